@@ -1,0 +1,3 @@
+"""Rayscribe's pipeline: documents in, one row for every page out."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,209 @@
+"""Every setting and every limit, declared once.
+
+YAML files, command-line flags and Serve's arguments are read from these same models
+(`pipeline.settings`). Models are frozen and refuse keys that they do not know. The text
+under a field is its help text; a field that carries a unit names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pipeline import __version__
+from pipeline.pages import PageSelection
+from pipeline.types import Task
+
+EngineKind = Literal["onnx", "vllm", "fake"]
+
+
+class Settings(BaseModel):
+    """The base of every model here: frozen, unknown keys refused, docstrings as help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class InputConfig(Settings):
+    """Which files are taken from folders."""
+
+    suffixes: tuple[str, ...] = (
+        *(".pdf", ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp"),
+        *(".gif", ".bmp", ".dib", ".jp2", ".j2k", ".jpx", ".ico", ".pbm", ".pgm", ".ppm", ".pnm"),
+    )
+    """File endings that a folder is searched for. A file that is named itself is always taken."""
+    max_file_mib: Annotated[int, Field(ge=1)] = 2048
+    """Largest file that is opened, MiB. A larger one gets an error row."""
+
+
+class ReadConfig(Settings):
+    """Limits of the process that opens documents and draws pages. It is killed beyond them."""
+
+    wall_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds of wall clock for one page (or for opening one document)."""
+    cpu_s: Annotated[int, Field(ge=1)] = 60
+    """Seconds of CPU time for one page (or for opening one document)."""
+    memory_mib: Annotated[int, Field(ge=256)] = 4096
+    """Address space of the reader process, MiB. Not enforced on macOS."""
+    max_pages: Annotated[int, Field(ge=1)] = 100_000
+    """Pages that one document may claim. A document that claims more gets one error row."""
+
+
+class RenderConfig(Settings):
+    """How a page becomes a picture."""
+
+    dpi: Annotated[int, Field(ge=36, le=1200)] = 150
+    """Dots per inch that PDF pages are drawn with."""
+    max_pixels: Annotated[int, Field(ge=10_000)] = 25_000_000
+    """Most pixels of a drawn page. A larger PDF page is drawn smaller and its row says so."""
+    max_image_pixels: Annotated[int, Field(ge=10_000)] = 150_000_000
+    """Most pixels of an image file, known from its header. A larger one gets an error row."""
+
+
+class OnnxConfig(Settings):
+    """The embedded engine for the CPU: PP-OCR models inside the RapidOCR wheel."""
+
+    threads: Annotated[int, Field(ge=1)] = 1
+    """CPU threads of one engine. Its actor reserves as many CPUs."""
+    max_side_px: Annotated[int, Field(ge=320)] = 2600
+    """Longest side of the picture that the engine sees, px. Larger pages are shrunk to it."""
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Lines that the engine trusts less than this are dropped, 0 to 1."""
+
+
+class VllmConfig(Settings):
+    """A model on vLLM (needs the extra `gpu`)."""
+
+    model: str = "deepseek-ai/DeepSeek-OCR"
+    """Model name on the hub, or a local folder."""
+
+
+class FakeConfig(Settings):
+    """The engine for tests and measurements: answers without a model."""
+
+    handler: Literal["echo", "truncates", "repeats", "crashes", "slow"] = "echo"
+    """What it does with a page."""
+    delay_ms: Annotated[float, Field(ge=0)] = 0.0
+    """Milliseconds that each page takes (handler `slow`: at least 1000)."""
+
+
+class EngineConfig(Settings):
+    """Which engine reads the pages."""
+
+    kind: Literal["auto", "onnx", "vllm", "fake"] = "auto"
+    """`auto` takes vllm where a GPU and the extra are present, else onnx, and says which."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Engine actors. 0 means as many as the cluster has room for."""
+    pages_in_flight: Annotated[int, Field(ge=1)] = 4
+    """Pages that one engine works on at a time."""
+    onnx: OnnxConfig = OnnxConfig()
+    vllm: VllmConfig = VllmConfig()
+    fake: FakeConfig = FakeConfig()
+
+
+class StageConfig(Settings):
+    """Resources of the stages beside the engine."""
+
+    render_workers: Annotated[int, Field(ge=0)] = 0
+    """Most render actors. 0 means one for every two CPUs of the cluster, at least one."""
+    render_cpus: Annotated[float, Field(gt=0)] = 0.35
+    """CPUs that Ray reserves for a render actor."""
+    prepare_cpus: Annotated[float, Field(gt=0)] = 0.15
+    """CPUs that Ray reserves for a prepare task."""
+    plan_cpus: Annotated[float, Field(gt=0)] = 0.25
+    """CPUs that Ray reserves for a plan actor."""
+    write_cpus: Annotated[float, Field(gt=0)] = 0.1
+    """CPUs that Ray reserves for a task that reads the plan or writes a shard."""
+    pages_per_task: Annotated[int, Field(ge=1)] = 8
+    """Pages that go from stage to stage together."""
+    buffer_mib: Annotated[int, Field(ge=64)] = 1024
+    """Memory for pages on their way between stages, MiB, over the whole cluster."""
+
+
+class OutputConfig(Settings):
+    """The shape of the Parquet dataset."""
+
+    pages_per_file: Annotated[int, Field(ge=1)] = 4096
+    """Rows of one Parquet file."""
+    pages_per_row_group: Annotated[int, Field(ge=1)] = 1024
+    """Rows of one Parquet row group."""
+    compression_level: Annotated[int, Field(ge=1, le=22)] = 3
+    """zstd level."""
+
+
+class RayConfig(Settings):
+    """Where the job runs."""
+
+    address: str = ""
+    """Address of a running Ray cluster. Empty: the cluster that `ray job submit` chose, else a
+    Ray of the job's own that ends with it."""
+    cpus: Annotated[int, Field(ge=0)] = 0
+    """CPUs for a Ray of the job's own. 0 means all cores."""
+    temp_dir: str = ""
+    """Folder for the logs and sockets of a Ray of the job's own. Empty: a temporary one."""
+
+
+class ProgressConfig(Settings):
+    """What is shown while the job runs."""
+
+    interval_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds between two lines where there is no terminal."""
+
+
+class Recipe(Settings):
+    """All that can change the text of a page. Its hash is part of a page's identity."""
+
+    engine: EngineKind
+    model: str
+    revision: str
+    task: Task
+    render: RenderConfig
+    onnx: OnnxConfig | None = None
+    fake: FakeConfig | None = None
+    version: str = __version__
+
+    def hash(self) -> str:
+        """16 hex digits over every field (`threads` changes no text and is left out)."""
+        fields = self.model_dump(mode="json", exclude={"onnx": {"threads"}, "fake": {"delay_ms"}})
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class OcrConfig(Settings):
+    """Recognise documents: one row of Parquet for every page."""
+
+    inputs: tuple[str, ...]
+    """Files, folders, globs, or @FILE with one of them a line."""
+    output: Annotated[str, Field(min_length=1)]
+    """Folder for the result."""
+    pages: str = ""
+    """Pages of every document, such as 1-3,7. Empty: all."""
+    password: Annotated[str, Field(repr=False)] = ""
+    """Password for encrypted PDFs."""
+    task: Task = Task.MARKDOWN
+    """What the model is asked for."""
+    dry_run: bool = False
+    """Plan and print, recognise nothing."""
+    input: InputConfig = InputConfig()
+    read: ReadConfig = ReadConfig()
+    render: RenderConfig = RenderConfig()
+    engine: EngineConfig = EngineConfig()
+    stages: StageConfig = StageConfig()
+    parquet: OutputConfig = OutputConfig()
+    ray: RayConfig = RayConfig()
+    progress: ProgressConfig = ProgressConfig()
+
+    @field_validator("inputs")
+    @classmethod
+    def _some_input(cls, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        if not inputs:
+            raise ValueError("name at least one file, folder, glob or @list")
+        return inputs
+
+    @field_validator("pages")
+    @classmethod
+    def _pages_parse(cls, pages: str) -> str:
+        PageSelection.parse(pages)
+        return pages

@@ -1,0 +1,80 @@
+"""An engine without a model, for tests and for measuring everything around the model.
+
+One handler per behaviour, named for it. It ships with the product: a job that is to be
+rehearsed on real documents without a GPU runs with ``--engine.kind fake``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+
+from pipeline.config import FakeConfig, Recipe
+from pipeline.errors import EngineError
+from pipeline.types import FinishReason, Generation, PageImage, Request
+
+Handler = Callable[[Request], Generation]
+
+
+class FakeEngine:
+    """Answers with a function of the request.
+
+    Args:
+        handler: Makes the answer.
+        delay_ms: Milliseconds that each answer takes.
+    """
+
+    def __init__(self, handler: Handler, delay_ms: float = 0.0) -> None:
+        self._handler = handler
+        self._delay_s = delay_ms / 1000
+
+    @classmethod
+    def from_config(cls, config: FakeConfig) -> FakeEngine:
+        """The engine with the handler that the config names."""
+        delay_ms = max(config.delay_ms, 1000.0) if config.handler == "slow" else config.delay_ms
+        return cls(HANDLERS[config.handler], delay_ms)
+
+    async def generate(self, request: Request) -> Generation:
+        """Wait, then answer with the handler."""
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
+        return self._handler(request)
+
+
+def prepare(page: PageImage, recipe: Recipe) -> Request:
+    """Hand the page on as it is."""
+    height_px, width_px = page.pixels.shape[:2]
+    return Request(page.pixels, width_px, height_px, task=recipe.task)
+
+
+def echo(request: Request) -> Generation:
+    """Say the size of the page and a digest of its pixels: equal pages give equal text."""
+    digest = hashlib.blake2b(request.image.tobytes(), digest_size=8).hexdigest()
+    text = f"page of {request.page_width_px}x{request.page_height_px} px, pixels {digest}"
+    return Generation(text, output_tokens=len(text.split()))
+
+
+def truncates(request: Request) -> Generation:
+    """Stop in mid-sentence for want of tokens."""
+    return Generation("a text that has no", finish_reason=FinishReason.LENGTH, output_tokens=5)
+
+
+def repeats(request: Request) -> Generation:
+    """Loop until the tokens run out."""
+    text = "the same words again and " * 200
+    return Generation(text, finish_reason=FinishReason.LENGTH, output_tokens=1000)
+
+
+def crashes(request: Request) -> Generation:
+    """Fail on every page."""
+    raise EngineError("the fake engine fails on purpose (handler 'crashes')")
+
+
+HANDLERS: dict[str, Handler] = {
+    "echo": echo,
+    "truncates": truncates,
+    "repeats": repeats,
+    "crashes": crashes,
+    "slow": echo,
+}

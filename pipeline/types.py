@@ -1,0 +1,239 @@
+"""The records that travel through the pipeline: frozen, slotted, without behaviour of their own.
+
+Page numbers are 1-based. Boxes are pixels of the page image as displayed (rotation applied),
+origin top left, x0 < x1 and y0 < y1. Lengths carry their unit in the name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import ErrorKind
+
+Pixels = npt.NDArray[np.uint8]
+"""RGB pixels, shape (height, width, 3), 0 to 255."""
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of the page image as displayed."""
+
+
+class Status(StrEnum):
+    """What became of a page: the value of the column `status`."""
+
+    OK = "ok"
+    BLANK = "blank"
+    TRUNCATED = "truncated"
+    FAILED = "failed"
+
+
+class Source(StrEnum):
+    """Where the text of a page came from: the value of the column `source`."""
+
+    OCR = "ocr"
+    TEXT_LAYER = "text_layer"
+
+
+class Route(StrEnum):
+    """The way that the plan chose for a page: the value of the plan's column `route`."""
+
+    OCR = "ocr"
+    """Render the page and give it to the engine."""
+    ERROR = "error"
+    """The document cannot be read: the row is written from the plan alone."""
+
+
+class Task(StrEnum):
+    """What the model is asked for."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+    FIGURE = "figure"
+    LOCATE = "locate"
+    DESCRIBE = "describe"
+
+
+class FinishReason(StrEnum):
+    """Why the engine stopped writing."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One input file, before it is opened.
+
+    Attributes:
+        uri: Where it is: an absolute path.
+        size_bytes: Its size when it was listed.
+    """
+
+    uri: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """One page of one document: the identity of a row.
+
+    Attributes:
+        uri: The document's place.
+        doc_id: SHA-256 (hex) of the document's bytes, "" where they could not be read.
+        page: 1-based number; 0 stands for a document that could not be opened.
+        page_count: Pages that the document says it has, 0 where it cannot be opened.
+        media_type: What the bytes are ("application/pdf", "image/png"), "" where unknown.
+        width_pt: Width of the page as displayed in PDF points (1/72 inch), 0 where unknown.
+        height_pt: Height of the page as displayed in PDF points, 0 where unknown.
+    """
+
+    uri: str
+    doc_id: str
+    page: int
+    page_count: int
+    media_type: str
+    width_pt: float
+    height_pt: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A page as a picture, upright as displayed.
+
+    Attributes:
+        pixels: RGB, uint8, shape (height, width, 3).
+        dpi: Dots per inch that the picture was drawn with, or that the image file states;
+            0 where the file states none.
+        warnings: What the reader complained about without failing.
+    """
+
+    pixels: Pixels
+    dpi: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text that an engine with layout of its own returned.
+
+    Attributes:
+        text: The text of the line.
+        box: Its box in pixels of the *request's* image.
+        score: The engine's confidence, 0 to 1.
+    """
+
+    text: str
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A page prepared for an engine: everything that `generate` needs and nothing else.
+
+    Attributes:
+        image: The picture to look at (for DeepSeek-OCR the global view), uint8, (height, width, 3).
+        page_width_px: Width of the page image that `image` was made from.
+        page_height_px: Height of the page image that `image` was made from.
+        prompt: The text given to the model, "" for engines without prompts.
+        task: What is asked for.
+        max_tokens: The most tokens that the answer may have, 0 for engines without tokens.
+        tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
+        grid: Columns and rows of the tiles, (0, 0) without tiles.
+    """
+
+    image: Pixels
+    page_width_px: int
+    page_height_px: int
+    prompt: str = ""
+    task: Task = Task.MARKDOWN
+    max_tokens: int = 0
+    tiles: npt.NDArray[np.uint8] | None = None
+    grid: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What an engine returned for one request. Times are milliseconds, counts are tokens.
+
+    `lines` is filled by engines with layout of their own, `text` by the others.
+    Counts and times are None where the engine has no such thing.
+    """
+
+    text: str = ""
+    lines: tuple[Line, ...] = ()
+    finish_reason: FinishReason = FinishReason.STOP
+    prompt_tokens: int | None = None
+    image_tokens: int | None = None
+    output_tokens: int | None = None
+    queue_ms: float | None = None
+    prefill_ms: float | None = None
+    decode_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A region of the page in reading order.
+
+    Attributes:
+        kind: The engine's own label ("text", "title", "table", ...).
+        text: Its text, Markdown.
+        box: Its box in pixels of the page image, None where the engine gave none.
+        score: Confidence 0 to 1, None where the engine gave none.
+    """
+
+    kind: str
+    text: str
+    box: Box | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a page or a document has no text."""
+
+    kind: ErrorKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What `recognise` made of a page: the part of a result that both doors share."""
+
+    status: Status
+    text: str = ""
+    blocks: tuple[Block, ...] = ()
+    raw: str | None = None
+    generation: Generation | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds spent on a page, stage by stage; None where the stage did not run."""
+
+    render_ms: float | None = None
+    prepare_ms: float | None = None
+    generate_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """One row of the output. The columns are described in `pipeline.schema`."""
+
+    page_id: str
+    content_id: str
+    recipe_hash: str
+    ref: PageRef
+    recognition: Recognition
+    source: Source | None = None
+    width_px: int = 0
+    height_px: int = 0
+    dpi: float = 0.0
+    warnings: tuple[str, ...] = ()
+    engine: str = ""
+    model: str = ""
+    timing: Timing = field(default_factory=Timing)
