@@ -78,6 +78,49 @@ class VllmConfig(Settings):
 
     model: str = "deepseek-ai/DeepSeek-OCR"
     """Model name on the hub, or a local folder."""
+    revision: str = ""
+    """Commit of the model on the hub. Empty: the one that this release was written for."""
+    family: Literal["auto", "deepseek-ocr", "deepseek-ocr-2"] = "auto"
+    """Whose prompts, tiles and token counts hold. `auto` goes by the model's name."""
+    find: str = ""
+    """What the task `locate` looks for, such as a heading or a phrase."""
+    max_tokens: Annotated[int, Field(ge=1)] = 8192
+    """Most tokens of an answer, as far as `max_model_len` leaves room beside the prompt."""
+    ngram_size: Annotated[int, Field(ge=2)] = 30
+    """Tokens of a sequence that may not come twice within `ngram_window`."""
+    ngram_window: Annotated[int, Field(ge=2)] = 90
+    """Tokens that are searched for a repeated sequence, counted from the end."""
+    max_model_len: Annotated[int, Field(ge=1024)] = 8192
+    """Tokens of prompt and answer together."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Number format of the weights. `auto` takes the model's own."""
+    quantization: str = ""
+    """Quantization of the weights by vLLM's name for it, such as fp8. Empty: none."""
+    load_format: Literal["auto", "safetensors", "dummy"] = "auto"
+    """Where weights come from. `dummy` makes random ones: for measurements only."""
+    num_gpus: Annotated[float, Field(ge=0)] = 1.0
+    """GPUs that Ray reserves for one engine; a fraction shares a GPU. Must be at least
+    `tensor_parallel` times `pipeline_parallel` where those are more than 1. 0: none (CPU)."""
+    tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    """GPUs that each layer is spread over."""
+    pipeline_parallel: Annotated[int, Field(ge=1)] = 1
+    """GPUs that the layers are dealt out to."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Part of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
+    max_num_seqs: Annotated[int, Field(ge=1)] = 256
+    """Pages that are decoded at a time."""
+    max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
+    """Tokens of one step. vLLM's own default of 2048 for servers holds two pages."""
+    prepare_threads: Annotated[int, Field(ge=1)] = 4
+    """Threads that turn pages into model input beside the engine's event loop."""
+    enforce_eager: bool = False
+    """Run without compilation and CUDA graphs: starts sooner, runs slower."""
+    cache_dir: str = ""
+    """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
+    max_restarts: Annotated[int, Field(ge=0)] = 3
+    """Times that a dead engine is started again before the worker gives up."""
+    profile_images: bool = True
+    """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
 
 
 class FakeConfig(Settings):
@@ -161,6 +204,7 @@ class Recipe(Settings):
     task: Task
     render: RenderConfig
     onnx: OnnxConfig | None = None
+    vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
     version: str = __version__
 

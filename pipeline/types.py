@@ -143,6 +143,7 @@ class Request:
         max_tokens: The most tokens that the answer may have, 0 for engines without tokens.
         tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
         grid: Columns and rows of the tiles, (0, 0) without tiles.
+        image_tokens: Tokens that the picture must become in the prompt, 0 where unknown.
     """
 
     image: Pixels
@@ -153,6 +154,7 @@ class Request:
     max_tokens: int = 0
     tiles: npt.NDArray[np.uint8] | None = None
     grid: tuple[int, int] = (0, 0)
+    image_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
