@@ -107,8 +107,8 @@ class VllmConfig(Settings):
     """GPUs that the layers are dealt out to."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Part of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
-    max_num_seqs: Annotated[int, Field(ge=1)] = 256
-    """Pages that are decoded at a time."""
+    max_num_seqs: Annotated[int, Field(ge=0)] = 0
+    """Pages that are decoded at a time. 0 means as many as the GPU's memory holds, up to 256."""
     max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
     """Tokens of one step. vLLM's own default of 2048 for servers holds two pages."""
     prepare_threads: Annotated[int, Field(ge=1)] = 4
@@ -117,8 +117,11 @@ class VllmConfig(Settings):
     """Run without compilation and CUDA graphs: starts sooner, runs slower."""
     cache_dir: str = ""
     """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
-    max_restarts: Annotated[int, Field(ge=0)] = 3
-    """Times that a dead engine is started again before the worker gives up."""
+    max_restarts: Annotated[int, Field(ge=0)] = 4
+    """Times that a dead engine is started again before the job stops. 256 pages in a row
+    without a death start the count anew."""
+    ignore_eos: bool = False
+    """Write on to `max_tokens`. For measurements only."""
     profile_images: bool = True
     """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
 

@@ -162,7 +162,8 @@ class Generation:
     """What an engine returned for one request. Times are milliseconds, counts are tokens.
 
     `lines` is filled by engines with layout of their own, `text` by the others.
-    Counts and times are None where the engine has no such thing.
+    Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
+    the page into the model's input, `queue_ms` on waiting for a place in the batch.
     """
 
     text: str = ""
@@ -171,6 +172,7 @@ class Generation:
     prompt_tokens: int | None = None
     image_tokens: int | None = None
     output_tokens: int | None = None
+    input_ms: float | None = None
     queue_ms: float | None = None
     prefill_ms: float | None = None
     decode_ms: float | None = None
