@@ -43,6 +43,12 @@ TEMPERATURE = 0.0
 SKIP_SPECIAL_TOKENS = False
 """`<td>` and `<|ref|>` are special tokens, and the output is made of them (repository)."""
 
+KV_BYTES_PER_TOKEN = 2 * 12 * 10 * 128 * 2
+"""Keys and values of a token: 12 layers, 10 heads of 128, 2 bytes each (the model's config)."""
+
+WEIGHTS_BYTES = 7_000_000_000
+"""About 3.3 billion parameters of 2 bytes (paper: 3 billion for the decoder, 0.38 the encoder)."""
+
 _BASE_PX = 1024
 _PATCH_PX = 16 * 4
 """Side of a visual token: patches of 16 px, of which the compressor joins 4 by 4 (paper)."""
@@ -219,12 +225,20 @@ def ngram(config: VllmConfig, whitelist: tuple[int, ...]) -> dict[str, object]:
 def prepare(page: PageImage, recipe: Recipe) -> Request:
     """Turn a page image into a request for vLLM. Pure; runs on CPU workers.
 
+    Raises:
+        ConfigError: The model has no prompt for the task.
+    """
+    return request(page, Task(recipe.task), recipe.vllm or VllmConfig())
+
+
+def request(page: PageImage, task: Task, config: VllmConfig) -> Request:
+    """Fit a page to the model and add the prompt.
+
     vLLM cuts the tiles itself, from `Request.image`: the page, shrunk to what the model can use.
 
     Raises:
         ConfigError: The model has no prompt for the task.
     """
-    config = recipe.vllm or VllmConfig()
     model = family(config)
     height_px, width_px = page.pixels.shape[:2]
     size = fitted_size(width_px, height_px, model)
@@ -232,8 +246,8 @@ def prepare(page: PageImage, recipe: Recipe) -> Request:
         image=_resized(page.pixels, size),
         page_width_px=width_px,
         page_height_px=height_px,
-        prompt=prompt(Task(recipe.task), model, config.find),
-        task=recipe.task,
+        prompt=prompt(task, model, config.find),
+        task=task,
         max_tokens=config.max_tokens,
         image_tokens=image_tokens(*size, model),
     )

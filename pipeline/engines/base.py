@@ -26,12 +26,16 @@ def prepare(page: PageImage, recipe: Recipe) -> Request:
         from pipeline.engines import onnx
 
         return onnx.prepare(page, recipe)
+    if recipe.engine == "vllm":
+        from pipeline import prompts
+
+        return prompts.prepare(page, recipe)
     from pipeline.engines import fake
 
     return fake.prepare(page, recipe)
 
 
-def build(config: EngineConfig) -> Engine:
+def build(config: EngineConfig, self_test: bool = True) -> Engine:
     """Build the engine of a config, in the process that will use it.
 
     Raises:
@@ -41,6 +45,10 @@ def build(config: EngineConfig) -> Engine:
         from pipeline.engines.onnx import OnnxEngine
 
         return OnnxEngine(config.onnx)
+    if config.kind == "vllm":
+        from pipeline.engines.vllm import VllmEngine
+
+        return VllmEngine(config.vllm, self_test)
     from pipeline.engines.fake import FakeEngine
 
     return FakeEngine.from_config(config.fake)
