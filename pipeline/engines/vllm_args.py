@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from pipeline import prompts
-from pipeline.config import VllmConfig
+from pipeline.config import ChatConfig, VllmConfig
 from pipeline.errors import ConfigError
 
 OLDEST, TOO_NEW = (0, 26), (0, 30)
@@ -95,7 +95,7 @@ def _seats(config: VllmConfig) -> int:
     return seats(current_platform.get_device_total_memory(), config)
 
 
-def set_environment(config: VllmConfig) -> None:
+def set_environment(config: VllmConfig | ChatConfig) -> None:
     """Set what vLLM reads from the environment, before it is imported."""
     # vLLM's second model runner refuses processors of logits, and with them the n-gram rule.
     os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"

@@ -1,12 +1,18 @@
-"""Writes model folders for tests: the real architectures in small, no weights, tokenizers of
-our own. vLLM fills them with random numbers (`load_format="dummy"`)."""
+"""Writes model folders for tests: the real architectures in small, tokenizers of our own.
+
+DeepSeek-OCR comes without weights: vLLM fills it with random numbers (`load_format="dummy"`).
+Llama comes with weights that make it say one sentence, so that its answer can be compared.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 BAR, SPACE = "\uff5c", "\u2581"
@@ -19,6 +25,7 @@ OCR_TOKENS = (
     *("<td>", "</td>", "<tr>", "</tr>"),
 )
 HIDDEN = 128
+LLAMA_VOCABULARY = 320
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}"
     "{{ '<|User|>' if m['role'] == 'user' else '<|Assistant|>' }}{{ m['content'] }}"
@@ -54,8 +61,14 @@ def write_deepseek_ocr(folder: Path, full_size: bool = False) -> Path:
     return _write(folder, config, OCR_TOKENS, at=128815 if full_size else size - len(OCR_TOKENS))
 
 
-def write_llama(folder: Path) -> Path:
-    """A Llama of two thin layers with a chat template that opens `<think>`."""
+def write_llama(folder: Path, says: Sequence[str]) -> Path:
+    """A Llama of two thin layers with a chat template that opens `<think>`.
+
+    Args:
+        folder: Where to write.
+        says: What it answers to anything, character by character; special tokens stand alone.
+            No character may come twice: each word of it follows from the one before.
+    """
     config = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -71,10 +84,35 @@ def write_llama(folder: Path) -> Path:
         "rms_norm_eps": 1e-5,
         "tie_word_embeddings": False,
         "torch_dtype": "float32",
-        "vocab_size": 320,
+        "vocab_size": LLAMA_VOCABULARY,
     }
     tokens = (*THINK, "<|User|>", "<|Assistant|>")
-    return _write(folder, config, tokens, at=300, chat_template=CHAT_TEMPLATE)
+    _write(folder, config, tokens, at=300, chat_template=CHAT_TEMPLATE)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    chain = [number for part in ("\n", *says, END) for number in tokenizer.encode(part).ids]
+    save_file(_parrot(chain), folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def _parrot(chain: Sequence[int]) -> dict[str, np.ndarray]:
+    """Weights that follow each token of the chain with the next one, whatever came before.
+
+    The layers add nothing to a token's embedding, and the head of each token is the embedding
+    of its predecessor: of random vectors, only the equal one is near.
+    """
+    embeddings = np.random.default_rng(0).standard_normal((LLAMA_VOCABULARY, HIDDEN))
+    head = np.zeros_like(embeddings)
+    head[list(chain[1:])] = embeddings[list(chain[:-1])]
+    weights = {"model.embed_tokens": embeddings, "lm_head": head, "model.norm": np.ones(HIDDEN)}
+    for layer in ("model.layers.0", "model.layers.1"):
+        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            weights[f"{layer}.self_attn.{name}"] = np.zeros((HIDDEN, HIDDEN))
+        for name in ("gate_proj", "up_proj"):
+            weights[f"{layer}.mlp.{name}"] = np.zeros((2 * HIDDEN, HIDDEN))
+        weights[f"{layer}.mlp.down_proj"] = np.zeros((HIDDEN, 2 * HIDDEN))
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            weights[f"{layer}.{name}"] = np.ones(HIDDEN)
+    return {f"{name}.weight": np.ascontiguousarray(w, np.float32) for name, w in weights.items()}
 
 
 def _decoder(full_size: bool) -> dict[str, Any]:
@@ -156,7 +194,8 @@ def _tokenizer(special: dict[int, str], size: int) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(
-        [AddedToken(token, special=True, normalized=False) for token in special.values()]
-    )
+    # R1 parts reasoning from answers by tokens that are not special, else decoding drops them.
+    for token in special.values():
+        added = AddedToken(token, special=token not in THINK, normalized=False)
+        tokenizer.add_tokens([added])
     return tokenizer
