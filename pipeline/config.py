@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -75,6 +75,15 @@ class OnnxConfig(Settings):
 
 class VllmConfig(Settings):
     """A model on vLLM (needs the extra `gpu`)."""
+
+    UNREAD: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("num_gpus", "tensor_parallel", "pipeline_parallel", "gpu_memory_utilization"),
+            *("max_num_seqs", "max_num_batched_tokens", "prepare_threads", "enforce_eager"),
+            *("cache_dir", "max_restarts", "profile_images"),
+        }
+    )
+    # The fields that say how the model is run and not what it reads: no part of a recipe's hash.
 
     model: str = "deepseek-ai/DeepSeek-OCR"
     """Model name on the hub, or a local folder."""
@@ -243,8 +252,9 @@ class Recipe(Settings):
     version: str = __version__
 
     def hash(self) -> str:
-        """16 hex digits over every field (`threads` changes no text and is left out)."""
-        fields = self.model_dump(mode="json", exclude={"onnx": {"threads"}, "fake": {"delay_ms"}})
+        """16 hex digits over every field but those that change no text, such as `threads`."""
+        unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
+        fields = self.model_dump(mode="json", exclude=unread)
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

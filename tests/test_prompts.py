@@ -174,3 +174,15 @@ def test_a_fitted_page_still_fills_its_grid(
     if max(width_px, height_px) <= 5 * min(width_px, height_px):
         assert fitted[0] >= min(width_px, enough[0])
         assert fitted[1] >= min(height_px, enough[1])
+
+
+def test_a_recipe_changes_with_the_text_and_not_with_the_machine() -> None:
+    same = a_recipe(max_num_seqs=8, num_gpus=0.5, cache_dir="/x", tensor_parallel=2)
+    assert same.hash() == a_recipe().hash()
+    others = [a_recipe(ngram_size=20), a_recipe(max_tokens=10), a_recipe(Task.TEXT)]
+    others += [a_recipe(dtype="float16"), a_recipe(revision="other")]
+    assert len({recipe.hash() for recipe in (*others, same)}) == 6
+
+
+def test_every_field_that_a_recipe_leaves_out_exists() -> None:
+    assert set(VllmConfig.model_fields) > VllmConfig.UNREAD

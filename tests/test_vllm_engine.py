@@ -355,6 +355,12 @@ def test_seats_follow_the_memory(gib: int, utilization: float, low: int, high: i
     assert low <= vllm_args.seats(gib * 2**30, config) <= high
 
 
+def test_some_pages_wait_beside_the_seats() -> None:
+    assert vllm_args.pages_in_flight(VllmConfig()) == 288
+    assert vllm_args.pages_in_flight(VllmConfig(max_num_seqs=16)) == 24
+    assert vllm_args.pages_in_flight(VllmConfig(num_gpus=0)) == 8
+
+
 def test_the_environment_keeps_the_first_model_runner_and_the_cache(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -87,6 +87,18 @@ def seats(gpu_bytes: int, config: VllmConfig) -> int:
     return max(_FEWEST_SEATS, min(_MOST_SEATS, int(free / page)))
 
 
+def pages_in_flight(config: VllmConfig) -> int:
+    """Pages that an engine should be given at a time: its seats and some in waiting.
+
+    Pages that wait are turned into model input meanwhile. The driver asks, which may have no
+    GPU: without `max_num_seqs` this is for the largest one; pages without a seat wait in vLLM.
+    """
+    if not config.num_gpus:
+        return 2 * (config.max_num_seqs or _CPU_SEATS)
+    most = config.max_num_seqs or _MOST_SEATS
+    return most + max(_FEWEST_SEATS, most // 8)
+
+
 def _seats(config: VllmConfig) -> int:
     from vllm.platforms import current_platform
 
