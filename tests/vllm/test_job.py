@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pymupdf
 import pytest
 from models import write_deepseek_ocr
 
@@ -18,6 +17,7 @@ SIDE_PT = 300
 
 @pytest.mark.timeout(800)
 def test_two_pages_go_through_ray_data_and_vllm(tmp_path: Path) -> None:
+    pymupdf = pytest.importorskip("pymupdf")
     document = pymupdf.open()
     for text in ("The first page", "The second page"):
         document.new_page(width=SIDE_PT, height=SIDE_PT).insert_text((40, 60), text)
