@@ -18,6 +18,7 @@ from pipeline.pages import PageSelection
 from pipeline.types import Task
 
 EngineKind = Literal["onnx", "vllm", "fake"]
+TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
 
 
 class Settings(BaseModel):
@@ -46,7 +47,8 @@ class ReadConfig(Settings):
     cpu_s: Annotated[int, Field(ge=1)] = 60
     """Seconds of CPU time for one page (or for opening one document)."""
     memory_mib: Annotated[int, Field(ge=256)] = 4096
-    """Address space of the reader process, MiB. Not enforced on macOS."""
+    """Address space that documents may take in the reader process beyond what it needs when
+    idle (about 0.5 GiB), MiB. Enforced on Linux alone."""
     max_pages: Annotated[int, Field(ge=1)] = 100_000
     """Pages that one document may claim. A document that claims more gets one error row."""
 
@@ -182,8 +184,8 @@ class EngineConfig(Settings):
     """`auto` takes vllm where a GPU and the extra are present, else onnx, and says which."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Engine actors. 0 means as many as the cluster has room for."""
-    pages_in_flight: Annotated[int, Field(ge=1)] = 4
-    """Pages that one engine works on at a time."""
+    pages_in_flight: Annotated[int, Field(ge=0)] = 0
+    """Pages that one engine works on at a time. 0 means what suits the engine: one for onnx."""
     onnx: OnnxConfig = OnnxConfig()
     vllm: VllmConfig = VllmConfig()
     fake: FakeConfig = FakeConfig()
@@ -203,7 +205,7 @@ class StageConfig(Settings):
     write_cpus: Annotated[float, Field(gt=0)] = 0.1
     """CPUs that Ray reserves for a task that reads the plan or writes a shard."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
-    """Pages that go from stage to stage together."""
+    """Most pages that go from stage to stage together; fewer where a job is small."""
     buffer_mib: Annotated[int, Field(ge=64)] = 1024
     """Memory for pages on their way between stages, MiB, over the whole cluster."""
 
@@ -215,6 +217,8 @@ class OutputConfig(Settings):
     """Rows of one Parquet file."""
     pages_per_row_group: Annotated[int, Field(ge=1)] = 1024
     """Rows of one Parquet row group."""
+    flush_s: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds after which a file is written even if it is not full: what a crash can cost."""
     compression_level: Annotated[int, Field(ge=1, le=22)] = 3
     """zstd level."""
 
@@ -259,18 +263,16 @@ class Recipe(Settings):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class OcrConfig(Settings):
-    """Recognise documents: one row of Parquet for every page."""
+class OcrOptions(Settings):
+    """What the OCR job's flags can set: everything but its inputs."""
 
-    inputs: tuple[str, ...]
-    """Files, folders, globs, or @FILE with one of them a line."""
     output: Annotated[str, Field(min_length=1)]
     """Folder for the result."""
     pages: str = ""
     """Pages of every document, such as 1-3,7. Empty: all."""
     password: Annotated[str, Field(repr=False)] = ""
     """Password for encrypted PDFs."""
-    task: Task = Task.MARKDOWN
+    task: TaskName = "markdown"
     """What the model is asked for."""
     dry_run: bool = False
     """Plan and print, recognise nothing."""
@@ -283,15 +285,22 @@ class OcrConfig(Settings):
     ray: RayConfig = RayConfig()
     progress: ProgressConfig = ProgressConfig()
 
+    @field_validator("pages")
+    @classmethod
+    def _pages_parse(cls, pages: str) -> str:
+        PageSelection.parse(pages)
+        return pages
+
+
+class OcrConfig(OcrOptions):
+    """Recognise documents: one row of Parquet for every page."""
+
+    inputs: tuple[str, ...]
+    """Files, folders, globs, or @FILE with one of them a line."""
+
     @field_validator("inputs")
     @classmethod
     def _some_input(cls, inputs: tuple[str, ...]) -> tuple[str, ...]:
         if not inputs:
             raise ValueError("name at least one file, folder, glob or @list")
         return inputs
-
-    @field_validator("pages")
-    @classmethod
-    def _pages_parse(cls, pages: str) -> str:
-        PageSelection.parse(pages)
-        return pages

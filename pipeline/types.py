@@ -44,6 +44,8 @@ class Route(StrEnum):
     """Render the page and give it to the engine."""
     ERROR = "error"
     """The document cannot be read: the row is written from the plan alone."""
+    SKIP = "skip"
+    """`--pages` leaves the page out: no row in the output, counted in the receipt."""
 
 
 class Task(StrEnum):

@@ -1,0 +1,1 @@
+"""The online door: the same models behind an OpenAI-compatible endpoint."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pipeline.config import EngineConfig, Recipe
-from pipeline.types import Generation, PageImage, Request
+from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe
+from pipeline.errors import ConfigError
+from pipeline.types import Generation, PageImage, Request, Task
 
 
 class Engine(Protocol):
@@ -18,6 +19,45 @@ class Engine(Protocol):
             EngineError: The engine could not answer.
         """
         ...
+
+
+def choose(config: EngineConfig, *, gpu: bool) -> EngineKind:
+    """The engine that `auto` stands for: vllm where there is a GPU for it, else onnx."""
+    if config.kind != "auto":
+        return config.kind
+    return "vllm" if gpu else "onnx"
+
+
+def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
+    """All that can change the text of a page under these options."""
+    task = Task(options.task)
+    if kind == "onnx":
+        from pipeline.engines import onnx
+
+        return Recipe(
+            engine=kind,
+            model=onnx.MODEL,
+            revision=onnx.revision(),
+            task=task,
+            render=options.render,
+            onnx=options.engine.onnx,
+        )
+    if kind == "fake":
+        return Recipe(
+            engine=kind,
+            model="fake",
+            revision=options.engine.fake.handler,
+            task=task,
+            render=options.render,
+            fake=options.engine.fake,
+        )
+    raise ConfigError("engine.kind vllm is not built in yet; use onnx")
+
+
+def pages_in_flight(config: EngineConfig) -> int:
+    """Pages that one engine works on at a time."""
+    suits = {"onnx": 1, "fake": 64}
+    return config.pages_in_flight or suits[config.kind]
 
 
 def prepare(page: PageImage, recipe: Recipe) -> Request:

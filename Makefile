@@ -1,0 +1,48 @@
+# make demo   recognise the samples into out/
+# make test   run the tests
+# make check  lint, format, types
+# make lock   resolve the dependencies anew (needs uv)
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter that is new enough; name another with make PYTHON=...
+PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
+
+.PHONY: demo test check lock clean
+
+demo: $(VENV)/base
+	$(BIN)/python -m jobs.ocr samples --output out
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/base: requirements.lock | $(VENV)/python
+	$(PIP) --requirement requirements.lock
+	touch $@
+
+# A superset of the base lock with the same versions.
+$(VENV)/dev: requirements-dev.lock | $(VENV)/python
+	$(PIP) --requirement requirements-dev.lock
+	touch $@ $(VENV)/base
+
+lock:
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+clean:
+	rm -rf $(VENV) out

@@ -1,0 +1,68 @@
+"""The OCR job: ``python -m jobs.ocr INPUT... --output DIR``.
+
+Exit codes: 0 every page has a row with status ok or blank; 1 some pages failed (their rows say
+why); 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from pipeline.config import OcrConfig, OcrOptions
+from pipeline.errors import ConfigError, JobError
+from pipeline.settings import read
+
+PROG = "python -m jobs.ocr"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the job and return its exit code."""
+    try:
+        config = read(OcrConfig, OcrOptions, argv, PROG, "inputs")
+        return _run(config)
+    except ConfigError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 2
+    except JobError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        again = shlex.join(argv)
+        print(
+            "\nStopped. Rows that were written stay. To go on, run the same command again:\n"
+            f"  {PROG} {again}",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _run(config: OcrConfig) -> int:
+    from pipeline import job, report
+
+    job.check(config)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if config.dry_run:
+        print(report.forecast(job.forecast(config, _say)))
+        return 0
+    receipt = job.run(config, _say)
+    print(report.receipt(receipt))
+    print(report.next_steps(receipt, config.output))
+    return 0 if receipt.complete else 1
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """A spot notice or `docker stop` ends the job the way Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

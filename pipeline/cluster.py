@@ -1,0 +1,109 @@
+"""The Ray that a job runs on: a running cluster, or one of the job's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import ray
+
+from pipeline.config import RayConfig
+from pipeline.errors import ConfigError
+
+_SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Set by Ray in the environment of the entrypoint of a submitted job."""
+
+
+def is_submitted() -> bool:
+    """Whether this process was started by `ray job submit`."""
+    return _SUBMITTED in os.environ
+
+
+@contextmanager
+def connected(config: RayConfig) -> Iterator[None]:
+    """Connect to a cluster, or start one for the time inside and remove all of it after.
+
+    Raises:
+        ConfigError: There is no cluster at the address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name in ("ray.data", "ray.data._internal.progress"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # Ray Data's own actors make Ray's core print an alarm about their constructor arguments.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    address = config.address or os.environ.get("RAY_ADDRESS", "")
+    temp_dir = "" if address else config.temp_dir or _temp_dir()
+    try:
+        _start(config, address, temp_dir)
+        yield
+    finally:
+        ray.shutdown()
+        if temp_dir and not config.temp_dir:
+            with suppress(OSError):
+                shutil.rmtree(temp_dir)
+
+
+def _start(config: RayConfig, address: str, temp_dir: str) -> None:
+    try:
+        with _quiet_start():
+            if address:
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            else:
+                ray.init(
+                    address="local",
+                    num_cpus=config.cpus or None,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    _temp_dir=temp_dir,
+                )
+    except ConnectionError as error:
+        raise ConfigError(
+            f"no Ray cluster answers at {address!r} ({error}); "
+            "start one with 'ray start --head' or leave ray.address empty"
+        ) from None
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep the lines that Ray's core prints past Python's streams off the terminal.
+
+    Errors of the start are exceptions and arrive all the same.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _temp_dir() -> str:
+    """A short path: Ray's socket names have to stay under 107 characters."""
+    short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108 - mkdtemp makes it private
+    return tempfile.mkdtemp(prefix="rayscribe-", dir=short)
+
+
+def cpus() -> int:
+    """CPUs of the cluster, at least 1."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def has_gpu() -> bool:
+    """Whether the cluster has a GPU and this environment has vLLM to use it."""
+    return bool(ray.cluster_resources().get("GPU")) and has_vllm()
+
+
+def has_vllm() -> bool:
+    """Whether the extra `gpu` is installed here."""
+    return importlib.util.find_spec("vllm") is not None

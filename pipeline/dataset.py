@@ -1,0 +1,212 @@
+"""The job as two chains on Ray Data. The only module that knows Ray Data.
+
+`plan_pages` lists every page of every document. `recognise_pages` works the list off:
+read plan, render, prepare, recognise. `drain` runs a chain and writes its rows in shards.
+
+Every stage names its own resources. Ray fuses neighbours that ask for the same ones, and
+then drawing would run inside the engine's actor and wait for it; a test looks at the names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from ray.data import ActorPoolStrategy, DataContext, Dataset
+
+from pipeline import cluster, stages
+from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StageConfig
+from pipeline.engines import base
+from pipeline.meter import Report, Send, StageTally, Tally
+from pipeline.summary import PlanSummary, Summary, todo_mask
+
+_DOCUMENTS_PER_TASK = 16
+_WRITES_IN_FLIGHT = 4
+
+S = TypeVar("S", PlanSummary, Summary)
+
+
+def plan_pages(documents: pa.Table, options: OcrOptions, recipe: Recipe, send: Send) -> Dataset:
+    """Documents (columns uri, size_bytes) -> rows of `schema.PLAN`."""
+    few = _split(ray.data.from_arrow(documents), _DOCUMENTS_PER_TASK, options.stages.write_cpus)
+    return few.map_batches(
+        stages.Inspect,
+        fn_constructor_args=(options, recipe.hash(), send),
+        batch_format="pyarrow",
+        compute=_pool(cluster.cpus()),
+        num_cpus=options.stages.plan_cpus,
+    )
+
+
+def recognise_pages(
+    plan: Path, todo: int, options: OcrOptions, recipe: Recipe, send: Send
+) -> Dataset:
+    """The plan's pages that have no row yet (`todo` of them) -> rows of `schema.PAGES`."""
+    stage, engines = options.stages, engine_workers(options.engine)
+    # A small job is cut finer, so that every engine gets work and none waits for the last.
+    rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
+    drawers = stage.render_workers or max(1, cluster.cpus() // 2)
+    # Not read_parquet: it lists the files in a task that asks for a whole CPU, and no option
+    # changes that. One block a shard, so that each is read by a task of its own.
+    shards = [pa.table({"path": [str(path)]}) for path in sorted(plan.glob("*.parquet"))]
+    planned = ray.data.from_arrow(shards).map_batches(
+        read_plan, batch_format="pyarrow", num_cpus=stage.write_cpus
+    )
+    return (
+        _split(planned, rows, stage.write_cpus)
+        .map_batches(
+            stages.Render,
+            fn_constructor_args=(options, send),
+            batch_format="pyarrow",
+            compute=_pool(drawers),
+            num_cpus=stage.render_cpus,
+        )
+        .map_batches(
+            stages.Prepare,
+            fn_constructor_args=(recipe, send),
+            batch_format="pyarrow",
+            compute=_pool(drawers),
+            num_cpus=stage.prepare_cpus,
+        )
+        .map_batches(
+            stages.Recognise,
+            fn_constructor_args=(options.engine, recipe, send),
+            batch_format="pyarrow",
+            compute=_engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
+            num_cpus=_engine_cpus(options.engine),
+        )
+    )
+
+
+def configure(stage: StageConfig) -> None:
+    """Set what Ray Data keeps in a context of its own rather than in the chain."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_options.preserve_order = False
+    context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
+        object_store_memory=stage.buffer_mib * 1024 * 1024
+    )
+
+
+def drain(
+    dataset: Dataset,
+    folder: Path,
+    prefix: str,
+    config: OutputConfig,
+    write: Callable[..., S],
+    total: S,
+) -> S:
+    """Run a chain and write its rows in shards.
+
+    The driver sees references, never rows: it decides which go into which shard and gives the
+    shard its name, so a write that Ray tries again replaces itself.
+
+    Args:
+        dataset: The chain.
+        folder: Where the shards go.
+        prefix: The first part of their names, unique to this run.
+        config: Size of the shards.
+        write: Writes tables as one shard and sums them up: `sink.write_pages`, `write_plan`.
+        total: The sum to add to.
+
+    Returns:
+        `total`.
+    """
+    task = ray.remote(num_cpus=0, max_retries=3)(write)
+    pending: list[ray.ObjectRef] = []
+    for number, refs in enumerate(_shards(dataset, config)):
+        path = folder / f"{prefix}-{number:06}.parquet"
+        pending.append(task.remote(str(path), config, *refs))
+        if len(pending) >= _WRITES_IN_FLIGHT:
+            total.merge(ray.get(pending.pop(0)))
+    for ref in pending:
+        total.merge(ray.get(ref))
+    return total
+
+
+def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectRef]]:
+    """References to blocks, gathered to shards of `pages_per_file` rows or `flush_s` seconds."""
+    refs: list[ray.ObjectRef] = []
+    rows, begin = 0, time.monotonic()
+    for bundle in dataset.iter_internal_ref_bundles():
+        refs += bundle.block_refs
+        rows += bundle.num_rows() or 0
+        if rows >= config.pages_per_file or (rows and time.monotonic() - begin > config.flush_s):
+            yield refs
+            refs, rows, begin = [], 0, time.monotonic()
+    if rows:
+        yield refs
+
+
+def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
+    """The same rows in blocks of `rows`: what goes from stage to stage together.
+
+    `Dataset.repartition` takes no resources and would reserve a whole CPU, which a machine
+    whose CPUs are all promised to actors never has; so the share is set on its operator.
+    """
+    split = dataset.repartition(target_num_rows_per_block=rows)
+    split._logical_plan.dag.ray_remote_args["num_cpus"] = num_cpus
+    return split
+
+
+def read_plan(shards: pa.Table) -> Iterator[pa.Table]:
+    """Yield the rows of plan shards (column path) that the run has to write."""
+    for path in shards["path"].to_pylist():
+        for batch in pq.ParquetFile(path).iter_batches():
+            plan = pa.Table.from_batches([batch])
+            yield plan.filter(todo_mask(plan))
+
+
+def _pool(most: int) -> ActorPoolStrategy:
+    return ActorPoolStrategy(min_size=1, max_size=most)
+
+
+def engine_workers(engine: EngineConfig) -> int:
+    """Engines that run side by side."""
+    return engine.workers or max(1, cluster.cpus() // _threads(engine))
+
+
+def _engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrategy:
+    """So many calls at a time that an engine has all the pages in flight that suit it."""
+    calls = -(-base.pages_in_flight(engine) // rows)
+    return ActorPoolStrategy(
+        size=size, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls + 1
+    )
+
+
+def _threads(engine: EngineConfig) -> int:
+    return engine.onnx.threads if engine.kind == "onnx" else 1
+
+
+def _engine_cpus(engine: EngineConfig) -> float:
+    """A little less than the threads it runs, so that the other stages find room beside it."""
+    return 0.7 * _threads(engine)
+
+
+class SharedTally:
+    """One `meter.Tally` for all workers of a job, as an actor that costs no CPU."""
+
+    def __init__(self) -> None:
+        self._actor = ray.remote(num_cpus=0)(Tally).remote()
+
+    def send(self) -> Send:
+        """What workers report to."""
+        return _Sender(self._actor)
+
+    def stages(self) -> dict[str, StageTally]:
+        """The sums so far, by stage."""
+        return ray.get(self._actor.stages.remote())  # type: ignore[no-any-return]
+
+
+class _Sender:
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def __call__(self, report: Report) -> None:
+        self._actor.add.remote(report)

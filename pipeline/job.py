@@ -1,0 +1,208 @@
+"""One job from its config to its receipt: list, plan, run, sum up."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from pipeline import cluster, dataset, receipt, sink
+from pipeline.config import OcrConfig, Recipe
+from pipeline.engines import base
+from pipeline.errors import ConfigError, JobError
+from pipeline.progress import Progress
+from pipeline.source import Listing
+from pipeline.summary import PlanSummary, Summary
+
+Say = Callable[[str], None]
+
+
+def check(config: OcrConfig) -> None:
+    """Find wrong usage before anything is started. Takes well under a second.
+
+    Raises:
+        ConfigError: With a message that says what to change.
+    """
+    Listing(config.inputs, config.input).check()
+    output = Path(config.output)
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"--output {output} is a file; name a folder")
+    parent = next(folder for folder in (output, *output.absolute().parents) if folder.is_dir())
+    if not os.access(parent, os.W_OK):
+        raise ConfigError(f"--output {output}: no right to write in {parent}")
+    if cluster.is_submitted() and not output.is_absolute():
+        raise ConfigError(
+            f"--output {output} is relative: a submitted job runs in a copy of its working "
+            "folder that Ray deletes; give an absolute path that all nodes share"
+        )
+    if config.engine.kind == "vllm" and not cluster.has_vllm():
+        raise ConfigError(
+            "engine.kind is vllm and vLLM is not installed: install the extra with "
+            "pip install '.[gpu]', or take --engine.kind onnx"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What `--dry-run` tells.
+
+    Attributes:
+        plan: Sums of the plan.
+        engine: The engine that would run.
+        seconds: Estimate for the pages that are left, None where nothing was measured.
+        basis: What the estimate rests on.
+    """
+
+    plan: PlanSummary
+    engine: str
+    files_left_out: dict[str, int]
+    seconds: float | None
+    basis: str
+
+
+def run(config: OcrConfig, say: Say) -> receipt.Receipt:
+    """Recognise all pages that have no row yet.
+
+    Args:
+        config: The job.
+        say: Takes lines for the person who waits.
+
+    Raises:
+        ConfigError: Wrong usage.
+        JobError: The output cannot be written, or rows out are not pages in.
+    """
+    begin = time.monotonic()
+    with cluster.connected(config.ray):
+        session = _Session.start(config, say)
+        pages, plan = sink.prepare_folder(config.output)
+        planned = session.plan(plan)
+        run_begin = time.monotonic()
+        written = session.recognise(plan, pages, planned)
+        _assert_complete(planned, written)
+        finished = receipt.make(
+            plan=planned,
+            written=written,
+            stages=session.tally.stages(),
+            files_left_out=session.listing.left_out,
+            wall_s=time.monotonic() - begin,
+            run_s=time.monotonic() - run_begin,
+            driver_peak_mib=_peak_mib(),
+            recipe_hash=session.recipe.hash(),
+            recipe=session.recipe.model_dump(mode="json"),
+        )
+    if finished.rows or not Path(config.output, receipt.FILE_NAME).exists():
+        finished.write(Path(config.output))  # else the receipt of the run that did it stays
+    return finished
+
+
+def forecast(config: OcrConfig, say: Say) -> Forecast:
+    """Plan only, into a temporary folder: nothing is written to the output.
+
+    Raises:
+        ConfigError: Wrong usage.
+    """
+    with cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
+        session = _Session.start(config, say)
+        planned = session.plan(Path(folder))
+        seconds, basis = _estimate(Path(config.output), session.recipe, planned)
+        return Forecast(
+            planned, session.recipe.engine, dict(session.listing.left_out), seconds, basis
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What both passes of a job share."""
+
+    config: OcrConfig
+    recipe: Recipe
+    listing: Listing
+    tally: dataset.SharedTally
+    prefix: str
+    say: Say
+
+    @classmethod
+    def start(cls, config: OcrConfig, say: Say) -> _Session:
+        kind = base.choose(config.engine, gpu=cluster.has_gpu())
+        if config.engine.kind == "auto":
+            say(f"engine: {kind} (engine.kind auto)")
+        engine = config.engine.model_copy(update={"kind": kind})
+        place = os.path.abspath(config.output)
+        config = config.model_copy(update={"engine": engine, "output": place})
+        dataset.configure(config.stages)
+        prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
+        listing = Listing(config.inputs, config.input)
+        recipe = base.recipe(config, kind)
+        return cls(config, recipe, listing, dataset.SharedTally(), prefix, say)
+
+    def plan(self, folder: Path) -> PlanSummary:
+        documents = [(found.uri, found.size_bytes) for found in self.listing.documents()]
+        if not documents:
+            raise ConfigError(f"no documents in {', '.join(self.config.inputs)}{self._endings()}")
+        columns = zip(*documents, strict=True)
+        table = pa.table(dict(zip(("uri", "size_bytes"), map(list, columns), strict=True)))
+        chain = dataset.plan_pages(table, self.config, self.recipe, self.tally.send())
+        with self._progress("plan", 0):
+            return dataset.drain(
+                chain, folder, "plan", self.config.parquet, sink.write_plan, PlanSummary()
+            )
+
+    def recognise(self, plan: Path, pages: Path, planned: PlanSummary) -> Summary:
+        todo = planned.todo.rows
+        self.say(
+            f"planned: {planned.documents} documents, {sum(planned.routes.values())} pages, "
+            f"{todo} to do, {sum(planned.done.values())} done before"
+        )
+        if not todo:
+            return Summary()
+        chain = dataset.recognise_pages(plan, todo, self.config, self.recipe, self.tally.send())
+        with self._progress("recognise", todo):
+            return dataset.drain(
+                chain, pages, self.prefix, self.config.parquet, sink.write_pages, Summary()
+            )
+
+    def _progress(self, stage: str, total: int) -> Progress:
+        interval_s = self.config.progress.interval_s
+        return Progress(stage, stage, total, self.tally.stages, sys.stderr, interval_s)
+
+    def _endings(self) -> str:
+        if not self.listing.left_out:
+            return ""
+        endings = ", ".join(f"{count} {name}" for name, count in self.listing.left_out.items())
+        return f"; files not taken for their ending: {endings} (see input.suffixes)"
+
+
+def _assert_complete(planned: PlanSummary, written: Summary) -> None:
+    """Pages in equals rows out: the same number, and the same ids."""
+    if planned.todo != written.written:
+        raise JobError(
+            f"{planned.todo.rows} pages were planned and {written.written.rows} rows written, "
+            "or not the same ones; run the command again, and please report this"
+        )
+
+
+def _estimate(output: Path, recipe: Recipe, planned: PlanSummary) -> tuple[float | None, str]:
+    """Seconds for the pages that are left, from the speed of the last run of this recipe."""
+    try:
+        last = json.loads((output / receipt.FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        last = {}
+    if last.get("recipe_hash") != recipe.hash() or not last.get("pages_per_s"):
+        return None, "no run of this recipe in this output to measure by"
+    speed = float(last["pages_per_s"])
+    return planned.todo.rows / speed, f"the last run here made {speed:.2f} pages/s"
+
+
+def _peak_mib() -> float:
+    """Most memory that this process held, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,131 @@
+"""Measures the stages of a job while they run: pages, busy time, peak memory.
+
+Every worker reports to one `Tally`. What it says is for the eyes (progress, busy shares,
+memory); the counts of the receipt come from the committed shards alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one worker did since its last report.
+
+    Attributes:
+        stage: Name of the stage.
+        worker: Identity of the worker process.
+        pages: Pages that it finished.
+        failed: Pages among them that failed in this stage.
+        busy_s: Seconds with at least one page in work.
+        peak_mib: Most memory that the worker and its reader held so far, MiB.
+    """
+
+    stage: str
+    worker: str
+    pages: int
+    failed: int
+    busy_s: float
+    peak_mib: float
+
+
+@dataclass(slots=True)
+class StageTally:
+    """The sums of one stage over all its workers."""
+
+    pages: int = 0
+    failed: int = 0
+    busy_s: float = 0.0
+    peaks_mib: dict[str, float] = field(default_factory=dict)
+
+
+class Tally:
+    """Collects reports. Runs as an actor of its own."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, StageTally] = {}
+
+    def add(self, report: Report) -> None:
+        """Add one report."""
+        stage = self._stages.setdefault(report.stage, StageTally())
+        stage.pages += report.pages
+        stage.failed += report.failed
+        stage.busy_s += report.busy_s
+        stage.peaks_mib[report.worker] = max(
+            report.peak_mib, stage.peaks_mib.get(report.worker, 0.0)
+        )
+
+    def stages(self) -> dict[str, StageTally]:
+        """The sums so far, by stage."""
+        return self._stages
+
+
+Send = Callable[[Report], object]
+
+
+class Meter:
+    """Measures one worker and sends its reports.
+
+    Args:
+        stage: Name of the stage.
+        send: Takes a report and returns at once.
+    """
+
+    def __init__(self, stage: str, send: Send) -> None:
+        self._stage = stage
+        self._send = send
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._active = 0
+        self._since = 0.0
+        self._busy_s = 0.0
+        self._process = psutil.Process()
+        self._peak_mib = 0.0
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count the time inside; overlapping pages of one worker count once."""
+        if self._active == 0:
+            self._since = time.perf_counter()
+        self._active += 1
+        try:
+            yield
+        finally:
+            self._active -= 1
+            if self._active == 0:
+                self._busy_s += time.perf_counter() - self._since
+
+    def report(self, pages: int, failed: int) -> None:
+        """Send what happened since the last report."""
+        if self._active:
+            now = time.perf_counter()
+            self._busy_s, self._since = self._busy_s + now - self._since, now
+        self._peak_mib = max(self._peak_mib, _resident_mib(self._process))
+        self._send(Report(self._stage, self._worker, pages, failed, self._busy_s, self._peak_mib))
+        self._busy_s = 0.0
+
+
+def _resident_mib(process: psutil.Process) -> float:
+    """Memory of a process and its children now, MiB; a child that just died counts nothing."""
+    total = process.memory_info().rss - _shared_bytes(process)
+    for child in process.children():
+        try:
+            total += child.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total / _MIB
+
+
+def _shared_bytes(process: psutil.Process) -> int:
+    """Mapped shared memory: Ray's object store is shared by all and would count for each."""
+    return int(process.memory_info().shared) if sys.platform == "linux" else 0

@@ -1,0 +1,214 @@
+"""PDF pages as pictures: the only user of PyMuPDF.
+
+This runs in the reader's child process (`pipeline.reader`), where a page that spins, crashes or
+takes too much memory can be killed. Nothing here limits time or memory.
+
+PDFs are opened with MuPDF's PDF reader by name: its general door guesses the format from the
+content, and would lay out an HTML file that is called `.pdf`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pymupdf
+from pymupdf import mupdf
+
+from pipeline.config import RenderConfig
+from pipeline.errors import DocumentError, ErrorKind, PageError
+from pipeline.images import Canvas, new_canvas
+from pipeline.types import PageImage
+
+MEDIA_TYPE: Final = "application/pdf"
+MAX_SIDE_PX: Final = 65_500
+"""Longest side of a drawn page: what JPEG can hold, near enough, and far from C's limits."""
+
+_POINTS_PER_INCH: Final = 72
+_OUT_OF_MEMORY: Final = re.compile(r"[mc]alloc|not enough memory|out of memory", re.IGNORECASE)
+
+# Complaints are collected per page (`_take_warnings`); printed, they would say it twice.
+pymupdf.TOOLS.mupdf_display_errors(False)
+pymupdf.TOOLS.mupdf_display_warnings(False)
+
+
+class PdfFile:
+    """An open PDF.
+
+    Attributes:
+        media_type: What the file is.
+        warnings: What MuPDF complained about while it opened the file.
+        is_reusable: Further pages may be asked for without opening it again.
+
+    Raises:
+        DocumentError: UNREADABLE, PASSWORD, NO_PAGES, or LIMIT for more than `max_pages`.
+        MemoryError: MuPDF ran out of memory.
+    """
+
+    media_type = MEDIA_TYPE
+    is_reusable = True
+
+    def __init__(self, path: str, password: str, max_pages: int) -> None:
+        _take_warnings()
+        try:
+            with _utf8_name(path) as name:
+                self._pdf = mupdf.pdf_open_document(name)
+            self._unlock(password)
+            self._page_count = self._count_pages(max_pages)
+        except mupdf.FzErrorBase as error:
+            _check_memory(str(error))
+            raise DocumentError(ErrorKind.UNREADABLE, f"no readable PDF: {_say(error)}") from None
+        self.warnings = _take_warnings()
+
+    def _unlock(self, password: str) -> None:
+        # An encryption with an owner's password only opens by itself: it limits what may be
+        # done with the file, not who may see it.
+        if not mupdf.pdf_needs_password(self._pdf):
+            return
+        if not mupdf.pdf_authenticate_password(self._pdf, password):
+            given = "the password does not open it" if password else "no password was given"
+            raise DocumentError(ErrorKind.PASSWORD, f"encrypted: {given}")
+
+    def _count_pages(self, max_pages: int) -> int:
+        page_count = mupdf.pdf_count_pages(self._pdf) or self._count_repaired_pages()
+        if page_count <= 0:
+            raise DocumentError(ErrorKind.NO_PAGES, "the PDF has no pages that can be found")
+        if page_count > max_pages:
+            message = f"claims {page_count} pages, over read.max_pages ({max_pages})"
+            raise DocumentError(ErrorKind.LIMIT, message)
+        return int(page_count)
+
+    def _count_repaired_pages(self) -> Any:
+        """Look again after MuPDF has searched the whole file for objects.
+
+        It does so by itself where the list of objects is unreadable, but not where the list
+        reads well and leads nowhere.
+        """
+        try:
+            mupdf.pdf_repair_xref(self._pdf)
+        except mupdf.FzErrorBase:
+            return 0  # searched already, or nothing found
+        return mupdf.pdf_count_pages(self._pdf)
+
+    def sizes_pt(self) -> list[tuple[float, float]]:
+        """Width and height of every page as displayed; (0, 0) for a page that is broken.
+
+        Takes about 10 microseconds a page: only the page's dictionary is read.
+        """
+        return [self._size_pt(index) for index in range(self._page_count)]
+
+    def _size_pt(self, index: int) -> tuple[float, float]:
+        box, transform = mupdf.FzRect(), mupdf.FzMatrix()
+        try:
+            page = mupdf.pdf_lookup_page_obj(self._pdf, index)
+            mupdf.pdf_page_obj_transform(page, box, transform)
+            shown = mupdf.fz_transform_rect(box, transform)
+        except mupdf.FzErrorBase:
+            return 0.0, 0.0
+        size = (shown.x1 - shown.x0, shown.y1 - shown.y0)
+        return size if all(math.isfinite(side) and side > 0 for side in size) else (0.0, 0.0)
+
+    def render(self, page: int, render: RenderConfig, canvas: Canvas = new_canvas) -> PageImage:
+        """Draw a page with its rotation and crop box applied, annotations and forms included.
+
+        Args:
+            page: 1-based number.
+            render: Resolution and the limit of pixels. A page over the limit is drawn smaller
+                and says so in its warnings.
+            canvas: Where the pixels go. MuPDF draws straight into this memory.
+
+        Raises:
+            PageError: RENDER, the page cannot be drawn.
+            MemoryError: MuPDF ran out of memory.
+        """
+        _take_warnings()
+        try:
+            return self._draw(page, render, canvas)
+        except mupdf.FzErrorBase as error:
+            _check_memory(str(error))
+            raise PageError(ErrorKind.RENDER, f"MuPDF cannot draw it: {_say(error)}") from None
+
+    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+        if not 1 <= number <= self._page_count:
+            raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
+        page = mupdf.fz_load_page(self._pdf.super(), number - 1)
+        dpi, frame = _scale(mupdf.fz_bound_page(page), render)
+        pixels = canvas(frame.y1 - frame.y0, frame.x1 - frame.x0)
+        _run(page, dpi / _POINTS_PER_INCH, frame, pixels)
+        warnings = _take_warnings()
+        # MuPDF leaves out what it has no memory for and goes on: the page would look whole.
+        _check_memory(*warnings)
+        if dpi < render.dpi:
+            limit = f"{render.dpi} dpi would pass render.max_pixels ({render.max_pixels})"
+            warnings = (f"drawn at {dpi:.3g} dpi: {limit}", *warnings)
+        return PageImage(pixels, dpi, warnings)
+
+    def close(self) -> None:
+        """Let go of the file and of what MuPDF remembers of it."""
+        self._pdf = None
+        pymupdf.TOOLS.store_shrink(100)
+
+
+@contextmanager
+def _utf8_name(path: str) -> Iterator[str]:
+    """A name for the file that MuPDF takes: it wants UTF-8, the system any bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        with open(path, "rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield path
+
+
+def _scale(box: Any, render: RenderConfig) -> tuple[float, Any]:
+    """The resolution to draw with and the page's rectangle in pixels."""
+    sides = (box.x1 - box.x0, box.y1 - box.y0)
+    if not all(math.isfinite(side) and side > 0 for side in sides):
+        raise PageError(ErrorKind.RENDER, f"the page measures {sides[0]:g} x {sides[1]:g} pt")
+    wanted = [max(1.0, side * render.dpi / _POINTS_PER_INCH) for side in sides]
+    room = math.sqrt(render.max_pixels / (wanted[0] * wanted[1]))
+    dpi = render.dpi * min(1.0, room, MAX_SIDE_PX / max(wanted))
+    frame = _frame(box, dpi)
+    while (frame.x1 - frame.x0) * (frame.y1 - frame.y0) > render.max_pixels:
+        dpi *= 0.999  # sides are rounded up to whole pixels
+        frame = _frame(box, dpi)
+    if frame.x1 <= frame.x0 or frame.y1 <= frame.y0:
+        message = f"{sides[0]:g} x {sides[1]:g} pt are too thin to draw at {dpi:.3g} dpi"
+        raise PageError(ErrorKind.RENDER, message)
+    return dpi, frame
+
+
+def _frame(box: Any, dpi: float) -> Any:
+    zoom = dpi / _POINTS_PER_INCH
+    return mupdf.fz_round_rect(mupdf.fz_transform_rect(box, mupdf.fz_scale(zoom, zoom)))
+
+
+def _run(page: Any, zoom: float, frame: Any, pixels: Any) -> None:
+    """Draw on white. `Page.get_pixmap` would do the same into memory of its own."""
+    rgb = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_RGB)
+    memory = mupdf.python_mutable_buffer_data(memoryview(pixels).cast("B"))
+    no_spots, no_alpha = mupdf.FzSeparations(), 0
+    pixmap = mupdf.fz_new_pixmap_with_bbox_and_data(rgb, frame, no_spots, no_alpha, memory)
+    mupdf.fz_clear_pixmap_with_value(pixmap, 0xFF)
+    device = mupdf.fz_new_draw_device(mupdf.fz_scale(zoom, zoom), pixmap)
+    mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+
+
+def _take_warnings() -> tuple[str, ...]:
+    """What MuPDF complained about since the last call."""
+    return tuple(pymupdf.TOOLS.mupdf_warnings(reset=True).splitlines())
+
+
+def _check_memory(*messages: str) -> None:
+    if any(map(_OUT_OF_MEMORY.search, messages)):
+        raise MemoryError
+
+
+def _say(error: Exception) -> str:
+    """MuPDF's message without its number ("code=7: no objects found")."""
+    return str(error).partition(": ")[2] or str(error)

@@ -1,0 +1,101 @@
+"""Which pages there are, and the way of each. Pure.
+
+Every page that a document says it has is listed exactly once, also those that `--pages`
+leaves out: what gets no row in the output is counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import RecordedError
+from pipeline.ledger import Ledger, content_id, page_id
+from pipeline.pages import PageSelection
+from pipeline.types import Document, Failure, PageRef, Route, Status
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPage:
+    """One row of the plan: a page and its way.
+
+    Attributes:
+        ref: The page.
+        page_id: Identity of its row.
+        content_id: Identity of its text.
+        recipe_hash: The recipe that both are for.
+        route: Its way.
+        done: Status of the row that the output has already, None where it has none.
+        size_bytes: Size of the document.
+        failure: Why the document cannot be read (route `error`).
+        warnings: What the reader complained about when it opened the document.
+    """
+
+    ref: PageRef
+    page_id: str
+    content_id: str
+    recipe_hash: str
+    route: Route
+    done: Status | None
+    size_bytes: int
+    failure: Failure | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans documents for one recipe against one ledger.
+
+    Attributes:
+        recipe_hash: The recipe.
+        selection: The pages that are wanted of every document.
+        ledger: The rows that the output has already.
+    """
+
+    recipe_hash: str
+    selection: PageSelection
+    ledger: Ledger
+
+    def readable(
+        self,
+        document: Document,
+        doc_id: str,
+        media_type: str,
+        sizes_pt: Sequence[tuple[float, float]],
+        warnings: tuple[str, ...] = (),
+    ) -> Iterator[PlannedPage]:
+        """The pages of a document that could be opened, in order."""
+        for page, (width_pt, height_pt) in enumerate(sizes_pt, start=1):
+            ref = PageRef(
+                document.uri, doc_id, page, len(sizes_pt), media_type, width_pt, height_pt
+            )
+            route = Route.OCR if page in self.selection else Route.SKIP
+            said = warnings if page == 1 else ()
+            yield self._planned(ref, document, route, warnings=said)
+
+    def unreadable(self, document: Document, error: RecordedError) -> PlannedPage:
+        """The one row, with page 0, of a document that cannot be opened."""
+        ref = PageRef(document.uri, "", 0, 0, "", 0.0, 0.0)
+        failure = Failure(error.kind, str(error))
+        return self._planned(ref, document, Route.ERROR, failure=failure)
+
+    def _planned(
+        self,
+        ref: PageRef,
+        document: Document,
+        route: Route,
+        failure: Failure | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> PlannedPage:
+        identity = page_id(ref.uri, ref.doc_id, ref.page, self.recipe_hash)
+        return PlannedPage(
+            ref=ref,
+            page_id=identity,
+            content_id=content_id(ref.doc_id, ref.page, self.recipe_hash),
+            recipe_hash=self.recipe_hash,
+            route=route,
+            done=self.ledger.status(identity),
+            size_bytes=document.size_bytes,
+            failure=failure,
+            warnings=warnings,
+        )

@@ -1,0 +1,261 @@
+"""The explicit Arrow schemas, and the way between tables and records.
+
+`PAGES` is the output that users read. `PLAN` is the list of all pages that the run works
+off. `RENDERED` and `PREPARED` carry pages between the stages of a job and are never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.errors import ErrorKind
+from pipeline.types import (
+    Block,
+    Box,
+    Failure,
+    FinishReason,
+    Generation,
+    PageRef,
+    PageResult,
+    Recognition,
+    Source,
+    Status,
+    Timing,
+)
+
+_BOX = [(name, pa.float32()) for name in ("x0", "y0", "x1", "y1")]
+_BLOCK = pa.struct(
+    [
+        ("kind", pa.string()),
+        ("text", pa.string()),
+        ("score", pa.float32()),
+        ("box_px", pa.struct(_BOX)),
+        ("box_pt", pa.struct(_BOX)),
+    ]
+)
+_REF = [
+    ("uri", pa.string()),
+    ("doc_id", pa.string()),
+    ("page", pa.int32()),
+    ("page_count", pa.int32()),
+    ("media_type", pa.string()),
+    ("width_pt", pa.float32()),
+    ("height_pt", pa.float32()),
+]
+_IDS = [("page_id", pa.string()), ("content_id", pa.string()), ("recipe_hash", pa.string())]
+_FAILURE = [("error_kind", pa.string()), ("error", pa.string())]
+_PICTURE = [
+    ("width_px", pa.int32()),
+    ("height_px", pa.int32()),
+    ("dpi", pa.float32()),
+    ("warnings", pa.list_(pa.string())),
+]
+
+PAGES = pa.schema(
+    [
+        *_IDS,
+        *_REF,
+        ("status", pa.string()),
+        ("source", pa.string()),
+        ("text", pa.string()),
+        ("blocks", pa.list_(_BLOCK)),
+        ("raw", pa.string()),
+        *_FAILURE,
+        *_PICTURE,
+        ("engine", pa.string()),
+        ("model", pa.string()),
+        ("finish_reason", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("image_tokens", pa.int32()),
+        ("output_tokens", pa.int32()),
+        ("queue_ms", pa.float64()),
+        ("prefill_ms", pa.float64()),
+        ("decode_ms", pa.float64()),
+        ("render_ms", pa.float64()),
+        ("prepare_ms", pa.float64()),
+        ("generate_ms", pa.float64()),
+    ]
+)
+"""One row for every page. The README describes each column."""
+
+PLAN = pa.schema(
+    [
+        *_IDS,
+        *_REF,
+        ("route", pa.string()),
+        ("done", pa.string()),
+        ("size_bytes", pa.int64()),
+        *_FAILURE,
+        ("warnings", pa.list_(pa.string())),
+    ]
+)
+"""One row for every page that any document says it has. `done` is the status of the row that
+the output has already, null where it has none."""
+
+_FLIGHT = [*_IDS, *_REF, *_FAILURE, *_PICTURE, ("render_ms", pa.float64())]
+RENDERED = pa.schema([*_FLIGHT, ("pixels", pa.large_binary())])
+"""A drawn page: RGB bytes, rows from the top, null where drawing failed."""
+
+PREPARED = pa.schema(
+    [
+        *_FLIGHT,
+        ("prepare_ms", pa.float64()),
+        ("image", pa.large_binary()),
+        ("image_width_px", pa.int32()),
+        ("image_height_px", pa.int32()),
+        ("prompt", pa.string()),
+        ("task", pa.string()),
+        ("max_tokens", pa.int32()),
+        ("tiles", pa.large_binary()),
+        ("tile_side_px", pa.int32()),
+        ("grid_columns", pa.int32()),
+        ("grid_rows", pa.int32()),
+    ]
+)
+"""A page as its engine takes it (`pipeline.types.Request`)."""
+
+
+def to_table(results: Sequence[PageResult]) -> pa.Table:
+    """Rows of `PAGES`."""
+    return pa.Table.from_pylist([_to_row(result) for result in results], schema=PAGES)
+
+
+def from_table(table: pa.Table) -> list[PageResult]:
+    """The records of rows of `PAGES`; `from_table(to_table(x)) == x`."""
+    return [_from_row(row) for row in table.to_pylist()]
+
+
+def ref_of(row: dict[str, Any]) -> PageRef:
+    """The page that a row of any schema here is about."""
+    return PageRef(**{name: row[name] for name, _ in _REF})
+
+
+def ref_columns(ref: PageRef) -> dict[str, Any]:
+    """The columns that say which page a row is about."""
+    return {name: getattr(ref, name) for name, _ in _REF}
+
+
+def flight_columns(row: dict[str, Any]) -> dict[str, Any]:
+    """The columns that travel with a page from stage to stage; null where not known yet."""
+    return {name: row.get(name) for name, _ in _FLIGHT}
+
+
+def failure_of(row: dict[str, Any]) -> Failure | None:
+    """What went wrong with the page of a row, None where nothing did."""
+    if row.get("error_kind") is None:
+        return None
+    return Failure(ErrorKind(row["error_kind"]), row["error"])
+
+
+def binary_column(arrays: Sequence[np.ndarray | None]) -> pa.ChunkedArray:
+    """Pictures as a large_binary column, one chunk a picture, without copying a byte."""
+    chunks = [_binary_chunk(array) for array in arrays]
+    return pa.chunked_array(chunks, pa.large_binary())
+
+
+def _binary_chunk(array: np.ndarray | None) -> pa.Array:
+    if array is None:
+        return pa.nulls(1, pa.large_binary())
+    pixels = np.ascontiguousarray(array)
+    offsets = pa.py_buffer(np.array([0, pixels.nbytes], np.int64))
+    return pa.Array.from_buffers(
+        pa.large_binary(), 1, [None, offsets, pa.py_buffer(pixels.reshape(-1))]
+    )
+
+
+def picture_of(value: pa.Scalar, shape: tuple[int, ...]) -> np.ndarray | None:
+    """A read-only view of a picture in a large_binary column, None where it is null."""
+    buffer = value.as_buffer()
+    return None if buffer is None else np.frombuffer(buffer, np.uint8).reshape(shape)
+
+
+def _to_row(result: PageResult) -> dict[str, Any]:
+    recognition, generation = result.recognition, result.recognition.generation
+    row = {
+        "page_id": result.page_id,
+        "content_id": result.content_id,
+        "recipe_hash": result.recipe_hash,
+        **ref_columns(result.ref),
+        "status": recognition.status,
+        "source": result.source,
+        "text": recognition.text,
+        "blocks": [_block_row(block, _points_per_px(result)) for block in recognition.blocks],
+        "raw": recognition.raw,
+        "width_px": result.width_px,
+        "height_px": result.height_px,
+        "dpi": result.dpi,
+        "warnings": list(result.warnings),
+        "engine": result.engine,
+        "model": result.model,
+    }
+    if recognition.failure:
+        row |= {"error_kind": recognition.failure.kind, "error": recognition.failure.message}
+    if generation:
+        row |= {name: getattr(generation, name) for name in _GENERATION}
+    return row | {name: getattr(result.timing, name) for name in Timing.__slots__}
+
+
+_GENERATION = (
+    *("finish_reason", "prompt_tokens", "image_tokens", "output_tokens"),
+    *("queue_ms", "prefill_ms", "decode_ms"),
+)
+
+
+def _from_row(row: dict[str, Any]) -> PageResult:
+    generation = None
+    if row["finish_reason"] is not None:
+        fields = {name: row[name] for name in _GENERATION}
+        generation = Generation(**fields | {"finish_reason": FinishReason(row["finish_reason"])})
+    recognition = Recognition(
+        status=Status(row["status"]),
+        text=row["text"],
+        blocks=tuple(_block(block) for block in row["blocks"]),
+        raw=row["raw"],
+        generation=generation,
+        failure=failure_of(row),
+    )
+    same = ("page_id", "content_id", "recipe_hash", "width_px", "height_px", "dpi")
+    return PageResult(
+        **{name: row[name] for name in (*same, "engine", "model")},
+        ref=ref_of(row),
+        recognition=recognition,
+        source=Source(row["source"]) if row["source"] else None,
+        warnings=tuple(row["warnings"]),
+        timing=Timing(**{name: row[name] for name in Timing.__slots__}),
+    )
+
+
+def _points_per_px(result: PageResult) -> tuple[float, float] | None:
+    """Points per pixel along x and y, None where the size of the page is not known."""
+    ref = result.ref
+    if not (ref.width_pt and ref.height_pt and result.width_px and result.height_px):
+        return None
+    return ref.width_pt / result.width_px, ref.height_pt / result.height_px
+
+
+def _block_row(block: Block, scale: tuple[float, float] | None) -> dict[str, Any]:
+    box_pt = None
+    if block.box and scale:
+        (x, y), (x0, y0, x1, y1) = scale, block.box
+        box_pt = (x0 * x, y0 * y, x1 * x, y1 * y)
+    return {
+        "kind": block.kind,
+        "text": block.text,
+        "score": block.score,
+        "box_px": _box_row(block.box),
+        "box_pt": _box_row(box_pt),
+    }
+
+
+def _box_row(box: Box | None) -> dict[str, float] | None:
+    return None if box is None else dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))
+
+
+def _block(row: dict[str, Any]) -> Block:
+    box = row["box_px"]
+    corners = None if box is None else (box["x0"], box["y0"], box["x1"], box["y1"])
+    return Block(row["kind"], row["text"], corners, row["score"])

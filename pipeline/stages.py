@@ -1,0 +1,279 @@
+"""What a worker does at each stage of a job: one class a stage, tables in, tables out.
+
+Nothing here knows Ray. An error of one page or one document becomes that row's `error_kind`
+and `error`; the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import schema, sink
+from pipeline.config import EngineConfig, OcrOptions, Recipe
+from pipeline.engines import base
+from pipeline.errors import DocumentError, ErrorKind, RecordedError
+from pipeline.ledger import Ledger
+from pipeline.meter import Meter, Send
+from pipeline.pages import PageSelection
+from pipeline.plan import PlannedPage, Planner
+from pipeline.reader import Reader
+from pipeline.recognise import failed, recognise
+from pipeline.types import (
+    Document,
+    Failure,
+    PageImage,
+    PageResult,
+    Pixels,
+    Recognition,
+    Request,
+    Source,
+    Task,
+    Timing,
+)
+
+_PLAN_ROWS = 4096
+
+
+class Inspect:
+    """Plan: opens documents and lists their pages."""
+
+    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
+        self._reader = Reader(options.read, options.render, options.input)
+        self._password = options.password
+        ledger = Ledger.read(sink.pages_folder(options.output))
+        self._planner = Planner(recipe_hash, PageSelection.parse(options.pages), ledger)
+        self._meter = Meter("plan", send)
+
+    def __call__(self, documents: pa.Table) -> Iterator[pa.Table]:
+        """Yield rows of `schema.PLAN` for documents with columns uri and size_bytes."""
+        for row in documents.to_pylist():
+            with self._meter.busy():
+                pages = self._pages(Document(row["uri"], row["size_bytes"]))
+            for start in range(0, len(pages), _PLAN_ROWS):
+                yield _plan_table(pages[start : start + _PLAN_ROWS])
+            self._meter.report(len(pages), sum(page.failure is not None for page in pages))
+
+    def _pages(self, document: Document) -> list[PlannedPage]:
+        try:
+            seen = self._reader.inspect(document.uri, self._password)
+            sizes = [(float(width), float(height)) for width, height in seen.pages]
+            return list(
+                self._planner.readable(document, seen.doc_id, seen.media_type, sizes, seen.warnings)
+            )
+        except RecordedError as error:
+            return [self._planner.unreadable(document, error)]
+        except Exception as error:
+            internal = DocumentError(ErrorKind.INTERNAL, repr(error))
+            return [self._planner.unreadable(document, internal)]
+
+
+class Render:
+    """Draws pages, in a process that may be killed."""
+
+    def __init__(self, options: OcrOptions, send: Send) -> None:
+        self._reader = Reader(options.read, options.render, options.input)
+        self._password = options.password
+        self._meter = Meter("render", send)
+
+    def __call__(self, plan: pa.Table) -> Iterator[pa.Table]:
+        """Yield `schema.RENDERED` for rows of `schema.PLAN`, in one table."""
+        rows, pictures = [], []
+        for row in plan.to_pylist():
+            with self._meter.busy():
+                rendered, pixels = self._render(row)
+            rows.append(rendered)
+            pictures.append(pixels)
+        self._meter.report(len(rows), sum(pixels is None for pixels in pictures))
+        yield _with_pictures(rows, schema.RENDERED, {"pixels": pictures})
+
+    def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
+        if row["error_kind"]:
+            return schema.flight_columns(row), None
+        begin = time.perf_counter()
+        try:
+            image = self._reader.render(row["uri"], row["page"], self._password)
+        except RecordedError as error:
+            return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
+        except Exception as error:
+            return schema.flight_columns(_failed(row, ErrorKind.INTERNAL, repr(error), begin)), None
+        height_px, width_px = image.pixels.shape[:2]
+        drawn = row | {
+            "width_px": width_px,
+            "height_px": height_px,
+            "dpi": image.dpi,
+            "warnings": [*(row["warnings"] or ()), *image.warnings],
+            "render_ms": _ms_since(begin),
+        }
+        return schema.flight_columns(drawn), image.pixels
+
+
+class Prepare:
+    """Turns drawn pages into what the engine takes."""
+
+    def __init__(self, recipe: Recipe, send: Send) -> None:
+        self._recipe = recipe
+        self._meter = Meter("prepare", send)
+
+    def __call__(self, rendered: pa.Table) -> pa.Table:
+        """`schema.PREPARED` for rows of `schema.RENDERED`."""
+        rows: list[dict[str, Any]] = []
+        requests: list[Request | None] = []
+        pictures = rendered["pixels"]
+        for index, row in enumerate(rendered.drop_columns(["pixels"]).to_pylist()):
+            with self._meter.busy():
+                row, request = self._prepare(row, pictures[index])
+            rows.append(row)
+            requests.append(request)
+        self._meter.report(len(rows), 0)
+        columns = {
+            "image": [None if request is None else request.image for request in requests],
+            "tiles": [None if request is None else request.tiles for request in requests],
+        }
+        return _with_pictures(rows, schema.PREPARED, columns)
+
+    def _prepare(
+        self, row: dict[str, Any], pixels: pa.Scalar
+    ) -> tuple[dict[str, Any], Request | None]:
+        picture = schema.picture_of(pixels, (row["height_px"] or 0, row["width_px"] or 0, 3))
+        if picture is None:
+            return row, None
+        begin = time.perf_counter()
+        try:
+            request = base.prepare(PageImage(picture, row["dpi"]), self._recipe)
+        except Exception as error:
+            return _failed(row, ErrorKind.INTERNAL, repr(error)), None
+        return row | _request_columns(request) | {"prepare_ms": _ms_since(begin)}, request
+
+
+class Recognise:
+    """Reads pages with an engine: many at a time, no page waits for another."""
+
+    def __init__(self, config: EngineConfig, recipe: Recipe, send: Send) -> None:
+        self._engine = base.build(config)
+        self._room = asyncio.Semaphore(base.pages_in_flight(config))
+        self._recipe = recipe
+        self._meter = Meter("recognise", send)
+
+    async def __call__(self, prepared: pa.Table) -> AsyncIterator[pa.Table]:
+        """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""
+        pictures, tiles = prepared["image"], prepared["tiles"]
+        rows = prepared.drop_columns(["image", "tiles"]).to_pylist()
+        results = await asyncio.gather(
+            *(self._result(row, pictures[i], tiles[i]) for i, row in enumerate(rows))
+        )
+        self._meter.report(
+            len(results), sum(result.recognition.failure is not None for result in results)
+        )
+        yield schema.to_table(results)
+
+    async def _result(self, row: dict[str, Any], image: pa.Scalar, tiles: pa.Scalar) -> PageResult:
+        failure = schema.failure_of(row)
+        if failure:
+            return self._row(row, failed(failure.kind, failure.message), None)
+        async with self._room:
+            begin = time.perf_counter()
+            with self._meter.busy():
+                recognition = await self._recognise(row, image, tiles)
+            return self._row(row, recognition, _ms_since(begin))
+
+    async def _recognise(
+        self, row: dict[str, Any], image: pa.Scalar, tiles: pa.Scalar
+    ) -> Recognition:
+        try:
+            return await recognise(self._engine, _request(row, image, tiles))
+        except Exception as error:
+            return failed(ErrorKind.INTERNAL, repr(error))
+
+    def _row(
+        self, row: dict[str, Any], recognition: Recognition, generate_ms: float | None
+    ) -> PageResult:
+        return PageResult(
+            page_id=row["page_id"],
+            content_id=row["content_id"],
+            recipe_hash=row["recipe_hash"],
+            ref=schema.ref_of(row),
+            recognition=recognition,
+            source=None if recognition.failure else Source.OCR,
+            width_px=row["width_px"] or 0,
+            height_px=row["height_px"] or 0,
+            dpi=row["dpi"] or 0.0,
+            warnings=tuple(row["warnings"] or ()),
+            engine=self._recipe.engine,
+            model=self._recipe.model,
+            timing=Timing(row["render_ms"], row["prepare_ms"], generate_ms),
+        )
+
+
+def _ms_since(begin: float) -> float:
+    return (time.perf_counter() - begin) * 1000
+
+
+def _failed(
+    row: dict[str, Any], kind: ErrorKind, message: str, begin: float | None = None
+) -> dict[str, Any]:
+    spent = {} if begin is None else {"render_ms": _ms_since(begin)}
+    return row | {"error_kind": kind, "error": message} | spent
+
+
+def _plan_table(pages: list[PlannedPage]) -> pa.Table:
+    return pa.Table.from_pylist([_plan_row(page) for page in pages], schema=schema.PLAN)
+
+
+def _plan_row(page: PlannedPage) -> dict[str, Any]:
+    failure = page.failure or Failure(ErrorKind.INTERNAL, "")
+    return schema.ref_columns(page.ref) | {
+        "page_id": page.page_id,
+        "content_id": page.content_id,
+        "recipe_hash": page.recipe_hash,
+        "route": page.route,
+        "done": page.done,
+        "size_bytes": page.size_bytes,
+        "error_kind": failure.kind if page.failure else None,
+        "error": failure.message if page.failure else None,
+        "warnings": list(page.warnings),
+    }
+
+
+def _with_pictures(
+    rows: list[dict[str, Any]], wanted: pa.Schema, pictures: dict[str, list[Pixels | None]]
+) -> pa.Table:
+    plain = pa.schema([field for field in wanted if field.name not in pictures])
+    table = pa.Table.from_pylist(rows, schema=plain)
+    columns = {name: table[name] for name in plain.names}
+    columns |= {name: schema.binary_column(arrays) for name, arrays in pictures.items()}
+    return pa.table([columns[name] for name in wanted.names], schema=wanted)
+
+
+def _request_columns(request: Request) -> dict[str, Any]:
+    height_px, width_px = request.image.shape[:2]
+    return {
+        "image_width_px": width_px,
+        "image_height_px": height_px,
+        "prompt": request.prompt,
+        "task": request.task,
+        "max_tokens": request.max_tokens,
+        "tile_side_px": 0 if request.tiles is None else request.tiles.shape[1],
+        "grid_columns": request.grid[0],
+        "grid_rows": request.grid[1],
+    }
+
+
+def _request(row: dict[str, Any], image: pa.Scalar, tiles: pa.Scalar) -> Request:
+    side_px = row["tile_side_px"]
+    picture = schema.picture_of(image, (row["image_height_px"], row["image_width_px"], 3))
+    return Request(
+        image=np.empty((0, 0, 3), np.uint8) if picture is None else picture,
+        page_width_px=row["width_px"],
+        page_height_px=row["height_px"],
+        prompt=row["prompt"],
+        task=Task(row["task"]),
+        max_tokens=row["max_tokens"],
+        tiles=schema.picture_of(tiles, (-1, side_px, side_px, 3)),
+        grid=(row["grid_columns"], row["grid_rows"]),
+    )

@@ -1,0 +1,152 @@
+"""Sums over shards: what a plan holds and what a run wrote, in constant memory."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.types import Route
+
+SLOWEST = 5
+_MASK = (1 << 64) - 1
+
+
+@dataclass(slots=True)
+class Count:
+    """A set of rows, in constant memory: how many, and the sum of their ids.
+
+    Two sets with the same count and the same sum are the same set, but for a chance of 1 in
+    2**64: a row that was lost, done twice or swapped shows.
+    """
+
+    rows: int = 0
+    id_sum: int = 0
+
+    def add(self, page_ids: pa.ChunkedArray) -> None:
+        """Add rows by their `page_id`."""
+        self.rows += len(page_ids)
+        for page_id in page_ids.to_pylist():
+            self.id_sum = (self.id_sum + int(page_id[:16], 16)) & _MASK
+
+    def merge(self, other: Count) -> None:
+        """Add the rows of another count."""
+        self.rows += other.rows
+        self.id_sum = (self.id_sum + other.id_sum) & _MASK
+
+
+@dataclass(slots=True)
+class ErrorGroup:
+    """Errors of one kind: how many, and the first of them."""
+
+    count: int
+    example: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """What is in one or many shards.
+
+    Attributes:
+        written: The rows.
+        statuses: Rows by status.
+        sources: Rows by source ("none" for failed pages).
+        tokens: Output tokens, 0 where the engine has none.
+        characters: Characters of text.
+        slowest: Milliseconds of generation, URI and page of the slowest pages.
+        errors: Failed pages by kind of error.
+    """
+
+    written: Count = field(default_factory=Count)
+    statuses: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+    characters: int = 0
+    slowest: list[tuple[float, str, int]] = field(default_factory=list)
+    errors: dict[str, ErrorGroup] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pages: pa.Table) -> Summary:
+        """Summarise rows of `schema.PAGES`."""
+        summary = cls()
+        summary.written.add(pages["page_id"])
+        summary.statuses.update(pages["status"].to_pylist())
+        summary.sources.update(source or "none" for source in pages["source"].to_pylist())
+        summary.tokens = pc.sum(pages["output_tokens"]).as_py() or 0
+        summary.characters = pc.sum(pc.utf8_length(pages["text"])).as_py() or 0
+        summary._add_rows(pages)
+        return summary
+
+    def _add_rows(self, pages: pa.Table) -> None:
+        wanted = pages.select(["uri", "page", "generate_ms", "error_kind", "error"])
+        for row in wanted.to_pylist():
+            place = f"{row['uri']} page {row['page']}"
+            if row["error_kind"]:
+                self._add_error(row["error_kind"], 1, f"{place}: {row['error']}")
+            if row["generate_ms"] is not None:
+                self.slowest.append((row["generate_ms"], row["uri"], row["page"]))
+        self.slowest = heapq.nlargest(SLOWEST, self.slowest)
+
+    def _add_error(self, kind: str, count: int, example: str) -> None:
+        group = self.errors.setdefault(kind, ErrorGroup(0, example))
+        group.count += count
+
+    def merge(self, other: Summary) -> None:
+        """Add what is in other shards."""
+        self.written.merge(other.written)
+        self.statuses.update(other.statuses)
+        self.sources.update(other.sources)
+        self.tokens += other.tokens
+        self.characters += other.characters
+        self.slowest = heapq.nlargest(SLOWEST, self.slowest + other.slowest)
+        for kind, group in other.errors.items():
+            self._add_error(kind, group.count, group.example)
+
+
+@dataclass(slots=True)
+class PlanSummary:
+    """What is in a plan.
+
+    Attributes:
+        documents: Documents, those included that cannot be opened.
+        unreadable: Documents that cannot be opened.
+        bytes: Size of all documents.
+        routes: Pages by route.
+        done: Pages that have a row already, by the status of that row.
+        todo: The rows that the run has to write.
+    """
+
+    documents: int = 0
+    unreadable: int = 0
+    bytes: int = 0
+    routes: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    todo: Count = field(default_factory=Count)
+
+    @classmethod
+    def of(cls, plan: pa.Table) -> PlanSummary:
+        """Summarise rows of `schema.PLAN`."""
+        first = plan.filter(pc.less_equal(plan["page"], 1))
+        summary = cls(documents=first.num_rows, bytes=pc.sum(first["size_bytes"]).as_py() or 0)
+        summary.routes.update(plan["route"].to_pylist())
+        summary.unreadable = summary.routes[Route.ERROR]
+        summary.done.update(status for status in plan["done"].to_pylist() if status)
+        summary.todo.add(plan.filter(todo_mask(plan))["page_id"])
+        return summary
+
+    def merge(self, other: PlanSummary) -> None:
+        """Add what is in other shards."""
+        self.documents += other.documents
+        self.unreadable += other.unreadable
+        self.bytes += other.bytes
+        self.routes.update(other.routes)
+        self.done.update(other.done)
+        self.todo.merge(other.todo)
+
+
+def todo_mask(plan: pa.Table) -> pa.ChunkedArray:
+    """Which rows of a plan the run has to write: wanted, and without a row so far."""
+    return pc.and_(pc.not_equal(plan["route"], Route.SKIP.value), pc.is_null(plan["done"]))

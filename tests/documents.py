@@ -1,0 +1,269 @@
+"""Documents for tests and measurements, built in memory: good ones and ones that go wrong."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+LETTER = (612.0, 792.0)
+WORDS = ("invoice", "quarter", "seventeen", "harbour", "copper", "ledger", "voyage", "tariff")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a PDF made by `pdf`.
+
+    Attributes:
+        content: The content stream.
+        size_pt: Width and height of the MediaBox.
+        entries: More of the page's dictionary, such as b"/Rotate 90".
+    """
+
+    content: bytes = b""
+    size_pt: tuple[float, float] = LETTER
+    entries: bytes = b""
+
+
+def pdf(pages: Sequence[Page], resources: bytes = b"", objects: Sequence[bytes] = ()) -> bytes:
+    """A PDF with Helvetica as /F1.
+
+    Args:
+        pages: Its pages.
+        resources: More of every page's resources.
+        objects: More objects; the first has number 4.
+    """
+    first_page = 4 + len(objects)
+    numbers = range(first_page, first_page + 2 * len(pages), 2)
+    kids = b" ".join(b"%d 0 R" % number for number in numbers)
+    body = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count %d/Kids[%s]/Resources<</Font<</F1 3 0 R>>%s>>>>"
+        % (len(pages), kids, resources),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        *objects,
+    ]
+    for number, page in zip(numbers, pages, strict=True):
+        box = b"/MediaBox[0 0 %g %g]" % page.size_pt
+        contents = b"/Contents %d 0 R" % (number + 1)
+        body.append(b"<</Type/Page/Parent 2 0 R%s%s%s>>" % (box, contents, page.entries))
+        body.append(stream(page.content))
+    return file_of_objects(body)
+
+
+def stream(content: bytes, entries: bytes = b"") -> bytes:
+    """A PDF stream object."""
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(content), entries, content)
+
+
+def file_of_objects(objects: Sequence[bytes]) -> bytes:
+    """A PDF file of these objects, numbered from 1; the first is the catalog."""
+    out, offsets = bytearray(b"%PDF-1.7\n"), []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start, size = len(out), len(objects) + 1
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % size
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    out += b"trailer<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (size, start)
+    return bytes(out)
+
+
+def text_content(lines: Sequence[str], size_pt: float = 11, top_pt: float = 730) -> bytes:
+    """Lines of Helvetica from the top of a Letter page."""
+    shown = b"".join(b"(%s) Tj T*\n" % _escaped(line) for line in lines)
+    return b"BT /F1 %g Tf %g TL 60 %g Td\n%sET" % (size_pt, size_pt * 1.25, top_pt, shown)
+
+
+def _escaped(line: str) -> bytes:
+    raw = line.encode("latin-1")
+    return raw.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
+
+
+def text_pdf(page_count: int = 1) -> bytes:
+    """Pages full of text; each begins with "Page N"."""
+    return pdf([Page(text_content(text_lines(number))) for number in range(1, page_count + 1)])
+
+
+def text_lines(number: int, lines: int = 50) -> list[str]:
+    """What stands on page `number` of `text_pdf`."""
+    body = [
+        " ".join(WORDS[(number + line * word) % len(WORDS)] for word in range(1, 12))
+        for line in range(1, lines)
+    ]
+    return [f"Page {number}", *body]
+
+
+def corner_content(size_pt: tuple[float, float]) -> bytes:
+    """A red square of 40 pt in the top left corner of the page before rotation."""
+    return b"1 0 0 rg 0 %g 40 40 re f" % (size_pt[1] - 40)
+
+
+def many_pages_pdf(page_count: int) -> bytes:
+    """A flat tree of empty pages, every second one rotated."""
+    first = 3
+    kids = b" ".join(b"%d 0 R" % (first + index) for index in range(page_count))
+    tree = b"<</Type/Pages/Count %d/MediaBox[0 0 612 792]/Kids[%s]>>" % (page_count, kids)
+    turned = (
+        b"<</Type/Page/Parent 2 0 R/Rotate %d>>" % (index % 2 * 90) for index in range(page_count)
+    )
+    return file_of_objects([b"<</Type/Catalog/Pages 2 0 R>>", tree, *turned])
+
+
+def no_pages_pdf() -> bytes:
+    """A sound PDF without pages."""
+    return file_of_objects([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 0/Kids[]>>"])
+
+
+def encrypted_pdf(user_password: str, owner_password: str = "owner") -> bytes:
+    """A one-page PDF, AES-256. An empty user's password leaves it open to all."""
+    import pymupdf
+
+    with pymupdf.open(stream=text_pdf(), filetype="pdf") as document:
+        encrypted: bytes = document.tobytes(
+            encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw=user_password, owner_pw=owner_password
+        )
+    return encrypted
+
+
+def endless_pdf(depth: int = 12) -> bytes:
+    """A small page that takes years: forms that each draw the next one eight times.
+
+    The page before it and the page after it are fine.
+    """
+    forms = [_form(b"/X%d Do " % (level + 1) * 8, level + 1) for level in range(depth)]
+    forms.append(_form(b"0 0 m 600 780 l S", None))
+    endless = Page(b"/X0 Do")
+    fine = Page(text_content(["fine"]))
+    return pdf([fine, endless, fine], b"/XObject<</X0 4 0 R>>", forms)
+
+
+def _form(content: bytes, draws: int | None) -> bytes:
+    entries = b"/Type/XObject/Subtype/Form/BBox[0 0 612 792]"
+    if draws is not None:
+        entries += b"/Resources<</XObject<</X%d %d 0 R>>>>" % (draws, 4 + draws)
+    return stream(content, entries)
+
+
+def stacked_groups_pdf(depth: int = 200) -> bytes:
+    """A page that needs memory: transparency groups one inside the other, each page-sized."""
+    group = b"/Group<</S/Transparency/I true/K true>>"
+    forms = [
+        stream(
+            b"/G gs /X%d Do" % (level + 1),
+            b"/Type/XObject/Subtype/Form/BBox[0 0 612 792]%s"
+            b"/Resources<</ExtGState<</G<</ca 0.5/BM/Multiply>>>>/XObject<</X%d %d 0 R>>>>"
+            % (group, level + 1, 5 + level),
+        )
+        for level in range(depth)
+    ]
+    forms.append(_form(b"1 0 0 rg 0 0 600 780 re f", None))
+    page = Page(b"/G gs /X0 Do")
+    resources = b"/ExtGState<</G<</ca 0.5/BM/Multiply>>>>/XObject<</X0 4 0 R>>"
+    return pdf([page], resources, forms)
+
+
+def corner_picture(width_px: int = 60, height_px: int = 40) -> Image.Image:
+    """White with a red square, a quarter of the height, in the top left corner."""
+    pixels = np.full((height_px, width_px, 3), 255, np.uint8)
+    pixels[: height_px // 4, : height_px // 4] = (255, 0, 0)
+    return Image.fromarray(pixels)
+
+
+def saved(image: Image.Image, format_name: str, **options: Any) -> bytes:
+    """The bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, format_name, **options)
+    return file.getvalue()
+
+
+def turned(image: Image.Image, orientation: int, format_name: str) -> bytes:
+    """A file that shows `image` once its EXIF orientation is applied."""
+    undo = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = image if undo is None else image.transpose(undo)
+    if format_name == "TIFF":
+        return saved(stored, format_name, tiffinfo={0x0112: orientation}, dpi=(200, 100))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(stored, format_name, exif=exif, dpi=(200, 100))
+
+
+def frames_tiff(images: Sequence[Image.Image], **options: Any) -> bytes:
+    """A TIFF with a frame for each image."""
+    first, *others = images
+    return saved(first, "TIFF", save_all=True, append_images=others, **options)
+
+
+def animation(format_name: str, frames: int = 3) -> bytes:
+    """A moving picture; its first frame is red."""
+    colours = ["red", "lime", "blue", "black"]
+    first, *others = [Image.new("RGB", (20, 10), colours[index % 4]) for index in range(frames)]
+    return saved(first, format_name, save_all=True, append_images=others)
+
+
+def cmyk_picture() -> Image.Image:
+    """Four stripes of pure ink: cyan, magenta, yellow, black."""
+    pixels = np.zeros((8, 32, 4), np.uint8)
+    for ink in range(4):
+        pixels[:, ink * 8 : ink * 8 + 8, ink] = 255
+    return Image.fromarray(pixels, "CMYK")
+
+
+def deep_picture(low: int = 0, high: int = 65535) -> Image.Image:
+    """A ramp of 16-bit grey from `low` to `high`, 64 x 16 px."""
+    ramp = np.linspace(low, high, 64).astype(np.uint16)
+    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(ramp, (16, 64))))
+
+
+def large_png(side_px: int) -> bytes:
+    """A square of one colour: few bytes, many pixels."""
+    return saved(Image.new("L", (side_px, side_px), 255), "PNG")
+
+
+def noise_picture(width_px: int, height_px: int, seed: int = 0) -> Image.Image:
+    """Pixels that no format can compress, always the same."""
+    values = np.random.default_rng(seed).integers(0, 256, (height_px, width_px, 3), np.uint8)
+    return Image.fromarray(values)
+
+
+def tiff_with_broken_frame() -> bytes:
+    """A TIFF of one good frame that points to a second one, whose header has no size."""
+    content = bytearray(saved(corner_picture(), "TIFF"))
+    order = "<" if content[:2] == b"II" else ">"
+    (first,) = struct.unpack_from(order + "I", content, 4)
+    (entries,) = struct.unpack_from(order + "H", content, first)
+    content += b"\0" * (len(content) % 2)
+    struct.pack_into(order + "I", content, first + 2 + entries * 12, len(content))
+    tag = struct.pack(order + "HHII", 0x0103, 3, 1, 1)  # the compression and nothing else
+    return bytes(content + struct.pack(order + "H", 1) + tag + b"\0\0\0\0")
+
+
+def text_bomb_png() -> bytes:
+    """A small PNG with a comment of 16 MB, compressed to 16 kB."""
+    comment = PngImagePlugin.PngInfo()
+    comment.add_text("Comment", "a" * 16_000_000, zip=True)
+    return saved(corner_picture(), "PNG", pnginfo=comment)
+
+
+def broken_fax() -> bytes:
+    """A TIFF in fax group 4 with wrong bits in the middle, which libtiff reads nevertheless."""
+    content = bytearray(saved(noise_picture(64, 64).convert("1"), "TIFF", compression="group4"))
+    with Image.open(io.BytesIO(content)) as image:
+        assert isinstance(image, TiffImagePlugin.TiffImageFile)
+        start, size = image.tag_v2[273][0], image.tag_v2[279][0]
+    content[start + size // 2 : start + size // 2 + 8] = bytes(range(1, 9))
+    return bytes(content)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import DocumentError, ErrorKind
+from pipeline.ledger import Ledger
+from pipeline.pages import PageSelection
+from pipeline.plan import Planner
+from pipeline.types import Document, Route
+
+DOCUMENT = Document("/a.pdf", 10)
+
+
+@given(st.integers(1, 60), st.sampled_from(["", "1", "2-4,9", "5-", "100"]))
+def test_the_plan_lists_every_page_exactly_once(page_count: int, pages: str):
+    selection = PageSelection.parse(pages)
+    planner = Planner("r", selection, Ledger())
+    planned = list(planner.readable(DOCUMENT, "d", "application/pdf", [(612, 792)] * page_count))
+    assert [page.ref.page for page in planned] == list(range(1, page_count + 1))
+    assert len({page.page_id for page in planned}) == page_count
+    for page in planned:
+        assert page.route is (Route.OCR if page.ref.page in selection else Route.SKIP)
+
+
+def test_a_document_that_cannot_be_opened_gets_one_row_with_page_0():
+    planner = Planner("r", PageSelection.parse("3"), Ledger())
+    page = planner.unreadable(DOCUMENT, DocumentError(ErrorKind.PASSWORD, "give --password"))
+    assert (page.ref.page, page.ref.page_count, page.route) == (0, 0, Route.ERROR)
+    assert page.failure.kind is ErrorKind.PASSWORD
+
+
+def test_the_same_bytes_under_two_names_share_their_content_id():
+    planner = Planner("r", PageSelection(), Ledger())
+    [one] = planner.readable(Document("/a.pdf", 10), "d", "application/pdf", [(1, 1)])
+    [two] = planner.readable(Document("/b.pdf", 10), "d", "application/pdf", [(1, 1)])
+    assert one.content_id == two.content_id
+    assert one.page_id != two.page_id
+
+
+def test_another_recipe_is_another_row():
+    [one] = Planner("r", PageSelection(), Ledger()).readable(DOCUMENT, "d", "", [(1, 1)])
+    [two] = Planner("s", PageSelection(), Ledger()).readable(DOCUMENT, "d", "", [(1, 1)])
+    assert one.page_id != two.page_id
+
+
+def test_warnings_stand_on_the_first_page_alone():
+    planner = Planner("r", PageSelection(), Ledger())
+    pages = list(planner.readable(DOCUMENT, "d", "", [(1, 1)] * 3, ("repaired",)))
+    assert [page.warnings for page in pages] == [("repaired",), (), ()]
