@@ -185,7 +185,8 @@ class EngineConfig(Settings):
     workers: Annotated[int, Field(ge=0)] = 0
     """Engine actors. 0 means as many as the cluster has room for."""
     pages_in_flight: Annotated[int, Field(ge=0)] = 0
-    """Pages that one engine works on at a time. 0 means what suits the engine: one for onnx."""
+    """Pages that one engine works on at a time. 0 means what suits the engine: one for onnx,
+    as many as the GPU decodes at a time for vllm, and some in waiting."""
     onnx: OnnxConfig = OnnxConfig()
     vllm: VllmConfig = VllmConfig()
     fake: FakeConfig = FakeConfig()
@@ -274,6 +275,8 @@ class OcrOptions(Settings):
     """Password for encrypted PDFs."""
     task: TaskName = "markdown"
     """What the model is asked for."""
+    self_test: bool = True
+    """Test the engine with a page of its own before the first page (vllm only)."""
     dry_run: bool = False
     """Plan and print, recognise nothing."""
     input: InputConfig = InputConfig()

@@ -75,10 +75,11 @@ def recognise_pages(
         )
         .map_batches(
             stages.Recognise,
-            fn_constructor_args=(options.engine, recipe, send),
+            fn_constructor_args=(options.engine, options.self_test, recipe, send),
             batch_format="pyarrow",
             compute=_engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
             num_cpus=_engine_cpus(options.engine),
+            num_gpus=_engine_gpus(options.engine),
         )
     )
 
@@ -169,7 +170,12 @@ def _pool(most: int) -> ActorPoolStrategy:
 
 def engine_workers(engine: EngineConfig) -> int:
     """Engines that run side by side."""
-    return engine.workers or max(1, cluster.cpus() // _threads(engine))
+    if engine.workers:
+        return engine.workers
+    if engine.kind == "vllm":
+        gpus = _engine_gpus(engine)
+        return max(1, int(cluster.gpus() / gpus)) if gpus else 1
+    return max(1, cluster.cpus() // _threads(engine))
 
 
 def _engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrategy:
@@ -178,6 +184,10 @@ def _engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrateg
     return ActorPoolStrategy(
         size=size, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls + 1
     )
+
+
+def _engine_gpus(engine: EngineConfig) -> float:
+    return engine.vllm.num_gpus if engine.kind == "vllm" else 0
 
 
 def _threads(engine: EngineConfig) -> int:

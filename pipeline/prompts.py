@@ -9,7 +9,7 @@ Where the numbers come from:
   640 px is 100: 16 px patches, a 16-fold compressor).
 - **vLLM**: `vllm/transformers_utils/processors/deepseek_ocr.py` and
   `vllm/model_executor/models/deepseek_ocr{,2}.py` (which grid a page gets, the tokens that
-  end rows and views). `tests/vllm` compares `closest_grid` and `image_tokens` with that code.
+  end rows and views). `tests/vllm` compares `grid` and `image_tokens` with that code.
 - **OCR-2**: github.com/deepseek-ai/DeepSeek-OCR-2 (tile 768, two prompts).
 """
 
@@ -21,12 +21,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-import numpy as np
-from PIL import Image
-
+from pipeline import images
 from pipeline.config import Recipe, VllmConfig
 from pipeline.errors import ConfigError
-from pipeline.types import PageImage, Pixels, Request, Task
+from pipeline.types import PageImage, Request, Task
 
 IMAGE_TOKEN = "<image>"  # noqa: S105 - a token of the model, not a secret
 """Stands for the picture in a prompt; vLLM puts one copy for every visual token."""
@@ -141,29 +139,15 @@ def prompt(task: Task, model: Family, find: str = "") -> str:
     return template.format(find=find.strip())
 
 
-def closest_grid(width_px: int, height_px: int, tile_px: int) -> tuple[int, int]:
-    """Columns and rows of tiles for a page: the shape of 2 to 6 tiles closest to its own.
-
-    Of two equally close shapes the larger wins if the page has pixels for half of it (vLLM).
-    """
-    best, best_gap = (1, 1), math.inf
-    for columns, rows in _SHAPES:
-        gap = abs(width_px / height_px - columns / rows)
-        fills = width_px * height_px > 0.5 * tile_px * tile_px * columns * rows
-        if gap < best_gap or (gap == best_gap and fills):
-            best, best_gap = (columns, rows), gap
-    return best
-
-
-_SHAPES = sorted(
-    (
-        (columns, rows)
-        for columns in range(1, _MAX_TILES + 1)
-        for rows in range(1, _MAX_TILES + 1)
-        if _MIN_TILES <= columns * rows <= _MAX_TILES
-    ),
-    key=lambda shape: shape[0] * shape[1],
-)
+def grid(width_px: int, height_px: int, model: Family) -> tuple[int, int]:
+    """Columns and rows of the tiles that a page is cut into, (0, 0) for the global view alone."""
+    return images.grid(
+        width_px,
+        height_px,
+        side_px=model.tile_px,
+        min_tiles=_MIN_TILES,
+        max_tiles=_MAX_TILES,
+    )
 
 
 def image_tokens(width_px: int, height_px: int, model: Family) -> int:
@@ -174,9 +158,7 @@ def image_tokens(width_px: int, height_px: int, model: Family) -> int:
     """
     base = _BASE_PX // _PATCH_PX
     whole = base * (base + model.row_ends) + 1
-    if max(width_px, height_px) <= model.tile_px:
-        return whole
-    columns, rows = closest_grid(width_px, height_px, model.tile_px)
+    columns, rows = grid(width_px, height_px, model)
     side = model.tile_tokens
     return whole + side * rows * (side * columns + model.row_ends)
 
@@ -189,8 +171,8 @@ def fitted_size(width_px: int, height_px: int, model: Family) -> tuple[int, int]
     """
     long, short = max(width_px, height_px), min(width_px, height_px)
     scale = 1.0
-    if long > model.tile_px:
-        columns, rows = closest_grid(width_px, height_px, model.tile_px)
+    columns, rows = grid(width_px, height_px, model)
+    if columns:
         wide, high = columns * model.tile_px, rows * model.tile_px
         enough = max(wide / width_px, high / height_px)
         affordable = math.sqrt(_SPARE_PIXELS * wide * high / (width_px * height_px))
@@ -243,7 +225,7 @@ def request(page: PageImage, task: Task, config: VllmConfig) -> Request:
     height_px, width_px = page.pixels.shape[:2]
     size = fitted_size(width_px, height_px, model)
     return Request(
-        image=_resized(page.pixels, size),
+        image=images.resize(page.pixels, *size),
         page_width_px=width_px,
         page_height_px=height_px,
         prompt=prompt(task, model, config.find),
@@ -251,10 +233,3 @@ def request(page: PageImage, task: Task, config: VllmConfig) -> Request:
         max_tokens=config.max_tokens,
         image_tokens=image_tokens(*size, model),
     )
-
-
-def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    if (pixels.shape[1], pixels.shape[0]) == size:
-        return pixels
-    # Bicubic is what the model's own code resizes with.
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))

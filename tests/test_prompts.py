@@ -47,7 +47,7 @@ def a_page(width_px: int, height_px: int) -> PageImage:
 def test_tiles_and_tokens_of_deepseek_ocr(
     size: tuple[int, int], grid: tuple[int, int], tokens: int
 ) -> None:
-    assert prompts.closest_grid(*size, 640) == grid
+    assert prompts.grid(*size, prompts.OCR) == grid
     assert prompts.image_tokens(*size, prompts.OCR) == tokens
 
 
@@ -169,7 +169,7 @@ def test_a_fitted_page_still_fills_its_grid(
     if max(width_px, height_px) <= model.tile_px:
         assert fitted == (width_px, height_px)
         return
-    columns, rows = prompts.closest_grid(width_px, height_px, model.tile_px)
+    columns, rows = prompts.grid(width_px, height_px, model)
     enough = (columns * model.tile_px, rows * model.tile_px)
     if max(width_px, height_px) <= 5 * min(width_px, height_px):
         assert fitted[0] >= min(width_px, enough[0])

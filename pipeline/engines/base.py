@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from pipeline import prompts
 from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe
-from pipeline.errors import ConfigError
+from pipeline.engines import vllm_args
 from pipeline.types import Generation, PageImage, Request, Task
 
 
@@ -29,7 +30,11 @@ def choose(config: EngineConfig, *, gpu: bool) -> EngineKind:
 
 
 def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
-    """All that can change the text of a page under these options."""
+    """All that can change the text of a page under these options.
+
+    Raises:
+        ConfigError: The model has no prompt for the task.
+    """
     task = Task(options.task)
     if kind == "onnx":
         from pipeline.engines import onnx
@@ -51,12 +56,21 @@ def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
             render=options.render,
             fake=options.engine.fake,
         )
-    raise ConfigError("engine.kind vllm is not built in yet; use onnx")
+    vllm = options.engine.vllm
+    prompts.prompt(task, prompts.family(vllm), vllm.find)
+    return Recipe(
+        engine=kind,
+        model=vllm.model,
+        revision=prompts.revision(vllm),
+        task=task,
+        render=options.render,
+        vllm=vllm,
+    )
 
 
 def pages_in_flight(config: EngineConfig) -> int:
     """Pages that one engine works on at a time."""
-    suits = {"onnx": 1, "fake": 64}
+    suits = {"onnx": 1, "fake": 64, "vllm": vllm_args.pages_in_flight(config.vllm)}
     return config.pages_in_flight or suits[config.kind]
 
 
@@ -67,8 +81,6 @@ def prepare(page: PageImage, recipe: Recipe) -> Request:
 
         return onnx.prepare(page, recipe)
     if recipe.engine == "vllm":
-        from pipeline import prompts
-
         return prompts.prepare(page, recipe)
     from pipeline.engines import fake
 
