@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
+from pipeline import preflight
 from pipeline.config import OcrConfig, OcrOptions
 from pipeline.errors import ConfigError, JobError
 from pipeline.settings import read
@@ -42,9 +43,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(config: OcrConfig) -> int:
+    preflight.check(config)
+    # Ray is slow to import, and wrong usage is told before that.
     from pipeline import job, report
 
-    job.check(config)
     signal.signal(signal.SIGTERM, _interrupt)
     if config.dry_run:
         print(report.forecast(job.forecast(config, _say)))

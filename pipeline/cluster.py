@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import shutil
@@ -16,14 +15,7 @@ import ray
 
 from pipeline.config import RayConfig
 from pipeline.errors import ConfigError
-
-_SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Set by Ray in the environment of the entrypoint of a submitted job."""
-
-
-def is_submitted() -> bool:
-    """Whether this process was started by `ray job submit`."""
-    return _SUBMITTED in os.environ
+from pipeline.preflight import has_vllm
 
 
 @contextmanager
@@ -107,8 +99,3 @@ def gpus() -> float:
 def has_gpu() -> bool:
     """Whether the cluster has a GPU and this environment has vLLM to use it."""
     return gpus() > 0 and has_vllm()
-
-
-def has_vllm() -> bool:
-    """Whether the extra `gpu` is installed here."""
-    return importlib.util.find_spec("vllm") is not None

@@ -39,6 +39,8 @@ _LARGE = 1.15
 _WIDE = 1.15
 """... and its width, in widths of a column."""
 
+_COLUMN = 3
+"""Lines of a column of running text, at least: two lines may be broken at one place by chance."""
 _WORDY = 12
 """Characters of a line of running text, as the median of a column."""
 _TIGHT_EM = 2.0
@@ -67,7 +69,7 @@ _CLOSE_EM = 1.35
 _PHRASE = 8
 """Characters of a line of an address, as the median; labels and cells are shorter."""
 
-_Judge = Callable[[Sequence[Line], Sequence[Line], float], bool]
+_Judge = Callable[[Gutter, float], bool]
 
 
 def regions(lines: Sequence[Line], em_px: float) -> list[list[Line]]:
@@ -109,7 +111,7 @@ def _around(gutter: Gutter, stories: list[list[Line]]) -> list[list[Line]]:
 
 
 def _first(found: Sequence[Gutter], judge: _Judge, em_px: float) -> Gutter | None:
-    return next((x for x in found if judge(x.left, x.right, em_px)), None)
+    return next((gutter for gutter in found if judge(gutter, em_px)), None)
 
 
 def _bands(lines: Sequence[Line], gap_px: float) -> list[list[Line]]:
@@ -132,9 +134,13 @@ def _stories(gutter: Gutter, em_px: float) -> list[list[Line]]:
     """
     bands = _bands(gutter.left + gutter.right, _BREAK_EM * em_px)
     first, last = 0, len(bands)
-    while last - first > 1 and _ends(bands[first], bands[first + 1], gutter, em_px):
+    while last - first > 1 and _is_outside(bands[first], gutter, em_px):
         first += 1
-    while last - first > 1 and _ends(bands[last - 1], bands[last - 2], gutter, em_px):
+    while last - first > 1 and _is_outside(bands[last - 1], gutter, em_px):
+        # The last line of the left column may stand alone too, but not far from the others.
+        lone = not all(_divide(bands[last - 1], gutter))
+        if lone and _top(bands[last - 1]) - _bottom(bands[last - 2]) < _APART_EM * em_px:
+            break
         last -= 1
     inner = [line for band in bands[first:last] for line in band]
     stories: list[list[Line]] = [[]]
@@ -146,13 +152,12 @@ def _stories(gutter: Gutter, em_px: float) -> list[list[Line]]:
     return [*bands[:first], *filter(None, stories), *bands[last:]]
 
 
-def _ends(band: list[Line], inner: list[Line], gutter: Gutter, em_px: float) -> bool:
+def _is_outside(band: list[Line], gutter: Gutter, em_px: float) -> bool:
     """Whether a band at a gutter's end is a running head, a page number or a table."""
     left, right = _divide(band, gutter)
     if left and right:
-        return not _read_down(left, right, em_px) and _aligned(left, right, em_px)
-    gap_px = max(_top(inner) - _bottom(band), _top(band) - _bottom(inner))
-    return len(rows(band)) == 1 and gap_px >= _APART_EM * em_px
+        return not _both_run(left, right, em_px) and _aligned(left, right, em_px)
+    return len(rows(band)) == 1
 
 
 def _is_heading(band: list[Line], gutter: Gutter, em_px: float) -> bool:
@@ -180,7 +185,12 @@ def _bottom(lines: Sequence[Line]) -> float:
     return max(line.box[3] for line in lines)
 
 
-def _read_down(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
+def _read_down(gutter: Gutter, em_px: float) -> bool:
+    """Whether the sides are columns of text."""
+    return _both_run(gutter.left, gutter.right, em_px)
+
+
+def _both_run(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
     """Whether both sides are running text."""
     sides = _facing(left, right)
     if not all(_runs(side, em_px) for side in sides):
@@ -188,13 +198,15 @@ def _read_down(left: Sequence[Line], right: Sequence[Line], em_px: float) -> boo
     return all(_flows(side) for side in sides) or not _aligned(*sides, em_px)
 
 
-def _stand_side_by_side(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
+def _stand_side_by_side(gutter: Gutter, em_px: float) -> bool:
     """Whether the sides are blocks of their own rather than the cells of rows."""
-    sides = _facing(left, right)
+    sides = _facing(gutter.left, gutter.right)
     if not all(_worded(side) and _tight(side, em_px, _TIGHT_EM) for side in sides):
         return False
     if not _aligned(*sides, em_px) or any(_wraps(side) for side in sides):
         return True
+    if gutter.above or gutter.below:
+        return False
     apart_px = min(line.box[0] for line in sides[1]) - max(line.box[2] for line in sides[0])
     return apart_px >= _ASIDE_EM * em_px and all(_is_address(side, em_px) for side in sides)
 
@@ -225,7 +237,8 @@ def _facing(left: Sequence[Line], right: Sequence[Line]) -> tuple[list[Line], li
 def _runs(side: Sequence[Line], em_px: float) -> bool:
     """Whether the lines read as running text: wordy, close together, mostly full."""
     return (
-        median(len(line.text) for line in side) >= _WORDY
+        len(side) >= _COLUMN
+        and median(len(line.text) for line in side) >= _WORDY
         and _tight(side, em_px, _TIGHT_EM)
         and sum(_full(side)) >= _FULL_SHARE * len(side)
         and _holds_together(side, em_px)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from pipeline.rows import middle, rows
 from pipeline.types import Line
 
-_LEAST_EM = 0.5
+_LEAST_EM = 0.6
 """Least width of a gutter in heights of a line, beside the margins below."""
-_MARGIN_EM = 0.2
+_MARGIN_EM = 0.3
 """How far a detector's box reaches beyond the ink at either end, in heights of a line."""
 _STEP_EM = 0.25
 """Distance between the places where a gutter is looked for, in heights of a line."""
@@ -79,8 +79,10 @@ def _sides(lines: Sequence[Line], em_px: float) -> Iterator[tuple[_Flags, _Flags
     boxes = np.array([line.box for line in lines])
     margin = np.minimum(_MARGIN_EM * em_px, (boxes[:, 2] - boxes[:, 0]) / 4)
     x0, x1 = boxes[:, 0] + margin, boxes[:, 2] - margin
-    step = _STEP_EM * em_px
-    for edge in np.unique(np.ceil(x1 / step)) * step:
+    ends = np.sort(x1)
+    # The furthest end of those that lie close together stands for all of them.
+    last = np.append(np.diff(np.floor(ends / (_STEP_EM * em_px))) > 0, True)
+    for edge in ends[last]:
         yield x1 <= edge, x0 >= edge + _LEAST_EM * em_px
 
 

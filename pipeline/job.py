@@ -26,31 +26,6 @@ from pipeline.summary import PlanSummary, Summary
 Say = Callable[[str], None]
 
 
-def check(config: OcrConfig) -> None:
-    """Find wrong usage before anything is started. Takes well under a second.
-
-    Raises:
-        ConfigError: With a message that says what to change.
-    """
-    Listing(config.inputs, config.input).check()
-    output = Path(config.output)
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"--output {output} is a file; name a folder")
-    parent = next(folder for folder in (output, *output.absolute().parents) if folder.is_dir())
-    if not os.access(parent, os.W_OK):
-        raise ConfigError(f"--output {output}: no right to write in {parent}")
-    if cluster.is_submitted() and not output.is_absolute():
-        raise ConfigError(
-            f"--output {output} is relative: a submitted job runs in a copy of its working "
-            "folder that Ray deletes; give an absolute path that all nodes share"
-        )
-    if config.engine.kind == "vllm" and not cluster.has_vllm():
-        raise ConfigError(
-            "engine.kind is vllm and vLLM is not installed: install the extra with "
-            "pip install '.[gpu]', or take --engine.kind onnx"
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What `--dry-run` tells.

@@ -6,7 +6,7 @@ off. `RENDERED` and `PREPARED` carry pages between the stages of a job and are n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -169,9 +169,21 @@ def _binary_chunk(array: np.ndarray | None) -> pa.Array:
     )
 
 
-def picture_of(value: pa.Scalar, shape: tuple[int, ...]) -> np.ndarray | None:
-    """A read-only view of a picture in a large_binary column, None where it is null."""
-    buffer = value.as_buffer()
+def buffers_of(column: pa.ChunkedArray) -> list[pa.Buffer | None]:
+    """The bytes of every value of a large_binary column, without copying (scalars copy)."""
+    return [buffer for chunk in column.chunks for buffer in _chunk_buffers(chunk)]
+
+
+def _chunk_buffers(chunk: pa.Array) -> Iterator[pa.Buffer | None]:
+    _, offsets, bytes_ = chunk.buffers()
+    ends = np.frombuffer(offsets, np.int64, len(chunk) + 1, offset=chunk.offset * 8)
+    for index, valid in enumerate(chunk.is_valid().to_pylist()):
+        start, end = int(ends[index]), int(ends[index + 1])
+        yield bytes_.slice(start, end - start) if valid else None
+
+
+def picture_of(buffer: pa.Buffer | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """A read-only view of a picture of `buffers_of`, None where it is null."""
     return None if buffer is None else np.frombuffer(buffer, np.uint8).reshape(shape)
 
 

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from pipeline.config import InputConfig
 from pipeline.errors import ConfigError
 from pipeline.types import Document
 
 _MAGIC = "*?["
+_FILE_SCHEME = "file://"
 
 
 @dataclass(slots=True)
@@ -45,10 +47,10 @@ class Listing:
         seen: set[str] = set()
         for text, _ in _expanded(self.inputs):
             for path in self._files(text):
-                uri = os.path.abspath(path)
+                uri = _uri(os.path.abspath(path))
                 if uri not in seen:
                     seen.add(uri)
-                    yield Document(uri, _size_bytes(uri))
+                    yield Document(uri, _size_bytes(path))
 
     def _files(self, text: str) -> Iterator[str]:
         if os.path.isdir(text):
@@ -68,6 +70,22 @@ class Listing:
                     yield os.path.join(here, name)
                 else:
                     self.left_out[suffix or name] += 1
+
+
+def local_path(uri: str) -> str:
+    """The path of a document's URI, for `open`."""
+    if not uri.startswith(_FILE_SCHEME):
+        return uri
+    return os.fsdecode(unquote_to_bytes(uri.removeprefix(_FILE_SCHEME)))
+
+
+def _uri(path: str) -> str:
+    """The path itself, or a file URI where its name is no Unicode and no column could hold it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return _FILE_SCHEME + quote_from_bytes(os.fsencode(path))
+    return path
 
 
 def _expanded(inputs: Sequence[str]) -> Iterator[tuple[str, str | None]]:

@@ -24,6 +24,7 @@ from pipeline.pages import PageSelection
 from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
+from pipeline.source import local_path
 from pipeline.types import (
     Document,
     Failure,
@@ -61,7 +62,7 @@ class Inspect:
 
     def _pages(self, document: Document) -> list[PlannedPage]:
         try:
-            seen = self._reader.inspect(document.uri, self._password)
+            seen = self._reader.inspect(local_path(document.uri), self._password)
             sizes = [(float(width), float(height)) for width, height in seen.pages]
             return list(
                 self._planner.readable(document, seen.doc_id, seen.media_type, sizes, seen.warnings)
@@ -97,7 +98,7 @@ class Render:
             return schema.flight_columns(row), None
         begin = time.perf_counter()
         try:
-            image = self._reader.render(row["uri"], row["page"], self._password)
+            image = self._reader.render(local_path(row["uri"]), row["page"], self._password)
         except RecordedError as error:
             return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
         except Exception as error:
@@ -124,7 +125,7 @@ class Prepare:
         """`schema.PREPARED` for rows of `schema.RENDERED`."""
         rows: list[dict[str, Any]] = []
         requests: list[Request | None] = []
-        pictures = rendered["pixels"]
+        pictures = schema.buffers_of(rendered["pixels"])
         for index, row in enumerate(rendered.drop_columns(["pixels"]).to_pylist()):
             with self._meter.busy():
                 row, request = self._prepare(row, pictures[index])
@@ -138,7 +139,7 @@ class Prepare:
         return _with_pictures(rows, schema.PREPARED, columns)
 
     def _prepare(
-        self, row: dict[str, Any], pixels: pa.Scalar
+        self, row: dict[str, Any], pixels: pa.Buffer | None
     ) -> tuple[dict[str, Any], Request | None]:
         picture = schema.picture_of(pixels, (row["height_px"] or 0, row["width_px"] or 0, 3))
         if picture is None:
@@ -154,7 +155,9 @@ class Prepare:
 class Recognise:
     """Reads pages with an engine: many at a time, no page waits for another."""
 
-    def __init__(self, config: EngineConfig, self_test: bool, recipe: Recipe, send: Send) -> None:
+    def __init__(
+        self, config: EngineConfig, recipe: Recipe, send: Send, self_test: bool = True
+    ) -> None:
         self._engine = base.build(config, self_test)
         self._room = asyncio.Semaphore(base.pages_in_flight(config))
         self._recipe = recipe
@@ -162,7 +165,7 @@ class Recognise:
 
     async def __call__(self, prepared: pa.Table) -> AsyncIterator[pa.Table]:
         """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""
-        pictures, tiles = prepared["image"], prepared["tiles"]
+        pictures, tiles = (schema.buffers_of(prepared[name]) for name in ("image", "tiles"))
         rows = prepared.drop_columns(["image", "tiles"]).to_pylist()
         results = await asyncio.gather(
             *(self._result(row, pictures[i], tiles[i]) for i, row in enumerate(rows))
@@ -172,7 +175,9 @@ class Recognise:
         )
         yield schema.to_table(results)
 
-    async def _result(self, row: dict[str, Any], image: pa.Scalar, tiles: pa.Scalar) -> PageResult:
+    async def _result(
+        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
+    ) -> PageResult:
         failure = schema.failure_of(row)
         if failure:
             return self._row(row, failed(failure.kind, failure.message), None)
@@ -183,7 +188,7 @@ class Recognise:
             return self._row(row, recognition, _ms_since(begin))
 
     async def _recognise(
-        self, row: dict[str, Any], image: pa.Scalar, tiles: pa.Scalar
+        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
     ) -> Recognition:
         try:
             return await recognise(self._engine, _request(row, image, tiles))
@@ -267,7 +272,7 @@ def _request_columns(request: Request) -> dict[str, Any]:
     }
 
 
-def _request(row: dict[str, Any], image: pa.Scalar, tiles: pa.Scalar) -> Request:
+def _request(row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request:
     side_px = row["tile_side_px"]
     picture = schema.picture_of(image, (row["image_height_px"], row["image_width_px"], 3))
     return Request(

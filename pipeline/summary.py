@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline.types import Route
 
 SLOWEST = 5
-_MASK = (1 << 64) - 1
+_MASK = (1 << 128) - 1
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Count:
     """A set of rows, in constant memory: how many, and the sum of their ids.
 
     Two sets with the same count and the same sum are the same set, but for a chance of 1 in
-    2**64: a row that was lost, done twice or swapped shows.
+    2**128: a row that was lost, done twice or swapped shows.
     """
 
     rows: int = 0
@@ -30,7 +30,7 @@ class Count:
         """Add rows by their `page_id`."""
         self.rows += len(page_ids)
         for page_id in page_ids.to_pylist():
-            self.id_sum = (self.id_sum + int(page_id[:16], 16)) & _MASK
+            self.id_sum = (self.id_sum + int(page_id, 16)) & _MASK
 
     def merge(self, other: Count) -> None:
         """Add the rows of another count."""

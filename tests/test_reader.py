@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import reader_protocol
+from pipeline.reader import protocol as reader_protocol
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, JobError, PageError
 from pipeline.pdf import PdfFile
 from pipeline.reader import Reader
-from pipeline.reader_protocol import Slot, bounded, create_memory, receive, send
+from pipeline.reader.protocol import Slot, bounded, create_memory, receive, send
 from tests import documents
 
 ROOT = Path(__file__).parent.parent
@@ -274,7 +274,7 @@ def test_an_interrupted_call_leaves_no_stale_answer(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.reader_process.receive", interrupt)
+        patch.setattr("pipeline.reader.process.receive", interrupt)
         with pytest.raises(KeyboardInterrupt):
             reader.render(text_pdf, 1)
     assert len(reader.inspect(text_pdf).pages) == 3
@@ -286,7 +286,7 @@ def test_nonsense_from_the_child_is_an_error(
 ) -> None:
     reader.inspect(text_pdf)
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.reader_process.receive", lambda *_: {"height_px": 10**9})
+        patch.setattr("pipeline.reader.process.receive", lambda *_: {"height_px": 10**9})
         with pytest.raises(PageError, match="makes no sense") as caught:
             reader.render(text_pdf, 1)
     assert caught.value.kind is ErrorKind.CRASH
@@ -294,8 +294,8 @@ def test_nonsense_from_the_child_is_an_error(
 
 
 def test_a_child_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.reader._START_PAUSE_S", 0)
-    monkeypatch.setattr("pipeline.reader_process.sys.executable", "/bin/false")
+    monkeypatch.setattr("pipeline.reader.reader._START_PAUSE_S", 0)
+    monkeypatch.setattr("pipeline.reader.process.sys.executable", "/bin/false")
     with Reader() as reader, pytest.raises(JobError, match="does not start"):
         reader.inspect("any.pdf")
 

@@ -44,12 +44,13 @@ def test_pictures_travel_unchanged_and_without_a_copy(sizes: list[tuple[int, int
     pictures = [
         None if size is None else rng.integers(0, 255, (*size, 3), np.uint8) for size in sizes
     ]
-    column = schema.binary_column(pictures)
-    for index, picture in enumerate(pictures):
+    buffers = schema.buffers_of(schema.binary_column(pictures))
+    assert len(buffers) == len(pictures)
+    for picture, buffer in zip(pictures, buffers, strict=True):
         if picture is None:
-            assert schema.picture_of(column[index], (0, 0, 3)) is None
+            assert schema.picture_of(buffer, (0, 0, 3)) is None
             continue
-        back = schema.picture_of(column[index], picture.shape)
+        back = schema.picture_of(buffer, picture.shape)
         assert np.array_equal(back, picture)
         assert np.shares_memory(back, picture)
 
@@ -60,6 +61,14 @@ def test_every_column_of_the_output_is_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     missing = [name for name in schema.PAGES.names if f"| `{name}` |" not in readme]
     assert missing == []
+
+
+def test_pictures_are_found_in_slices_and_joined_chunks():
+    pictures = [np.full((2, 2, 3), shade, np.uint8) for shade in range(5)]
+    joined = schema.binary_column(pictures).combine_chunks()
+    column = pa.chunked_array([joined.slice(1, 3), joined.slice(4)])
+    shades = [schema.picture_of(buffer, (2, 2, 3))[0, 0, 0] for buffer in schema.buffers_of(column)]
+    assert shades == [1, 2, 3, 4]
 
 
 def test_an_empty_column_of_pictures_is_fine():

@@ -77,10 +77,15 @@ def test_an_empty_file_is_no_settings(tmp_path: Path):
     assert load_yaml(str(file)) == {}
 
 
-def test_help_has_units_and_defaults(capsys: pytest.CaptureFixture[str]):
+def test_help_has_units_and_defaults(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stopped:
         parse("--help")
     text = capsys.readouterr().out
     assert stopped.value.code == 0
+    assert max(len(line) for line in text.splitlines()) <= 80
     assert "Seconds of wall clock" in text
-    assert "(default: 150)" in text
+    assert "(default: 150)" in " ".join(text.split())

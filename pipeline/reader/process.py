@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.reader_protocol import Message, receive, send
+from pipeline.reader.protocol import Message, receive, send
 
 _END_S: Final = 5.0
 _STDERR_BYTES: Final = 65_536
@@ -30,7 +30,7 @@ class ReaderProcess:
         # Nobody reads while the child works: what doesn't fit is dropped, not waited for.
         os.set_blocking(self._errors, False)
         os.set_blocking(their_errors, False)
-        command = [sys.executable, "-P", "-m", "pipeline.reader_child"]
+        command = [sys.executable, "-P", "-m", "pipeline.reader.child"]
         try:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), str(os.getpid())],
@@ -100,7 +100,7 @@ class ReaderProcess:
 
 def _environment() -> dict[str, str]:
     """Our own, with this package findable wherever the child runs, and no threads for algebra."""
-    package_parent = str(Path(__file__).resolve().parent.parent)
+    package_parent = str(Path(__file__).resolve().parents[2])
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     return os.environ | threads | {"PYTHONPATH": os.pathsep.join(paths)}

@@ -1,8 +1,8 @@
 """The process that opens documents and draws pages. It may be killed at any moment.
 
-Started by `pipeline.reader` as ``python -m pipeline.reader_child CHANNEL PARENT``: the file
+Started by `pipeline.reader` as ``python -m pipeline.reader.child CHANNEL PARENT``: the file
 descriptor of a socket to the parent, and the parent's process id. The first message holds the
-limits, every later one is a request (`pipeline.reader_protocol`).
+limits, every later one is a request (`pipeline.reader.protocol`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.images import Canvas
-from pipeline.reader_protocol import Message, Slot, bounded, receive, send, shorten
+from pipeline.reader.protocol import Message, Slot, bounded, receive, send, shorten
 from pipeline.types import PageImage, Pixels
 
 _PR_SET_PDEATHSIG: Final = 1

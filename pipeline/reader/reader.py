@@ -17,8 +17,8 @@ from typing import Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, JobError, PageError, RecordedError
-from pipeline.reader_process import ReaderProcess
-from pipeline.reader_protocol import Message, Slot, bounded, create_memory, shorten
+from pipeline.reader.process import ReaderProcess
+from pipeline.reader.protocol import Message, Slot, bounded, create_memory, shorten
 from pipeline.types import PageImage, Pixels
 
 _SLOTS: Final = 10

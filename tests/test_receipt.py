@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline import receipt, report
+from pipeline.config import OcrConfig
+from pipeline.engines import base
+from pipeline.job import Forecast
+from pipeline.meter import StageTally
+from pipeline.summary import Count, ErrorGroup, PlanSummary, Summary
+
+
+def plan() -> PlanSummary:
+    return PlanSummary(
+        documents=3,
+        unreadable=1,
+        bytes=5_000_000,
+        routes=Counter(ocr=8, skip=2, error=1),
+        done=Counter(ok=2),
+        todo=Count(7, 0),
+    )
+
+
+def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> receipt.Receipt:
+    options = OcrConfig(inputs=("a",), output="o", engine={"kind": "fake"})
+    recipe = base.recipe(options, "fake")
+    planned = plan()
+    planned.done = Counter(before or {})
+    return receipt.make(
+        plan=planned,
+        written=Summary(
+            written=Count(7, 0),
+            statuses=Counter(statuses),
+            sources=Counter(ocr=6, none=1),
+            tokens=700,
+            characters=7000,
+            slowest=[(1234.5, "/x/long.pdf", 4)],
+            errors={"password": ErrorGroup(1, "/x/p.pdf page 0: give --password")},
+        ),
+        stages={
+            "plan": StageTally(3, 1, 1.0, {"a": 50.0}),
+            "render": StageTally(7, 0, 5.0, {"a": 90.0, "b": 99.0}),
+        },
+        files_left_out={".txt": 2},
+        wall_s=20.0,
+        run_s=10.0,
+        driver_peak_mib=200.0,
+        recipe_hash=recipe.hash(),
+        recipe=recipe.model_dump(mode="json"),
+    )
+
+
+def test_the_figures():
+    done = made({"ok": 6, "failed": 1})
+    assert (done.documents, done.pages, done.pages_left_out) == (3, 10, 2)
+    assert (done.pages_per_s, done.tokens_per_s, done.characters_per_s) == (0.7, 70.0, 700.0)
+    assert done.busy == {"render": 0.25}
+    assert done.peak_mib == {"driver": 200.0, "plan": 50.0, "render": 99.0}
+    assert done.versions["ray"] == "2.60.0"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "before", "complete"),
+    [
+        ({"ok": 5, "blank": 2}, {}, True),
+        ({"ok": 6, "failed": 1}, {}, False),
+        ({"ok": 6, "truncated": 1}, {}, False),
+        ({}, {"ok": 7}, True),
+        ({}, {"ok": 6, "failed": 1}, False),
+    ],
+)
+def test_complete_means_ok_or_blank_now_and_before(statuses, before, complete: bool):
+    assert made(statuses, before).complete is complete
+
+
+def test_the_file_has_every_figure(tmp_path: Path):
+    done = made({"ok": 7})
+    done.write(tmp_path)
+    assert receipt.Receipt(**json.loads((tmp_path / "receipt.json").read_text())) == done
+    assert [file.name for file in tmp_path.iterdir()] == ["receipt.json"]
+
+
+def test_the_print_fits_80_columns_and_has_the_facts():
+    text = report.receipt(made({"ok": 6, "failed": 1}, {"ok": 2}))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for fact in ("3, 1 of them cannot be opened", "6 ok", "1 password", "0.70 pages/s", "1.23 s"):
+        assert fact in text
+
+
+def test_the_next_step_names_the_output():
+    assert "jobs.show out" in report.next_steps(made({"ok": 7}), "out")
+    assert "their rows say why" in report.next_steps(made({"failed": 7}), "out")
+
+
+def test_a_forecast_says_what_is_skipped_and_how_long():
+    text = report.forecast(Forecast(plan(), "onnx", {".txt": 4}, 90.0, "measured"))
+    for fact in ("8 ocr", "2 done before, 2 left out by --pages, 4 other", "1:30 (measured)"):
+        assert fact in text
+    assert "unknown" in report.forecast(Forecast(plan(), "onnx", {}, None, "no run"))

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline import schema, stages
+from pipeline.config import EngineConfig, FakeConfig, OcrOptions, OnnxConfig
+from pipeline.engines import base
+from pipeline.meter import Report
+from pipeline.types import Status
+from tests import documents
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> OcrOptions:
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler="echo"))
+    return OcrOptions(output=str(tmp_path / "out"), engine=engine)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "good.pdf").write_bytes(documents.text_pdf(3))
+    (tmp_path / "locked.pdf").write_bytes(documents.encrypted_pdf("secret"))
+    (tmp_path / "empty.pdf").write_bytes(b"")
+    return tmp_path
+
+
+def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
+    reports: list[Report] = []
+    inspect = stages.Inspect(options, "recipe", reports.append)
+    rows = [{"uri": str(path), "size_bytes": 9} for path in paths]
+    tables = list(inspect(pa.Table.from_pylist(rows)))
+    return pa.concat_tables(tables), reports
+
+
+def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
+    recipe = base.recipe(options, options.engine.kind)
+    reports: list[Report] = []
+    [rendered] = stages.Render(options, reports.append)(plan)
+    assert rendered.schema == schema.RENDERED
+    prepared = stages.Prepare(recipe, reports.append)(rendered)
+    assert prepared.schema == schema.PREPARED
+
+    async def recognised() -> pa.Table:
+        recognise = stages.Recognise(options.engine, recipe, reports.append)
+        [table] = [table async for table in recognise(prepared)]
+        return table
+
+    table = asyncio.run(recognised())
+    assert table.schema == schema.PAGES
+    assert [report.stage for report in reports] == ["render", "prepare", "recognise"]
+    return table.to_pylist()
+
+
+def test_every_page_of_every_document_is_planned(options: OcrOptions, folder: Path):
+    names = ("good.pdf", "locked.pdf", "empty.pdf", "gone.pdf")
+    plan, reports = planned(options, *(folder / name for name in names))
+    assert plan.schema == schema.PLAN
+    seen = [(Path(row["uri"]).name, row["page"], row["error_kind"]) for row in plan.to_pylist()]
+    assert seen == [
+        ("good.pdf", 1, None),
+        ("good.pdf", 2, None),
+        ("good.pdf", 3, None),
+        ("locked.pdf", 0, "password"),
+        ("empty.pdf", 0, "empty"),
+        ("gone.pdf", 0, "not_found"),
+    ]
+    assert sum(report.failed for report in reports) == 3
+
+
+def test_pages_go_through_and_failures_go_along(options: OcrOptions, folder: Path):
+    plan, _ = planned(options, folder / "good.pdf", folder / "locked.pdf")
+    rows = run(options, plan)
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "failed"]
+    assert [row["source"] for row in rows] == ["ocr", "ocr", "ocr", None]
+    assert [row["page_id"] for row in rows] == plan["page_id"].to_pylist()
+    good, failed = rows[0], rows[3]
+    assert (good["width_px"], good["dpi"], good["engine"]) == (1275, 150.0, "fake")
+    assert good["render_ms"] > 0
+    assert good["generate_ms"] >= 0
+    assert (failed["error_kind"], failed["text"], failed["width_px"]) == ("password", "", 0)
+
+
+def test_a_document_that_goes_between_plan_and_run_fails_by_page(
+    options: OcrOptions, folder: Path
+):
+    plan, _ = planned(options, folder / "good.pdf")
+    (folder / "good.pdf").unlink()
+    assert [row["error_kind"] for row in run(options, plan)] == ["not_found"] * 3
+
+
+def test_an_engine_that_crashes_costs_its_pages_alone(options: OcrOptions, folder: Path):
+    plan, _ = planned(options, folder / "good.pdf")
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
+    rows = run(options.model_copy(update={"engine": engine}), plan)
+    assert [row["status"] for row in rows] == ["failed"] * 3
+    assert {row["error_kind"] for row in rows} == {"engine"}
+
+
+def test_a_fault_of_our_own_is_a_row_too(
+    options: OcrOptions, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    plan, _ = planned(options, folder / "good.pdf")
+    monkeypatch.setattr("pipeline.stages.base.prepare", broken)
+    rows = run(options, plan)
+    assert {row["error_kind"] for row in rows} == {"internal"}
+    assert "a bug" in rows[0]["error"]
+
+
+def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path):
+    (folder / "words.pdf").write_bytes(documents.pdf([documents.Page(documents.text_content(["harbour lights at dusk"], 24))]))
+    plan, _ = planned(options, folder / "words.pdf")
+    engine = EngineConfig(kind="onnx", onnx=OnnxConfig(threads=2))
+    [row] = run(options.model_copy(update={"engine": engine}), plan)
+    assert row["status"] == Status.OK
+    assert "harbour lights at dusk" in row["text"]
+    box = row["blocks"][0]["box_px"]
+    assert 0 <= box["x0"] < box["x1"] <= row["width_px"]
+
+
+def test_many_pages_are_in_the_engine_at_a_time():
+    engine = EngineConfig(kind="fake", pages_in_flight=4, fake=FakeConfig(handler="slow"))
+    options = OcrOptions(output="o", engine=engine)
+    recipe = base.recipe(options, "fake")
+    rows = [{"page": n, "width_px": 2, "height_px": 2, "dpi": 1.0} for n in range(8)]
+    pictures = schema.binary_column([np.zeros((2, 2, 3), np.uint8)] * 8)
+    plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
+    rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
+    prepared = stages.Prepare(recipe, lambda report: None)(rendered)
+
+    async def most_at_a_time() -> int:
+        recognise = stages.Recognise(engine, recipe, lambda report: None)
+        active, most = 0, 0
+        inner = recognise._engine.generate
+
+        async def counted(request):
+            nonlocal active, most
+            active, most = active + 1, max(most, active + 1)
+            try:
+                return await inner(request)
+            finally:
+                active -= 1
+
+        recognise._engine.generate = counted
+        async for _ in recognise(prepared):
+            pass
+        return most
+
+    assert asyncio.run(most_at_a_time()) == 4
