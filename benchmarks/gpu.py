@@ -203,7 +203,6 @@ def _job_flags(options: argparse.Namespace, work: Path) -> list[str]:
         "engine.vllm.gpu-memory-utilization": MEMORY,
         "engine.vllm.max-num-seqs": SEATS,
         "engine.vllm.max-num-batched-tokens": BATCHED_TOKENS,
-        "engine.vllm.prepare-threads": max(2, (os.cpu_count() or 2) // 2),
         "stages.buffer-mib": 16384,
     }
     values |= dict(flag.split("=", 1) for flag in options.flag if "=" in flag)

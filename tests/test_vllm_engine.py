@@ -227,10 +227,24 @@ async def test_times_that_vllm_did_not_take_are_none() -> None:
     assert generation.finish_reason is FinishReason.LENGTH
 
 
-def test_closing_ends_vllm() -> None:
+async def test_closing_ends_vllm_and_a_late_page_finds_it_dead() -> None:
     llm = FakeLLM()
-    a_core(llm).close()
+    core = a_core(llm)
+    core.close()
     assert llm.closed
+    with pytest.raises(CoreDied):
+        await core.generate(a_request())
+
+
+async def test_a_page_that_cannot_be_rendered_fails_alone() -> None:
+    class Renderer(FakeRenderer):
+        def render_cmpl(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            raise ValueError("height and width must be > 0")
+
+    llm = FakeLLM()
+    llm.renderer = Renderer(FakeTokenizer())
+    with pytest.raises(EngineError, match="cannot prepare the page: height"):
+        await a_core(llm).generate(a_request())
 
 
 async def test_the_engine_restarts_its_core(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ class VllmCore:
         self.architecture: str = llm.model_config.architecture
         self._llm = llm
         self._self_test = self_test
+        self._closed = False
         self._threads = ThreadPoolExecutor(config.prepare_threads, thread_name_prefix="render")
         self._numbers = itertools.count()
 
@@ -128,12 +129,13 @@ class VllmCore:
 
         Raises:
             EngineError: vLLM cannot, or makes another number of image tokens than expected.
+            CoreDied: vLLM's core is dead.
         """
         loop = asyncio.get_running_loop()
         try:
             prompt = await loop.run_in_executor(self._threads, self._render, request)
         except Exception as error:
-            raise EngineError(f"vLLM cannot prepare the page: {error}") from error
+            raise self._blame(error, "cannot prepare the page") from error
         made = sum(place.length for place in prompt["mm_placeholders"]["image"])
         if made != request.image_tokens:
             raise EngineError(
@@ -183,16 +185,21 @@ class VllmCore:
         except EngineDeadError as error:
             raise CoreDied from error
         except Exception as error:
-            if self._llm.errored:
-                raise CoreDied from error
-            raise EngineError(f"vLLM failed on the page: {error}") from error
+            raise self._blame(error, "failed on the page") from error
         if not outputs or not outputs[-1].outputs:
             raise EngineError("vLLM ended the page without an answer")
         return outputs[-1]
 
+    def _blame(self, error: Exception, what: str) -> EngineError | CoreDied:
+        """The page's fault, or that of a core that is dead or closed by now."""
+        if self._closed or self._llm.errored:
+            return CoreDied()
+        return EngineError(f"vLLM {what}: {error}")
+
     def close(self) -> None:
         """End vLLM's processes."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        self._threads.shutdown(wait=False)
         self._llm.shutdown()
 
 
