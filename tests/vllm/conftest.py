@@ -11,7 +11,9 @@ import pytest
 
 HERE = Path(__file__).parent
 
-if importlib.util.find_spec("vllm") is None:
+found = importlib.util.find_spec("vllm")
+# This folder itself looks like a package of that name, but one without an origin.
+if found is None or found.origin is None:
     collect_ignore_glob = ["*"]
 
 
