@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import ray
 
 from pipeline.config import RayConfig
 from pipeline.errors import ConfigError
 from pipeline.preflight import has_vllm
+
+_END_S = 5.0
+"""Seconds that processes of a Ray of our own get to end by themselves."""
 
 
 @contextmanager
@@ -36,7 +40,7 @@ def connected(config: RayConfig) -> Iterator[None]:
         _start(config, address, temp_dir)
         yield
     finally:
-        ray.shutdown()
+        _shutdown()
         if temp_dir and not config.temp_dir:
             with suppress(OSError):
                 shutil.rmtree(temp_dir)
@@ -61,6 +65,16 @@ def _start(config: RayConfig, address: str, temp_dir: str) -> None:
             f"no Ray cluster answers at {address!r} ({error}); "
             "start one with 'ray start --head' or leave ray.address empty"
         ) from None
+
+
+def _shutdown() -> None:
+    """Leave the cluster; of a Ray of our own leave no process, not even a worker that hangs."""
+    ours = psutil.Process().children(recursive=True)
+    ray.shutdown()
+    _, alive = psutil.wait_procs(ours, timeout=_END_S)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @contextmanager

@@ -15,13 +15,11 @@ faces them is short, and stands row by row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from statistics import median
-
-import numpy as np
 
 from pipeline.gutters import Gutter, gutters
 from pipeline.rows import middle, rows
+from pipeline.sides import are_addresses, are_aligned, are_blocks, are_columns
 from pipeline.types import Line
 
 _MOST_TRIED = 32
@@ -39,37 +37,7 @@ _LARGE = 1.15
 _WIDE = 1.15
 """... and its width, in widths of a column."""
 
-_COLUMN = 3
-"""Lines of a column of running text, at least: two lines may be broken at one place by chance."""
-_WORDY = 12
-"""Characters of a line of running text, as the median of a column."""
-_TIGHT_EM = 2.0
-"""Most distance from line to line of running text, in heights of a line."""
-_FULL = 0.8
-"""A line of running text reaches this part of the width of those around it ..."""
-_FULL_SHARE = 0.5
-"""... and this part of the lines does."""
-_STRETCH_EM = 2.6
-"""Most distance from line to line in one stretch of text: a blank line does not end it."""
-_LONG = 5
-"""Lines of a stretch that is more than a note or a heading."""
-_AROUND = 3
-"""Lines above and below that a line's width is compared with."""
-_FLOWING = 0.15
-"""Part of the lines of running text that begin with a small letter, at least."""
-_ALIGNED = 0.75
-"""Part of the rows with a partner across the gutter that makes a table."""
-
-_ASIDE_EM = 3.0
-"""White space between two addresses, at least, in heights of a line."""
-_FEW = 8
-"""Lines of an address, at most."""
-_CLOSE_EM = 1.35
-"""Most distance from line to line of an address; the rows of a table stand further apart."""
-_PHRASE = 8
-"""Characters of a line of an address, as the median; labels and cells are shorter."""
-
-_Judge = Callable[[Gutter, float], bool]
+_Judge = Callable[[Sequence[Line], Sequence[Line], float], bool]
 
 
 def regions(lines: Sequence[Line], em_px: float) -> list[list[Line]]:
@@ -94,13 +62,13 @@ def _divided(lines: list[Line], em_px: float, depth: int) -> Iterator[list[Line]
 def _parts(lines: list[Line], em_px: float) -> list[list[Line]]:
     """The parts of a part, none of them empty; the part itself where nothing divides it."""
     found = gutters(lines, em_px)[:_MOST_TRIED]
-    text = _first(found, _read_down, em_px)
+    text = _first(found, are_columns, em_px)
     if text:
         return _around(text, _stories(text, em_px))
     bands = _bands(lines, _BREAK_EM * em_px)
     if len(bands) > 1:
         return bands
-    blocks = _first(found, _stand_side_by_side, em_px)
+    blocks = _first(found, are_blocks, em_px) or _addresses(found, em_px)
     return _around(blocks, [blocks.left + blocks.right]) if blocks else [lines]
 
 
@@ -111,13 +79,18 @@ def _around(gutter: Gutter, stories: list[list[Line]]) -> list[list[Line]]:
 
 
 def _first(found: Sequence[Gutter], judge: _Judge, em_px: float) -> Gutter | None:
-    return next((gutter for gutter in found if judge(gutter, em_px)), None)
+    return next((x for x in found if judge(x.left, x.right, em_px)), None)
+
+
+def _addresses(found: Sequence[Gutter], em_px: float) -> Gutter | None:
+    """The gutter between addresses, which must be all that there is; a table has headings."""
+    return _first([x for x in found if not x.above and not x.below], are_addresses, em_px)
 
 
 def _bands(lines: Sequence[Line], gap_px: float) -> list[list[Line]]:
     """The lines between white spaces across the whole part."""
     bands: list[list[Line]] = []
-    bottom = -np.inf
+    bottom = float("-inf")
     for line in sorted(lines, key=lambda line: line.box[1]):
         if line.box[1] - bottom >= gap_px:
             bands.append([])
@@ -156,18 +129,30 @@ def _is_outside(band: list[Line], gutter: Gutter, em_px: float) -> bool:
     """Whether a band at a gutter's end is a running head, a page number or a table."""
     left, right = _divide(band, gutter)
     if left and right:
-        return not _both_run(left, right, em_px) and _aligned(left, right, em_px)
+        return not are_columns(left, right, em_px) and are_aligned(left, right, em_px)
     return len(rows(band)) == 1
 
 
 def _is_heading(band: list[Line], gutter: Gutter, em_px: float) -> bool:
-    """Whether a band is a heading over several columns: large, alone, wider than a column."""
+    """Whether a band is a heading over both sides, though it stands on one of them only.
+
+    It is large and alone, and wider than a column, or the text of the other side stops for it
+    and goes on right after it.
+    """
+    sides = _divide(band, gutter)
+    if all(sides) or len(rows(band)) > 2:
+        return False
+    if median(line.box[3] - line.box[1] for line in band) < _LARGE * em_px:
+        return False
     column_px = median(line.box[2] - line.box[0] for line in gutter.left + gutter.right)
-    return (
-        len(rows(band)) <= 2
-        and median(line.box[3] - line.box[1] for line in band) >= _LARGE * em_px
-        and max(line.box[2] - line.box[0] for line in band) >= _WIDE * column_px
-    )
+    if max(line.box[2] - line.box[0] for line in band) >= _WIDE * column_px:
+        return True
+    other = gutter.right if sides[0] else gutter.left
+    above = [line.box[3] for line in other if middle(line) < _top(band)]
+    below = [line.box[1] for line in other if middle(line) > _bottom(band)]
+    if not above or not below:
+        return False
+    return max(_top(band) - max(above), min(below) - _bottom(band)) <= _APART_EM * em_px
 
 
 def _divide(band: list[Line], gutter: Gutter) -> tuple[list[Line], list[Line]]:
@@ -183,112 +168,3 @@ def _top(lines: Sequence[Line]) -> float:
 
 def _bottom(lines: Sequence[Line]) -> float:
     return max(line.box[3] for line in lines)
-
-
-def _read_down(gutter: Gutter, em_px: float) -> bool:
-    """Whether the sides are columns of text."""
-    return _both_run(gutter.left, gutter.right, em_px)
-
-
-def _both_run(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
-    """Whether both sides are running text."""
-    sides = _facing(left, right)
-    if not all(_runs(side, em_px) for side in sides):
-        return False
-    return all(_flows(side) for side in sides) or not _aligned(*sides, em_px)
-
-
-def _stand_side_by_side(gutter: Gutter, em_px: float) -> bool:
-    """Whether the sides are blocks of their own rather than the cells of rows."""
-    sides = _facing(gutter.left, gutter.right)
-    if not all(_worded(side) and _tight(side, em_px, _TIGHT_EM) for side in sides):
-        return False
-    if not _aligned(*sides, em_px) or any(_wraps(side) for side in sides):
-        return True
-    if gutter.above or gutter.below:
-        return False
-    apart_px = min(line.box[0] for line in sides[1]) - max(line.box[2] for line in sides[0])
-    return apart_px >= _ASIDE_EM * em_px and all(_is_address(side, em_px) for side in sides)
-
-
-def _wraps(side: Sequence[Line]) -> bool:
-    """Whether the lines are one short text: after the first, most go on with small letters."""
-    if len(side) > _FEW or not side[0].text[:1].isupper():
-        return False
-    return sum(line.text[:1].islower() for line in side[1:]) >= _ALIGNED * (len(side) - 1)
-
-
-def _is_address(side: Sequence[Line], em_px: float) -> bool:
-    """Whether the lines are a small block such as an address, rather than labels or cells."""
-    labels = sum(line.text.rstrip().endswith(":") for line in side)
-    return (
-        len(side) <= _FEW
-        and _tight(side, em_px, _CLOSE_EM)
-        and median(len(line.text) for line in side) >= _PHRASE
-        and 2 * labels < len(side)
-    )
-
-
-def _facing(left: Sequence[Line], right: Sequence[Line]) -> tuple[list[Line], list[Line]]:
-    """The lines next to the gutter, one for each row of either side."""
-    return [row.lines[-1] for row in rows(left)], [row.lines[0] for row in rows(right)]
-
-
-def _runs(side: Sequence[Line], em_px: float) -> bool:
-    """Whether the lines read as running text: wordy, close together, mostly full."""
-    return (
-        len(side) >= _COLUMN
-        and median(len(line.text) for line in side) >= _WORDY
-        and _tight(side, em_px, _TIGHT_EM)
-        and sum(_full(side)) >= _FULL_SHARE * len(side)
-        and _holds_together(side, em_px)
-    )
-
-
-def _holds_together(side: Sequence[Line], em_px: float) -> bool:
-    """Whether the lines are one stretch, or mostly long stretches, rather than notes."""
-    stretches = [1]
-    for above, below in pairwise(side):
-        if middle(below) - middle(above) > _STRETCH_EM * em_px:
-            stretches.append(0)
-        stretches[-1] += 1
-    long = sum(count for count in stretches if count >= _LONG)
-    return len(stretches) == 1 or long >= len(side) / 2
-
-
-def _full(side: Sequence[Line]) -> list[bool]:
-    """For each line, whether it is about as long as the longest around it."""
-    widths = [line.box[2] - line.box[0] for line in side]
-    return [
-        width >= _FULL * max(widths[max(0, i - _AROUND) : i + _AROUND + 1])
-        for i, width in enumerate(widths)
-    ]
-
-
-def _flows(side: Sequence[Line]) -> bool:
-    """Whether sentences run on from line to line: some lines begin with a small letter.
-
-    Text without small letters (capitals, Chinese) cannot be told so, and counts as flowing.
-    """
-    if not any(char.islower() for line in side for char in line.text):
-        return True
-    return sum(line.text[:1].islower() for line in side) >= _FLOWING * len(side)
-
-
-def _worded(side: Sequence[Line]) -> bool:
-    """Whether most lines have words rather than numbers or marks."""
-    return sum(sum(map(str.isalpha, line.text)) >= 4 for line in side) > len(side) / 2
-
-
-def _tight(side: Sequence[Line], em_px: float, most_em: float) -> bool:
-    """Whether there are several lines and they stand close together."""
-    steps = [middle(below) - middle(above) for above, below in pairwise(side)]
-    return bool(steps) and median(steps) <= most_em * em_px
-
-
-def _aligned(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
-    """Whether the rows of the side with fewer rows have partners across the gutter."""
-    few, many = sorted((left, right), key=len)
-    heights = np.array([middle(line) for line in many])
-    partners = sum(np.abs(heights - middle(line)).min() <= 0.3 * em_px for line in few)
-    return bool(partners >= _ALIGNED * len(few))

@@ -44,7 +44,8 @@ class Gutter:
 def gutters(lines: Sequence[Line], em_px: float) -> list[Gutter]:
     """All white strips with at least two lines on either side, the tallest first.
 
-    A strip ends above and below at a row that crosses it.
+    Among equally tall ones the one with most lines is the first. A strip ends above and below
+    at a row that crosses it.
 
     Args:
         lines: The lines of a part of a page, in any order.
@@ -63,7 +64,7 @@ def gutters(lines: Sequence[Line], em_px: float) -> list[Gutter]:
             if key not in found and 2 <= count <= end - start - 2:
                 found[key] = _gutter(sorted_lines, start, end, is_left)
     tall = [gutter for gutter in found.values() if gutter.height_px > 0]
-    return sorted(tall, key=lambda gutter: -gutter.height_px)
+    return sorted(tall, key=lambda gutter: (-gutter.height_px, -len(gutter.left + gutter.right)))
 
 
 def _by_rows(lines: Sequence[Line]) -> tuple[list[Line], _Indices]:

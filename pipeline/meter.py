@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import psutil
 
 _MIB = 1024 * 1024
+_SAMPLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Meter:
         self._busy_s = 0.0
         self._process = psutil.Process()
         self._peak_mib = 0.0
+        self._sampled = -_SAMPLE_S
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -110,9 +112,16 @@ class Meter:
         if self._active:
             now = time.perf_counter()
             self._busy_s, self._since = self._busy_s + now - self._since, now
-        self._peak_mib = max(self._peak_mib, _resident_mib(self._process))
+        self._sample()
         self._send(Report(self._stage, self._worker, pages, failed, self._busy_s, self._peak_mib))
         self._busy_s = 0.0
+
+    def _sample(self) -> None:
+        """Look at the memory now and then: it means reading the tables of all processes."""
+        now = time.perf_counter()
+        if now - self._sampled >= _SAMPLE_S:
+            self._sampled = now
+            self._peak_mib = max(self._peak_mib, _resident_mib(self._process))
 
 
 def _resident_mib(process: psutil.Process) -> float:

@@ -54,10 +54,6 @@ def texts(lines: list[Line]) -> list[str]:
     return [block.text for block in layout.blocks(lines, WIDTH_PX, HEIGHT_PX)]
 
 
-def test_no_lines_make_no_blocks() -> None:
-    assert layout.blocks([], WIDTH_PX, HEIGHT_PX) == ()
-
-
 def test_one_column_is_read_down_and_joined() -> None:
     lines = prose("a", 100, 100, 900, 5)
     (block,) = layout.blocks(lines, WIDTH_PX, HEIGHT_PX)
@@ -224,7 +220,7 @@ def test_chinese_lines_are_joined_without_a_space() -> None:
 
 def test_paragraphs_end_at_white_space_indents_and_bullets() -> None:
     lines = prose("a", 100, 100, 900, 4) + prose("b", 100, 225, 900, 3)
-    lines += prose("c", 130, 300, 870, 1) + [line("• d0 is an item", 100, 325, 400)]
+    lines += [*prose("c", 130, 300, 870, 1), line("• d0 is an item", 100, 325, 400)]
     assert [text.split()[0] for text in texts(lines)] == ["a0", "b0", "c0", "•"]
 
 
@@ -257,6 +253,7 @@ pages = st.lists(st.builds(Line, words, boxes | neat, st.floats(0, 1)), max_size
 
 
 @given(pages)
+@example([])
 @example([line("a", 0, 0, 0, 0)] * 3)
 @example([line("a", 5, 5, -10, -10), line("b", 5, 5, 10, 10)])
 def test_every_text_is_in_one_block(lines: list[Line]) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pymupdf  # noqa: TID253 - the reference
+import pymupdf
 import pytest
 
 from pipeline.config import RenderConfig

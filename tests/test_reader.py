@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.reader import protocol as reader_protocol
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, JobError, PageError
 from pipeline.pdf import PdfFile
 from pipeline.reader import Reader
+from pipeline.reader import protocol as reader_protocol
 from pipeline.reader.protocol import Slot, bounded, create_memory, receive, send
 from tests import documents
 

@@ -85,9 +85,7 @@ def test_pages_go_through_and_failures_go_along(options: OcrOptions, folder: Pat
     assert (failed["error_kind"], failed["text"], failed["width_px"]) == ("password", "", 0)
 
 
-def test_a_document_that_goes_between_plan_and_run_fails_by_page(
-    options: OcrOptions, folder: Path
-):
+def test_a_document_that_goes_between_plan_and_run_fails_by_page(options: OcrOptions, folder: Path):
     plan, _ = planned(options, folder / "good.pdf")
     (folder / "good.pdf").unlink()
     assert [row["error_kind"] for row in run(options, plan)] == ["not_found"] * 3
@@ -115,7 +113,9 @@ def test_a_fault_of_our_own_is_a_row_too(
 
 
 def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path):
-    (folder / "words.pdf").write_bytes(documents.pdf([documents.Page(documents.text_content(["harbour lights at dusk"], 24))]))
+    (folder / "words.pdf").write_bytes(
+        documents.pdf([documents.Page(documents.text_content(["harbour lights at dusk"], 24))])
+    )
     plan, _ = planned(options, folder / "words.pdf")
     engine = EngineConfig(kind="onnx", onnx=OnnxConfig(threads=2))
     [row] = run(options.model_copy(update={"engine": engine}), plan)

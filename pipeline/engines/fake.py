@@ -14,6 +14,9 @@ from pipeline.config import FakeConfig, Recipe
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, PageImage, Request
 
+_STEP_PX = 4
+"""Every fourth pixel of every fourth row: all of them would cost more than Ray does."""
+
 Handler = Callable[[Request], Generation]
 
 
@@ -49,8 +52,9 @@ def prepare(page: PageImage, recipe: Recipe) -> Request:
 
 
 def echo(request: Request) -> Generation:
-    """Say the size of the page and a digest of its pixels: equal pages give equal text."""
-    digest = hashlib.blake2b(request.image.tobytes(), digest_size=8).hexdigest()
+    """Say the size of the page and a digest of some of its pixels: equal pages, equal text."""
+    some = request.image[::_STEP_PX, ::_STEP_PX].tobytes()
+    digest = hashlib.blake2b(some, digest_size=8).hexdigest()
     text = f"page of {request.page_width_px}x{request.page_height_px} px, pixels {digest}"
     return Generation(text, output_tokens=len(text.split()))
 

@@ -31,6 +31,14 @@ _LEAST_ROWS = 6
 """Rows with the gap that make a gutter."""
 _WIDER = 1.3
 """How much wider than the other gaps in its rows a gutter is."""
+_AROUND = 4
+"""Rows above and below that show where the edges of the gutter are."""
+_RAGGED_EM = 0.2
+"""How far text may reach beyond an edge of the gutter, in heights of a line."""
+_HEADING = 1.6
+"""Lines this many times as high as usual are headings: a gutter ends at them."""
+_COLUMN_EM = 6.0
+"""Least width of a column, in heights of a line: equations and numbers have less."""
 _FLUSH_EM = 0.12
 """Where text counts as starting at the same place, in heights of a line."""
 _FLUSH_SHARE = 0.6
@@ -61,24 +69,48 @@ class _GappedRow:
 
 @dataclass(slots=True)
 class _Seam:
-    """Gaps that continue each other from row to row, and the widths of the others there."""
+    """Gaps that continue each other from row to row.
 
-    gaps: list[_Gap]
+    Attributes:
+        gaps: One for each row.
+        others: Widths of the other gaps in these rows.
+        lefts: Widths of what lies before the gap in these rows.
+        rights: Widths of what lies behind it.
+    """
+
+    gaps: list[_Gap] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
+    lefts: list[float] = field(default_factory=list)
+    rights: list[float] = field(default_factory=list)
 
     def add(self, gap: _Gap, row: _GappedRow) -> None:
         self.gaps.append(gap)
         self.others += [other.x1 - other.x0 for other in row.gaps if other is not gap]
+        self.lefts.append(gap.x0 - row.x0)
+        self.rights.append(row.x1 - gap.x1)
 
     def is_gutter(self, em_px: float) -> bool:
         """Whether the gap is there often enough, wide, and the text behind it flush."""
         if len(self.gaps) < _LEAST_ROWS or all(gap.line is None for gap in self.gaps):
             return False
-        width = median(gap.x1 - gap.x0 for gap in self.gaps)
+        if min(median(self.lefts), median(self.rights)) < _COLUMN_EM * em_px:
+            return False
         steps = [abs(below.x1 - above.x1) for above, below in pairwise(self.gaps)]
         flush = sum(step <= _FLUSH_EM * em_px for step in steps)
+        width = median(gap.x1 - gap.x0 for gap in self.gaps)
         wide = not self.others or width >= _WIDER * median(self.others)
         return wide and flush >= _FLUSH_SHARE * len(steps)
+
+    def cuts(self, em_px: float) -> list[_Gap]:
+        """The gaps in lines that reach from edge to edge of the gutter around them."""
+        found = []
+        for i, gap in enumerate(self.gaps):
+            around = self.gaps[max(0, i - _AROUND) : i + _AROUND + 1]
+            left = np.percentile([near.x0 for near in around], 80) + _RAGGED_EM * em_px
+            right = np.percentile([near.x1 for near in around], 20) - _RAGGED_EM * em_px
+            if gap.line is not None and gap.x0 <= left and gap.x1 >= right:
+                found.append(gap)
+        return found
 
 
 def split(pixels: Pixels, quads: Quads) -> Quads:
@@ -102,7 +134,7 @@ def split(pixels: Pixels, quads: Quads) -> Quads:
     em_px = median(line.box[3] - line.box[1] for line in lines)
     cuts: dict[int, list[_Gap]] = defaultdict(list)
     for seam in _seams([_gapped(pixels, row, em_px) for row in rows(lines)], em_px):
-        for gap in seam.gaps if seam.is_gutter(em_px) else ():
+        for gap in seam.cuts(em_px) if seam.is_gutter(em_px) else ():
             if gap.line is not None:
                 cuts[gap.line].append(gap)
     parts = [part for i, quad in enumerate(quads) for part in _cut(quad, cuts[i])]
@@ -114,7 +146,8 @@ def _gapped(pixels: Pixels, row: Row, em_px: float) -> _GappedRow:
     gaps: list[_Gap] = []
     text: list[tuple[float, float]] = []
     for line in row.lines:
-        inked = stretches(pixels, line.box, _LEAST_EM * em_px)
+        is_heading = line.box[3] - line.box[1] > _HEADING * em_px
+        inked = [line.box[::2]] if is_heading else stretches(pixels, line.box, _LEAST_EM * em_px)
         if text:
             gaps.append(_Gap(text[-1][1], inked[0][0], None))
         gaps += [_Gap(left[1], right[0], int(line.text)) for left, right in pairwise(inked)]
@@ -144,7 +177,7 @@ def _seams(gapped: Sequence[_GappedRow], em_px: float) -> Iterator[_Seam]:
 
 
 def _started(gap: _Gap, row: _GappedRow) -> _Seam:
-    seam = _Seam([])
+    seam = _Seam()
     seam.add(gap, row)
     return seam
 
@@ -170,6 +203,8 @@ def _cut(quad: Quads, gaps: Sequence[_Gap]) -> Iterator[Quads]:
     ends.append(1.0)
     for start, end in zip(ends[::2], ends[1::2], strict=True):
         share = np.clip((start, end), 0, 1)
+        if (share[1] - share[0]) * width < 1:
+            continue  # a tilted line: the gap lies outside its upper edge
         top = top_left + np.outer(share, top_right - top_left)
         bottom = bottom_left + np.outer(share[::-1], bottom_right - bottom_left)
         yield np.concatenate((top, bottom))

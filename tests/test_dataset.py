@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import ray
+
+from pipeline import cluster, dataset, schema, sink
+from pipeline.config import OcrOptions, OutputConfig, RayConfig, StageConfig
+from pipeline.engines import base
+from pipeline.summary import PlanSummary, Summary
+from tests import documents
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    with cluster.connected(RayConfig(cpus=2)):
+        dataset.configure(StageConfig())
+        yield
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> OcrOptions:
+    output = tmp_path_factory.mktemp("out")
+    return OcrOptions(output=str(output), engine={"kind": "fake", "workers": 2})
+
+
+@pytest.fixture(scope="module")
+def planned(
+    local_ray: None, options: OcrOptions, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, PlanSummary]:
+    folder = tmp_path_factory.mktemp("in")
+    (folder / "long.pdf").write_bytes(documents.text_pdf(23))
+    (folder / "short.pdf").write_bytes(documents.text_pdf(2))
+    (folder / "bad.pdf").write_bytes(b"no document")
+    rows = [{"uri": str(path), "size_bytes": 1} for path in sorted(folder.iterdir())]
+    _, plan = sink.prepare_folder(options.output)
+    tally = dataset.SharedTally()
+    chain = dataset.plan_pages(
+        pa.Table.from_pylist(rows), options, base.recipe(options, "fake"), tally.send()
+    )
+    config = OutputConfig(pages_per_file=10)
+    return plan, dataset.drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
+
+
+def test_the_plan_has_every_page(planned: tuple[Path, PlanSummary]):
+    folder, summary = planned
+    rows = pa.concat_tables([pq.read_table(shard) for shard in folder.glob("*.parquet")])
+    assert rows.num_rows == 26
+    assert len(set(rows["page_id"].to_pylist())) == 26
+    assert (summary.documents, summary.unreadable, summary.todo.rows) == (3, 1, 26)
+
+
+def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], options: OcrOptions):
+    plan, summary = planned
+    recipe = base.recipe(options, "fake")
+    tally = dataset.SharedTally()
+    chain = dataset.recognise_pages(plan, summary.todo.rows, options, recipe, tally.send())
+    pages = sink.pages_folder(options.output)
+    config = OutputConfig(pages_per_file=12)
+    written = dataset.drain(chain, pages, "part-x", config, sink.write_pages, Summary())
+    assert written.written == summary.todo
+    assert written.statuses == {"ok": 25, "failed": 1}
+    shards = sorted(pages.glob("*.parquet"))
+    assert [shard.name for shard in shards] == [
+        f"part-x-{n:06}.parquet" for n in range(len(shards))
+    ]
+    assert 1 < len(shards) <= 3, "a few files of about 12 rows, never one file a page"
+    assert all(pq.read_schema(shard).equals(schema.PAGES) for shard in shards)
+    stages = tally.stages()
+    assert {name: stage.pages for name, stage in stages.items()} == {
+        "render": 26,
+        "prepare": 26,
+        "recognise": 26,
+    }
+
+
+def test_drawing_is_not_fused_into_the_engine(
+    planned: tuple[Path, PlanSummary], options: OcrOptions
+):
+    recipe = base.recipe(options, "fake")
+    tally = dataset.SharedTally()
+    chain = dataset.recognise_pages(planned[0], 26, options, recipe, tally.send())
+    for bundle in chain.iter_internal_ref_bundles():
+        bundle.destroy_if_owned()
+    operators = re.findall(r"^Operator \d+ (.+?):", chain.stats(), re.MULTILINE)
+    assert [re.sub(r"\[.*?\]", "", name) for name in operators] == [
+        "FromArrow",
+        "MapBatches(read_plan)->StreamingRepartition",
+        "MapBatches(Render)",
+        "MapBatches(Prepare)",
+        "MapBatches(Recognise)",
+    ]
+
+
+def test_a_shard_that_cannot_be_written_ends_the_job(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
+):
+    from pipeline.errors import JobError
+
+    recipe = base.recipe(options, "fake")
+    chain = dataset.recognise_pages(planned[0], 26, options, recipe, dataset.SharedTally().send())
+    with pytest.raises(JobError, match="cannot write"):
+        dataset.drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
+
+
+def test_a_worker_that_is_killed_costs_no_page_and_doubles_none(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
+):
+    import os
+    import signal
+    import threading
+
+    fake = options.engine.fake.model_copy(update={"handler": "slow"})
+    engine = options.engine.model_copy(update={"fake": fake, "pages_in_flight": 2})
+    slow = options.model_copy(update={"engine": engine})
+    tally = dataset.SharedTally()
+    recipe = base.recipe(slow, "fake")
+    chain = dataset.recognise_pages(planned[0], 26, slow, recipe, tally.send())
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        stages = tally.stages()
+        while "recognise" not in stages:
+            stages = tally.stages()
+        killed.append(int(next(iter(stages["recognise"].peaks_mib)).split(":")[1]))
+        os.kill(killed[0], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill_one)
+    thread.start()
+    written = dataset.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
+    thread.join(timeout=10)
+    assert killed
+    assert written.written == planned[1].todo
+
+
+def test_resources_of_the_stages_leave_room_on_two_cpus(local_ray: None, options: OcrOptions):
+    stage = options.stages
+    assert cluster.cpus() == 2
+    engines = dataset.engine_workers(options.engine.model_copy(update={"workers": 0}))
+    reserved = engines * 0.7 + stage.render_cpus + stage.prepare_cpus + stage.write_cpus
+    assert engines == 2
+    assert reserved <= 2 + 1e-9
+    assert ray.is_initialized()

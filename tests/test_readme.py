@@ -1,0 +1,132 @@
+"""What the README tells a reader to do is done."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests import jobs
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The project as a clone has it, without what was made in it."""
+    kept = ("pipeline", "jobs", "serving", "samples", "pyproject.toml", ".rayignore", ".gitignore")
+    for name in kept:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    return tmp_path
+
+
+def test_the_commands_run_in_their_order(checkout: Path):
+    script = "set -eu\n" + "\n".join(blocks("bash"))
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=checkout,
+        env=jobs.environment(),
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The keeper of our own clock wrote down every correction" in done.stdout
+    assert "5 done before" in done.stdout, "the dry run and the second run see what is done"
+    assert not (checkout / "out2").exists()
+
+
+def test_the_settings_in_yaml_are_valid(tmp_path: Path):
+    from pipeline.config import OcrConfig, OcrOptions
+    from pipeline.settings import read
+
+    [text] = blocks("yaml")
+    (tmp_path / "job.yaml").write_text(text)
+    argv = ["--config", str(tmp_path / "job.yaml"), "--output", "out"]
+    config = read(OcrConfig, OcrOptions, argv, "jobs.ocr", "inputs")
+    assert config.render.dpi == 200
+
+
+def test_every_error_kind_is_described():
+    from pipeline.errors import ErrorKind
+
+    assert [kind for kind in ErrorKind if f"| `{kind}` |" not in README] == []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Iterator[str]:
+    """A Ray head on ports and a folder of its own; gives the address of its dashboard."""
+    dashboard = free_port()
+    temp = Path("/tmp") / f"rs-{os.getpid()}"
+    command = ["ray", "start", "--head", "--block", "--num-cpus", "2", f"--port={free_port()}"]
+    command += [f"--dashboard-port={dashboard}", f"--temp-dir={temp}", "--disable-usage-stats"]
+    command += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}"]
+    command += [f"--dashboard-agent-listen-port={free_port()}"]
+    started = jobs.start(command, cwd=tmp_path)
+    try:
+        wait_for(dashboard)
+        yield f"http://127.0.0.1:{dashboard}"
+    finally:
+        os.killpg(started.process.pid, signal.SIGTERM)
+        started.process.communicate(timeout=30)
+        for left in started.left():
+            left.kill()
+        shutil.rmtree(temp, ignore_errors=True)
+
+
+def wait_for(port: int) -> None:
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/api/version", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.3)
+    raise TimeoutError("the dashboard of the test's own Ray did not come up")
+
+
+def test_the_job_is_submitted_to_a_running_cluster(checkout: Path, head: str, tmp_path: Path):
+    [block] = [text for text in blocks("sh") if "ray job submit" in text]
+    command = block.replace("ray start --head\n", "")
+    assert "http://127.0.0.1:8265" in command
+    output = tmp_path / "result"
+    command = command.replace("http://127.0.0.1:8265", head)
+    command = command.replace("/tmp/rayscribe-out", str(output))
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=checkout,
+        env=jobs.environment(),
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 ok" in done.stdout
+    assert pq.read_table(output / "pages").num_rows == 5
