@@ -22,6 +22,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from pipeline import cluster, stages
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StageConfig
 from pipeline.engines import base
+from pipeline.fatal import own_error
 from pipeline.meter import Report, Send, StageTally, Tally
 from pipeline.summary import PlanSummary, Summary, todo_mask
 
@@ -135,7 +136,7 @@ def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectR
     """References to blocks, gathered to shards of `pages_per_file` rows or `flush_s` seconds."""
     refs: list[ray.ObjectRef] = []
     rows, begin = 0, time.monotonic()
-    for bundle in dataset.iter_internal_ref_bundles():
+    for bundle in _bundles(dataset):
         refs += bundle.block_refs
         rows += bundle.num_rows() or 0
         if rows >= config.pages_per_file or (rows and time.monotonic() - begin > config.flush_s):
@@ -143,6 +144,14 @@ def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectR
             refs, rows, begin = [], 0, time.monotonic()
     if rows:
         yield refs
+
+
+def _bundles(dataset: Dataset) -> Iterator[Any]:
+    """What the chain yields; errors that stop the job come out as our own."""
+    try:
+        yield from dataset.iter_internal_ref_bundles()
+    except ray.exceptions.RayError as error:
+        raise own_error(error) or error from None
 
 
 def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:

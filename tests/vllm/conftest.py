@@ -17,6 +17,11 @@ if found is None or found.origin is None:
     collect_ignore_glob = ["*"]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The sockets of an engine that was killed are found open when all is over."""
+    config.addinivalue_line("filterwarnings", "default::pytest.PytestUnraisableExceptionWarning")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Warnings are errors in our tests, but not those that torch and vLLM raise about their own
     code when they are first imported."""
