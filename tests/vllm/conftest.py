@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +14,15 @@ HERE = Path(__file__).parent
 
 found = importlib.util.find_spec("vllm")
 # This folder itself looks like a package of that name, but one without an origin.
-if found is None or found.origin is None:
+PRESENT = found is not None and found.origin is not None
+if not PRESENT:
     collect_ignore_glob = ["*"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The sockets of an engine that was killed are found open when all is over."""
-    config.addinivalue_line("filterwarnings", "default::pytest.PytestUnraisableExceptionWarning")
+    if PRESENT:
+        warnings.filterwarnings("default", category=pytest.PytestUnraisableExceptionWarning)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
