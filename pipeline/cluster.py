@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def _start(config: RayConfig, address: str, temp_dir: str) -> None:
             if address:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
             else:
+                _keep_token_to_ourselves()
                 ray.init(
                     address="local",
                     num_cpus=config.cpus or None,
@@ -65,6 +67,18 @@ def _start(config: RayConfig, address: str, temp_dir: str) -> None:
             f"no Ray cluster answers at {address!r} ({error}); "
             "start one with 'ray start --head' or leave ray.address empty"
         ) from None
+
+
+def _keep_token_to_ourselves() -> None:
+    """Guard a Ray of our own with a token that lives in the environment of its processes.
+
+    Left alone, Ray writes one to ~/.ray/auth_token, and from then on every `ray start --head` of
+    this user wants a token that `ray job submit` does not send by itself.
+    """
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        ray._raylet.Config.initialize("")  # Ray read the environment when it was imported
 
 
 def _shutdown() -> None:

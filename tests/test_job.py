@@ -49,7 +49,7 @@ def statuses(output: Path) -> list[tuple[str, int, str, str | None]]:
 
 def test_every_page_has_its_row_in_duckdb(output: Path):
     assert statuses(output) == [
-        ("cut.png", 1, "failed", "unreadable"),
+        ("cut.png", 1, "failed", "render"),
         ("empty.pdf", 0, "failed", "empty"),
         ("frames.tiff", 1, "ok", None),
         ("frames.tiff", 2, "ok", None),
@@ -76,7 +76,7 @@ def test_the_receipt_adds_up(output: Path):
     assert receipt["rows"] == {"ok": 6, "failed": 3}
     assert receipt["files_left_out"] == {".txt": 1}
     assert {kind: group["count"] for kind, group in receipt["errors"].items()} == {
-        "unreadable": 1,
+        "render": 1,
         "empty": 1,
         "password": 1,
     }
