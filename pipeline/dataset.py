@@ -188,8 +188,13 @@ def engine_workers(engine: EngineConfig) -> int:
 
 
 def _engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrategy:
-    """So many calls at a time that an engine has all the pages in flight that suit it."""
-    calls = -(-base.pages_in_flight(engine) // rows)
+    """So many calls at a time that an engine has all the pages in flight that suit it.
+
+    A call ends with its slowest page. On vLLM, where answers differ in length by a factor of
+    ten, half the pages of a call may be done long before: so it gets twice as many calls, of
+    which `stages.Recognise` lets no more than the pages that suit it through.
+    """
+    calls = -(-base.pages_in_flight(engine) // rows) * (2 if engine.kind == "vllm" else 1)
     return ActorPoolStrategy(
         size=size, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls + 1
     )
