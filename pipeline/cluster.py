@@ -119,6 +119,11 @@ def cpus() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
+def gpus() -> float:
+    """GPUs of the cluster."""
+    return float(ray.cluster_resources().get("GPU", 0))
+
+
 def has_gpu() -> bool:
     """Whether the cluster has a GPU and this environment has vLLM to use it."""
-    return bool(ray.cluster_resources().get("GPU")) and has_vllm()
+    return gpus() > 0 and has_vllm()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -78,8 +78,94 @@ class OnnxConfig(Settings):
 class VllmConfig(Settings):
     """A model on vLLM (needs the extra `gpu`)."""
 
+    UNREAD: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("num_gpus", "tensor_parallel", "pipeline_parallel", "gpu_memory_utilization"),
+            *("max_num_seqs", "max_num_batched_tokens", "prepare_threads", "enforce_eager"),
+            *("cache_dir", "max_restarts", "profile_images"),
+        }
+    )
+    # The fields that say how the model is run and not what it reads: no part of a recipe's hash.
+
     model: str = "deepseek-ai/DeepSeek-OCR"
     """Model name on the hub, or a local folder."""
+    revision: str = ""
+    """Commit of the model on the hub. Empty: the one that this release was written for."""
+    family: Literal["auto", "deepseek-ocr", "deepseek-ocr-2"] = "auto"
+    """Whose prompts, tiles and token counts hold. `auto` goes by the model's name."""
+    find: str = ""
+    """What the task `locate` looks for, such as a heading or a phrase."""
+    max_tokens: Annotated[int, Field(ge=1)] = 8192
+    """Most tokens of an answer, as far as `max_model_len` leaves room beside the prompt."""
+    ngram_size: Annotated[int, Field(ge=2)] = 30
+    """Tokens of a sequence that may not come twice within `ngram_window`."""
+    ngram_window: Annotated[int, Field(ge=2)] = 90
+    """Tokens that are searched for a repeated sequence, counted from the end."""
+    max_model_len: Annotated[int, Field(ge=1024)] = 8192
+    """Tokens of prompt and answer together."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Number format of the weights. `auto` takes the model's own."""
+    quantization: str = ""
+    """Quantization of the weights by vLLM's name for it, such as fp8. Empty: none."""
+    load_format: Literal["auto", "safetensors", "dummy"] = "auto"
+    """Where weights come from. `dummy` makes random ones: for measurements only."""
+    num_gpus: Annotated[float, Field(ge=0)] = 1.0
+    """GPUs that Ray reserves for one engine; a fraction shares a GPU. Must be at least
+    `tensor_parallel` times `pipeline_parallel` where those are more than 1. 0: none (CPU)."""
+    tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    """GPUs that each layer is spread over."""
+    pipeline_parallel: Annotated[int, Field(ge=1)] = 1
+    """GPUs that the layers are dealt out to."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Part of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
+    max_num_seqs: Annotated[int, Field(ge=0)] = 0
+    """Pages that are decoded at a time. 0 means as many as the GPU's memory holds, up to 256."""
+    max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
+    """Tokens of one step. vLLM's own default of 2048 for servers holds two pages."""
+    prepare_threads: Annotated[int, Field(ge=1)] = 4
+    """Threads that turn pages into model input beside the engine's event loop."""
+    enforce_eager: bool = False
+    """Run without compilation and CUDA graphs: starts sooner, runs slower."""
+    cache_dir: str = ""
+    """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
+    max_restarts: Annotated[int, Field(ge=0)] = 4
+    """Times that a dead engine is started again before the job stops. 256 pages in a row
+    without a death start the count anew."""
+    ignore_eos: bool = False
+    """Write on to `max_tokens`. For measurements only."""
+    profile_images: bool = True
+    """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
+
+
+class ChatConfig(Settings):
+    """The chat model on vLLM (needs the extra `gpu`)."""
+
+    model: str = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
+    """Model name on the hub, or a local folder."""
+    revision: str = ""
+    """Commit of the model on the hub. Empty: the one that this release was written for."""
+    name: str = "deepseek-r1"
+    """The model's name in requests and answers."""
+    reasoning_parser: str = "deepseek_r1"
+    """vLLM's parser that parts the reasoning from the answer. Empty: none."""
+    max_model_len: Annotated[int, Field(ge=256)] = 16384
+    """Tokens of a conversation and its answer together."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Number format of the weights. `auto` takes the model's own."""
+    load_format: Literal["auto", "safetensors", "dummy"] = "auto"
+    """Where weights come from. `dummy` makes random ones: for measurements only."""
+    num_gpus: Annotated[float, Field(ge=0)] = 1.0
+    """GPUs that Ray reserves for one replica; a fraction shares a GPU. 0: none (CPU)."""
+    tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    """GPUs that each layer is spread over."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Part of the GPU's memory that one replica may take, 0 to 1."""
+    max_num_seqs: Annotated[int, Field(ge=1)] = 128
+    """Conversations that are decoded at a time."""
+    enforce_eager: bool = False
+    """Run without compilation and CUDA graphs: starts sooner, runs slower."""
+    cache_dir: str = ""
+    """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
 
 
 class FakeConfig(Settings):
@@ -99,7 +185,8 @@ class EngineConfig(Settings):
     workers: Annotated[int, Field(ge=0)] = 0
     """Engine actors. 0 means as many as the cluster has room for."""
     pages_in_flight: Annotated[int, Field(ge=0)] = 0
-    """Pages that one engine works on at a time. 0 means what suits the engine: one for onnx."""
+    """Pages that one engine works on at a time. 0 means what suits the engine: one for onnx,
+    as many as the GPU decodes at a time for vllm, and some in waiting."""
     onnx: OnnxConfig = OnnxConfig()
     vllm: VllmConfig = VllmConfig()
     fake: FakeConfig = FakeConfig()
@@ -165,12 +252,14 @@ class Recipe(Settings):
     task: Task
     render: RenderConfig
     onnx: OnnxConfig | None = None
+    vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
     version: str = __version__
 
     def hash(self) -> str:
-        """16 hex digits over every field (`threads` changes no text and is left out)."""
-        fields = self.model_dump(mode="json", exclude={"onnx": {"threads"}, "fake": {"delay_ms"}})
+        """16 hex digits over every field but those that change no text, such as `threads`."""
+        unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
+        fields = self.model_dump(mode="json", exclude=unread)
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -186,6 +275,8 @@ class OcrOptions(Settings):
     """Password for encrypted PDFs."""
     task: TaskName = "markdown"
     """What the model is asked for."""
+    self_test: bool = True
+    """Test the engine with a page of its own before the first page (vllm only)."""
     dry_run: bool = False
     """Plan and print, recognise nothing."""
     input: InputConfig = InputConfig()

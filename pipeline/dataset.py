@@ -22,6 +22,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from pipeline import cluster, stages
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StageConfig
 from pipeline.engines import base
+from pipeline.fatal import own_error
 from pipeline.meter import Report, Send, StageTally, Tally
 from pipeline.summary import PlanSummary, Summary, todo_mask
 
@@ -75,10 +76,11 @@ def recognise_pages(
         )
         .map_batches(
             stages.Recognise,
-            fn_constructor_args=(options.engine, recipe, send),
+            fn_constructor_args=(options.engine, recipe, send, options.self_test),
             batch_format="pyarrow",
             compute=_engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
             num_cpus=_engine_cpus(options.engine),
+            num_gpus=_engine_gpus(options.engine),
         )
     )
 
@@ -134,7 +136,7 @@ def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectR
     """References to blocks, gathered to shards of `pages_per_file` rows or `flush_s` seconds."""
     refs: list[ray.ObjectRef] = []
     rows, begin = 0, time.monotonic()
-    for bundle in dataset.iter_internal_ref_bundles():
+    for bundle in _bundles(dataset):
         refs += bundle.block_refs
         rows += bundle.num_rows() or 0
         if rows >= config.pages_per_file or (rows and time.monotonic() - begin > config.flush_s):
@@ -142,6 +144,14 @@ def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectR
             refs, rows, begin = [], 0, time.monotonic()
     if rows:
         yield refs
+
+
+def _bundles(dataset: Dataset) -> Iterator[Any]:
+    """What the chain yields; errors that stop the job come out as our own."""
+    try:
+        yield from dataset.iter_internal_ref_bundles()
+    except ray.exceptions.RayError as error:
+        raise own_error(error) or error from None
 
 
 def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
@@ -169,15 +179,29 @@ def _pool(most: int) -> ActorPoolStrategy:
 
 def engine_workers(engine: EngineConfig) -> int:
     """Engines that run side by side."""
-    return engine.workers or max(1, cluster.cpus() // _threads(engine))
+    if engine.workers:
+        return engine.workers
+    if engine.kind == "vllm":
+        gpus = _engine_gpus(engine)
+        return max(1, int(cluster.gpus() / gpus)) if gpus else 1
+    return max(1, cluster.cpus() // _threads(engine))
 
 
 def _engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrategy:
-    """So many calls at a time that an engine has all the pages in flight that suit it."""
-    calls = -(-base.pages_in_flight(engine) // rows)
+    """So many calls at a time that an engine has all the pages in flight that suit it.
+
+    A call ends with its slowest page. On vLLM, where answers differ in length by a factor of
+    ten, half the pages of a call may be done long before: so it gets twice as many calls, of
+    which `stages.Recognise` lets no more than the pages that suit it through.
+    """
+    calls = -(-base.pages_in_flight(engine) // rows) * (2 if engine.kind == "vllm" else 1)
     return ActorPoolStrategy(
         size=size, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls + 1
     )
+
+
+def _engine_gpus(engine: EngineConfig) -> float:
+    return engine.vllm.num_gpus if engine.kind == "vllm" else 0
 
 
 def _threads(engine: EngineConfig) -> int:

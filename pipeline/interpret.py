@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import layout
+from pipeline import grammar, layout
 from pipeline.types import Block, Box, Generation, Line, Request
 
 
@@ -10,7 +10,7 @@ def interpret(generation: Generation, request: Request) -> tuple[str, tuple[Bloc
     """The Markdown of a page and its blocks in reading order, boxes in page pixels.
 
     Engines with layout of their own return lines, which are put in reading order here.
-    The text of the others is taken as it is.
+    The text of the others is read by DeepSeek-OCR's grammar, which leaves plain text alone.
     """
     if generation.lines:
         lines = _on_page(generation.lines, request)
@@ -18,7 +18,8 @@ def interpret(generation: Generation, request: Request) -> tuple[str, tuple[Bloc
         return "\n\n".join(block.text for block in blocks), blocks
     if not generation.text.strip():
         return "", ()
-    return generation.text, (Block("text", generation.text),)
+    text, blocks = grammar.parse(generation.text, request.page_width_px, request.page_height_px)
+    return text, blocks or (Block("text", text),)
 
 
 def _on_page(lines: tuple[Line, ...], request: Request) -> list[Line]:

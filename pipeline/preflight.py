@@ -46,4 +46,6 @@ def is_submitted() -> bool:
 
 def has_vllm() -> bool:
     """Whether the extra `gpu` is installed here."""
-    return importlib.util.find_spec("vllm") is not None
+    found = importlib.util.find_spec("vllm")
+    # A folder that happens to be called vllm counts as a package, but has no origin.
+    return found is not None and found.origin is not None

@@ -72,6 +72,7 @@ PAGES = pa.schema(
         ("prompt_tokens", pa.int32()),
         ("image_tokens", pa.int32()),
         ("output_tokens", pa.int32()),
+        ("input_ms", pa.float64()),
         ("queue_ms", pa.float64()),
         ("prefill_ms", pa.float64()),
         ("decode_ms", pa.float64()),
@@ -114,6 +115,7 @@ PREPARED = pa.schema(
         ("tile_side_px", pa.int32()),
         ("grid_columns", pa.int32()),
         ("grid_rows", pa.int32()),
+        ("image_tokens", pa.int32()),
     ]
 )
 """A page as its engine takes it (`pipeline.types.Request`)."""
@@ -213,7 +215,7 @@ def _to_row(result: PageResult) -> dict[str, Any]:
 
 _GENERATION = (
     *("finish_reason", "prompt_tokens", "image_tokens", "output_tokens"),
-    *("queue_ms", "prefill_ms", "decode_ms"),
+    *("input_ms", "queue_ms", "prefill_ms", "decode_ms"),
 )
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipeline import schema, sink
 from pipeline.config import EngineConfig, OcrOptions, Recipe
 from pipeline.engines import base
-from pipeline.errors import DocumentError, ErrorKind, RecordedError
+from pipeline.errors import ConfigError, DocumentError, ErrorKind, JobError, RecordedError
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send
 from pipeline.pages import PageSelection
@@ -155,8 +155,10 @@ class Prepare:
 class Recognise:
     """Reads pages with an engine: many at a time, no page waits for another."""
 
-    def __init__(self, config: EngineConfig, recipe: Recipe, send: Send) -> None:
-        self._engine = base.build(config)
+    def __init__(
+        self, config: EngineConfig, recipe: Recipe, send: Send, self_test: bool = True
+    ) -> None:
+        self._engine = base.build(config, self_test)
         self._room = asyncio.Semaphore(base.pages_in_flight(config))
         self._recipe = recipe
         self._meter = Meter("recognise", send)
@@ -190,6 +192,8 @@ class Recognise:
     ) -> Recognition:
         try:
             return await recognise(self._engine, _request(row, image, tiles))
+        except (ConfigError, JobError):
+            raise  # no page is to blame, and none would go better: the job stops
         except Exception as error:
             return failed(ErrorKind.INTERNAL, repr(error))
 
@@ -264,6 +268,7 @@ def _request_columns(request: Request) -> dict[str, Any]:
         "tile_side_px": 0 if request.tiles is None else request.tiles.shape[1],
         "grid_columns": request.grid[0],
         "grid_rows": request.grid[1],
+        "image_tokens": request.image_tokens,
     }
 
 
@@ -279,4 +284,5 @@ def _request(row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | No
         max_tokens=row["max_tokens"],
         tiles=schema.picture_of(tiles, (-1, side_px, side_px, 3)),
         grid=(row["grid_columns"], row["grid_rows"]),
+        image_tokens=row["image_tokens"],
     )

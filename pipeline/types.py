@@ -145,6 +145,7 @@ class Request:
         max_tokens: The most tokens that the answer may have, 0 for engines without tokens.
         tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
         grid: Columns and rows of the tiles, (0, 0) without tiles.
+        image_tokens: Tokens that the picture must become in the prompt, 0 where unknown.
     """
 
     image: Pixels
@@ -155,6 +156,7 @@ class Request:
     max_tokens: int = 0
     tiles: npt.NDArray[np.uint8] | None = None
     grid: tuple[int, int] = (0, 0)
+    image_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ class Generation:
     """What an engine returned for one request. Times are milliseconds, counts are tokens.
 
     `lines` is filled by engines with layout of their own, `text` by the others.
-    Counts and times are None where the engine has no such thing.
+    Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
+    the page into the model's input, `queue_ms` on waiting for a place in the batch.
     """
 
     text: str = ""
@@ -171,6 +174,7 @@ class Generation:
     prompt_tokens: int | None = None
     image_tokens: int | None = None
     output_tokens: int | None = None
+    input_ms: float | None = None
     queue_ms: float | None = None
     prefill_ms: float | None = None
     decode_ms: float | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from pipeline import prompts
 from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe
-from pipeline.errors import ConfigError
+from pipeline.engines import vllm_args
 from pipeline.types import Generation, PageImage, Request, Task
 
 
@@ -29,7 +30,11 @@ def choose(config: EngineConfig, *, gpu: bool) -> EngineKind:
 
 
 def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
-    """All that can change the text of a page under these options."""
+    """All that can change the text of a page under these options.
+
+    Raises:
+        ConfigError: The model has no prompt for the task.
+    """
     task = Task(options.task)
     if kind == "onnx":
         from pipeline.engines import onnx
@@ -51,12 +56,21 @@ def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
             render=options.render,
             fake=options.engine.fake,
         )
-    raise ConfigError("engine.kind vllm is not built in yet; use onnx")
+    vllm = options.engine.vllm
+    prompts.prompt(task, prompts.family(vllm), vllm.find)
+    return Recipe(
+        engine=kind,
+        model=vllm.model,
+        revision=prompts.revision(vllm),
+        task=task,
+        render=options.render,
+        vllm=vllm,
+    )
 
 
 def pages_in_flight(config: EngineConfig) -> int:
     """Pages that one engine works on at a time."""
-    suits = {"onnx": 1, "fake": 64}
+    suits = {"onnx": 1, "fake": 64, "vllm": vllm_args.pages_in_flight(config.vllm)}
     return config.pages_in_flight or suits[config.kind]
 
 
@@ -66,12 +80,14 @@ def prepare(page: PageImage, recipe: Recipe) -> Request:
         from pipeline.engines import onnx
 
         return onnx.prepare(page, recipe)
+    if recipe.engine == "vllm":
+        return prompts.prepare(page, recipe)
     from pipeline.engines import fake
 
     return fake.prepare(page, recipe)
 
 
-def build(config: EngineConfig) -> Engine:
+def build(config: EngineConfig, self_test: bool = True) -> Engine:
     """Build the engine of a config, in the process that will use it.
 
     Raises:
@@ -81,6 +97,10 @@ def build(config: EngineConfig) -> Engine:
         from pipeline.engines.onnx import OnnxEngine
 
         return OnnxEngine(config.onnx)
+    if config.kind == "vllm":
+        from pipeline.engines.vllm import VllmEngine
+
+        return VllmEngine(config.vllm, self_test)
     from pipeline.engines.fake import FakeEngine
 
     return FakeEngine.from_config(config.fake)

@@ -1,0 +1,53 @@
+"""What `benchmarks.gpu` reads and with what: generated pages, a model folder without weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+PAGES_PER_FILE = 16
+DPI = 150
+
+
+def model(work: Path) -> Path:
+    """The model folder: the real sizes, a stand-in tokenizer, no weights."""
+    folder = work / "deepseek-ocr"
+    if not (folder / "tokenizer_config.json").exists():
+        from tests.vllm import models
+
+        models.write_deepseek_ocr(folder, full_size=True)
+    return folder
+
+
+def documents(work: Path, pages: int) -> list[Path]:
+    """PDF files of Letter pages full of text, no two alike."""
+    import pymupdf
+
+    folder = work / f"pdf-{pages}"
+    folder.mkdir(exist_ok=True)
+    for first in range(0, pages, PAGES_PER_FILE):
+        path = folder / f"{first:05}.pdf"
+        if path.exists():
+            continue
+        document = pymupdf.open()
+        for number in range(first, min(first + PAGES_PER_FILE, pages)):
+            page = document.new_page(width=612, height=792)
+            for line in range(48):
+                text = (
+                    f"{number}.{line} The quick brown fox jumps over the lazy dog {number * line}"
+                )
+                page.insert_text((54, 60 + 14 * line), text, fontsize=11)
+        document.save(path)
+    return sorted(folder.glob("*.pdf"))
+
+
+def pictures(paths: list[Path]) -> list[Any]:
+    import pymupdf
+    from PIL import Image
+
+    found = []
+    for path in paths:
+        for page in pymupdf.open(path):
+            drawn = page.get_pixmap(dpi=DPI)
+            found.append(Image.frombytes("RGB", (drawn.width, drawn.height), drawn.samples))
+    return found

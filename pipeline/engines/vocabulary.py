@@ -1,0 +1,58 @@
+"""The tokens that DeepSeek-OCR's prompts and answers are made of, found in its tokenizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import prompts
+from pipeline.errors import ConfigError
+
+
+class Vocabulary:
+    """Turns prompts into token ids, the start token in front.
+
+    Args:
+        tokenizer: The model's, with `encode`, `decode` and `bos_token_id`.
+
+    Raises:
+        ConfigError: A special token is missing: this is not the tokenizer of DeepSeek-OCR.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._prompts: dict[str, list[int]] = {}
+        self.ids = {
+            token: self._single(token) for token in (*prompts.SPECIAL_TOKENS, *prompts.WHITELIST)
+        }
+        self.image = self.ids[prompts.IMAGE_TOKEN]
+        self.whitelist = tuple(self.ids[token] for token in prompts.WHITELIST)
+        self.start = self._start_token()
+
+    def encode(self, prompt: str) -> list[int]:
+        """The ids of a prompt. Prompts are few, so they are kept."""
+        if prompt not in self._prompts:
+            self._prompts[prompt] = [self.start, *self.plain(prompt)]
+        return self._prompts[prompt]
+
+    def plain(self, text: str) -> list[int]:
+        """The ids of a text without any token added."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of ids, special tokens kept."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+
+    def _single(self, token: str) -> int:
+        ids = self.plain(token)
+        if len(ids) != 1:
+            raise ConfigError(
+                f"the tokenizer does not know {token} as one token: engine.vllm.model is not a"
+                " DeepSeek-OCR model, or its tokenizer files are incomplete"
+            )
+        return ids[0]
+
+    def _start_token(self) -> int:
+        start = self._tokenizer.bos_token_id
+        if not isinstance(start, int):
+            raise ConfigError("the tokenizer of engine.vllm.model has no start token (bos_token)")
+        return start

@@ -1,0 +1,160 @@
+"""The chat model: vLLM's own OpenAI serving classes, behind one method.
+
+Templates, reasoning parsers, tools and streaming are vLLM's; nothing of them is written again
+here. The class serves inside any application: Ray Serve's deployments build on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from pipeline.config import ChatConfig
+from pipeline.engines.vllm_args import check_version, set_environment
+from pipeline.errors import EngineError, RayscribeError
+
+REVISIONS = {
+    "deepseek-ai/DeepSeek-R1-Distill-Llama-8B": "6a6f4aa4197940add57724a7707d069478df56b1",
+}
+"""The commits on the hub that this release was written for."""
+
+_CLOSED = frozenset({"mm_processor_kwargs", "chat_template", "vllm_xargs", "kv_transfer_params"})
+"""Fields of vLLM's requests that reach into its engine: not for callers."""
+_BAD_REQUEST, _ENGINE_FAILED = 400, 500
+
+
+class ChatError(RayscribeError):
+    """A request that was not answered.
+
+    Attributes:
+        status: The HTTP status that says why.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def __reduce__(self) -> tuple[type[ChatError], tuple[int, str]]:
+        return type(self), (self.status, str(self))
+
+
+class ChatModel:
+    """A chat model on vLLM. Build it where it runs; starting takes minutes on a GPU.
+
+    Args:
+        config: The model and how it is run.
+
+    Raises:
+        ConfigError: vLLM is missing or out of range.
+        EngineError: vLLM did not start.
+    """
+
+    def __init__(self, config: ChatConfig) -> None:
+        check_version()
+        set_environment(config)
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        try:
+            self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
+        except Exception as error:
+            raise EngineError(f"vLLM did not start with {config.model}: {error}") from error
+        self._chat = _serving(self._llm, config)
+        self._name = config.name
+
+    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncIterator[str]:
+        """Answer one request.
+
+        Args:
+            body: An OpenAI chat completion request, as parsed JSON.
+
+        Returns:
+            The response as plain values; or, if the body asks for a stream, the lines of an event
+            stream ("data: …" and a blank line), the last of them "data: [DONE]". A failure after
+            the stream began is an event of its own: vLLM writes it.
+
+        Raises:
+            ChatError: The request is wrong, or the engine could not answer it.
+        """
+        request = _parsed({"model": self._name, **body})
+        try:
+            result = await self._chat.create_chat_completion(request, None)
+        except Exception as error:
+            raise _as_chat_error(error) from error
+        if (failure := getattr(result, "error", None)) is not None:
+            raise ChatError(int(failure.code), str(failure.message))
+        if request.stream:
+            stream: AsyncIterator[str] = result
+            return stream
+        plain: dict[str, Any] = result.model_dump(mode="json", exclude_none=True)
+        return plain
+
+    async def healthy(self) -> bool:
+        """Whether the engine is alive."""
+        return not self._llm.errored
+
+    def close(self) -> None:
+        """End vLLM's processes."""
+        self._llm.shutdown()
+
+
+def _as_chat_error(error: Exception) -> ChatError:
+    """What an exception of vLLM's serving classes means: 0.26 raises ValueErrors, 0.29 its own."""
+    import vllm.exceptions
+
+    own = getattr(vllm.exceptions, "VLLMClientError", ValueError)
+    status = _BAD_REQUEST if isinstance(error, (own, ValueError, TypeError)) else _ENGINE_FAILED
+    return ChatError(status, str(error) or type(error).__name__)
+
+
+def engine_args(config: ChatConfig) -> dict[str, Any]:
+    """The arguments of vLLM's `AsyncEngineArgs`."""
+    revision = config.revision or REVISIONS.get(config.model)
+    return {
+        "model": config.model,
+        "revision": revision,
+        "tokenizer_revision": revision,
+        "dtype": config.dtype,
+        "load_format": config.load_format,
+        "max_model_len": config.max_model_len,
+        "tensor_parallel_size": config.tensor_parallel,
+        # Inside a Ray actor vLLM would ask Ray for more actors; the GPUs are this actor's own.
+        "distributed_executor_backend": "mp" if config.tensor_parallel > 1 else None,
+        "gpu_memory_utilization": config.gpu_memory_utilization,
+        "max_num_seqs": config.max_num_seqs,
+        "enforce_eager": config.enforce_eager,
+        "reasoning_parser": config.reasoning_parser,
+    }
+
+
+def _serving(llm: Any, config: ChatConfig) -> Any:
+    from vllm.entrypoints.openai.chat_completion.serving import OpenAIServingChat
+    from vllm.entrypoints.openai.models.protocol import BaseModelPath
+    from vllm.entrypoints.openai.models.serving import OpenAIServingModels
+    from vllm.renderers.online_renderer import OnlineRenderer
+
+    template: dict[str, Any] = {
+        "request_logger": None,
+        "chat_template": None,  # the model's own
+        "chat_template_content_format": "auto",
+        "reasoning_parser": config.reasoning_parser,
+    }
+    renderer = OnlineRenderer(model_config=llm.model_config, renderer=llm.renderer, **template)
+    models = OpenAIServingModels(llm, [BaseModelPath(name=config.name, model_path=config.model)])
+    return OpenAIServingChat(llm, models, "assistant", online_renderer=renderer, **template)
+
+
+def _parsed(body: dict[str, Any]) -> Any:
+    """VLLM's request of a body.
+
+    Raises:
+        ChatError: It is no chat request, or has fields that are closed to callers.
+    """
+    from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+
+    if closed := sorted(_CLOSED & body.keys()):
+        raise ChatError(_BAD_REQUEST, f"the fields {', '.join(closed)} cannot be set by a request")
+    try:
+        return ChatCompletionRequest.model_validate(body)
+    except Exception as error:  # pydantic's, or what vLLM's validators raise
+        raise _as_chat_error(error) from error
