@@ -1,16 +1,18 @@
 # make demo   recognise the samples into out/
 # make test   run the tests
+# make test-vllm  run the tests that need vLLM, on the CPU (Python 3.11, 2.4 GB to download)
 # make check  lint, format, types
 # make lock   resolve the dependencies anew (needs uv)
 
 VENV := .venv
+VLLM := .venv-vllm
 BIN := $(VENV)/bin
 # The first interpreter that is new enough; name another with make PYTHON=...
 PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo test check lock clean
+.PHONY: demo test test-vllm check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out
@@ -37,6 +39,15 @@ $(VENV)/dev: requirements-dev.lock | $(VENV)/python
 	$(PIP) --requirement requirements-dev.lock
 	touch $@ $(VENV)/base
 
+# An environment of its own: vLLM pins other versions, and its CPU build is for Python 3.11 alone.
+test-vllm: $(VLLM)/ready
+	PYTHONPATH=tests/vllm $(VLLM)/bin/python -m pytest tests/vllm
+
+$(VLLM)/ready: tests/vllm/requirements.txt
+	python3.11 -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
+	touch $@
+
 lock:
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
@@ -45,4 +56,4 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) $(VLLM) out

@@ -8,12 +8,14 @@ The truth is a folder of `NAME.pNNNN.txt`, one for each page, NNNN counted from 
 the PDF's text layer says, so it has the order in which the page was written down, which is
 not always the order in which it is read.
 
-Both texts are put into NFKC; white space is folded, and so are leaders and dotted rules (four
-dots or more), which are drawing rather than text.
+Both texts are put into NFKC and every stretch of white space becomes one space; nothing else
+is changed. Dots of leaders and dotted rules are characters like all others.
 
 - Words F1: words are runs of letters and digits, compared as multisets. It does not see order.
 - Character error rate: Levenshtein distance over the length of the truth. It sees order, and
   is over 1 where there is more wrong text than truth.
+- No dots: the character error rate where four dots or more are taken for white space on both
+  sides. It tells missed leaders from missed text, and is no result of its own.
 """
 
 from __future__ import annotations
@@ -79,11 +81,17 @@ class Score:
     cer: float
     raw_cer: float | None
     seconds: float | None
+    dotless_cer: float
 
 
 def folded(text: str) -> str:
-    """The text in NFKC, with every stretch of white space or dots as one space."""
-    return " ".join(_LEADER.sub(" ", unicodedata.normalize("NFKC", text)).split())
+    """The text in NFKC, with every stretch of white space as one space."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def without_leaders(text: str) -> str:
+    """The text folded, with every stretch of four dots or more as one space."""
+    return " ".join(_LEADER.sub(" ", folded(text)).split())
 
 
 def words_f1(text: str, truth: str) -> float:
@@ -129,8 +137,9 @@ def distance(a: str, b: str) -> int:
 def score(reading: Reading, truth: str) -> Score:
     """Compare a page with its truth."""
     raw = None if reading.raw is None else character_error_rate(reading.raw, truth)
-    f1 = words_f1(reading.text, truth)
-    return Score(f1, character_error_rate(reading.text, truth), raw, reading.seconds)
+    f1, cer = words_f1(reading.text, truth), character_error_rate(reading.text, truth)
+    dotless = character_error_rate(without_leaders(reading.text), without_leaders(truth))
+    return Score(f1, cer, raw, reading.seconds, dotless)
 
 
 def mean(scores: Sequence[Score]) -> Score:
@@ -140,6 +149,7 @@ def mean(scores: Sequence[Score]) -> Score:
         fmean(each.cer for each in scores),
         _mean([each.raw_cer for each in scores]),
         _mean([each.seconds for each in scores]),
+        fmean(each.dotless_cer for each in scores),
     )
 
 
@@ -199,14 +209,14 @@ def show(name: str, pages: int, result: Score, *, raw: bool) -> None:
     cells = [f"{name[:36]:36}", f"{pages:5}", f"{result.words_f1:8.4f}"]
     if raw:
         cells.append("       -" if result.raw_cer is None else f"{result.raw_cer:8.4f}")
-    cells.append(f"{result.cer:8.4f}")
+    cells += [f"{result.cer:8.4f}", f"{result.dotless_cer:8.4f}"]
     cells.append("     -" if result.seconds is None else f"{result.seconds:6.2f}")
     print("  ".join(cells), flush=True)
 
 
 def report(pages: Sequence[Truth], readings: Iterable[Reading], *, raw: bool) -> None:
     """Print a line for each document as soon as it is through, and the means."""
-    heads = ["words F1", *(["raw CER"] if raw else []), "CER"]
+    heads = ["words F1", *(["raw CER"] if raw else []), "CER", "no dots"]
     print(f"{'document':36}  pages  " + "  ".join(f"{x:>8}" for x in heads) + "  s/page")
     counts = Counter(page.name for page in pages)
     scores: dict[str, list[Score]] = defaultdict(list)

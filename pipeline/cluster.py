@@ -37,11 +37,12 @@ def connected(config: RayConfig) -> Iterator[None]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = config.address or os.environ.get("RAY_ADDRESS", "")
     temp_dir = "" if address else config.temp_dir or _temp_dir()
+    others = set(psutil.Process().children(recursive=True))
     try:
         _start(config, address, temp_dir)
         yield
     finally:
-        _shutdown()
+        _shutdown(others)
         if temp_dir and not config.temp_dir:
             with suppress(OSError):
                 shutil.rmtree(temp_dir)
@@ -81,9 +82,13 @@ def _keep_token_to_ourselves() -> None:
         ray._raylet.Config.initialize("")  # Ray read the environment when it was imported
 
 
-def _shutdown() -> None:
-    """Leave the cluster; of a Ray of our own leave no process, not even a worker that hangs."""
-    ours = psutil.Process().children(recursive=True)
+def _shutdown(others: set[psutil.Process]) -> None:
+    """Leave the cluster; of a Ray of our own leave no process, not even a worker that hangs.
+
+    A cluster that was there before is no child of this process and stays, and so do `others`,
+    the children that were there before.
+    """
+    ours = set(psutil.Process().children(recursive=True)) - others
     ray.shutdown()
     _, alive = psutil.wait_procs(ours, timeout=_END_S)
     for process in alive:

@@ -2,7 +2,9 @@
 
 The lines of a paragraph are joined by spaces, except after a hyphen at a line's end: that line
 end stays, so that "reading-" can still be told from "reading" and nothing is guessed. The
-rows of a table stay on lines of their own, with a tab between the cells.
+rows of a table stay on lines of their own, with a tab between the cells. So do the entries of
+a list of contents; a leader is part of the text on both of its sides. A dotted rule stands
+alone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ _INDENT_EM = 0.7
 """White space at the start of a line that begins a paragraph, in heights of a line."""
 
 _ITEM = re.compile(r"[•●▪■◦‣·*\u2013\u2014-]\s|\(?(\d{1,3}|[A-Za-z])[.)]\s")
+_LEADER = re.compile(r"(?:\.\s?){6,}")
 _HYPHEN = re.compile(r"\w[-\u2010\u00ad]$")
 _WIDE_SCRIPT = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60]")
 
@@ -48,7 +51,7 @@ def paragraphs(column: Sequence[Row], em_px: float) -> list[list[Row]]:
 def text_of(paragraph: Sequence[Row]) -> str:
     """The text of the rows of one paragraph or table."""
     texts = [_row_text(row) for row in paragraph]
-    if any(_is_tabular(row) for row in paragraph):
+    if any(_is_listed(row) for row in paragraph):
         return "\n".join(texts)
     joined = texts[0]
     for text in texts[1:]:
@@ -58,9 +61,11 @@ def text_of(paragraph: Sequence[Row]) -> str:
 
 def _parted(above: Row, below: Row, right: float, em_px: float) -> bool:
     """Whether a paragraph ends between two rows that stand close together."""
-    if _is_tabular(above) or _is_tabular(below):
+    if _is_rule(above) or _is_rule(below):
+        return not (_is_rule(above) and _is_rule(below))
+    if _is_listed(above) or _is_listed(below):
         # A row of a table may go on with one cell only; a table under text is a new block.
-        return not _is_tabular(above)
+        return not _is_listed(above)
     if _ITEM.match(below.lines[0].text):
         return True
     heights = sorted(row.box[3] - row.box[1] for row in (above, below))
@@ -71,12 +76,24 @@ def _parted(above: Row, below: Row, right: float, em_px: float) -> bool:
     return ends_short and (indented or above.lines[-1].text.endswith((".", ":", "!", "?")))
 
 
-def _is_tabular(row: Row) -> bool:
-    return any(_is_cell_gap(row, i) for i in range(1, len(row.lines)))
+def _is_listed(row: Row) -> bool:
+    """Whether the row is one of a table or an entry with a leader."""
+    has_gap = any(_is_cell_gap(row, i) for i in range(1, len(row.lines)))
+    return has_gap or any(_LEADER.search(line.text) for line in row.lines)
+
+
+def _is_rule(row: Row) -> bool:
+    """Whether the row is nothing but dots."""
+    return all(_LEADER.fullmatch(line.text) for line in row.lines)
 
 
 def _is_cell_gap(row: Row, i: int) -> bool:
-    """Whether the white space before the i-th line of a row is wider than between words."""
+    """Whether the white space before the i-th line of a row is wider than between words.
+
+    A leader bridges the space on both of its sides.
+    """
+    if any(_LEADER.fullmatch(line.text) for line in row.lines[i - 1 : i + 1]):
+        return False
     return row.lines[i].box[0] - row.lines[i - 1].box[2] > _CELL_EM * (row.box[3] - row.box[1])
 
 

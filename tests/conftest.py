@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
@@ -13,3 +16,15 @@ settings.register_profile(
     "default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("default")
+
+from tests import jobs  # noqa: E402 - the folder has to be on the path
+
+# Before anything imports Ray: the test run's own clusters know this token and no other.
+os.environ |= jobs.TOKEN
+
+
+@pytest.fixture(scope="session")
+def head() -> Iterator[jobs.Head]:
+    """A Ray head with 2 CPUs, on ports and in a folder of its own, for the whole test run."""
+    with jobs.running_head() as head:
+        yield head

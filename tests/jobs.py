@@ -3,16 +3,83 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 import psutil
 
-from tests.conftest import ROOT
+ROOT = Path(__file__).parent.parent
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": uuid.uuid4().hex}
+
+
+@dataclass(frozen=True)
+class Head:
+    """A Ray head that runs.
+
+    Attributes:
+        address: For drivers.
+        dashboard: For `ray job submit`.
+    """
+
+    address: str
+    dashboard: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a job join it."""
+        return TOKEN | {"RAY_ADDRESS": self.address}
+
+
+@contextmanager
+def running_head() -> Iterator[Head]:
+    """Start a Ray head as the README says, but apart from any other Ray, and end it."""
+    port, dashboard = free_port(), free_port()
+    temp = tempfile.mkdtemp(prefix="rs-", dir="/tmp")
+    command = ["ray", "start", "--head", "--block", "--num-cpus", "2", f"--port={port}"]
+    command += [f"--dashboard-port={dashboard}", f"--temp-dir={temp}", "--disable-usage-stats"]
+    command += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}"]
+    command += [f"--dashboard-agent-listen-port={free_port()}", "--node-ip-address=127.0.0.1"]
+    started = start(command, **TOKEN)
+    try:
+        wait_for(dashboard)
+        yield Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}")
+    finally:
+        for one in started.left():
+            one.kill()  # all that carries the mark of this head, and nothing else
+        started.process.communicate(timeout=30)
+        shutil.rmtree(temp, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Wait until the dashboard answers."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/api/version", timeout=2):
+                return
+        except HTTPError:
+            return  # it answers; whether it wants a token is the business of the ray command
+        except (URLError, OSError):
+            time.sleep(0.3)
+    raise TimeoutError("the dashboard of the test's own Ray did not come up")
 
 
 @dataclass(frozen=True)
@@ -57,13 +124,15 @@ def start(argv: Sequence[str], cwd: Path = ROOT, **more: str) -> Started:
     return Started(process, mark)
 
 
-def ocr(*argv: object, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run `python -m jobs.ocr` to its end."""
+def ocr(
+    *argv: object, head: Head | None = None, timeout_s: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m jobs.ocr` to its end, on a head or on a Ray of its own."""
     command = [sys.executable, "-m", "jobs.ocr", *map(str, argv)]
     return subprocess.run(
         command,
         cwd=ROOT,
-        env=environment(),
+        env=environment(**(head.environment if head else {})),
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -37,7 +37,16 @@ def test_the_distance_of_long_texts() -> None:
 
 def test_folding() -> None:
     assert accuracy.folded(" a\n\tﬁsh\uff12 ") == "a fish2"
-    assert accuracy.folded("Tides ........ 14\n. . . . . .\nend...") == "Tides 14 end..."
+    assert accuracy.folded("Tides ........ 14\n. . . .  .") == "Tides ........ 14 . . . . ."
+
+
+def test_leaders_count_except_where_they_are_left_out() -> None:
+    leader = "Tides ........ 14\n. . . . . .\nend..."
+    assert accuracy.without_leaders(leader) == "Tides 14 end..."
+    result = accuracy.score(Reading("Tides 14 end..."), leader)
+    assert result.cer == pytest.approx(21 / 36)
+    assert result.dotless_cer == 0
+    assert result.words_f1 == 1
 
 
 def test_words_are_compared_as_multisets() -> None:
@@ -55,13 +64,15 @@ def test_the_character_error_rate_is_over_the_truth_and_not_capped() -> None:
 
 def test_a_score_has_the_raw_order_where_it_is_known() -> None:
     scored = accuracy.score(Reading("a b", "b a", 1.5), "a b")
-    assert scored == Score(1, 0, pytest.approx(2 / 3), 1.5)
-    assert accuracy.score(Reading("a"), "a") == Score(1, 0, None, None)
+    assert scored == Score(1, 0, pytest.approx(2 / 3), 1.5, 0)
+    assert accuracy.score(Reading("a"), "a") == Score(1, 0, None, None, 0)
 
 
 def test_means_leave_out_what_a_page_lacks() -> None:
-    assert accuracy.mean([Score(1, 0, 0.5, 2), Score(0, 1, 0.7, 4)]) == Score(0.5, 0.5, 0.6, 3)
-    assert accuracy.mean([Score(1, 0, None, None), Score(0, 1, 0.7, 4)]).seconds is None
+    assert accuracy.mean([Score(1, 0, 0.5, 2, 0), Score(0, 1, 0.7, 4, 1)]) == Score(
+        0.5, 0.5, 0.6, 3, 0.5
+    )
+    assert accuracy.mean([Score(1, 0, None, None, 0), Score(0, 1, 0.7, 4, 0)]).seconds is None
 
 
 def test_truths_are_found_by_name(tmp_path: Path) -> None:
@@ -89,9 +100,9 @@ def test_the_output_of_a_job_is_scored(
     monkeypatch.setattr("sys.argv", arguments)
     assert accuracy.main() == 0
     head, report, *means = capsys.readouterr().out.splitlines()
-    assert head.split() == ["document", "pages", "words", "F1", "CER", "s/page"]
-    assert report.split() == ["report", "2", "0.5000", "0.5000", "-"]
-    assert [line.split()[-4:] for line in means] == [["2", "0.5000", "0.5000", "-"]] * 2
+    assert head.split() == ["document", "pages", "words", "F1", "CER", "no", "dots", "s/page"]
+    assert report.split() == ["report", "2", "0.5000", "0.5000", "0.5000", "-"]
+    assert [line.split()[-5:] for line in means] == [["2", "0.5000", "0.5000", "0.5000", "-"]] * 2
 
 
 def test_no_truth_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

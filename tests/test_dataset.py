@@ -13,12 +13,12 @@ from pipeline import cluster, dataset, schema, sink
 from pipeline.config import OcrOptions, OutputConfig, RayConfig, StageConfig
 from pipeline.engines import base
 from pipeline.summary import PlanSummary, Summary
-from tests import documents
+from tests import documents, jobs
 
 
 @pytest.fixture(scope="module")
-def local_ray() -> Iterator[None]:
-    with cluster.connected(RayConfig(cpus=2)):
+def local_ray(head: jobs.Head) -> Iterator[None]:
+    with cluster.connected(RayConfig(address=head.address)):
         dataset.configure(StageConfig())
         yield
 
@@ -115,7 +115,7 @@ def test_a_worker_that_is_killed_costs_no_page_and_doubles_none(
     import signal
     import threading
 
-    fake = options.engine.fake.model_copy(update={"handler": "slow"})
+    fake = options.engine.fake.model_copy(update={"delay_ms": 300.0})
     engine = options.engine.model_copy(update={"fake": fake, "pages_in_flight": 2})
     slow = options.model_copy(update={"engine": engine})
     tally = dataset.SharedTally()

@@ -32,9 +32,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def output(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def output(folder: Path, head: jobs.Head, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("result") / "deep" / "out"
-    done = jobs.ocr(folder, "--output", output, *FAKE)
+    done = jobs.ocr(folder, "--output", output, *FAKE, head=head)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert "their rows say why" in done.stdout
@@ -87,11 +87,13 @@ def test_the_receipt_adds_up(output: Path):
     assert len(receipt["slowest_pages"]) == 5
 
 
-def test_again_nothing_is_done_twice_and_new_files_are_done(output: Path, folder: Path):
+def test_again_nothing_is_done_twice_and_new_files_are_done(
+    output: Path, folder: Path, head: jobs.Head
+):
     before = sorted((output / "pages").iterdir())
     (folder / "new.pdf").write_bytes(documents.text_pdf(1))
     try:
-        done = jobs.ocr(folder, "--output", output, *FAKE)
+        done = jobs.ocr(folder, "--output", output, *FAKE, head=head)
     finally:
         (folder / "new.pdf").unlink()
     assert done.returncode == 1, "failed pages of before still count"
@@ -102,8 +104,10 @@ def test_again_nothing_is_done_twice_and_new_files_are_done(output: Path, folder
     assert len(statuses(output)) == 10
 
 
-def test_a_dry_run_writes_nothing(folder: Path, tmp_path: Path):
-    done = jobs.ocr(folder, "--output", tmp_path / "o", "--pages", "2-", "--dry-run", *FAKE)
+def test_a_dry_run_writes_nothing(folder: Path, tmp_path: Path, head: jobs.Head):
+    done = jobs.ocr(
+        folder, "--output", tmp_path / "o", "--pages", "2-", "--dry-run", *FAKE, head=head
+    )
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
     for fact in (
@@ -138,11 +142,11 @@ def test_ctrl_c_stops_says_how_to_go_on_and_leaves_nothing(folder: Path, tmp_pat
 
 def test_the_last_pages_of_a_killed_job_are_done_by_the_next(tmp_path: Path):
     """The driver is killed outright; its Ray goes with it and the next run does what is missing."""
-    (tmp_path / "a.pdf").write_bytes(documents.text_pdf(12))
+    (tmp_path / "a.pdf").write_bytes(documents.text_pdf(8))
     output = tmp_path / "o"
     argv = [str(tmp_path / "a.pdf"), "--output", str(output), *FAKE, "--engine.workers", "1"]
     slow = [
-        *("--engine.fake.handler", "slow", "--engine.pages-in-flight", "1"),
+        *("--engine.fake.delay-ms", "700", "--engine.pages-in-flight", "1"),
         *("--parquet.flush-s", "0.1", "--stages.pages-per-task", "1"),
     ]
     started = jobs.start([sys.executable, "-m", "jobs.ocr", *argv, *slow])
@@ -151,12 +155,12 @@ def test_the_last_pages_of_a_killed_job_are_done_by_the_next(tmp_path: Path):
         time.sleep(0.1)
     started.process.kill()
     started.process.communicate()
-    kept = len(statuses(output))
-    assert 0 < kept < 12
     while started.left() and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(0.2)  # a write that was under way may still end well
     assert started.left() == []
-    done = jobs.ocr(*argv, *slow)
+    kept = len(statuses(output))
+    assert 0 < kept < 8
+    done = jobs.ocr(*argv)
     assert done.returncode == 0, done.stderr
-    assert f"{12 - kept} to do, {kept} done before" in done.stderr
-    assert [page for _, page, _, _ in statuses(output)] == list(range(1, 13))
+    assert f"{8 - kept} to do, {kept} done before" in done.stderr
+    assert [page for _, page, _, _ in statuses(output)] == list(range(1, 9))

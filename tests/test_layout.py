@@ -297,3 +297,28 @@ def test_five_thousand_lines_take_seconds(columns: int) -> None:
     began = time.process_time()
     assert layout.blocks(lines, 260 * columns, 120_000)
     assert time.process_time() - began < 20
+
+
+def entry(title: str, number: str, y: float) -> list[Line]:
+    """A row of a list of contents."""
+    width = 11.0 * len(title)
+    dots = line(" ".join("." * 40), 110 + width, y, 840 - width)
+    return [line(title, 100, y, width), dots, line(number, 960, y, 30)]
+
+
+def test_a_leader_bridges_the_gutter_of_a_list_of_contents() -> None:
+    titles = ["Harbours", "Timber of the north", "Ledgers", "Wool", "Dues", "Quays"]
+    lines = [each for i, title in enumerate(titles) for each in entry(title, str(i), 100 + 25 * i)]
+    (block,) = layout.blocks(lines[::-1], WIDTH_PX, HEIGHT_PX)
+    dots = " ".join("." * 40)
+    assert block.text.split("\n") == [f"{title} {dots} {i}" for i, title in enumerate(titles)]
+
+
+def test_a_dotted_rule_stands_alone_in_its_column() -> None:
+    left, right = prose("a", 100, 100, 480, 24), prose("b", 620, 100, 480, 24)
+    rule = line(". . . . . . . . . . . .", 620, right[12].box[1], 480)
+    found = texts([*left, *right[:12], rule, *right[13:]])
+    where = found.index(rule.text)
+    assert "b11" in found[where - 1]
+    assert found[where + 1].startswith("b13")
+    assert read([*left, *right[:12], *right[13:]]) == names([*left, *right[:12], *right[13:]])

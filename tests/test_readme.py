@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
 import subprocess
-import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests import jobs
-from tests.conftest import ROOT
+from tests.jobs import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -36,12 +31,12 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_commands_run_in_their_order(checkout: Path):
+def test_the_commands_run_in_their_order(checkout: Path, head: jobs.Head):
     script = "set -eu\n" + "\n".join(blocks("bash"))
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=checkout,
-        env=jobs.environment(),
+        env=jobs.environment(**head.environment),
         capture_output=True,
         text=True,
         timeout=150,
@@ -71,62 +66,17 @@ def test_every_error_kind_is_described():
     assert [kind for kind in ErrorKind if f"| `{kind}` |" not in README] == []
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": uuid.uuid4().hex}
-
-
-@pytest.fixture
-def head(tmp_path: Path) -> Iterator[str]:
-    """A Ray head on ports and a folder of its own; gives the address of its dashboard."""
-    dashboard = free_port()
-    temp = Path("/tmp") / f"rs-{os.getpid()}"
-    command = ["ray", "start", "--head", "--block", "--num-cpus", "2", f"--port={free_port()}"]
-    command += [f"--dashboard-port={dashboard}", f"--temp-dir={temp}", "--disable-usage-stats"]
-    command += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}"]
-    command += [f"--dashboard-agent-listen-port={free_port()}"]
-    started = jobs.start(command, cwd=tmp_path, **TOKEN)
-    try:
-        wait_for(dashboard)
-        yield f"http://127.0.0.1:{dashboard}"
-    finally:
-        for one in started.left():
-            one.kill()  # all that carries the mark of this head, and nothing else
-        started.process.communicate(timeout=30)
-        shutil.rmtree(temp, ignore_errors=True)
-
-
-def wait_for(port: int) -> None:
-    from urllib.error import HTTPError, URLError
-    from urllib.request import urlopen
-
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/api/version", timeout=2):
-                return
-        except HTTPError:
-            return  # it answers; whether it wants a token is the business of the ray command
-        except (URLError, OSError):
-            time.sleep(0.3)
-    raise TimeoutError("the dashboard of the test's own Ray did not come up")
-
-
-def test_the_job_is_submitted_to_a_running_cluster(checkout: Path, head: str, tmp_path: Path):
+def test_the_job_is_submitted_to_a_running_cluster(checkout: Path, head: jobs.Head, tmp_path: Path):
     [block] = [text for text in blocks("sh") if "ray job submit" in text]
     command = block.replace("ray start --head\n", "")
     assert "http://127.0.0.1:8265" in command
     output = tmp_path / "result"
-    command = command.replace("http://127.0.0.1:8265", head)
+    command = command.replace("http://127.0.0.1:8265", head.dashboard)
     command = command.replace("/tmp/rayscribe-out", str(output))
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=checkout,
-        env=jobs.environment(**TOKEN),
+        env=jobs.environment(**jobs.TOKEN),
         capture_output=True,
         text=True,
         timeout=150,

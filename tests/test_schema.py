@@ -56,7 +56,7 @@ def test_pictures_travel_unchanged_and_without_a_copy(sizes: list[tuple[int, int
 
 
 def test_every_column_of_the_output_is_in_the_readme():
-    from tests.conftest import ROOT
+    from tests.jobs import ROOT
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     missing = [name for name in schema.PAGES.names if f"| `{name}` |" not in readme]

@@ -28,10 +28,11 @@ _HALF = 0.5
 """Part of a dot's darkness at which it ends."""
 _ROUND = 1.4
 """Most width for the height of the dots of a leader, and height for the width ..."""
-_SQUARE_PX = 0.9
-"""... or, where the dots are tiny, this much more, px: some stand astride two pixels."""
-_FILLED = 0.6
-"""Part of its box that a dot fills: a disc fills 0.79 of it, a diagonal stroke less."""
+_ASTRIDE_PX = 1.1
+"""... or, where the dots are tiny, this much more, px: they may all stand astride two pixels."""
+_FILLED = 0.5
+"""Part of its box that a dot fills: a disc fills 0.79 of it, less where JPEG
+noise ate a corner."""
 _NEAREST = 1.5
 """Least pitch, in diameters: the dots of some bold type stand this close."""
 _FURTHEST = 14.0
@@ -47,12 +48,24 @@ _CROWDED = 0.34
 """Part of a run with other ink close above or below at which it is none."""
 _STEM = 1.5
 """How close above or below a dot the stem of an i would stand, in diameters."""
-_WIDE = 3.7
-"""Pitch in diameters from which a space stands between two dots: full stops alone are set at
-2 to 2.8, with spaces at 4.6 and more."""
+_LETTER = 4.0
+"""How far above a full stop there is always ink of the letters beside it, in diameters."""
+_BETWEEN = 1.5
+"""Columns with ink, for each of those that the dots have, with which letters stand between."""
+_WIDE_EM = 0.3
+"""Pitch from which a space stands between two dots, in heights of a line. Full stops alone
+are set at 0.2, with spaces at 0.35 and more. In diameters the two overlap."""
+_LEAST_EM = 0.14
+"""Least pitch in heights of a line: the dots of dotted frames stand closer."""
+_LARGEST_EM = 0.3
+"""Largest diameter in heights of a line: larger dots are bullets."""
+_DOTS_EM = 9.0
+"""Height of a line in diameters, where no line says it."""
+_ON_LINE = (0.4, 0.95)
+"""Where in the box of a line its leader is, from 0 at the top to 1 at the bottom."""
 
-_DOTS_AT_END = re.compile(r"[\s.\u00b7\u2026]+$")
-_DOTS_AT_START = re.compile(r"^[\s.\u00b7\u2026]+")
+_MARKS = " .\u00b7\u2026,"
+"""What the recogniser makes of dots."""
 _DOTS = re.compile(r"(?:[.\u00b7\u2026]\s?){3,}")
 
 _Floats = npt.NDArray[np.float64]
@@ -78,10 +91,9 @@ class Leader:
     diameter_px: float
     score: float
 
-    @property
-    def text(self) -> str:
-        """The dots, with spaces where they are set with spaces."""
-        is_wide = self.pitch_px >= _WIDE * self.diameter_px
+    def text(self, height_px: float) -> str:
+        """The dots, with spaces where they are set with spaces in lines of this height."""
+        is_wide = self.pitch_px >= _WIDE_EM * height_px
         return (" " if is_wide else "").join("." * self.dots)
 
 
@@ -114,6 +126,87 @@ def find(pixels: Pixels) -> list[Leader]:
     return sorted(found, key=lambda leader: (leader.box[1], leader.box))
 
 
+def placed(lines: Sequence[Line], found: Sequence[Leader]) -> list[Line]:
+    """The lines of a page and its leaders as lines, no dot in two of them.
+
+    Lines are cut where a leader begins or ends, and lose the dots that were read there. A line
+    with a leader in its midst keeps it, with the right number of dots.
+
+    Args:
+        lines: What was recognised.
+        found: The leaders in the same picture.
+    """
+    result = list(lines)
+    heights = [y1 - y0 for x0, y0, x1, y1 in (line.box for line in lines) if x1 - x0 > y1 - y0]
+    for leader in found:
+        usual = median(heights) if heights else _DOTS_EM * leader.diameter_px
+        result = _with_leader(result, leader, usual)
+    return result
+
+
+def _with_leader(lines: list[Line], leader: Leader, usual_px: float) -> list[Line]:
+    """The lines with one leader more, where it is one for lines of this height."""
+    nearest = min(
+        (line for line in lines if _is_level(line, leader)),
+        key=lambda line: _apart(line.box, leader.box),
+        default=None,
+    )
+    top, bottom = nearest.box[1::2] if nearest else _free_standing(leader, usual_px)
+    height = bottom - top
+    if leader.pitch_px < _LEAST_EM * height or leader.diameter_px > _LARGEST_EM * height:
+        return lines
+    own = Line(leader.text(height), (leader.box[0], top, leader.box[2], bottom), leader.score)
+    around = [line for line in lines if _is_level(line, leader) and _surrounds(line, leader)]
+    if around:
+        return [_corrected(line, own.text) if line is around[0] else line for line in lines]
+    cut = (_cut(line, leader) if _is_level(line, leader) else line for line in lines)
+    return [*filter(None, cut), own]
+
+
+def _free_standing(leader: Leader, height_px: float) -> tuple[float, float]:
+    """Top and bottom of the line that a rule makes on its own."""
+    return max(0.0, leader.box[3] - height_px), leader.box[3]
+
+
+def _is_level(line: Line, leader: Leader) -> bool:
+    """Whether the dots are where the full stops of the line are."""
+    x0, y0, x1, y1 = line.box
+    place = ((leader.box[1] + leader.box[3]) / 2 - y0) / max(y1 - y0, 1.0)
+    return x1 - x0 > (y1 - y0) / 4 and _ON_LINE[0] <= place <= _ON_LINE[1]
+
+
+def _apart(box: Box, other: Box) -> float:
+    return max(box[0] - other[2], other[0] - box[2], 0.0)
+
+
+def _surrounds(line: Line, leader: Leader) -> bool:
+    """Whether the line has text on both sides of the leader."""
+    left, right = leader.box[0] - leader.pitch_px, leader.box[2] + leader.pitch_px
+    return line.box[0] < left and line.box[2] > right
+
+
+def _corrected(line: Line, dots: str) -> Line:
+    """The line with these dots instead of its own; as it is where it is not clear which."""
+    if len(_DOTS.findall(line.text)) != 1:
+        return line
+    before, after = _DOTS.split(line.text)
+    return replace(line, text=f"{before.rstrip()} {dots} {after.lstrip()}".strip())
+
+
+def _cut(line: Line, leader: Leader) -> Line | None:
+    """What is left of a line without the leader, None where nothing is."""
+    (x0, y0, x1, y1), (start, _, end, _) = line.box, leader.box
+    if x1 <= start - leader.pitch_px or x0 >= end + leader.pitch_px:
+        return line
+    if not any(map(str.isalnum, line.text)) and start <= (x0 + x1) / 2 <= end:
+        return None
+    if x0 < start - leader.pitch_px:
+        return Line(line.text.rstrip(_MARKS), (x0, y0, min(x1, start), y1), line.score)
+    if x1 > end + leader.pitch_px:
+        return Line(line.text.lstrip(_MARKS), (max(x0, end), y0, x1, y1), line.score)
+    return line
+
+
 def _ink(pixels: Pixels) -> npt.NDArray[np.uint8]:
     """1 where the picture is darker than the paper around it, 0 elsewhere.
 
@@ -134,11 +227,12 @@ def _dots(ink: npt.NDArray[np.uint8]) -> _Dots:
     import cv2
 
     _, _, stats, centres = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    _, _, width, height, area = stats[1:].astype(np.float64).T
+    width, height, area = stats[1:, 2:].astype(np.float64).T
     smaller, larger = np.minimum(width, height), np.maximum(width, height)
     dot_like = (larger <= _LARGEST_PX) & (larger <= np.maximum(smaller + 1, _ROUND * smaller))
     dot_like &= area >= _FILLED * width * height
-    return _Dots(*centres[1:].T, width, height, area).at(dot_like)
+    places: _Floats = centres[1:].astype(np.float64)
+    return _Dots(places[:, 0], places[:, 1], width, height, area).at(dot_like)
 
 
 def _runs(dots: _Dots) -> Iterator[_Ints]:
@@ -202,18 +296,20 @@ def _next(dots: _Dots) -> _Ints:
 def _are_alike(dots: _Dots, other: _Ints, size: _Floats, step: _Floats) -> _Flags:
     """Whether dots and others are as large, as high on the page, and neighbours."""
     level = np.abs(dots.y[other] - dots.y) <= np.maximum(1.0, 0.3 * size)
-    ratio = np.maximum(size, 1.5) / np.maximum(size[other], 1.5)
+    smaller = np.minimum(size, size[other])
+    large = np.abs(size - size[other]) <= np.maximum(_ASTRIDE_PX, (_ROUND - 1) * smaller)
     near = (step >= _NEAREST * size) & (step <= _FURTHEST * np.maximum(size, 1.0))
-    return level & near & (ratio <= _ROUND) & (ratio >= 1 / _ROUND)
+    return level & near & large
 
 
 def _is_leader(dots: _Dots, run: _Ints, ink: npt.NDArray[np.uint8]) -> bool:
     """Whether the dots of a run are round, and alone on their line."""
     own = dots.at(run)
-    smaller, larger = sorted((float(own.width.mean()), float(own.height.mean())))
-    if larger > max(_ROUND * smaller, smaller + _SQUARE_PX):
+    width, height = float(own.width.mean()), float(own.height.mean())
+    smaller, larger = min(width, height), max(width, height)
+    if larger > max(_ROUND * smaller, smaller + _ASTRIDE_PX):
         return False
-    return not _is_stem(own, ink) and not _is_grid(dots, own)
+    return not (_is_stem(own, ink) or _has_letters(own, ink) or _is_grid(dots, own))
 
 
 def _is_stem(own: _Dots, ink: npt.NDArray[np.uint8]) -> bool:
@@ -223,6 +319,14 @@ def _is_stem(own: _Dots, ink: npt.NDArray[np.uint8]) -> bool:
     return bool((below | above).mean() >= _CROWDED)
 
 
+def _has_letters(own: _Dots, ink: npt.NDArray[np.uint8]) -> bool:
+    """Whether there is ink between the dots, as between the full stops of abbreviations."""
+    size = float(own.height.max())
+    top, bottom = float(own.y.mean()) - _LETTER * size, float(own.y.mean()) + size / 2
+    part = ink[max(0, round(top)) : round(bottom) + 1, round(own.x[0]) : round(own.x[-1]) + 1]
+    return bool(part.any(axis=0).sum() > _BETWEEN * own.width.sum())
+
+
 def _inked(ink: npt.NDArray[np.uint8], own: _Dots, way: int) -> _Flags:
     """For each dot, whether there is ink below (way 1) or above it (way -1)."""
     away = np.arange(1 + round(_STEM * float(own.height.max())))
@@ -230,7 +334,8 @@ def _inked(ink: npt.NDArray[np.uint8], own: _Dots, way: int) -> _Flags:
     rows = np.rint(edge[:, None] + way * away).astype(np.intp)
     inside = (rows >= 0) & (rows < len(ink))
     columns = np.rint(own.x).astype(np.intp)[:, None]
-    return ((ink[np.where(inside, rows, 0), columns] > 0) & inside).any(axis=1)
+    inked = (ink[np.where(inside, rows, 0), columns] > 0) & inside
+    return np.asarray(inked.any(axis=1))
 
 
 def _is_grid(dots: _Dots, own: _Dots) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config import OnnxConfig, Recipe
+from pipeline.engines import leaders
 from pipeline.engines.ink import tight
 from pipeline.engines.merged import split
 from pipeline.errors import ConfigError, EngineError
@@ -82,10 +83,12 @@ class OnnxEngine:
         height_px, width_px = image.shape[:2]
         try:
             found = list(self._recognised(canvas))
+            dots = leaders.find(image)  # the detector does not see them
         except Exception as error:  # whatever the model's code raises
             raise EngineError(f"PP-OCR failed on a page: {error}") from error
-        lines = (_on_image(line, scale, width_px, height_px) for line in found)
-        return tuple(line for line in lines if line and line.score >= self._min_score)
+        on_image = (_on_image(line, scale, width_px, height_px) for line in found)
+        lines = leaders.placed([line for line in on_image if line], dots)
+        return tuple(line for line in lines if line.score >= self._min_score)
 
     def _recognised(self, canvas: Pixels) -> Iterator[Line]:
         """The lines of a picture, those with narrow gutters in them cut."""
