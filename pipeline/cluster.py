@@ -32,7 +32,7 @@ def connected(config: RayConfig) -> Iterator[None]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for name in ("ray.data", "ray.data._internal.progress"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors arrive as exceptions
     # Ray Data's own actors make Ray's core print an alarm about their constructor arguments.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = config.address or os.environ.get("RAY_ADDRESS", "")
@@ -42,7 +42,7 @@ def connected(config: RayConfig) -> Iterator[None]:
         _start(config, address, temp_dir)
         yield
     finally:
-        _shutdown(others)
+        _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
         if temp_dir and not config.temp_dir:
             with suppress(OSError):
                 shutil.rmtree(temp_dir)
@@ -82,13 +82,8 @@ def _keep_token_to_ourselves() -> None:
         ray._raylet.Config.initialize("")  # Ray read the environment when it was imported
 
 
-def _shutdown(others: set[psutil.Process]) -> None:
-    """Leave the cluster; of a Ray of our own leave no process, not even a worker that hangs.
-
-    A cluster that was there before is no child of this process and stays, and so do `others`,
-    the children that were there before.
-    """
-    ours = set(psutil.Process().children(recursive=True)) - others
+def _shutdown(ours: set[psutil.Process]) -> None:
+    """Leave the cluster; of a Ray of our own leave no process, not even a worker that hangs."""
     ray.shutdown()
     _, alive = psutil.wait_procs(ours, timeout=_END_S)
     for process in alive:

@@ -207,8 +207,9 @@ class StageConfig(Settings):
     """CPUs that Ray reserves for a task that reads the plan or writes a shard."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
     """Most pages that go from stage to stage together; fewer where a job is small."""
-    buffer_mib: Annotated[int, Field(ge=64)] = 1024
-    """Memory for pages on their way between stages, MiB, over the whole cluster."""
+    buffer_mib: Annotated[int, Field(ge=0)] = 0
+    """Memory for pages on their way between stages, MiB, over the whole cluster. 0 means room for
+    twice the pages that the engines work on, at 8 MiB each, and 1024 at least."""
 
 
 class OutputConfig(Settings):

@@ -20,7 +20,7 @@ import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from pipeline import cluster, stages
-from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StageConfig
+from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe
 from pipeline.engines import base
 from pipeline.fatal import own_error
 from pipeline.meter import Report, Send, StageTally, Tally
@@ -28,6 +28,8 @@ from pipeline.summary import PlanSummary, Summary, todo_mask
 
 _DOCUMENTS_PER_TASK = 16
 _WRITES_IN_FLIGHT = 4
+_LEAST_BUFFER_MIB = 1024
+_PAGE_MIB = 8
 
 S = TypeVar("S", PlanSummary, Summary)
 
@@ -85,15 +87,21 @@ def recognise_pages(
     )
 
 
-def configure(stage: StageConfig) -> None:
+def configure(options: OcrOptions) -> None:
     """Set what Ray Data keeps in a context of its own rather than in the chain."""
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
     context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
-        object_store_memory=stage.buffer_mib * 1024 * 1024
+        object_store_memory=buffer_mib(options) * 1024 * 1024
     )
+
+
+def buffer_mib(options: OcrOptions) -> int:
+    """Memory for pages between the stages, MiB: an engine must not wait for want of room."""
+    in_flight = engine_workers(options.engine) * base.pages_in_flight(options.engine)
+    return options.stages.buffer_mib or max(_LEAST_BUFFER_MIB, 2 * in_flight * _PAGE_MIB)
 
 
 def drain(
@@ -126,10 +134,17 @@ def drain(
         path = folder / f"{prefix}-{number:06}.parquet"
         pending.append(task.remote(str(path), config, *refs))
         if len(pending) >= _WRITES_IN_FLIGHT:
-            total.merge(ray.get(pending.pop(0)))
+            total.merge(_written(pending.pop(0)))
     for ref in pending:
-        total.merge(ray.get(ref))
+        total.merge(_written(ref))
     return total
+
+
+def _written(ref: ray.ObjectRef) -> Any:
+    try:
+        return ray.get(ref)
+    except ray.exceptions.RayError as error:
+        raise own_error(error) or error from None
 
 
 def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectRef]]:

@@ -58,7 +58,7 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
     begin = time.monotonic()
     with cluster.connected(config.ray):
         session = _Session.start(config, say)
-        pages, plan = sink.prepare_folder(config.output)
+        pages, plan = sink.prepare_folder(session.config.output)
         planned = session.plan(plan)
         run_begin = time.monotonic()
         written = session.recognise(plan, pages, planned)
@@ -113,7 +113,7 @@ class _Session:
         engine = config.engine.model_copy(update={"kind": kind})
         place = os.path.abspath(config.output)
         config = config.model_copy(update={"engine": engine, "output": place})
-        dataset.configure(config.stages)
+        dataset.configure(config)
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
         listing = Listing(config.inputs, config.input)
         recipe = base.recipe(config, kind)

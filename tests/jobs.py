@@ -49,7 +49,7 @@ def running_head() -> Iterator[Head]:
     command = ["ray", "start", "--head", "--block", "--num-cpus", "2", f"--port={port}"]
     command += [f"--dashboard-port={dashboard}", f"--temp-dir={temp}", "--disable-usage-stats"]
     command += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}"]
-    command += [f"--dashboard-agent-listen-port={free_port()}", "--node-ip-address=127.0.0.1"]
+    command += [f"--dashboard-agent-listen-port={free_port()}"]
     started = start(command, **TOKEN)
     try:
         wait_for(dashboard)

@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from pipeline import cluster, dataset, schema, sink
-from pipeline.config import OcrOptions, OutputConfig, RayConfig, StageConfig
+from pipeline.config import OcrOptions, OutputConfig, RayConfig
 from pipeline.engines import base
 from pipeline.summary import PlanSummary, Summary
 from tests import documents, jobs
@@ -19,7 +19,7 @@ from tests import documents, jobs
 @pytest.fixture(scope="module")
 def local_ray(head: jobs.Head) -> Iterator[None]:
     with cluster.connected(RayConfig(address=head.address)):
-        dataset.configure(StageConfig())
+        dataset.configure(OcrOptions(output="o", engine={"kind": "fake"}))
         yield
 
 
@@ -136,6 +136,15 @@ def test_a_worker_that_is_killed_costs_no_page_and_doubles_none(
     thread.join(timeout=10)
     assert killed
     assert written.written == planned[1].todo
+
+
+def test_the_buffer_grows_with_the_engines_and_can_be_set(options: OcrOptions, local_ray: None):
+    hungry = options.engine.model_copy(update={"pages_in_flight": 300, "workers": 2})
+    assert dataset.buffer_mib(options.model_copy(update={"engine": hungry})) == 2 * 600 * 8
+    lazy = options.engine.model_copy(update={"pages_in_flight": 1})
+    assert dataset.buffer_mib(options.model_copy(update={"engine": lazy})) == 1024
+    stages = options.stages.model_copy(update={"buffer_mib": 99})
+    assert dataset.buffer_mib(options.model_copy(update={"stages": stages})) == 99
 
 
 def test_resources_of_the_stages_leave_room_on_two_cpus(local_ray: None, options: OcrOptions):
