@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import layout
-from pipeline.columns import regions
+from pipeline.layout.columns import regions
 from pipeline.types import Line
 
 WIDTH_PX, HEIGHT_PX = 1240, 1754

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.engines.ink import stretches
-from pipeline.rows import Row, rows
+from pipeline.layout.rows import Row, rows
 from pipeline.types import Line, Pixels
 
 Quads = npt.NDArray[np.floating]

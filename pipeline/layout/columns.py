@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
-from pipeline.gutters import Gutter, gutters
-from pipeline.rows import middle, rows
-from pipeline.sides import are_addresses, are_aligned, are_blocks, are_columns
+from pipeline.layout.gutters import Gutter, gutters
+from pipeline.layout.rows import middle, rows
+from pipeline.layout.sides import are_addresses, are_aligned, are_blocks, are_columns
 from pipeline.types import Line
 
 _MOST_TRIED = 32

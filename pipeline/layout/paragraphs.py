@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from pipeline.rows import Row
+from pipeline.layout.rows import Row
 
 _CELL_EM = 1.2
 """White space between two cells, in heights of a line; between words it is less."""

@@ -13,7 +13,7 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
-from pipeline.rows import middle, rows
+from pipeline.layout.rows import middle, rows
 from pipeline.types import Line
 
 _COLUMN = 3

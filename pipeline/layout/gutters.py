@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.rows import middle, rows
+from pipeline.layout.rows import middle, rows
 from pipeline.types import Line
 
 _LEAST_EM = 0.6

@@ -1,9 +1,8 @@
-"""Reading order and paragraphs from the lines of an engine. Pure and total.
+"""Puts the lines of a page in reading order and joins them to blocks.
 
-Columns are read before rows where there are columns (`pipeline.columns`); within a column the
-lines of one baseline form a row (`pipeline.rows`), and rows form paragraphs and tables
-(`pipeline.paragraphs`). Pages are read from left to right: the embedded models read no
-right-to-left script.
+Columns are read before rows where there are columns (`columns`); within a column the lines of
+one baseline form a row (`rows`), and rows form paragraphs and tables (`paragraphs`). Pages are
+read from left to right: the embedded models read no right-to-left script.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean, median
 
-from pipeline.columns import regions
-from pipeline.paragraphs import paragraphs, text_of
-from pipeline.rows import Row, canonical, hull, rows
+from pipeline.layout.columns import regions
+from pipeline.layout.paragraphs import paragraphs, text_of
+from pipeline.layout.rows import Row, canonical, hull, rows
 from pipeline.types import Block, Box, Line
 
 _SIDEWAYS = 2.0
