@@ -170,12 +170,16 @@ class Recognise:
         results = await asyncio.gather(
             *(self._result(row, pictures[i], tiles[i]) for i, row in enumerate(rows))
         )
-        self._meter.report(
-            len(results), sum(result.recognition.failure is not None for result in results)
-        )
         yield schema.to_table(results)
 
     async def _result(
+        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
+    ) -> PageResult:
+        result = await self._recognised(row, image, tiles)
+        self._meter.report(1, int(result.recognition.failure is not None))
+        return result
+
+    async def _recognised(
         self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
     ) -> PageResult:
         failure = schema.failure_of(row)
