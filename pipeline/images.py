@@ -136,14 +136,14 @@ def fit(
     Returns:
         Width and height in px.
     """
-    long, short = max(width_px, height_px), min(width_px, height_px)
-    if max_side_px is not None and long > max_side_px:
-        long, short = max_side_px, max(1, round(short * max_side_px / long))
+    whole_long, whole_short = max(width_px, height_px), min(width_px, height_px)
+    long = min(whole_long, max_side_px or whole_long)
+    short = max(1, round(long * whole_short / whole_long))
     if max_pixels is not None and long * short > max_pixels:
-        # Integer roots, so that rounding can never pass the bound.
-        new_short = max(1, math.isqrt(max_pixels * short // long))
-        long = min(math.isqrt(max_pixels * long // short), max_pixels // new_short)
-        short = new_short
+        # From the whole sides again, so that rounding happens once; integers, rounded down, so
+        # that it can never pass the bound.
+        long = min(long, math.isqrt(max_pixels * whole_long // whole_short), max_pixels)
+        short = max(1, long * whole_short // whole_long)
     return (long, short) if width_px >= height_px else (short, long)
 
 

@@ -21,6 +21,7 @@ bounds = st.none() | st.integers(1, 10_000)
 @example(1, 20_000, None, 5)
 @example(20_000, 1, 100, 1)
 @example(1275, 1650, 1024, None)
+@example(23, 915, 247, 164)
 def test_fit_is_bounded_and_never_enlarges_and_keeps_the_aspect(
     width: int, height: int, max_side: int | None, max_pixels: int | None
 ) -> None:
