@@ -79,6 +79,7 @@ def recognise_pages(
         .map_batches(
             stages.Recognise,
             fn_constructor_args=(options.engine, recipe, send, options.self_test),
+            batch_size=rows,  # Ray wants a number where a stage reserves GPUs
             batch_format="pyarrow",
             compute=_engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
             num_cpus=_engine_cpus(options.engine),

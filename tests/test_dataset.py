@@ -97,6 +97,15 @@ def test_drawing_is_not_fused_into_the_engine(
     ]
 
 
+def test_a_stage_may_reserve_gpus(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pipeline.dataset._engine_gpus", lambda engine: 1.0)
+    recipe = base.recipe(options, "fake")
+    send = dataset.SharedTally().send()
+    assert dataset.recognise_pages(planned[0], 26, options, recipe, send) is not None
+
+
 def test_a_shard_that_cannot_be_written_ends_the_job(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):

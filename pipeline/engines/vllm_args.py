@@ -12,8 +12,8 @@ from pipeline.errors import ConfigError
 OLDEST, TOO_NEW = (0, 26), (0, 30)
 """The versions of vLLM that this module is run with."""
 
-NGRAM_PROCESSOR = "vllm.model_executor.models.deepseek_ocr:NGramPerReqLogitsProcessor"
-"""vLLM's own rule against repetition, switched on for each request by its arguments."""
+NGRAM_PROCESSOR = "pipeline.vllm_plugin.processor:NGramRule"
+"""The rule against repetition, switched on for each request by its arguments."""
 
 _ACTIVATIONS_BYTES = 4_000_000_000
 """Room for one step of 16,384 tokens and the vision encoder; measured on an H100: under 4 GB."""

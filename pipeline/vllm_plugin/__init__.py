@@ -1,0 +1,1 @@
+"""What makes vLLM itself faster for DeepSeek-OCR. Loaded by vLLM's processes, by name."""
