@@ -173,7 +173,7 @@ def job(options: argparse.Namespace, work: Path, part: str) -> dict[str, Any]:
         # Answers cut off at their limit make exit code 1.
         finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         end = time.time()
-    if finished.returncode not in (0, 1):
+    if finished.returncode not in (0, 1) or not (output / "receipt.json").exists():
         raise SystemExit(f"{part} failed: {finished.stdout}")
     receipt = json.loads((output / "receipt.json").read_text(encoding="utf-8"))
     rows = pq.read_table(output / "pages")

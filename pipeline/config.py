@@ -183,7 +183,10 @@ class EngineConfig(Settings):
     kind: Literal["auto", "onnx", "vllm", "fake"] = "auto"
     """`auto` takes vllm where a GPU and the extra are present, else onnx, and says which."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Engine actors. 0 means as many as the cluster has room for."""
+    """Engine actors to start with. 0 means as many as the cluster has room for now."""
+    max_workers: Annotated[int, Field(ge=0)] = 0
+    """Most engine actors. More than `workers` lets Ray add some while pages wait, with new nodes
+    where the cluster scales. 0 means no more than it starts with."""
     pages_in_flight: Annotated[int, Field(ge=0)] = 0
     """Pages that one engine works on at a time. 0 means what suits the engine: one for onnx,
     as many as the GPU decodes at a time for vllm, and some in waiting."""

@@ -212,7 +212,10 @@ def _engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrateg
     """
     calls = -(-base.pages_in_flight(engine) // rows) * (2 if engine.kind == "vllm" else 1)
     return ActorPoolStrategy(
-        size=size, max_concurrent_calls_per_actor=calls, max_tasks_in_flight_per_actor=calls + 1
+        min_size=size,
+        max_size=max(size, engine.max_workers),
+        max_concurrent_calls_per_actor=calls,
+        max_tasks_in_flight_per_actor=calls + 1,
     )
 
 

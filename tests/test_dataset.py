@@ -156,6 +156,14 @@ def test_the_buffer_grows_with_the_engines_and_can_be_set(options: OcrOptions, l
     assert dataset.buffer_mib(options.model_copy(update={"stages": stages})) == 99
 
 
+def test_engines_are_added_up_to_their_most(options: OcrOptions, local_ray: None):
+    engine = options.engine.model_copy(update={"max_workers": 5})
+    growing = dataset._engine_pool(engine, 2, 8)
+    assert (growing.min_size, growing.max_size) == (2, 5)
+    fixed = dataset._engine_pool(options.engine, 2, 8)
+    assert (fixed.min_size, fixed.max_size) == (2, 2)
+
+
 def test_resources_of_the_stages_leave_room_on_two_cpus(local_ray: None, options: OcrOptions):
     stage = options.stages
     assert cluster.cpus() == 2
