@@ -140,7 +140,7 @@ def test_ctrl_c_stops_says_how_to_go_on_and_leaves_nothing(folder: Path, tmp_pat
     assert started.left() == []
 
 
-def test_the_last_pages_of_a_killed_job_are_done_by_the_next(tmp_path: Path):
+def test_the_last_pages_of_a_killed_job_are_done_by_the_next(tmp_path: Path, head: jobs.Head):
     """The driver is killed outright; its Ray goes with it and the next run does what is missing."""
     (tmp_path / "a.pdf").write_bytes(documents.text_pdf(8))
     output = tmp_path / "o"
@@ -160,7 +160,7 @@ def test_the_last_pages_of_a_killed_job_are_done_by_the_next(tmp_path: Path):
     assert started.left() == []
     kept = len(statuses(output))
     assert 0 < kept < 8
-    done = jobs.ocr(*argv)
+    done = jobs.ocr(*argv, head=head)
     assert done.returncode == 0, done.stderr
     assert f"{8 - kept} to do, {kept} done before" in done.stderr
     assert [page for _, page, _, _ in statuses(output)] == list(range(1, 9))
