@@ -1,0 +1,78 @@
+"""Errors of the HTTP interface, in the shape of OpenAI's: what is wrong, with which status."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline.errors import ErrorKind, RayscribeError
+
+_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+_SERVER_ERROR: Final = 500
+_OF_KIND: Final = {
+    ErrorKind.LIMIT: 413,
+    ErrorKind.ENGINE: 502,
+    ErrorKind.INTERNAL: 500,
+}
+"""What a document or page error means for a caller; every other kind is 422."""
+
+
+class ApiError(RayscribeError):
+    """A request that is not answered.
+
+    Attributes:
+        status: The HTTP status.
+        code: What is wrong, one word for programs.
+        param: The field of the request that is to blame, None where it is none.
+        retry_after_s: Seconds after which to try again, None where that would not help.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> dict[str, Any]:
+        """The JSON of the answer."""
+        return {
+            "error": {
+                "message": str(self),
+                "type": _type(self.status),
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the answer that belong to the error."""
+        headers = {}
+        if self.retry_after_s is not None:
+            headers["Retry-After"] = str(max(1, round(self.retry_after_s)))
+        if self.status == 401:  # noqa: PLR2004 - the one status that needs a challenge
+            headers["WWW-Authenticate"] = "Bearer"
+        return headers
+
+
+def of_kind(kind: ErrorKind, message: str, param: str | None = None) -> ApiError:
+    """The error for a document or a page that could not be read."""
+    return ApiError(_OF_KIND.get(kind, 422), kind.value, message, param=param)
+
+
+def _type(status: int) -> str:
+    if status >= _SERVER_ERROR:
+        return "server_error"
+    return _TYPES.get(status, "invalid_request_error")
