@@ -140,6 +140,10 @@ class VllmConfig(Settings):
 class ChatConfig(Settings):
     """The chat model on vLLM (needs the extra `gpu`)."""
 
+    kind: Literal["vllm", "fake"] = "vllm"
+    """`fake` answers without a model, to rehearse and to measure everything around it."""
+    fake_ms_per_word: Annotated[float, Field(ge=0)] = 0.0
+    """Milliseconds that each word of the fake takes."""
     model: str = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
     """Model name on the hub, or a local folder."""
     revision: str = ""

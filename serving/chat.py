@@ -6,12 +6,15 @@ here. The class serves inside any application: Ray Serve's deployments build on 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, Protocol
 
 from pipeline.config import ChatConfig
 from pipeline.engines.vllm_args import check_version, set_environment
-from pipeline.errors import EngineError, RayscribeError
+from pipeline.errors import EngineError
+from serving.errors import ApiError
 
 REVISIONS = {
     "deepseek-ai/DeepSeek-R1-Distill-Llama-8B": "6a6f4aa4197940add57724a7707d069478df56b1",
@@ -23,19 +26,30 @@ _CLOSED = frozenset({"mm_processor_kwargs", "chat_template", "vllm_xargs", "kv_t
 _BAD_REQUEST, _ENGINE_FAILED = 400, 500
 
 
-class ChatError(RayscribeError):
-    """A request that was not answered.
+class Chat(Protocol):
+    """Answers conversations."""
 
-    Attributes:
-        status: The HTTP status that says why.
+    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncIterator[str]:
+        """As `ChatModel.answer`."""
+        ...
+
+    async def healthy(self) -> bool:
+        """Whether it can answer."""
+        ...
+
+
+def build(config: ChatConfig) -> Chat:
+    """The chat model of a config, in the process that will use it.
+
+    Raises:
+        ConfigError: vLLM is missing or out of range.
+        EngineError: vLLM did not start.
     """
+    if config.kind == "fake":
+        from serving.fake_chat import FakeChat
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-    def __reduce__(self) -> tuple[type[ChatError], tuple[int, str]]:
-        return type(self), (self.status, str(self))
+        return FakeChat(config)
+    return ChatModel(config)
 
 
 class ChatModel:
@@ -74,19 +88,20 @@ class ChatModel:
             the stream began is an event of its own: vLLM writes it.
 
         Raises:
-            ChatError: The request is wrong, or the engine could not answer it.
+            ApiError: The request is wrong, or the engine could not answer it.
         """
         request = _parsed({"model": self._name, **body})
         try:
             result = await self._chat.create_chat_completion(request, None)
         except Exception as error:
-            raise _as_chat_error(error) from error
+            raise _as_api_error(error) from error
         if (failure := getattr(result, "error", None)) is not None:
-            raise ChatError(int(failure.code), str(failure.message))
+            raise _error(int(failure.code), str(failure.message))
         if request.stream:
-            stream: AsyncIterator[str] = result
-            return stream
+            return _both_names_in_stream(result)
         plain: dict[str, Any] = result.model_dump(mode="json", exclude_none=True)
+        for choice in plain["choices"]:
+            both_names(choice["message"])
         return plain
 
     async def healthy(self) -> bool:
@@ -98,13 +113,39 @@ class ChatModel:
         self._llm.shutdown()
 
 
-def _as_chat_error(error: Exception) -> ChatError:
+def both_names(message: dict[str, Any]) -> None:
+    """Give the reasoning of a message, or of a piece of one, under both its names.
+
+    vLLM calls it `reasoning`, DeepSeek's own interface `reasoning_content`.
+    """
+    if message.get("reasoning") is not None:
+        message["reasoning_content"] = message["reasoning"]
+
+
+async def _both_names_in_stream(lines: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    async with aclosing(lines):  # vLLM stops writing when its stream is closed
+        async for line in lines:
+            yield _both_names_in_line(line) if '"reasoning":' in line else line
+
+
+def _both_names_in_line(line: str) -> str:
+    event = json.loads(line.removeprefix("data: "))
+    for choice in event["choices"]:
+        both_names(choice["delta"])
+    return f"data: {json.dumps(event, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def _as_api_error(error: Exception) -> ApiError:
     """What an exception of vLLM's serving classes means: 0.26 raises ValueErrors, 0.29 its own."""
     import vllm.exceptions
 
     own = getattr(vllm.exceptions, "VLLMClientError", ValueError)
     status = _BAD_REQUEST if isinstance(error, (own, ValueError, TypeError)) else _ENGINE_FAILED
-    return ChatError(status, str(error) or type(error).__name__)
+    return _error(status, str(error) or type(error).__name__)
+
+
+def _error(status: int, message: str) -> ApiError:
+    return ApiError(status, "engine" if status >= _ENGINE_FAILED else "invalid_request", message)
 
 
 def engine_args(config: ChatConfig) -> dict[str, Any]:
@@ -148,13 +189,14 @@ def _parsed(body: dict[str, Any]) -> Any:
     """VLLM's request of a body.
 
     Raises:
-        ChatError: It is no chat request, or has fields that are closed to callers.
+        ApiError: It is no chat request, or has fields that are closed to callers.
     """
     from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
     if closed := sorted(_CLOSED & body.keys()):
-        raise ChatError(_BAD_REQUEST, f"the fields {', '.join(closed)} cannot be set by a request")
+        message = f"the fields {', '.join(closed)} cannot be set by a request"
+        raise ApiError(_BAD_REQUEST, "unsupported_parameter", message, param=closed[0])
     try:
         return ChatCompletionRequest.model_validate(body)
     except Exception as error:  # pydantic's, or what vLLM's validators raise
-        raise _as_chat_error(error) from error
+        raise _as_api_error(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from pipeline.errors import ErrorKind, RayscribeError
@@ -45,6 +46,10 @@ class ApiError(RayscribeError):
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        remade = partial(ApiError, param=self.param, retry_after_s=self.retry_after_s)
+        return remade, (self.status, self.code, str(self))
 
     def body(self) -> dict[str, Any]:
         """The JSON of the answer."""

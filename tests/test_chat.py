@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import sys
+from collections.abc import AsyncGenerator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from pipeline.config import ChatConfig
 from serving import chat
+from serving.errors import ApiError
 
 
 class Request(SimpleNamespace):
@@ -58,16 +61,50 @@ def a_model(result: Any) -> tuple[chat.ChatModel, Serving]:
 
 
 async def test_a_plain_answer_is_plain_values_and_the_model_is_filled_in() -> None:
-    model, serving = a_model(SimpleNamespace(model_dump=lambda **kwargs: {"id": "1"} | kwargs))
+    message = {"content": "4", "reasoning": "2 and 2"}
+    plain = {"id": "1", "choices": [{"message": message}]}
+    model, serving = a_model(SimpleNamespace(model_dump=lambda **kwargs: plain | kwargs))
     answer = await model.answer({"messages": []})
-    assert answer == {"id": "1", "mode": "json", "exclude_none": True}
+    both = message | {"reasoning_content": "2 and 2"}
+    assert answer == {"id": "1", "choices": [{"message": both}]} | {
+        "mode": "json",
+        "exclude_none": True,
+    }
     assert serving.requests[0].body == {"model": "deepseek-r1", "messages": []}
 
 
 async def test_a_stream_is_handed_on() -> None:
-    lines = object()
-    model, _ = a_model(lines)
-    assert await model.answer({"messages": [], "stream": True}) is lines
+    async def lines() -> AsyncGenerator[str, None]:
+        yield 'data: {"choices":[{"delta":{"reasoning":"2 \u00e9"}}]}\n\n'
+        yield "data: [DONE]\n\n"
+
+    model, _ = a_model(lines())
+    stream = await model.answer({"messages": [], "stream": True})
+    assert not isinstance(stream, dict)
+    first, last = [line async for line in stream]
+    assert json.loads(first.removeprefix("data: ")) == {
+        "choices": [{"delta": {"reasoning": "2 é", "reasoning_content": "2 é"}}]
+    }
+    assert last == "data: [DONE]\n\n"
+
+
+async def test_a_stream_that_is_left_is_closed() -> None:
+    closed = []
+
+    async def lines() -> AsyncGenerator[str, None]:
+        try:
+            while True:
+                yield "data: {}\n\n"
+        finally:
+            closed.append(True)
+
+    model, _ = a_model(lines())
+    stream = await model.answer({"messages": [], "stream": True})
+    assert not isinstance(stream, dict)
+    async for _line in stream:
+        break
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert closed == [True]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +118,7 @@ async def test_a_stream_is_handed_on() -> None:
 )
 async def test_a_failure_has_a_status(result: Any, status: int, message: str) -> None:
     model, _ = a_model(result)
-    with pytest.raises(chat.ChatError, match=message) as caught:
+    with pytest.raises(ApiError, match=message) as caught:
         await model.answer({"messages": []})
     assert caught.value.status == status
 
@@ -89,21 +126,22 @@ async def test_a_failure_has_a_status(result: Any, status: int, message: str) ->
 @pytest.mark.parametrize("field", ["mm_processor_kwargs", "vllm_xargs", "chat_template"])
 async def test_fields_that_reach_into_the_engine_are_closed(field: str) -> None:
     model, serving = a_model(None)
-    with pytest.raises(chat.ChatError, match=field):
+    with pytest.raises(ApiError, match=field):
         await model.answer({"messages": [], field: {}})
     assert serving.requests == []
 
 
 async def test_a_body_that_is_no_request_is_a_bad_request() -> None:
     model, _ = a_model(None)
-    with pytest.raises(chat.ChatError, match="messages") as caught:
+    with pytest.raises(ApiError, match="messages") as caught:
         await model.answer({})
     assert caught.value.status == 400
 
 
 def test_the_error_travels_between_processes() -> None:
-    error = pickle.loads(pickle.dumps(chat.ChatError(429, "later")))
-    assert (error.status, str(error)) == (429, "later")
+    error = pickle.loads(pickle.dumps(ApiError(429, "busy", "later", retry_after_s=3)))
+    assert (error.status, error.code, str(error)) == (429, "busy", "later")
+    assert error.headers() == {"Retry-After": "3"}
 
 
 def test_the_arguments_pin_the_model_and_part_the_reasoning() -> None:

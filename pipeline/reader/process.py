@@ -90,6 +90,10 @@ class ReaderProcess:
             self._process.kill()
             return self._process.wait()
 
+    def kill(self) -> None:
+        """Kill it, whatever it does. It is still to be closed."""
+        self._process.kill()
+
     def close(self) -> None:
         """Kill it, whatever it does, and let go of everything."""
         self._process.kill()

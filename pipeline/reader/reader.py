@@ -232,6 +232,15 @@ class Reader:
             self._child.close()
         self._child = None
 
+    def kill(self) -> None:
+        """Kill the child from another thread: the call at hand ends with a CRASH.
+
+        The next call starts another child.
+        """
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def close(self) -> None:
         """End the child and let go of the memory. Pixels that were given away stay good."""
         self._drop_child()

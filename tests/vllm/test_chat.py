@@ -9,7 +9,8 @@ import pytest
 from models import write_llama
 
 from pipeline.config import ChatConfig
-from serving.chat import ChatError, ChatModel
+from serving.chat import ChatModel
+from serving.errors import ApiError
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 QUESTION = {"messages": [{"role": "user", "content": "Is it so?"}], "temperature": 0}
@@ -69,7 +70,7 @@ async def test_an_answer_ends_at_its_limit(chat: ChatModel) -> None:
 async def test_a_wrong_request_says_why(
     chat: ChatModel, body: dict[str, object], status: int, message: str
 ) -> None:
-    with pytest.raises(ChatError, match=message) as caught:
+    with pytest.raises(ApiError, match=message) as caught:
         await chat.answer(body)
     assert caught.value.status == status
     assert await chat.healthy()

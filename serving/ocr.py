@@ -1,0 +1,256 @@
+"""Documents in, recognised pages out: the OCR side of the service. Knows no HTTP and no Ray.
+
+A page takes the way that it takes in the batch: the reader draws it, `engines.base.prepare`
+makes a request of it, `recognise` reads it, on whichever replica the backend finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+from pipeline.errors import ErrorKind, PageError, RecordedError
+from pipeline.pages import PageSelection
+from pipeline.recognise import failed
+from pipeline.types import PageImage, Recognition, Request
+from serving.config import LimitConfig
+from serving.documents import OpenDocument, Readers
+from serving.errors import ApiError, of_kind
+
+T = TypeVar("T")
+Prepare = Callable[[PageImage], Request]
+"""Makes a request of a page; what was asked for is bound in it."""
+
+
+class Backend(Protocol):
+    """Whatever runs the engine."""
+
+    async def recognise(self, request: Request) -> Recognition:
+        """Read one page.
+
+        Raises:
+            ApiError: There is nobody to read it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A document in a request.
+
+    Attributes:
+        content: Its bytes.
+        password: For an encrypted PDF.
+        pages: Which of its pages, such as 1-3,7; "" for all.
+        param: Where it stands in the request, for errors.
+    """
+
+    content: bytes
+    password: str = ""
+    pages: str = ""
+    param: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """A page that was read, or failed.
+
+    Attributes:
+        number: 1-based over all documents of the request.
+        document: 1-based number of its document.
+        page: 1-based number in its document.
+        page_count: Pages of its document.
+        recognition: What became of it.
+        width_px: Width of the picture, 0 where it could not be drawn.
+        height_px: Height of the picture, 0 where it could not be drawn.
+        dpi: Dots per inch of the picture, 0 where unknown.
+        warnings: What the reader complained about.
+        render_ms: Milliseconds to draw it, with the wait for a reader.
+        generate_ms: Milliseconds until the engine answered, with the wait for a replica.
+    """
+
+    number: int
+    document: int
+    page: int
+    page_count: int
+    recognition: Recognition
+    width_px: int = 0
+    height_px: int = 0
+    dpi: float = 0.0
+    warnings: tuple[str, ...] = ()
+    render_ms: float = 0.0
+    generate_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    number: int
+    document: int
+    page: int
+    opened: OpenDocument
+
+
+class Pages:
+    """The pages of one request, opened and counted, not yet read.
+
+    Iterate with `in_order` or `as_done`, once.
+    """
+
+    def __init__(
+        self, places: Sequence[_Place], prepare: Prepare, backend: Backend, at_a_time: int
+    ) -> None:
+        self._places = places
+        self._prepare = prepare
+        self._backend = backend
+        self._at_a_time = at_a_time
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def in_order(self) -> AsyncIterator[ReadPage]:
+        """The pages as they stand in the request.
+
+        Raises:
+            ApiError: There is nobody to read a page.
+        """
+        return _in_order(self._jobs(), self._at_a_time)
+
+    def as_done(self) -> AsyncIterator[ReadPage]:
+        """The pages, each as soon as it is read.
+
+        Raises:
+            ApiError: There is nobody to read a page.
+        """
+        return _as_done(self._jobs(), self._at_a_time)
+
+    def _jobs(self) -> Iterable[Callable[[], Awaitable[ReadPage]]]:
+        return (partial(self._read, place) for place in self._places)
+
+    async def _read(self, place: _Place) -> ReadPage:
+        known = (place.number, place.document, place.page, len(place.opened.inspection.pages))
+        begin = time.perf_counter()
+        try:
+            image = await place.opened.render(place.page)
+        except PageError as error:
+            return ReadPage(*known, failed(error.kind, str(error)))
+        drawn = time.perf_counter()
+        try:
+            request = await asyncio.to_thread(self._prepare, image)
+        except Exception as error:  # as in the batch: a row, and the others go on
+            return ReadPage(*known, failed(ErrorKind.INTERNAL, repr(error)))
+        recognition = await self._backend.recognise(request)
+        height_px, width_px = image.pixels.shape[:2]
+        return ReadPage(
+            *known,
+            recognition,
+            width_px,
+            height_px,
+            image.dpi,
+            (*place.opened.inspection.warnings, *image.warnings),
+            (drawn - begin) * 1000,
+            (time.perf_counter() - drawn) * 1000,
+        )
+
+
+class Ocr:
+    """Opens the documents of requests.
+
+    Args:
+        readers: Draw the pages.
+        backend: Reads them.
+        limits: What one request may ask for.
+    """
+
+    def __init__(self, readers: Readers, backend: Backend, limits: LimitConfig) -> None:
+        self._readers = readers
+        self._backend = backend
+        self._limits = limits
+
+    @asynccontextmanager
+    async def opened(self, sent: Sequence[Sent], prepare: Prepare) -> AsyncIterator[Pages]:
+        """Keep the documents of a request for the time inside.
+
+        Raises:
+            ApiError: A document cannot be read (422), or there are too many pages (413).
+        """
+        async with AsyncExitStack() as stack:
+            places: list[_Place] = []
+            for index, document in enumerate(sent, 1):
+                opened = await self._open(stack, document)
+                for page in _wanted(document, len(opened.inspection.pages)):
+                    places.append(_Place(len(places) + 1, index, page, opened))
+                    if len(places) > self._limits.pages:
+                        raise self._too_many(document)
+            yield Pages(places, prepare, self._backend, self._limits.pages_in_flight)
+
+    async def _open(self, stack: AsyncExitStack, document: Sent) -> OpenDocument:
+        try:
+            return await stack.enter_async_context(
+                self._readers.open(document.content, document.password)
+            )
+        except RecordedError as error:
+            raise of_kind(error.kind, str(error), document.param) from None
+
+    def _too_many(self, document: Sent) -> ApiError:
+        limit = self._limits.pages
+        message = f"more than {limit} pages (limits.pages); choose some, or run the batch job"
+        return ApiError(413, "too_many_pages", message, param=document.param)
+
+
+def _wanted(document: Sent, page_count: int) -> list[int]:
+    selection = PageSelection.parse(document.pages)
+    wanted = [page for page in range(1, page_count + 1) if page in selection]
+    if not wanted:
+        message = f"the document has {page_count} pages and none of them is in {document.pages!r}"
+        raise ApiError(400, "no_such_page", message, param="pages")
+    return wanted
+
+
+async def _in_order(
+    jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int
+) -> AsyncIterator[T]:
+    running: deque[asyncio.Future[T]] = deque()
+    try:
+        for job in jobs:
+            if len(running) >= at_a_time:
+                yield await running[0]
+                running.popleft()
+            running.append(asyncio.ensure_future(job()))
+        while running:
+            yield await running[0]
+            running.popleft()
+    finally:
+        await _end(running)
+
+
+async def _as_done(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncIterator[T]:
+    running: set[asyncio.Future[T]] = set()
+    waiting = iter(jobs)
+    try:
+        while True:
+            for job in waiting:
+                running.add(asyncio.ensure_future(job()))
+                if len(running) >= at_a_time:
+                    break
+            if not running:
+                return
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                running.discard(task)
+                yield task.result()
+    finally:
+        await _end(running)
+
+
+async def _end(running: Iterable[asyncio.Future[T]]) -> None:
+    """Nobody wants these any more."""
+    left = list(running)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
