@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from pipeline import quality
 from pipeline.engines.base import Engine
-from pipeline.errors import EngineError, ErrorKind
+from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.interpret import interpret
-from pipeline.types import Failure, Recognition, Request, Status
+from pipeline.types import Failure, Generation, Recognition, Request, Status
 
 
 async def recognise(engine: Engine, request: Request) -> Recognition:
@@ -20,11 +20,22 @@ async def recognise(engine: Engine, request: Request) -> Recognition:
 
     Returns:
         Text, blocks and status; a failure of the engine is a result with status `failed`.
+
+    Raises:
+        ConfigError: The engine does not do what its model needs (the self-test).
+        JobError: The engine died too often.
     """
     try:
-        generation = await engine.generate(request)
+        return _read(await engine.generate(request), request)
     except EngineError as error:
         return failed(ErrorKind.ENGINE, str(error))
+    except (ConfigError, JobError):
+        raise  # no page is to blame, and none would go better
+    except Exception as error:
+        return failed(ErrorKind.INTERNAL, repr(error))
+
+
+def _read(generation: Generation, request: Request) -> Recognition:
     text, blocks = interpret(generation, request)
     return Recognition(
         status=quality.status(generation, text),

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipeline import schema, sink
 from pipeline.config import EngineConfig, OcrOptions, Recipe
 from pipeline.engines import base
-from pipeline.errors import ConfigError, DocumentError, ErrorKind, JobError, RecordedError
+from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send
 from pipeline.pages import PageSelection
@@ -188,18 +188,8 @@ class Recognise:
         async with self._room:
             begin = time.perf_counter()
             with self._meter.busy():
-                recognition = await self._recognise(row, image, tiles)
+                recognition = await recognise(self._engine, _request(row, image, tiles))
             return self._row(row, recognition, _ms_since(begin))
-
-    async def _recognise(
-        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
-    ) -> Recognition:
-        try:
-            return await recognise(self._engine, _request(row, image, tiles))
-        except (ConfigError, JobError):
-            raise  # no page is to blame, and none would go better: the job stops
-        except Exception as error:
-            return failed(ErrorKind.INTERNAL, repr(error))
 
     def _row(
         self, row: dict[str, Any], recognition: Recognition, generate_ms: float | None

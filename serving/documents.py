@@ -53,9 +53,7 @@ class OpenDocument:
         inspection: Its pages and what it is.
     """
 
-    def __init__(
-        self, readers: Readers, path: str, password: str, inspection: Inspection
-    ) -> None:
+    def __init__(self, readers: Readers, path: str, password: str, inspection: Inspection) -> None:
         self.inspection = inspection
         self._readers = readers
         self._path = path
@@ -135,6 +133,6 @@ class Readers:
 
     def close(self) -> None:
         """End the children and remove what was kept."""
-        for worker in self._all:
-            worker.close()
+        while self._all:
+            self._all.pop().close()
         self._folder.cleanup()

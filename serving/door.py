@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 """Answered without a key: what probes ask."""
+PATHS: Final = OPEN_PATHS | {"/v1/chat/completions", "/v1/ocr", "/v1/models"}
+"""The paths that are counted each by itself."""
 _MIB: Final = 1 << 20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _CLOSED_BY_CLIENT: Final = 499
@@ -118,12 +120,16 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         record = Record(_request_id(headers), scope["method"], scope["path"])
         scope["rayscribe.record"] = record
         out = _Sender(send, record)
         try:
-            await self._let_in(scope, headers, record, _bounded(receive, headers, self._limits), out)
+            await self._let_in(
+                scope, headers, record, _bounded(receive, headers, self._limits), out
+            )
         except ApiError as error:
             record.note(error)
             await _refuse(error, scope, receive, out)

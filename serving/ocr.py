@@ -212,9 +212,7 @@ def _wanted(document: Sent, page_count: int) -> list[int]:
     return wanted
 
 
-async def _in_order(
-    jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int
-) -> AsyncIterator[T]:
+async def _in_order(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncIterator[T]:
     running: deque[asyncio.Future[T]] = deque()
     try:
         for job in jobs:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.engines.fake import HANDLERS, FakeEngine
-from pipeline.errors import EngineError, ErrorKind
+from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.recognise import recognise
-from pipeline.types import Generation, Line, Request, Status
+from pipeline.types import Failure, Generation, Line, Request, Status
 
 
 def request_of(width_px: int = 40, height_px: int = 30, scale: int = 1) -> Request:
@@ -57,11 +57,20 @@ async def test_lines_become_blocks_in_pixels_of_the_page():
     assert result.blocks[0].box == (2.0, 2.0, 20.0, 8.0)
 
 
-async def test_other_faults_are_not_swallowed():
+async def test_a_fault_of_ours_costs_the_page():
     def broken(request: Request) -> Generation:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    result = await recognise(FakeEngine(broken), request_of())
+    assert result.failure == Failure(ErrorKind.INTERNAL, "ZeroDivisionError()")
+
+
+@pytest.mark.parametrize("error", [ConfigError, JobError])
+async def test_what_no_page_is_to_blame_for_goes_on_up(error: type[Exception]):
+    def broken(request: Request) -> Generation:
+        raise error("stop")
+
+    with pytest.raises(error):
         await recognise(FakeEngine(broken), request_of())
 
 
