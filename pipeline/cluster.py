@@ -24,8 +24,12 @@ _END_S = 5.0
 
 
 @contextmanager
-def connected(config: RayConfig) -> Iterator[None]:
+def connected(config: RayConfig, *, worker_output: bool = False) -> Iterator[None]:
     """Connect to a cluster, or start one for the time inside and remove all of it after.
+
+    Args:
+        config: Which cluster.
+        worker_output: Print what workers print.
 
     Raises:
         ConfigError: There is no cluster at the address.
@@ -39,7 +43,7 @@ def connected(config: RayConfig) -> Iterator[None]:
     temp_dir = "" if address else config.temp_dir or _temp_dir()
     others = set(psutil.Process().children(recursive=True))
     try:
-        _start(config, address, temp_dir)
+        _start(config, address, temp_dir, worker_output)
         yield
     finally:
         _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
@@ -48,18 +52,18 @@ def connected(config: RayConfig) -> Iterator[None]:
                 shutil.rmtree(temp_dir)
 
 
-def _start(config: RayConfig, address: str, temp_dir: str) -> None:
+def _start(config: RayConfig, address: str, temp_dir: str, worker_output: bool) -> None:
     try:
         with _quiet_start():
             if address:
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+                ray.init(address=address, log_to_driver=worker_output, logging_level="ERROR")
             else:
                 _keep_token_to_ourselves()
                 ray.init(
                     address="local",
                     num_cpus=config.cpus or None,
                     include_dashboard=False,
-                    log_to_driver=False,
+                    log_to_driver=worker_output,
                     logging_level="ERROR",
                     _temp_dir=temp_dir,
                 )

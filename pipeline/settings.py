@@ -23,7 +23,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read(
-    model: type[M], flags: type[BaseModel], argv: Sequence[str], prog: str, positional: str
+    model: type[M], flags: type[BaseModel], argv: Sequence[str], prog: str, positional: str = ""
 ) -> M:
     """Build a model from command-line arguments and the YAML file that they may name.
 
@@ -32,7 +32,7 @@ def read(
         flags: The part of it that has flags: a base class of `model`.
         argv: The arguments, without the program's name.
         prog: How the program is called, for the help text.
-        positional: The field of `model` that takes the positional arguments.
+        positional: The field of `model` that takes the positional arguments; "" for none.
 
     Raises:
         ConfigError: Wrong usage. The message says what to change.
@@ -40,11 +40,12 @@ def read(
     """
     parser = _Parser(
         prog=prog,
-        usage=f"{prog} INPUT... --output DIR [options]",
+        usage=f"{prog} {'INPUT... --output DIR ' if positional else ''}[options]",
         description=model.__doc__,
         formatter_class=argparse.HelpFormatter,
     )
-    parser.add_argument("positional", metavar="INPUT", nargs="*", help=_help(model, positional))
+    if positional:
+        parser.add_argument("positional", metavar="INPUT", nargs="*", help=_help(model, positional))
     parser.add_argument("--config", metavar="FILE.yaml", help="Settings in YAML; flags win.")
     source = CliSettingsSource[Any](
         type("Flags", (BaseSettings, flags), {"__doc__": ""}),
@@ -58,7 +59,7 @@ def read(
     )
     given = parser.parse_intermixed_args(list(argv))
     values = _merge(load_yaml(given.config) if given.config else {}, source(parsed_args=given)())
-    if given.positional:
+    if positional and given.positional:
         values[positional] = given.positional
     return validate(model, values)
 

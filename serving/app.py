@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import numpy as np
@@ -129,5 +129,5 @@ class _ChatBackend:
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         return await self._replicas.call(lambda: self._handle.complete.remote(body))
 
-    def stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
+    def stream(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
         return self._replicas.stream(lambda: self._streaming.stream.remote(body))

@@ -180,12 +180,7 @@ class _Sender:
 async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: _Sender) -> None:
     if send.has_begun:
         return  # too late for a status; the connection ends without the end of its answer
-    await answer(error)(scope, receive, send)
-
-
-def answer(error: ApiError) -> JSONResponse:
-    """The response that an error stands for."""
-    return JSONResponse(error.body(), error.status, error.headers())
+    await JSONResponse(error.body(), error.status, error.headers())(scope, receive, send)
 
 
 def _request_id(headers: dict[str, str]) -> str:

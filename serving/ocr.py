@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from pipeline.errors import ErrorKind, PageError, RecordedError
 from pipeline.pages import PageSelection
+from pipeline.reader import Inspection
 from pipeline.recognise import failed
-from pipeline.types import PageImage, Recognition, Request
+from pipeline.types import PageImage, Recognition, Request, Timing
 from serving.config import LimitConfig
-from serving.documents import OpenDocument, Readers
+from serving.readers import OpenDocument, Readers
 from serving.errors import ApiError, of_kind
 
 T = TypeVar("T")
@@ -47,13 +49,13 @@ class Sent:
     Attributes:
         content: Its bytes.
         password: For an encrypted PDF.
-        pages: Which of its pages, such as 1-3,7; "" for all.
+        pages: Which of its pages are wanted.
         param: Where it stands in the request, for errors.
     """
 
     content: bytes
     password: str = ""
-    pages: str = ""
+    pages: PageSelection = PageSelection()
     param: str | None = None
 
 
@@ -71,8 +73,7 @@ class ReadPage:
         height_px: Height of the picture, 0 where it could not be drawn.
         dpi: Dots per inch of the picture, 0 where unknown.
         warnings: What the reader complained about.
-        render_ms: Milliseconds to draw it, with the wait for a reader.
-        generate_ms: Milliseconds until the engine answered, with the wait for a replica.
+        timing: Milliseconds of each stage, with the waits for a reader and a replica.
     """
 
     number: int
@@ -84,8 +85,7 @@ class ReadPage:
     height_px: int = 0
     dpi: float = 0.0
     warnings: tuple[str, ...] = ()
-    render_ms: float = 0.0
-    generate_ms: float = 0.0
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,14 @@ class Pages:
     """
 
     def __init__(
-        self, places: Sequence[_Place], prepare: Prepare, backend: Backend, at_a_time: int
+        self,
+        documents: Sequence[OpenDocument],
+        places: Sequence[_Place],
+        prepare: Prepare,
+        backend: Backend,
+        at_a_time: int,
     ) -> None:
+        self._documents = documents
         self._places = places
         self._prepare = prepare
         self._backend = backend
@@ -113,7 +119,12 @@ class Pages:
     def __len__(self) -> int:
         return len(self._places)
 
-    def in_order(self) -> AsyncIterator[ReadPage]:
+    @property
+    def inspections(self) -> list[Inspection]:
+        """What the documents say of themselves, in the order of the request."""
+        return [opened.inspection for opened in self._documents]
+
+    def in_order(self) -> AsyncGenerator[ReadPage, None]:
         """The pages as they stand in the request.
 
         Raises:
@@ -121,7 +132,7 @@ class Pages:
         """
         return _in_order(self._jobs(), self._at_a_time)
 
-    def as_done(self) -> AsyncIterator[ReadPage]:
+    def as_done(self) -> AsyncGenerator[ReadPage, None]:
         """The pages, each as soon as it is read.
 
         Raises:
@@ -134,17 +145,19 @@ class Pages:
 
     async def _read(self, place: _Place) -> ReadPage:
         known = (place.number, place.document, place.page, len(place.opened.inspection.pages))
-        begin = time.perf_counter()
+        clock = [time.perf_counter()]
         try:
             image = await place.opened.render(place.page)
         except PageError as error:
             return ReadPage(*known, failed(error.kind, str(error)))
-        drawn = time.perf_counter()
+        clock.append(time.perf_counter())
         try:
             request = await asyncio.to_thread(self._prepare, image)
         except Exception as error:  # as in the batch: a row, and the others go on
             return ReadPage(*known, failed(ErrorKind.INTERNAL, repr(error)))
+        clock.append(time.perf_counter())
         recognition = await self._backend.recognise(request)
+        clock.append(time.perf_counter())
         height_px, width_px = image.pixels.shape[:2]
         return ReadPage(
             *known,
@@ -153,8 +166,7 @@ class Pages:
             height_px,
             image.dpi,
             (*place.opened.inspection.warnings, *image.warnings),
-            (drawn - begin) * 1000,
-            (time.perf_counter() - drawn) * 1000,
+            Timing(*((end - begin) * 1000 for begin, end in pairwise(clock))),
         )
 
 
@@ -180,14 +192,17 @@ class Ocr:
             ApiError: A document cannot be read (422), or there are too many pages (413).
         """
         async with AsyncExitStack() as stack:
+            documents: list[OpenDocument] = []
             places: list[_Place] = []
             for index, document in enumerate(sent, 1):
                 opened = await self._open(stack, document)
+                documents.append(opened)
                 for page in _wanted(document, len(opened.inspection.pages)):
                     places.append(_Place(len(places) + 1, index, page, opened))
                     if len(places) > self._limits.pages:
                         raise self._too_many(document)
-            yield Pages(places, prepare, self._backend, self._limits.pages_in_flight)
+            at_a_time = self._limits.pages_in_flight
+            yield Pages(documents, places, prepare, self._backend, at_a_time)
 
     async def _open(self, stack: AsyncExitStack, document: Sent) -> OpenDocument:
         try:
@@ -204,15 +219,14 @@ class Ocr:
 
 
 def _wanted(document: Sent, page_count: int) -> list[int]:
-    selection = PageSelection.parse(document.pages)
-    wanted = [page for page in range(1, page_count + 1) if page in selection]
+    wanted = [page for page in range(1, page_count + 1) if page in document.pages]
     if not wanted:
-        message = f"the document has {page_count} pages and none of them is in {document.pages!r}"
+        message = f"the document has {page_count} pages, and none of those that are asked for"
         raise ApiError(400, "no_such_page", message, param="pages")
     return wanted
 
 
-async def _in_order(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncIterator[T]:
+async def _in_order(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncGenerator[T, None]:
     running: deque[asyncio.Future[T]] = deque()
     try:
         for job in jobs:
@@ -227,7 +241,7 @@ async def _in_order(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) 
         await _end(running)
 
 
-async def _as_done(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncIterator[T]:
+async def _as_done(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncGenerator[T, None]:
     running: set[asyncio.Future[T]] = set()
     waiting = iter(jobs)
     try:

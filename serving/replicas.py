@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
@@ -85,7 +85,7 @@ class Replicas:
             await asyncio.sleep(_RETRY_PAUSE_S)
         raise AssertionError("unreachable")  # _judge raises on the last attempt
 
-    async def stream(self, send: Callable[[], StreamCall[T]]) -> AsyncIterator[T]:
+    async def stream(self, send: Callable[[], StreamCall[T]]) -> AsyncGenerator[T, None]:
         """Call a replica and yield its answer piece by piece.
 
         Another replica is tried as long as nothing has been yielded.

@@ -1,4 +1,4 @@
-"""`serving.documents`: a pool of readers for what strangers send."""
+"""`serving.readers`: a pool of readers for what strangers send."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.reader import Reader
-from serving.documents import Readers
+from serving.readers import Readers
 from tests import documents
 
 

@@ -1,0 +1,44 @@
+"""The online service: ``python -m jobs.serve [--config FILE.yaml]``.
+
+Serves until Ctrl-C or SIGTERM. Exit codes: 0 stopped; 1 it did not start; 2 wrong usage or config.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from pipeline.errors import ConfigError, JobError
+from pipeline.settings import read
+from serving import local
+from serving.config import ServeConfig
+
+PROG = "python -m jobs.serve"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve, and return the exit code."""
+    stop = threading.Event()
+    try:
+        config = read(ServeConfig, ServeConfig, argv, PROG)
+        local.check(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        local.run(config, _say, stop)
+    except ConfigError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 2
+    except JobError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
