@@ -4,7 +4,8 @@ Where the numbers come from:
 
 - **Repository**: github.com/deepseek-ai/DeepSeek-OCR, `DeepSeek-OCR-vllm/config.py` (prompts,
   base 1024, tile 640, 2 to 6 crops), `run_dpsk_ocr_image.py` and the vLLM section of its
-  README (temperature 0, 8192 tokens, n-gram 30/90, special tokens kept).
+  README (temperature 0, 8192 tokens, n-gram 30/90, special tokens kept). Temperature 0 is the
+  default of `pipeline.types.Sampling`.
 - **Paper**: arXiv 2510.18234, table 1 (a global view of 1024 px is 256 tokens, a tile of
   640 px is 100: 16 px patches, a 16-fold compressor).
 - **vLLM**: `vllm/transformers_utils/processors/deepseek_ocr.py` and
@@ -24,7 +25,7 @@ from pathlib import PurePath
 from pipeline import images
 from pipeline.config import Recipe, VllmConfig
 from pipeline.errors import ConfigError
-from pipeline.types import PageImage, Request, Task
+from pipeline.types import Ask, PageImage, Request, Task
 
 IMAGE_TOKEN = "<image>"  # noqa: S105 - a token of the model, not a secret
 """Stands for the picture in a prompt; vLLM puts one copy for every visual token."""
@@ -34,9 +35,6 @@ SPECIAL_TOKENS = (IMAGE_TOKEN, "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|
 
 WHITELIST = ("<td>", "</td>")
 """Tokens that may repeat without end: the empty cells of a table (repository)."""
-
-TEMPERATURE = 0.0
-"""Greedy decoding (repository)."""
 
 SKIP_SPECIAL_TOKENS = False
 """`<td>` and `<|ref|>` are special tokens, and the output is made of them (repository)."""
@@ -66,6 +64,12 @@ _PROMPTS = {
     Task.LOCATE: f"{IMAGE_TOKEN}\nLocate <|ref|>{{find}}<|/ref|> in the image.",
 }
 
+_GROUNDED_TEXT = f"{IMAGE_TOKEN}\n<|grounding|>OCR this image."
+"""Lines of text with their boxes (repository). No task stands for it."""
+
+_LONGEST_PHRASE = 500
+"""Characters of what a request may look for: the context is no place for more."""
+
 _MARKUP = re.compile(r"<\|[^|]*\|>|<\uff5c[^\uff5c]*\uff5c>|<image>", re.IGNORECASE)
 
 
@@ -79,6 +83,7 @@ class Family:
         tile_px: Side of a tile. A page with no longer side than this has no tiles.
         row_ends: Tokens that end each row of visual tokens: 1, or 0 in OCR-2.
         prompts: The prompt of each task that the model was trained for.
+        others: Prompts that it was trained for and that no task stands for.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Family:
     tile_px: int
     row_ends: int
     prompts: Mapping[Task, str]
+    others: tuple[str, ...] = ()
 
     @property
     def tile_tokens(self) -> int:
@@ -93,7 +99,7 @@ class Family:
         return self.tile_px // _PATCH_PX
 
 
-OCR = Family("deepseek-ocr", "DeepseekOCRForCausalLM", 640, 1, _PROMPTS)
+OCR = Family("deepseek-ocr", "DeepseekOCRForCausalLM", 640, 1, _PROMPTS, (_GROUNDED_TEXT,))
 OCR_2 = Family("deepseek-ocr-2", "DeepseekOCR2ForCausalLM", 768, 0, _PROMPTS_2)
 _FAMILIES = {family.name: family for family in (OCR, OCR_2)}
 
@@ -134,9 +140,61 @@ def prompt(task: Task, model: Family, find: str = "") -> str:
         raise ConfigError(f"{model.name} has no prompt for the task {task}; choose from: {known}")
     if task is not Task.LOCATE:
         return template
-    if not find.strip() or _MARKUP.search(find):
+    if not find.strip() or has_markup(find):
         raise ConfigError(f"the task locate needs a plain phrase in engine.vllm.find: {find!r}")
     return template.format(find=find.strip())
+
+
+def wording(ask: Ask, model: Family, find: str = "") -> str:
+    """The text given to the model for what a request asks for.
+
+    Args:
+        ask: What is asked for.
+        model: Which model is asked.
+        find: What `locate` looks for where the ask does not say.
+
+    Raises:
+        ConfigError: The model has no such prompt, or nothing plain is looked for.
+    """
+    if ask.prompt is None:
+        return prompt(ask.task, model, ask.find or find)
+    if ask.prompt not in model.others:
+        raise ConfigError(f"{model.name} has no prompt {ask.prompt!r}")
+    return ask.prompt
+
+
+def own(text: str) -> Ask | None:
+    """The ask that one of the model's own prompts spells out; None for any other text.
+
+    Spaces and line ends may be others, and the placeholder of the picture may be missing.
+    """
+    words = _flat(text)
+    return _OWN.get(words) or _own_locate(words)
+
+
+def _own_locate(words: str) -> Ask | None:
+    before, _, after = _flat(_PROMPTS[Task.LOCATE]).partition("{find}")
+    if not (words.startswith(before) and words.endswith(after)):
+        return None
+    find = words[len(before) : -len(after)].strip()
+    plain = 0 < len(find) <= _LONGEST_PHRASE and not has_markup(find)
+    return Ask(Task.LOCATE, find=find) if plain else None
+
+
+def _flat(text: str) -> str:
+    """A prompt on one line, without the placeholder in front."""
+    return " ".join(text.split()).removeprefix(IMAGE_TOKEN).lstrip()
+
+
+_OWN = {
+    **{_flat(_PROMPTS[task]): Ask(task) for task in _PROMPTS if task is not Task.LOCATE},
+    _flat(_GROUNDED_TEXT): Ask(Task.TEXT, prompt=_GROUNDED_TEXT),
+}
+
+
+def has_markup(text: str) -> bool:
+    """Whether there are tokens of the model in a text, where no text of others may have any."""
+    return bool(_MARKUP.search(text))
 
 
 def grid(width_px: int, height_px: int, model: Family) -> tuple[int, int]:
@@ -204,22 +262,27 @@ def ngram(config: VllmConfig, whitelist: tuple[int, ...]) -> dict[str, object]:
     }
 
 
-def prepare(page: PageImage, recipe: Recipe) -> Request:
+def prepare(page: PageImage, recipe: Recipe, ask: Ask | None = None) -> Request:
     """Turn a page image into a request for vLLM. Pure; runs on CPU workers.
 
+    Args:
+        page: The page as a picture.
+        recipe: The model and how it is asked.
+        ask: What is asked for, None for the recipe's task.
+
     Raises:
-        ConfigError: The model has no prompt for the task.
+        ConfigError: The model has no prompt for it.
     """
-    return request(page, Task(recipe.task), recipe.vllm or VllmConfig())
+    return request(page, ask or Ask(Task(recipe.task)), recipe.vllm or VllmConfig())
 
 
-def request(page: PageImage, task: Task, config: VllmConfig) -> Request:
+def request(page: PageImage, ask: Ask, config: VllmConfig) -> Request:
     """Fit a page to the model and add the prompt.
 
     vLLM cuts the tiles itself, from `Request.image`: the page, shrunk to what the model can use.
 
     Raises:
-        ConfigError: The model has no prompt for the task.
+        ConfigError: The model has no prompt for it.
     """
     model = family(config)
     height_px, width_px = page.pixels.shape[:2]
@@ -228,8 +291,8 @@ def request(page: PageImage, task: Task, config: VllmConfig) -> Request:
         image=images.resize(page.pixels, *size),
         page_width_px=width_px,
         page_height_px=height_px,
-        prompt=prompt(task, model, config.find),
-        task=task,
+        prompt=wording(ask, model, config.find),
+        task=ask.task,
         max_tokens=config.max_tokens,
         image_tokens=image_tokens(*size, model),
     )

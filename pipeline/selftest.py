@@ -17,7 +17,7 @@ from pipeline import prompts
 from pipeline.config import VllmConfig
 from pipeline.engines.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, EngineError
-from pipeline.types import PageImage, Request, Task
+from pipeline.types import Ask, PageImage, Request, Task
 
 _WORDS = "Two words and a third."
 _TOKENS = 6
@@ -105,8 +105,8 @@ async def check_placeholders(subject: Subject) -> dict[str, Any]:
     Returns:
         The input made of the page without tiles.
     """
-    small = prompts.request(page(600, 600), Task.TEXT, subject.config)
-    tiled = prompts.request(page(1275, 1650), Task.MARKDOWN, subject.config)
+    small = prompts.request(page(600, 600), Ask(Task.TEXT), subject.config)
+    tiled = prompts.request(page(1275, 1650), Ask(Task.MARKDOWN), subject.config)
     try:
         await subject.render(tiled)
         return await subject.render(small)

@@ -58,6 +58,21 @@ class Task(StrEnum):
     DESCRIBE = "describe"
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a request wants of its pages, where that is not the recipe's task.
+
+    Attributes:
+        task: What is asked for.
+        find: What `locate` looks for, "" for what the config says.
+        prompt: One of the model's own prompts that no task stands for, None for the task's.
+    """
+
+    task: Task
+    find: str = ""
+    prompt: str | None = None
+
+
 class FinishReason(StrEnum):
     """Why the engine stopped writing."""
 
@@ -133,6 +148,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an engine with tokens picks them. The default is the batch's way.
+
+    Attributes:
+        temperature: 0 picks the likeliest token every time, as DeepSeek-OCR's own scripts do.
+        seed: Makes answers above temperature 0 repeatable, None where they need not be.
+        stop: Strings that end the answer, which does not contain them.
+    """
+
+    temperature: float = 0.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A page prepared for an engine: everything that `generate` needs and nothing else.
 
@@ -146,6 +176,7 @@ class Request:
         tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
         grid: Columns and rows of the tiles, (0, 0) without tiles.
         image_tokens: Tokens that the picture must become in the prompt, 0 where unknown.
+        sampling: How tokens are picked. The batch always leaves the default.
     """
 
     image: Pixels
@@ -157,6 +188,7 @@ class Request:
     tiles: npt.NDArray[np.uint8] | None = None
     grid: tuple[int, int] = (0, 0)
     image_tokens: int = 0
+    sampling: Sampling = Sampling()
 
 
 @dataclass(frozen=True, slots=True)

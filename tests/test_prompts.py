@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline import prompts
 from pipeline.config import Recipe, RenderConfig, VllmConfig
 from pipeline.errors import ConfigError
-from pipeline.types import PageImage, Task
+from pipeline.types import Ask, PageImage, Task
 
 LETTER_150_DPI = (1275, 1650)
 sides_px = st.integers(1, 20_000)
@@ -103,6 +103,65 @@ def test_locate_carries_its_phrase() -> None:
 def test_locate_refuses_phrases_that_would_change_the_prompt(find: str) -> None:
     with pytest.raises(ConfigError, match=r"engine\.vllm\.find"):
         prompts.prompt(Task.LOCATE, prompts.OCR, find)
+
+
+GROUNDED = "<image>\n<|grounding|>OCR this image."
+
+
+@pytest.mark.parametrize("task", Task)
+def test_the_prompt_of_a_task_is_known_as_the_models_own(task: Task) -> None:
+    text = prompts.prompt(task, prompts.OCR, find="a {heading}")
+    for spelled in (text, text.removeprefix("<image>\n"), f"  {text}\n", text.replace(" ", "\n ")):
+        ask = prompts.own(spelled)
+        assert ask is not None
+        assert (ask.task, prompts.wording(ask, prompts.OCR)) == (task, text)
+
+
+def test_the_prompt_of_no_task_is_passed_on_to_the_model_that_knows_it() -> None:
+    ask = prompts.own("<|grounding|>OCR this image.")
+    assert ask == Ask(Task.TEXT, prompt=GROUNDED)
+    assert prompts.wording(ask, prompts.OCR) == GROUNDED
+    with pytest.raises(ConfigError, match="OCR this image"):
+        prompts.wording(ask, prompts.OCR_2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Free OCR",
+        "free ocr.",
+        "<image>\n<image>\nFree OCR.",
+        "Locate <|ref|> <|/ref|> in the image.",
+        "Locate <|ref|>a<|/ref|><|ref|>b<|/ref|> in the image.",
+        f"Locate <|ref|>{'x' * 501}<|/ref|> in the image.",
+        "Locate <|ref|>",
+        "",
+    ],
+)
+def test_other_texts_are_not_the_models_own(text: str) -> None:
+    assert prompts.own(text) is None
+
+
+@given(st.text())
+def test_whatever_is_taken_for_the_models_own_asks_for_what_it_says(text: str) -> None:
+    ask = prompts.own(f"Locate <|ref|>{text}<|/ref|> in the image.")
+    if ask is None:
+        assert not text.strip() or prompts.has_markup(text) or len(text) > 500
+        return
+    said = prompts.wording(ask, prompts.OCR)
+    assert said.count("<image>") == 1
+    assert said.count("<|ref|>") == 1
+    assert (
+        "".join(said.split()) == f"<image>Locate<|ref|>{''.join(text.split())}<|/ref|>intheimage."
+    )
+
+
+def test_an_ask_says_what_is_found_before_the_config_does() -> None:
+    config = VllmConfig(find="configured")
+    found = prompts.request(a_page(10, 10), Ask(Task.LOCATE, find="asked"), config)
+    assert "asked" in found.prompt
+    assert found.task is Task.LOCATE
+    assert "configured" in prompts.request(a_page(10, 10), Ask(Task.LOCATE), config).prompt
 
 
 def test_ocr_2_names_the_tasks_that_it_knows() -> None:

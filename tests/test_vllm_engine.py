@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline.engines.restart import CoreDied
 from pipeline.engines.vllm import VllmCore, VllmEngine
 from pipeline.engines.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, EngineError
-from pipeline.types import FinishReason, Generation, Request, Task
+from pipeline.types import Ask, FinishReason, Generation, Request, Sampling, Task
 
 CONFIG = VllmConfig(max_model_len=1024, max_tokens=8192)
 TOKENS = (*prompts.SPECIAL_TOKENS, *prompts.WHITELIST)
@@ -142,7 +143,7 @@ def a_core(llm: FakeLLM, config: VllmConfig = CONFIG) -> VllmCore:
 
 
 def a_request(side_px: int = 600) -> Request:
-    return prompts.request(selftest.page(side_px, side_px), Task.TEXT, CONFIG)
+    return prompts.request(selftest.page(side_px, side_px), Ask(Task.TEXT), CONFIG)
 
 
 async def test_a_page_becomes_a_generation_with_counts_and_times() -> None:
@@ -173,6 +174,40 @@ async def test_every_request_has_the_n_gram_rule_and_the_contract() -> None:
     assert first.max_tokens == 1024 - len(llm.renderer.prompts[0]["prompt_token_ids"]) - 273
     assert second.max_tokens == 1024 - len(llm.renderer.prompts[1]["prompt_token_ids"]) - 693
     assert len(set(llm.names)) == 2
+
+
+async def test_a_page_of_the_batch_is_sampled_with_these_arguments_and_no_others() -> None:
+    llm = FakeLLM()
+    core = a_core(llm)
+    await core.generate(a_request())
+    (params,) = llm.params
+    assert vars(params) == {
+        "temperature": 0.0,
+        "max_tokens": params.max_tokens,
+        "skip_special_tokens": False,
+        "ignore_eos": False,
+        "logit_bias": None,
+        "extra_args": prompts.ngram(CONFIG, core.vocabulary.whitelist),
+        "output_kind": "final",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sampling", "expected"),
+    [
+        (Sampling(temperature=0.7), {"temperature": 0.7}),
+        (Sampling(seed=0), {"temperature": 0.0, "seed": 0}),
+        (Sampling(stop=("a", "b")), {"temperature": 0.0, "stop": ["a", "b"]}),
+    ],
+)
+async def test_the_sampling_of_a_request_arrives(
+    sampling: Sampling, expected: dict[str, Any]
+) -> None:
+    llm = FakeLLM()
+    await a_core(llm).generate(replace(a_request(), sampling=sampling))
+    given = vars(llm.params[0])
+    names = {"temperature", "seed", "stop"} & given.keys()
+    assert {name: given[name] for name in names} == expected
 
 
 async def test_pages_are_rendered_beside_the_event_loop_and_start_with_the_start_token() -> None:
@@ -301,6 +336,13 @@ async def test_the_self_test_knows_the_wrong_architecture() -> None:
     core = a_core(FakeLLM(), VllmConfig(model="deepseek-ai/DeepSeek-OCR-2"))
     with pytest.raises(ConfigError, match=r"engine\.vllm\.family"):
         await core.check()
+
+
+def test_prompts_that_callers_write_are_not_kept_without_end() -> None:
+    vocabulary = Vocabulary(FakeTokenizer())
+    for number in range(1000):
+        assert vocabulary.encode(f"{number}") == [START, *map(ord, f"{number}")]
+    assert vocabulary.encode.cache_info().currsize < 100
 
 
 def test_a_tokenizer_without_the_special_tokens_is_refused() -> None:

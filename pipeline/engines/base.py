@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from pipeline import prompts
-from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe
+from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe, VllmConfig
 from pipeline.engines import vllm_args
-from pipeline.types import Generation, PageImage, Request, Task
+from pipeline.errors import ConfigError
+from pipeline.types import Ask, Generation, PageImage, Request, Sampling, Task
 
 
 class Engine(Protocol):
@@ -33,8 +35,14 @@ def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
     """All that can change the text of a page under these options.
 
     Raises:
-        ConfigError: The model has no prompt for the task.
+        ConfigError: The engine does not know the task.
     """
+    made = _recipe(options, kind)
+    _check(Ask(made.task), made)
+    return made
+
+
+def _recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
     task = Task(options.task)
     if kind == "onnx":
         from pipeline.engines import onnx
@@ -57,7 +65,6 @@ def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
             fake=options.engine.fake,
         )
     vllm = options.engine.vllm
-    prompts.prompt(task, prompts.family(vllm), vllm.find)
     return Recipe(
         engine=kind,
         model=vllm.model,
@@ -68,20 +75,70 @@ def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
     )
 
 
+def tasks(recipe: Recipe) -> tuple[Task, ...]:
+    """The tasks that the recipe's engine knows."""
+    if recipe.engine == "onnx":
+        return Task.MARKDOWN, Task.TEXT  # its text is the same for both
+    if recipe.engine == "fake":
+        return tuple(Task)
+    return tuple(prompts.family(recipe.vllm or VllmConfig()).prompts)
+
+
+def _check(ask: Ask, recipe: Recipe) -> None:
+    """Raise the ConfigError of an ask that the recipe's engine does not know."""
+    if ask.task not in (known := tasks(recipe)):
+        raise ConfigError(
+            f"{recipe.model} does not know the task {ask.task}; choose from: {', '.join(known)}"
+        )
+    if recipe.engine == "vllm":
+        config = recipe.vllm or VllmConfig()
+        prompts.wording(ask, prompts.family(config), config.find)
+
+
 def pages_in_flight(config: EngineConfig) -> int:
     """Pages that one engine works on at a time."""
     suits = {"onnx": 1, "fake": 64, "vllm": vllm_args.pages_in_flight(config.vllm)}
     return config.pages_in_flight or suits[config.kind]
 
 
-def prepare(page: PageImage, recipe: Recipe) -> Request:
-    """Turn a page image into what the recipe's engine takes. Pure; runs on CPU workers."""
+def prepare(
+    page: PageImage,
+    recipe: Recipe,
+    ask: Ask | None = None,
+    *,
+    max_tokens: int | None = None,
+    sampling: Sampling | None = None,
+) -> Request:
+    """Turn a page image into what the recipe's engine takes. Pure; runs on CPU workers.
+
+    Args:
+        page: The page as a picture.
+        recipe: The engine, and how it is asked.
+        ask: What is asked for, None for the recipe's task.
+        max_tokens: The most tokens of the answer, where that is less than the recipe's.
+            Engines without tokens do not read it.
+        sampling: How tokens are picked, None for the batch's way.
+
+    Raises:
+        ConfigError: The engine does not know what is asked for.
+    """
+    if ask is not None:
+        _check(ask, recipe)
+    request = _prepare(page, recipe, ask)
+    if max_tokens is not None:
+        request = replace(request, max_tokens=min(request.max_tokens, max_tokens))
+    return request if sampling is None else replace(request, sampling=sampling)
+
+
+def _prepare(page: PageImage, recipe: Recipe, ask: Ask | None) -> Request:
+    if recipe.engine == "vllm":
+        return prompts.prepare(page, recipe, ask)
+    if ask is not None:
+        recipe = recipe.model_copy(update={"task": ask.task})
     if recipe.engine == "onnx":
         from pipeline.engines import onnx
 
         return onnx.prepare(page, recipe)
-    if recipe.engine == "vllm":
-        return prompts.prepare(page, recipe)
     from pipeline.engines import fake
 
     return fake.prepare(page, recipe)

@@ -28,7 +28,7 @@ from pipeline.engines.restart import Core, CoreDied, Restarting
 from pipeline.engines.vllm_args import check_version, engine_args, set_environment
 from pipeline.engines.vocabulary import Vocabulary
 from pipeline.errors import EngineError
-from pipeline.types import FinishReason, Generation, Request
+from pipeline.types import FinishReason, Generation, Request, Sampling
 
 
 class VllmEngine:
@@ -121,6 +121,7 @@ class VllmCore:
             max_tokens=prompts.room(request.max_tokens, self.config.max_model_len, size),
             ignore_eos=self.config.ignore_eos,
             extra_args=prompts.ngram(self.config, self.vocabulary.whitelist),
+            sampling=request.sampling,
         )
         return _generation(output, request, input_ms)
 
@@ -158,6 +159,7 @@ class VllmCore:
         extra_args: Mapping[str, object],
         ignore_eos: bool = False,
         logit_bias: Mapping[int, float] | None = None,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
     ) -> Any:
         """Let the model answer a rendered prompt; vLLM's `RequestOutput` when it has finished.
 
@@ -171,7 +173,7 @@ class VllmCore:
         if "ngram_size" not in extra_args:
             raise EngineError("ngram_size is missing: vLLM would not look for repetitions")
         params = SamplingParams(
-            temperature=prompts.TEMPERATURE,
+            **_picking(sampling),
             max_tokens=max_tokens,
             skip_special_tokens=prompts.SKIP_SPECIAL_TOKENS,
             ignore_eos=ignore_eos,
@@ -201,6 +203,19 @@ class VllmCore:
         self._closed = True
         self._threads.shutdown(wait=False)
         self._llm.shutdown()
+
+
+def _picking(sampling: Sampling) -> dict[str, Any]:
+    """The arguments of `SamplingParams` for a way of picking tokens; none that was not asked for.
+
+    VLLM leaves a stop string out of the text, and searches the text with its special tokens.
+    """
+    arguments: dict[str, Any] = {"temperature": sampling.temperature}
+    if sampling.seed is not None:
+        arguments["seed"] = sampling.seed
+    if sampling.stop:
+        arguments["stop"] = list(sampling.stop)
+    return arguments
 
 
 def _generation(output: Any, request: Request, input_ms: float) -> Generation:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pipeline import prompts
 from pipeline.errors import ConfigError
+
+_KEPT = 64
+"""Prompts whose ids are kept."""
 
 
 class Vocabulary:
@@ -20,7 +24,9 @@ class Vocabulary:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._prompts: dict[str, list[int]] = {}
+        self.encode = lru_cache(_KEPT)(self._encode)
+        """The ids of a prompt, the start token in front. For `locate`, callers write prompts, so
+        not all of them are kept."""
         self.ids = {
             token: self._single(token) for token in (*prompts.SPECIAL_TOKENS, *prompts.WHITELIST)
         }
@@ -28,11 +34,8 @@ class Vocabulary:
         self.whitelist = tuple(self.ids[token] for token in prompts.WHITELIST)
         self.start = self._start_token()
 
-    def encode(self, prompt: str) -> list[int]:
-        """The ids of a prompt. Prompts are few, so they are kept."""
-        if prompt not in self._prompts:
-            self._prompts[prompt] = [self.start, *self.plain(prompt)]
-        return self._prompts[prompt]
+    def _encode(self, prompt: str) -> list[int]:
+        return [self.start, *self.plain(prompt)]
 
     def plain(self, text: str) -> list[int]:
         """The ids of a text without any token added."""

@@ -15,7 +15,7 @@ from pipeline import prompts, selftest
 from pipeline.config import VllmConfig
 from pipeline.engines.vllm import VllmCore, VllmEngine
 from pipeline.errors import EngineError
-from pipeline.types import FinishReason, Request, Task
+from pipeline.types import Ask, FinishReason, Request, Task
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 ANSWER_TOKENS = 8
@@ -53,7 +53,7 @@ def core(engine: VllmEngine) -> VllmCore:
 
 @pytest.fixture
 def request_640(config: VllmConfig) -> Request:
-    return prompts.request(selftest.page(640, 640), Task.MARKDOWN, config)
+    return prompts.request(selftest.page(640, 640), Ask(Task.MARKDOWN), config)
 
 
 async def test_a_page_is_answered_after_the_self_test(
