@@ -6,8 +6,10 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,19 +39,34 @@ def connected(config: RayConfig, *, worker_output: bool = False) -> Iterator[Non
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for name in ("ray.data", "ray.data._internal.progress"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors arrive as exceptions
-    # Ray Data's own actors make Ray's core print an alarm about their constructor arguments.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if not worker_output:
+        # Ray Data's own actors make Ray's core print an alarm about their constructor arguments.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = config.address or os.environ.get("RAY_ADDRESS", "")
     temp_dir = "" if address else config.temp_dir or _temp_dir()
     others = set(psutil.Process().children(recursive=True))
     try:
-        _start(config, address, temp_dir, worker_output)
+        with _our_sigterm():
+            _start(config, address, temp_dir, worker_output)
         yield
     finally:
         _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
         if temp_dir and not config.temp_dir:
             with suppress(OSError):
                 shutil.rmtree(temp_dir)
+
+
+@contextmanager
+def _our_sigterm() -> Iterator[None]:
+    """Keep the handler of SIGTERM: Ray's own ends the process on the spot, with a stack trace."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _start(config: RayConfig, address: str, temp_dir: str, worker_output: bool) -> None:

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from pipeline import __version__
 from serving import answers, http
-from serving.attachments import Attachment, checked_type
+from serving.attachments import Attachment
 from serving.config import LimitConfig
 from serving.conversing import ChatModel
 from serving.description import describe
@@ -166,7 +166,9 @@ class _Routes:
 
     async def _ocr_asked(self, request: Request) -> OcrAsk:
         if http.media_type(request) != _FORM:
-            return await http.off_loop(parse_ocr, await http.json_body(request), self._service.limits)
+            return await http.off_loop(
+                parse_ocr, await http.json_body(request), self._service.limits
+            )
         async with request.form(
             max_files=1, max_fields=_FORM_FIELDS, max_part_size=self._service.limits.prompt_chars
         ) as form:

@@ -11,34 +11,55 @@ import math
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import ray
-from fastapi import FastAPI
 from ray import serve
+from ray.serve import Application
 from ray.serve.config import AutoscalingConfig
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import ApplicationStatusOverview
+from ray.serve.schema import LoggingConfig
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
-from pipeline.config import ChatConfig, EngineConfig, EngineKind, Recipe
+from pipeline import prompts
+from pipeline.config import ChatConfig, EngineConfig, Recipe
 from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 from pipeline.recognise import recognise
 from pipeline.types import PageImage, Recognition, Request
 from serving import api, chat
-from serving.config import ScaleConfig, ServeConfig
-from serving.errors import ApiError
+from serving.auth import Keys
+from serving.config import IngressConfig, ScaleConfig, ServeConfig
+from serving.conversing import ChatModel
+from serving.door import Door, Record
+from serving.fetch import Fetcher
+from serving.limits import Gate
 from serving.metrics import Metrics
+from serving.ocr import Ocr
+from serving.readers import Readers
+from serving.reading import OcrModel
 from serving.replicas import Replicas
 
 OCR, CHAT, INGRESS = "Ocr", "Chat", "Ingress"
 """Names of the deployments."""
 
-_WARM_PX = 64
-_WARM_TOKENS = 8
-_HEALTH_S = 10.0
+ONNX_NAME: Final = "pp-ocrv6"
+"""The name of the embedded engine's model."""
+
+QUIET: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
+"""What Serve itself says. Requests have a line of ours."""
+
+_requests = logging.getLogger("rayscribe.requests")
+_WARM_PX: Final = 64
+_WARM_TOKENS: Final = 8
+_HEALTH_S: Final = 10.0
+_A_LITTLE: Final = 0.001
+"""Of the head node: enough to be there."""
 
 
 class OcrReplica:
@@ -83,9 +104,8 @@ class ChatReplica:
         Raises:
             ApiError: The request is wrong, or the engine failed.
         """
-        with api.as_api_error():
-            answer = await self._model.answer(body)
-        assert isinstance(answer, dict)
+        answer = await self._model.answer(body)
+        assert isinstance(answer, dict)  # noqa: S101 - the body asks for no stream
         return answer
 
     async def stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
@@ -94,11 +114,11 @@ class ChatReplica:
         Raises:
             ApiError: The request is wrong, or the engine failed.
         """
-        with api.as_api_error():
-            answer = await self._model.answer(body)
-        assert not isinstance(answer, dict)
-        async for line in answer:
-            yield line
+        answer = await self._model.answer(body)
+        assert not isinstance(answer, dict)  # noqa: S101 - the body asks for one
+        async with aclosing(answer) as lines:
+            async for line in lines:
+                yield line
 
     async def check_health(self) -> None:
         """Serve ends a replica whose engine is dead, and starts another."""
@@ -131,3 +151,191 @@ class _ChatBackend:
 
     def stream(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
         return self._replicas.stream(lambda: self._streaming.stream.remote(body))
+
+
+@serve.ingress()
+class Ingress:
+    """Answers HTTP. The application is built on the replica, from what it was given."""
+
+    def __init__(
+        self,
+        config: ServeConfig,
+        recipe: Recipe | None,
+        ocr: DeploymentHandle | None,
+        chat_model: DeploymentHandle | None,
+    ) -> None:
+        _log_to_stderr()
+        self._metrics = Metrics()
+        self._keys = Keys(config.auth, os.environ)
+        self._states = States({OCR: config.scale.ocr, CHAT: config.scale.chat})
+        self._config = config
+        self._service = api.Service(
+            limits=config.limits,
+            ocr=self._ocr(ocr, recipe) if ocr and recipe else None,
+            chat=self._chat(chat_model) if chat_model else None,
+            states=self._states.by_name,
+        )
+
+    def _ocr(self, handle: DeploymentHandle, recipe: Recipe) -> OcrModel:
+        config = self._config
+        names = ocr_names(config, recipe)
+        backend = _OcrBackend(handle, self._replicas(OCR, names[0]))
+        readers = Readers(config.ingress.readers, config.read, config.render, config.input)
+        ocr = Ocr(readers, backend, config.limits)
+        return OcrModel(names, recipe, ocr, Fetcher(config.fetch), config, self._metrics.page)
+
+    def _chat(self, handle: DeploymentHandle) -> ChatModel:
+        config = self._config.chat
+        backend = _ChatBackend(handle, self._replicas(CHAT, config.name))
+        names = tuple(dict.fromkeys((config.name, config.model)))
+        return ChatModel(names, backend, self._config)
+
+    def _replicas(self, deployment: str, name: str) -> Replicas:
+        self._states.names[deployment] = name
+        running = partial(self._states.running, deployment)
+        retries = self._config.ingress.retries
+        return Replicas(name, running, self._config.limits.cold_wait_s, retries)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """Called by Serve on the replica, after the constructor."""
+        config = self._config
+        gate = Gate(config.auth)
+        app = Door(
+            api.build(self._service), self._keys, gate, config.limits, config.http, self._done
+        )
+        if not config.http.cors_origins:
+            return app
+        # Outside of the door: a browser asks without a key whether it may send one.
+        origins, methods = list(config.http.cors_origins), ["GET", "POST"]
+        return CORSMiddleware(
+            app, allow_origins=origins, allow_methods=methods, allow_headers=["*"]
+        )
+
+    def _done(self, record: Record) -> None:
+        _requests.info(record.line())
+        self._metrics.request(record)
+
+
+class States:
+    """Counts replicas by asking Serve's controller, which wakes nobody."""
+
+    def __init__(self, scales: dict[str, ScaleConfig]) -> None:
+        self.names: dict[str, str] = {}
+        self._scales = scales
+        self._app = serve.get_replica_context().app_name
+
+    async def by_name(self) -> dict[str, api.ModelState]:
+        """The state of every model that is served."""
+        counts = await asyncio.to_thread(self._counts)
+        return {
+            name: api.ModelState(counts.get(deployment, 0), self._scales[deployment].min_replicas)
+            for deployment, name in self.names.items()
+        }
+
+    async def running(self, deployment: str) -> int | None:
+        """Replicas of a deployment that answer now; None where nobody knows."""
+        counts = await asyncio.to_thread(self._counts)
+        return counts.get(deployment) if counts else None
+
+    def _counts(self) -> dict[str, int]:
+        app = serve.status().applications.get(self._app)
+        if app is None:
+            return {}
+        return {
+            name: deployment.replica_states.get("RUNNING", 0)
+            for name, deployment in app.deployments.items()
+        }
+
+
+def ocr_names(config: ServeConfig, recipe: Recipe) -> tuple[str, ...]:
+    """What the OCR model is called in requests. No engine goes by the name of another."""
+    default = {"vllm": prompts.family(config.engine.vllm).name, "onnx": ONNX_NAME}
+    name = config.ocr.name or default.get(recipe.engine, recipe.engine)
+    return tuple(dict.fromkeys((name, recipe.model)))
+
+
+def build(config: ServeConfig) -> Application:
+    """The application of a config: Serve's `import_path` is ``serving.app:build``.
+
+    Args:
+        config: Serve passes its `args`, which have the shape of `ServeConfig`.
+
+    Raises:
+        ConfigError: The engine is not there, or does not know the task.
+    """
+    recipe, ocr, chat_model = None, None, None
+    if "ocr" in config.models:
+        kind = base.choose(config.engine, gpu=_has_gpu())
+        engine = config.engine.model_copy(update={"kind": kind})
+        recipe = base.recipe(config, kind)
+        options = _options(OCR, config.scale.ocr, base.pages_in_flight(engine), _gpus(engine))
+        ocr = serve.deployment(OcrReplica, **options).bind(engine, recipe, config.self_test)
+    if "chat" in config.models:
+        gpus = config.chat.num_gpus if config.chat.kind == "vllm" else 0.0
+        options = _options(CHAT, config.scale.chat, config.chat.max_num_seqs, gpus)
+        chat_model = serve.deployment(ChatReplica, **options).bind(config.chat)
+    ingress = serve.deployment(
+        Ingress,
+        name=INGRESS,
+        num_replicas=config.ingress.replicas,
+        max_ongoing_requests=config.ingress.max_ongoing_requests,
+        graceful_shutdown_timeout_s=config.limits.request_s,
+        logging_config=QUIET,
+        ray_actor_options=_ingress_resources(config.ingress),
+    )
+    return ingress.bind(config, recipe, ocr, chat_model)
+
+
+def _options(name: str, scale: ScaleConfig, suits: int, gpus: float) -> dict[str, Any]:
+    """The options of a model's deployment.
+
+    Args:
+        name: The deployment.
+        scale: How many replicas.
+        suits: Requests at a time that suit the engine.
+        gpus: GPUs that the engine needs.
+    """
+    at_a_time = scale.max_ongoing_requests or max(suits, math.ceil(scale.target_ongoing_requests))
+    return {
+        "name": name,
+        "max_ongoing_requests": at_a_time,
+        "max_queued_requests": scale.max_queued_requests,
+        "graceful_shutdown_timeout_s": scale.drain_s,
+        "health_check_period_s": _HEALTH_S,
+        "logging_config": QUIET,
+        "ray_actor_options": {
+            "num_cpus": scale.num_cpus,
+            "num_gpus": gpus if scale.num_gpus is None else scale.num_gpus,
+        },
+        "autoscaling_config": AutoscalingConfig(
+            min_replicas=scale.min_replicas,
+            max_replicas=scale.max_replicas,
+            target_ongoing_requests=scale.target_ongoing_requests,
+            upscale_delay_s=scale.upscale_delay_s,
+            downscale_delay_s=scale.downscale_delay_s,
+        ),
+    }
+
+
+def _ingress_resources(config: IngressConfig) -> dict[str, Any]:
+    # On a worker it would go with the worker when that is scaled away.
+    place = {"resources": {"node:__internal_head__": _A_LITTLE}} if config.on_head else {}
+    return {"num_cpus": config.num_cpus, **place}
+
+
+def _gpus(engine: EngineConfig) -> float:
+    return engine.vllm.num_gpus if engine.kind == "vllm" else 0.0
+
+
+def _has_gpu() -> bool:
+    return ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0 and has_vllm()
+
+
+def _log_to_stderr() -> None:
+    """One line of JSON for each request, and nothing around it."""
+    if not _requests.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        _requests.addHandler(handler)
+        _requests.setLevel(logging.INFO)
+        _requests.propagate = False

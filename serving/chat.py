@@ -7,7 +7,7 @@ here. The class serves inside any application: Ray Serve's deployments build on 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -29,7 +29,7 @@ _BAD_REQUEST, _ENGINE_FAILED = 400, 500
 class Chat(Protocol):
     """Answers conversations."""
 
-    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncIterator[str]:
+    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncGenerator[str, None]:
         """As `ChatModel.answer`."""
         ...
 
@@ -76,7 +76,7 @@ class ChatModel:
         self._chat = _serving(self._llm, config)
         self._name = config.name
 
-    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncIterator[str]:
+    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncGenerator[str, None]:
         """Answer one request.
 
         Args:
@@ -122,7 +122,7 @@ def both_names(message: dict[str, Any]) -> None:
         message["reasoning_content"] = message["reasoning"]
 
 
-async def _both_names_in_stream(lines: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+async def _both_names_in_stream(lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
     async with aclosing(lines):  # vLLM stops writing when its stream is closed
         async for line in lines:
             yield _both_names_in_line(line) if '"reasoning":' in line else line

@@ -108,6 +108,8 @@ class ScaleConfig(Settings):
     """Seconds that a replica which is to end has for what it is answering."""
     num_cpus: Annotated[float, Field(ge=0)] = 1.0
     """CPUs that Ray reserves for a replica."""
+    num_gpus: Annotated[float, Field(ge=0)] | None = None
+    """GPUs that Ray reserves for a replica. Empty: what the model's own section says."""
 
     @model_validator(mode="after")
     def _in_order(self) -> ScaleConfig:
@@ -141,6 +143,8 @@ class IngressConfig(Settings):
     """Ingress replicas."""
     num_cpus: Annotated[float, Field(ge=0)] = 0.0
     """CPUs that Ray reserves for one."""
+    on_head: bool = True
+    """Keep it on the head node, which is there while all workers are scaled away."""
     readers: Annotated[int, Field(ge=1)] = 2
     """Processes of one ingress replica that open documents and draw pages."""
     max_ongoing_requests: Annotated[int, Field(ge=1)] = 2000

@@ -65,7 +65,7 @@ def describe(app: FastAPI, *, has_chat: bool) -> None:
             app.openapi_schema = _completed(plain(), has_chat)
         return app.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign] - the way FastAPI documents
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _completed(description: dict[str, Any], has_chat: bool) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.auth import Keys
-from serving.config import LimitConfig
+from serving.config import HttpConfig, LimitConfig
 from serving.errors import ApiError
 from serving.limits import Gate
 
@@ -41,7 +42,7 @@ class Record:
     """What is known of a request, for its line in the log.
 
     Attributes:
-        request_id: The caller's own, or one made here.
+        request_id: The caller's X-Request-Id, or the one that Serve's proxy made.
         method: HTTP method.
         path: Path, without the query.
         caller: Name of the key, "" where none was let in.
@@ -98,6 +99,7 @@ class Door:
         keys: Who may come in.
         gate: How often and how many at a time.
         limits: How much one may send.
+        http: Which web pages may call.
         done: Told of every request when it is over.
     """
 
@@ -107,8 +109,10 @@ class Door:
         keys: Keys,
         gate: Gate,
         limits: LimitConfig,
+        http: HttpConfig,
         done: Callable[[Record], None],
     ) -> None:
+        self._origins = frozenset(http.cors_origins)
         self._app = app
         self._keys = keys
         self._gate = gate
@@ -147,6 +151,7 @@ class Door:
         if scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
+        self._check_origin(headers)
         client = scope.get("client")
         forwarded = "x-forwarded-for" in headers or "forwarded" in headers
         authorization = headers.get("authorization")
@@ -155,9 +160,18 @@ class Door:
         with self._gate.admit(record.caller):
             await self._app(scope, receive, send)
 
+    def _check_origin(self, headers: dict[str, str]) -> None:
+        """Refuse pages of other web origins, which a browser would send with its user's access."""
+        origin = headers.get("origin")
+        if origin is None or origin in self._origins:
+            return
+        if urlsplit(origin).netloc != headers.get("host"):
+            message = "pages of this origin may not call (http.cors_origins)"
+            raise ApiError(403, "origin_not_allowed", message)
+
 
 class _Sender:
-    """Passes messages on, with the request's id in the headers."""
+    """Passes messages on and notes the status. Serve's proxy adds X-Request-Id."""
 
     def __init__(self, send: Send, record: Record) -> None:
         self._send = send
@@ -166,9 +180,6 @@ class _Sender:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._record.status = message["status"]
-            name = b"x-request-id"
-            others = [header for header in message.get("headers", []) if header[0].lower() != name]
-            message["headers"] = [*others, (name, self._record.request_id.encode())]
         await self._send(message)
 
     @property

@@ -67,7 +67,7 @@ class ApiError(RayscribeError):
         headers = {}
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(max(1, round(self.retry_after_s)))
-        if self.status == 401:  # noqa: PLR2004 - the one status that needs a challenge
+        if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return headers
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from pipeline.config import ChatConfig
@@ -27,7 +27,7 @@ class FakeChat:
         self._name = config.name
         self._pause_s = config.fake_ms_per_word / 1000
 
-    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncIterator[str]:
+    async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncGenerator[str, None]:
         """As `serving.chat.ChatModel.answer`.
 
         Raises:
@@ -55,7 +55,7 @@ class FakeChat:
 
     async def _stream(
         self, frame: dict[str, Any], words: list[str], finish: str, usage: dict[str, int] | None
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         frame = frame | {"object": "chat.completion.chunk"}
         reasoning = {"role": "assistant", "content": "", "reasoning": _REASONING}
         both_names(reasoning)

@@ -40,9 +40,6 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
         ConfigError: There is no cluster at the address.
         JobError: The service did not start.
     """
-    if not _address(config.ray):
-        # Serve's own lines go to its files; what a person sees are the requests.
-        os.environ.setdefault("RAY_SERVE_LOG_TO_STDERR", "0")
     from pipeline import cluster
 
     with cluster.connected(config.ray, worker_output=True):
@@ -52,11 +49,12 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
 def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) -> None:
     from ray import serve
 
-    from serving.app import build
+    from serving.app import QUIET, build
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
-        serve.start(http_options={"host": config.http.host, "port": config.http.port})
+        http = {"host": config.http.host, "port": config.http.port}
+        serve.start(http_options=http, logging_config=QUIET)
         serve.run(build(config), name=APP, route_prefix="/")
     except RuntimeError as error:
         raise JobError(f"the service did not start: {error}") from error
@@ -66,9 +64,8 @@ def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Even
         stop.wait()
         say("Stopping: answers that have begun are finished.")
     finally:
-        if _address(config.ray):
-            serve.delete(APP)
-        else:
+        serve.delete(APP)  # waits for what is being answered
+        if not _address(config.ray):
             serve.shutdown()
 
 
@@ -77,7 +74,7 @@ def _greeting(config: ServeConfig) -> list[str]:
     base = f"http://{f'[{host}]' if ':' in host else host}:{config.http.port}"
     return [
         f"Serving {' and '.join(config.models)} at {base}/v1 (documentation: {base}/docs)",
-        "Try: curl -F file=@samples/article.pdf " + f"{base}/v1/ocr",
+        f"Try: curl -F file=@samples/invoice.pdf {base}/v1/ocr",
         "Ctrl-C stops.",
     ]
 

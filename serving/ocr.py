@@ -22,8 +22,8 @@ from pipeline.reader import Inspection
 from pipeline.recognise import failed
 from pipeline.types import PageImage, Recognition, Request, Timing
 from serving.config import LimitConfig
-from serving.readers import OpenDocument, Readers
 from serving.errors import ApiError, of_kind
+from serving.readers import OpenDocument, Readers
 
 T = TypeVar("T")
 Prepare = Callable[[PageImage], Request]
@@ -42,6 +42,9 @@ class Backend(Protocol):
         ...
 
 
+_ALL = PageSelection()
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A document in a request.
@@ -55,7 +58,7 @@ class Sent:
 
     content: bytes
     password: str = ""
-    pages: PageSelection = PageSelection()
+    pages: PageSelection = _ALL
     param: str | None = None
 
 
@@ -226,7 +229,9 @@ def _wanted(document: Sent, page_count: int) -> list[int]:
     return wanted
 
 
-async def _in_order(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncGenerator[T, None]:
+async def _in_order(
+    jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int
+) -> AsyncGenerator[T, None]:
     running: deque[asyncio.Future[T]] = deque()
     try:
         for job in jobs:
@@ -241,7 +246,9 @@ async def _in_order(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) 
         await _end(running)
 
 
-async def _as_done(jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int) -> AsyncGenerator[T, None]:
+async def _as_done(
+    jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int
+) -> AsyncGenerator[T, None]:
     running: set[asyncio.Future[T]] = set()
     waiting = iter(jobs)
     try:

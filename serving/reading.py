@@ -107,8 +107,8 @@ class OcrModel:
         if wanted is None:
             known = ", ".join(base.tasks(self.recipe))
             message = (
-                "the OCR model does not take free text. Say nothing, 'Convert to Markdown', 'Extract "
-                f"all text', or one of its own prompts; its tasks are: {known}"
+                "the OCR model does not take free text. Say nothing, 'Convert to Markdown', "
+                f"'Extract all text', or one of its own prompts; its tasks are: {known}"
             )
             raise ApiError(400, "unknown_task", message, param=param)
         return wanted
@@ -134,7 +134,9 @@ class OcrModel:
             content = await self.fetcher.fetch(part.url or "", part.param)
         return Sent(content, param=part.param)
 
-    async def _chat_pages(self, asked: ChatAsk, prepare: Prepare) -> AsyncGenerator[answers.Page, None]:
+    async def _chat_pages(
+        self, asked: ChatAsk, prepare: Prepare
+    ) -> AsyncGenerator[answers.Page, None]:
         """The pages of a chat completion, in their order."""
         sent = [await self._sent(part) for part in asked.parts]
         async with self.ocr.opened(sent, prepare) as pages, aclosing(pages.in_order()) as read:

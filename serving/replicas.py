@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 from serving.errors import ApiError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _PATIENCE_S: Final = 1.0
 """A call that takes longer looks, this often, whether its model is cold."""
@@ -24,19 +25,19 @@ _UNKNOWN_WAIT_S: Final = 30.0
 _BUSY_RETRY_S: Final = 1.0
 
 
-class Call(Protocol[T]):
+class Call(Protocol[T_co]):
     """A call under way: Ray Serve's `DeploymentResponse`."""
 
-    def __await__(self) -> Any: ...  # noqa: D105
+    def __await__(self) -> Any: ...
 
     def cancel(self) -> None:
         """Stop it."""
 
 
-class StreamCall(Protocol[T]):
+class StreamCall(Protocol[T_co]):
     """A stream under way: Ray Serve's `DeploymentResponseGenerator`."""
 
-    def __aiter__(self) -> AsyncIterator[T]: ...  # noqa: D105
+    def __aiter__(self) -> AsyncIterator[T_co]: ...
 
     def cancel(self) -> None:
         """Stop it."""

@@ -95,9 +95,9 @@ async def guarded(
         yield say(error)
     except Exception:
         _log.exception("a stream broke")
-        error = ApiError(500, "internal", "the server failed on this answer; please report it")
-        note(error)
-        yield say(error)
+        broken = ApiError(500, "internal", "the server failed on this answer; please report it")
+        note(broken)
+        yield say(broken)
     finally:
         await close(pieces)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from pipeline import prompts
-from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe, VllmConfig
+from pipeline.config import EngineConfig, EngineKind, Recipe, RenderConfig, TaskName, VllmConfig
 from pipeline.engines import vllm_args
 from pipeline.errors import ConfigError
 from pipeline.types import Ask, Generation, PageImage, Request, Sampling, Task
@@ -31,18 +31,34 @@ def choose(config: EngineConfig, *, gpu: bool) -> EngineKind:
     return "vllm" if gpu else "onnx"
 
 
-def recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
+class Options(Protocol):
+    """What a recipe is made of: the options of a job, or of the service."""
+
+    @property
+    def task(self) -> TaskName:
+        """What the model is asked for."""
+
+    @property
+    def render(self) -> RenderConfig:
+        """How pages are drawn."""
+
+    @property
+    def engine(self) -> EngineConfig:
+        """Which engine, and how it is run."""
+
+
+def recipe(options: Options, kind: EngineKind) -> Recipe:
     """All that can change the text of a page under these options.
 
     Raises:
         ConfigError: The engine does not know the task.
     """
     made = _recipe(options, kind)
-    _check(Ask(made.task), made)
+    check(Ask(made.task), made)
     return made
 
 
-def _recipe(options: OcrOptions, kind: EngineKind) -> Recipe:
+def _recipe(options: Options, kind: EngineKind) -> Recipe:
     task = Task(options.task)
     if kind == "onnx":
         from pipeline.engines import onnx
@@ -84,8 +100,12 @@ def tasks(recipe: Recipe) -> tuple[Task, ...]:
     return tuple(prompts.family(recipe.vllm or VllmConfig()).prompts)
 
 
-def _check(ask: Ask, recipe: Recipe) -> None:
-    """Raise the ConfigError of an ask that the recipe's engine does not know."""
+def check(ask: Ask, recipe: Recipe) -> None:
+    """Refuse what the recipe's engine does not know.
+
+    Raises:
+        ConfigError: It does not know the task; or `locate` has nothing to look for.
+    """
     if ask.task not in (known := tasks(recipe)):
         raise ConfigError(
             f"{recipe.model} does not know the task {ask.task}; choose from: {', '.join(known)}"
@@ -123,7 +143,7 @@ def prepare(
         ConfigError: The engine does not know what is asked for.
     """
     if ask is not None:
-        _check(ask, recipe)
+        check(ask, recipe)
     request = _prepare(page, recipe, ask)
     if max_tokens is not None:
         request = replace(request, max_tokens=min(request.max_tokens, max_tokens))
