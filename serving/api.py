@@ -25,6 +25,7 @@ from serving.description import describe
 from serving.door import record_of
 from serving.errors import ApiError
 from serving.openai import OcrAsk, parse_ocr
+from serving.parsing import plain
 from serving.reading import OcrModel
 
 _FORM_FIELDS: Final = 16
@@ -194,7 +195,7 @@ async def _form(form: FormData) -> tuple[dict[str, str], Attachment]:
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> ApiError:
-    message = f"there is no model {name[:100]!r}; choose from: {', '.join(known) or 'none'}"
+    message = f"there is no model {plain(name)!r}; choose from: {', '.join(known) or 'none'}"
     return ApiError(404, "model_not_found", message, param="model")
 
 

@@ -42,8 +42,8 @@ class AuthConfig(Settings):
     """File with one `name:key` a line. Keys are also taken from RAYSCRIBE_API_KEYS, in the same
     form, separated by commas or line ends."""
     off: bool = False
-    """Answer everybody, also from other machines. Without keys and without this, only callers on
-    this machine are answered."""
+    """Answer everybody where there are no keys, also from other machines. Without keys and
+    without this, only callers on this machine are answered."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
     """Requests that one key may make in a minute, on one ingress replica. 0: any number."""
     concurrent_requests: Annotated[int, Field(ge=0)] = 0

@@ -9,6 +9,7 @@ import pytest
 from models import write_llama
 
 from pipeline.config import ChatConfig
+from serving import chat_limits
 from serving.chat import ChatModel
 from serving.errors import ApiError
 
@@ -74,3 +75,10 @@ async def test_a_wrong_request_says_why(
         await chat.answer(body)
     assert caught.value.status == status
     assert await chat.healthy()
+
+
+async def test_every_field_of_a_request_is_open_or_closed_on_purpose() -> None:
+    from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+
+    known = chat_limits._OPENAI | chat_limits._SAMPLING | chat_limits._CLOSED.keys()
+    assert set(ChatCompletionRequest.model_fields) - known == set()

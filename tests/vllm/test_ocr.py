@@ -15,7 +15,7 @@ from pipeline import prompts, selftest
 from pipeline.config import VllmConfig
 from pipeline.engines.vllm import VllmCore, VllmEngine
 from pipeline.errors import EngineError
-from pipeline.types import Ask, FinishReason, Request, Task
+from pipeline.types import Ask, FinishReason, Request, Sampling, Task
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 ANSWER_TOKENS = 8
@@ -68,6 +68,17 @@ async def test_a_page_is_answered_after_the_self_test(
     for ms in (generation.input_ms, generation.prefill_ms, generation.decode_ms):
         assert ms is not None
         assert ms > 0
+
+
+async def test_an_answer_ends_before_its_stop_string(
+    engine: VllmEngine, request_640: Request
+) -> None:
+    whole = (await engine.generate(request_640)).text
+    stop = whole[len(whole) // 2 :][:3]
+    sampling = Sampling(seed=1, stop=(stop,))
+    generation = await engine.generate(replace(request_640, sampling=sampling))
+    assert generation.text == whole[: whole.index(stop)]
+    assert generation.finish_reason is FinishReason.STOP
 
 
 @pytest.mark.parametrize("size", [2, 4])
