@@ -36,7 +36,7 @@ from serving import api, chat
 from serving.auth import Keys
 from serving.config import IngressConfig, ScaleConfig, ServeConfig
 from serving.conversing import ChatModel
-from serving.door import Door, Record
+from serving.door import OPEN_PATHS, Door, Record
 from serving.fetch import Fetcher
 from serving.limits import Gate
 from serving.metrics import Metrics
@@ -58,6 +58,7 @@ _requests = logging.getLogger("rayscribe.requests")
 _WARM_PX: Final = 64
 _WARM_TOKENS: Final = 8
 _HEALTH_S: Final = 10.0
+_METRICS_S: Final = 10.0
 _A_LITTLE: Final = 0.001
 """Of the head node: enough to be there."""
 
@@ -212,7 +213,8 @@ class Ingress:
         )
 
     def _done(self, record: Record) -> None:
-        _requests.info(record.line())
+        if record.path not in OPEN_PATHS:  # probes would be most of the log
+            _requests.info(record.line())
         self._metrics.request(record)
 
 
@@ -313,6 +315,8 @@ def _options(name: str, scale: ScaleConfig, suits: int, gpus: float) -> dict[str
             target_ongoing_requests=scale.target_ongoing_requests,
             upscale_delay_s=scale.upscale_delay_s,
             downscale_delay_s=scale.downscale_delay_s,
+            look_back_period_s=scale.look_back_s,
+            metrics_interval_s=min(_METRICS_S, scale.look_back_s / 2),
         ),
     }
 

@@ -104,6 +104,8 @@ class ScaleConfig(Settings):
     """Seconds that the load must last before replicas are added. From none to one it is 0."""
     downscale_delay_s: Annotated[float, Field(ge=0)] = 300.0
     """Seconds that the load must be gone before replicas are ended."""
+    look_back_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds over which the load is averaged."""
     drain_s: Annotated[float, Field(ge=0)] = 600.0
     """Seconds that a replica which is to end has for what it is answering."""
     num_cpus: Annotated[float, Field(ge=0)] = 1.0

@@ -46,11 +46,14 @@ def running_head() -> Iterator[Head]:
     """Start a Ray head as the README says, but apart from any other Ray, and end it."""
     port, dashboard = free_port(), free_port()
     temp = tempfile.mkdtemp(prefix="rs-", dir="/tmp")
-    command = ["ray", "start", "--head", "--block", "--num-cpus", "2", f"--port={port}"]
+    command = ["ray", "start", "--head", "--block", "--num-cpus", "2", "--num-gpus", "2"]
+    command += [f"--port={port}"]
     command += [f"--dashboard-port={dashboard}", f"--temp-dir={temp}", "--disable-usage-stats"]
     command += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}"]
     command += [f"--dashboard-agent-listen-port={free_port()}"]
-    started = start(command, **TOKEN)
+    # The load on a deployment is told every second and not every ten.
+    serve = {"RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1"}
+    started = start(command, **TOKEN, **serve)
     try:
         wait_for(dashboard)
         yield Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}")
