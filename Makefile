@@ -1,4 +1,5 @@
 # make demo   recognise the samples into out/
+# make serve  serve OCR at http://127.0.0.1:8000/v1 until Ctrl-C
 # make test   run the tests
 # make test-vllm  run the tests that need vLLM, on the CPU (Python 3.11, 2.4 GB to download)
 # make check  lint, format, types
@@ -12,10 +13,13 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo test test-vllm check lock clean
+.PHONY: demo serve test test-vllm check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out
+
+serve: $(VENV)/base
+	$(BIN)/python -m jobs.serve --scale.ocr.min-replicas 1
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest

@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from tests import documents, jobs, online
+from tests import test_readme as readme
 from tests.online import Online, image
 
 CONFIG: dict[str, Any] = {
@@ -194,6 +195,23 @@ def test_curl_and_the_request_id(app: App, tmp_path: Path) -> None:
     head, _, body = said.replace("\r\n", "\n").partition("\n\n")
     assert head.lower().count("x-request-id: mine-7") == 1
     assert sorted(json.loads(line)["page"] for line in body.split("\n") if line) == [1, 2]
+
+
+def test_the_readmes_clients(app: App) -> None:
+    """What the README shows, against this service: its port and the fake's name put in."""
+    shown = "".join(readme.blocks("shell")), "".join(readme.blocks("python"))
+    shell, python = (
+        text.replace("http://127.0.0.1:8000", app.url).replace("pp-ocrv6", "fake") for text in shown
+    )
+    done = subprocess.run(
+        ["bash", "-euc", shell], cwd=jobs.ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count('"status":"ok"') == 2
+    assert '"object":"chat.completion"' in done.stdout.replace(" ", "")
+    done = subprocess.run(
+        [sys.executable, "-c", python], cwd=jobs.ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("page of ")
 
 
 def test_errors_keep_their_status_behind_the_proxy(app: App) -> None:
