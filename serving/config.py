@@ -28,7 +28,7 @@ class HttpConfig(Settings):
     """Where the service listens."""
 
     host: str = "127.0.0.1"
-    """Address. Anything but loopback needs API keys, or `auth.off`."""
+    """Address. Anything but loopback needs API keys, or `auth.disabled`."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port."""
     cors_origins: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class AuthConfig(Settings):
     keys_file: str = ""
     """File with one `name:key` a line. Keys are also taken from RAYSCRIBE_API_KEYS, in the same
     form, separated by commas or line ends."""
-    off: bool = False
+    disabled: bool = False
     """Answer everybody where there are no keys, also from other machines. Without keys and
     without this, only callers on this machine are answered."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
