@@ -69,8 +69,8 @@ def check_binding(http: HttpConfig, auth: AuthConfig, environment: Mapping[str, 
     Whether the keys can be read is not looked at: their file may be on another machine.
 
     Raises:
-        ConfigError: The address is not loopback, and there are no keys and no `auth.disabled`; or the
-            keys in the environment cannot be used.
+        ConfigError: The address is not loopback, and there are neither keys nor `auth.disabled`;
+            or the keys in the environment cannot be used.
     """
     has_keys = bool(auth.keys_file or parse_keys(environment.get(VARIABLE, ""), VARIABLE))
     if has_keys or auth.disabled or http.host.lower() == "localhost" or _is_loopback(http.host):
