@@ -207,10 +207,10 @@ def test_loopback_may_be_bound_without_keys(host: str):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.0.2", "ocr.internal"])
-def test_other_addresses_need_keys_or_off(host: str):
+def test_other_addresses_need_keys(host: str):
     http = HttpConfig(host=host)
     for nothing in ({}, {VARIABLE: " \n# nobody"}):
-        with pytest.raises(ConfigError, match=r"auth\.keys_file, or auth\.off"):
+        with pytest.raises(ConfigError, match=r"auth\.keys_file, or auth\.disabled"):
             check_binding(http, AuthConfig(), nothing)
     check_binding(http, AuthConfig(disabled=True), {})
     check_binding(http, AuthConfig(keys_file="/elsewhere/keys"), {})
