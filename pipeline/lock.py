@@ -25,6 +25,7 @@ from pipeline.config import LockConfig
 from pipeline.errors import ConfigError, JobError
 
 FILE_NAME: Final = "_lock.json"
+_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,8 @@ def held(output: str, config: LockConfig, say: Callable[[str], None]) -> Iterato
     """
     path, holder = Path(output, FILE_NAME), Holder.me()
     try:
-        while not _created(path, holder):
-            _make_way(path, config, say)
+        while not (_created(path, holder) or _taken_over(path, holder, config, say)):
+            time.sleep(_PAUSE_S)
     except OSError as error:
         raise JobError(f"cannot write the lock {path}: {error.strerror}") from error
     lock = Lock(path, holder)
@@ -137,8 +138,7 @@ def held(output: str, config: LockConfig, say: Callable[[str], None]) -> Iterato
 
 def _created(path: Path, holder: Holder) -> bool:
     """Write the file whole, unless there is one."""
-    hidden = path.with_name(f".{path.name}.{holder.token}.tmp")
-    hidden.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+    hidden = _hidden(path, holder)
     try:
         os.link(hidden, path)  # fails where the name is taken, and is never seen half written
     except FileExistsError:
@@ -148,43 +148,61 @@ def _created(path: Path, holder: Holder) -> bool:
     return True
 
 
-def _make_way(path: Path, config: LockConfig, say: Callable[[str], None]) -> None:
-    """Remove a lock whose holder is dead.
+def _hidden(path: Path, holder: Holder) -> Path:
+    hidden = path.with_name(f".{path.name}.{holder.token}.tmp")
+    hidden.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+    return hidden
+
+
+def _taken_over(path: Path, holder: Holder, config: LockConfig, say: Callable[[str], None]) -> bool:
+    """Put our lock in the place of a dead one.
 
     Raises:
-        ConfigError: It is alive.
+        ConfigError: Its holder is alive.
     """
     try:
         silent_s = time.time() - path.stat().st_mtime
     except FileNotFoundError:
+        return False  # it was let go
+    dead = _read(path)
+    _refuse_if_alive(path, dead, silent_s, config)
+    with _claim(path, dead, config) as is_ours:
+        if not is_ours or _read(path) != dead:
+            return False
+        _hidden(path, holder).replace(path)
+    name = dead.name if dead else "a dead job"
+    say(f"took over the lock of {name}, silent for {_duration(silent_s)}")
+    return True
+
+
+def _refuse_if_alive(path: Path, other: Holder | None, silent_s: float, config: LockConfig) -> None:
+    if silent_s >= config.stale_s or (other and other.is_gone()):
         return
-    holder = _read(path)
-    if holder and silent_s < config.stale_s and not holder.is_gone():
-        age = _duration(time.time() - holder.since)
-        raise ConfigError(
-            f"{path.parent} is being written by another job ({holder.name}, for {age}, last sign "
-            f"of life {silent_s:.0f} s ago); wait for it, or choose another --output"
-        )
-    if holder is None and silent_s < config.stale_s:
+    if other is None:
         raise ConfigError(f"{path} is no lock of ours; remove it if no job writes to its folder")
-    if _removed(path, holder):
-        name = holder.name if holder else "a dead job"
-        say(f"took over the lock of {name}, silent for {_duration(silent_s)}")
+    age = _duration(time.time() - other.since)
+    raise ConfigError(
+        f"{path.parent} is being written by another job ({other.name}, for {age}, last sign "
+        f"of life {silent_s:.0f} s ago); wait for it, or choose another --output"
+    )
 
 
-def _removed(path: Path, dead: Holder | None) -> bool:
-    """Remove the lock of a dead holder, and no other that has come in its place meanwhile."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+@contextmanager
+def _claim(path: Path, dead: Holder | None, config: LockConfig) -> Iterator[bool]:
+    """The right to replace one dead lock: of many who find it, one has it at a time."""
+    claim = path.with_name(f".{path.name}.{dead.token if dead else 'unknown'}.claim")
     try:
-        path.rename(aside)
-    except FileNotFoundError:
-        return False  # of two that take it over, one is first
-    is_it = _read(aside) == dead
-    if not is_it:
-        with suppress(FileExistsError):
-            os.link(aside, path)
-    aside.unlink()
-    return is_it
+        claim.touch(exist_ok=False)
+    except FileExistsError:
+        with suppress(FileNotFoundError):
+            if time.time() - claim.stat().st_mtime > config.stale_s:
+                claim.unlink()  # whoever had it died with it
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Holder | None:
