@@ -32,7 +32,7 @@ from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 from pipeline.recognise import recognise
 from pipeline.types import PageImage, Recognition, Request
-from serving import api, chat
+from serving import api, chat, streams
 from serving.auth import Keys
 from serving.config import IngressConfig, ScaleConfig, ServeConfig
 from serving.conversing import ChatModel
@@ -96,8 +96,10 @@ class OcrReplica:
 class ChatReplica:
     """One chat model."""
 
-    def __init__(self, config: ChatConfig) -> None:
+    def __init__(self, config: ChatConfig, events_per_s: float) -> None:
         self._model = chat.build(config)
+        self._streams = 0
+        self._events_per_s = events_per_s
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer in one piece.
@@ -110,16 +112,23 @@ class ChatReplica:
         return answer
 
     async def stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
-        """Answer as the lines of an event stream.
+        """Answer as the events of an event stream, under load several in one piece.
 
         Raises:
             ApiError: The request is wrong, or the engine failed.
         """
         answer = await self._model.answer(body)
         assert not isinstance(answer, dict)  # noqa: S101 - the body asks for one
-        async with aclosing(answer) as lines:
-            async for line in lines:
-                yield line
+        self._streams += 1
+        try:
+            async with aclosing(streams.joined(answer, self._pause_s)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            self._streams -= 1
+
+    def _pause_s(self) -> float:
+        return self._streams / self._events_per_s
 
     async def check_health(self) -> None:
         """Serve ends a replica whose engine is dead, and starts another."""
@@ -275,7 +284,7 @@ def build(config: ServeConfig) -> Application:
     if "chat" in config.models:
         gpus = config.chat.num_gpus if config.chat.kind == "vllm" else 0.0
         options = _options(CHAT, config.scale.chat, config.chat.max_num_seqs, gpus)
-        chat_model = serve.deployment(ChatReplica, **options).bind(config.chat)
+        chat_model = serve.deployment(ChatReplica, **options).bind(config.chat, config.ingress.events_per_s)
     ingress = serve.deployment(
         Ingress,
         name=INGRESS,

@@ -153,6 +153,9 @@ class IngressConfig(Settings):
     """Requests that one ingress replica holds at a time."""
     retries: Annotated[int, Field(ge=0)] = 2
     """Times that a page or an unstarted answer goes to another replica when its own dies."""
+    events_per_s: Annotated[float, Field(gt=0)] = 2000.0
+    """Pieces that the streams of one chat replica send in a second, all together. Under load
+    tokens that come meanwhile are sent together; the first of an answer never waits."""
     heartbeat_s: Annotated[float, Field(gt=0)] = 15.0
     """Seconds of silence in a stream after which a comment is sent, so that nobody hangs up."""
 

@@ -1,0 +1,200 @@
+"""Clients of the service: closed and open loops over loopback, and what they measured."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+_TIMEOUT = aiohttp.ClientTimeout(total=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A request.
+
+    Attributes:
+        name: For tables.
+        path: Where it goes.
+        body: Sent as JSON; None for a GET.
+        is_stream: Read event by event.
+    """
+
+    name: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    is_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one request took.
+
+    Attributes:
+        status: HTTP status, 0 where there was no answer.
+        total_s: Until its end.
+        first_s: Until its first event (of an answer in one piece: its end).
+        events: Events of a stream.
+        gaps_s: Between events that arrived one after the other.
+    """
+
+    status: int
+    total_s: float
+    first_s: float
+    events: int = 0
+    gaps_s: tuple[float, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The samples of a loop.
+
+    Attributes:
+        samples: One for every request.
+        wall_s: From the first request to the last answer.
+    """
+
+    samples: Sequence[Sample]
+    wall_s: float
+
+    @property
+    def per_s(self) -> float:
+        """Requests in a second."""
+        return len(self.samples) / self.wall_s
+
+    @property
+    def events_per_s(self) -> float:
+        """Events of streams in a second."""
+        return sum(sample.events for sample in self.samples) / self.wall_s
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How many had which status."""
+        return Counter(sample.status for sample in self.samples)
+
+    def total_ms(self, quantile: float) -> float:
+        """A quantile of the time to the end, milliseconds."""
+        return 1000 * quantile_of([sample.total_s for sample in self.samples], quantile)
+
+    def first_ms(self, quantile: float) -> float:
+        """A quantile of the time to the first event, milliseconds."""
+        return 1000 * quantile_of([sample.first_s for sample in self.samples], quantile)
+
+    def gap_ms(self, quantile: float) -> float:
+        """A quantile of the time between events, milliseconds."""
+        gaps = [gap for sample in self.samples for gap in sample.gaps_s]
+        return 1000 * quantile_of(gaps, quantile)
+
+    def token_ms(self) -> float:
+        """Median over requests of the mean time between their events, milliseconds."""
+        means = [
+            (sample.total_s - sample.first_s) / (sample.events - 1)
+            for sample in self.samples
+            if sample.events > 1
+        ]
+        return 1000 * statistics.median(means) if means else 0.0
+
+
+def quantile_of(values: Sequence[float], quantile: float) -> float:
+    """The value below which that part of the values lies; 0 of none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else 0.0
+
+
+def closed(url: str, kind: Kind, clients: int, count: int) -> Load:
+    """As many clients, each of which asks again as soon as it has its answer."""
+    return asyncio.run(_closed(url, kind, clients, count))
+
+
+def arriving(url: str, kind: Kind, per_s: float, count: int, seed: int = 0) -> Load:
+    """Requests that arrive at random times (Poisson), whether the earlier are answered or not."""
+    return asyncio.run(_arriving(url, kind, per_s, count, seed))
+
+
+async def _closed(url: str, kind: Kind, clients: int, count: int) -> Load:
+    async with _session(url) as session:
+        left = iter(range(count))
+        samples: list[Sample] = []
+
+        async def client() -> None:
+            for _ in left:
+                samples.append(await ask(session, kind))
+
+        begin_s = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(clients)))
+        return Load(samples, time.perf_counter() - begin_s)
+
+
+async def _arriving(url: str, kind: Kind, per_s: float, count: int, seed: int) -> Load:
+    dice = random.Random(seed)
+    async with _session(url) as session:
+        tasks = []
+        begin_s = due_s = time.perf_counter()
+        for _ in range(count):
+            due_s += dice.expovariate(per_s)
+            await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
+            tasks.append(asyncio.ensure_future(ask(session, kind)))
+        samples = await asyncio.gather(*tasks)
+        return Load(samples, time.perf_counter() - begin_s)
+
+
+def _session(url: str) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=0)
+    return aiohttp.ClientSession(url, connector=connector, timeout=_TIMEOUT)
+
+
+async def ask(session: aiohttp.ClientSession, kind: Kind) -> Sample:
+    """Send a request and read its answer to the end."""
+    begin_s = time.perf_counter()
+    method = "GET" if kind.body is None else "POST"
+    try:
+        async with session.request(method, kind.path, json=kind.body) as answer:
+            if kind.is_stream and answer.status == 200:
+                return await _events(answer, begin_s)
+            await answer.read()
+            took_s = time.perf_counter() - begin_s
+            return Sample(answer.status, took_s, took_s)
+    except (aiohttp.ClientError, TimeoutError):
+        took_s = time.perf_counter() - begin_s
+        return Sample(0, took_s, took_s)
+
+
+async def _events(answer: aiohttp.ClientResponse, begin_s: float) -> Sample:
+    """Count the events that hold something, and time them."""
+    times: list[float] = []
+    async for line in answer.content:
+        if line.startswith(b"data: {") and b'"choices": []' not in line:
+            times.append(time.perf_counter())
+    end_s = time.perf_counter()
+    first_s = times[0] if times else end_s
+    gaps = tuple(late - early for early, late in zip(times, times[1:], strict=False))
+    return Sample(answer.status, end_s - begin_s, first_s - begin_s, len(times), gaps)
+
+
+def timed(call: Callable[[], Awaitable[Any]], clients: int, count: int) -> Load:
+    """The same closed loop over anything that can be awaited."""
+    return asyncio.run(timed_here(call, clients, count))
+
+
+async def timed_here(call: Callable[[], Awaitable[Any]], clients: int, count: int) -> Load:
+    """As `timed`, on the running loop."""
+    left = iter(range(count))
+    samples: list[Sample] = []
+
+    async def client() -> None:
+        for _ in left:
+            begin_s = time.perf_counter()
+            await call()
+            took_s = time.perf_counter() - begin_s
+            samples.append(Sample(200, took_s, took_s))
+
+    begin_s = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return Load(samples, time.perf_counter() - begin_s)
