@@ -1,6 +1,9 @@
 # make demo   recognise the samples into out/
+# make serve  serve OCR at http://127.0.0.1:8000/v1 until Ctrl-C
 # make test   run the tests
 # make test-vllm  run the tests that need vLLM, on the CPU (Python 3.11, 2.4 GB to download)
+# make test-k8s   check the deployments (needs kubectl and KubeRay's CRDs)
+# make k8s    write what is generated under k8s/ anew (needs kubectl)
 # make check  lint, format, types
 # make lock   resolve the dependencies anew (needs uv)
 
@@ -12,13 +15,24 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo test test-vllm check lock clean
+.PHONY: demo serve test test-vllm test-k8s k8s check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out
 
+serve: $(VENV)/base
+	$(BIN)/python -m jobs.serve --scale.ocr.min-replicas 1
+
 test: $(VENV)/dev
 	$(BIN)/python -m pytest
+	@echo "Not run here: the deployments (make test-k8s) and the real vLLM (make test-vllm)."
+
+test-k8s: $(VENV)/dev
+	$(BIN)/python -m pytest tests/k8s
+
+k8s: $(VENV)/dev
+	$(BIN)/python k8s/closure.py
+	$(BIN)/python k8s/render.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -51,9 +65,11 @@ $(VLLM)/ready: tests/vllm/requirements.txt
 lock:
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(RESOLVE) --python-platform x86_64-manylinux_2_28 pyproject.toml --extra gpu --output-file requirements-gpu.lock
 
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+RESOLVE := uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+COMPILE := $(RESOLVE) --universal
 
 clean:
 	rm -rf $(VENV) $(VLLM) out

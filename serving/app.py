@@ -32,11 +32,11 @@ from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 from pipeline.recognise import recognise
 from pipeline.types import PageImage, Recognition, Request
-from serving import api, chat
+from serving import api, chat, streams
 from serving.auth import Keys
 from serving.config import IngressConfig, ScaleConfig, ServeConfig
 from serving.conversing import ChatModel
-from serving.door import Door, Record
+from serving.door import OPEN_PATHS, Door, Record
 from serving.fetch import Fetcher
 from serving.limits import Gate
 from serving.metrics import Metrics
@@ -58,6 +58,7 @@ _requests = logging.getLogger("rayscribe.requests")
 _WARM_PX: Final = 64
 _WARM_TOKENS: Final = 8
 _HEALTH_S: Final = 10.0
+_METRICS_S: Final = 10.0
 _A_LITTLE: Final = 0.001
 """Of the head node: enough to be there."""
 
@@ -95,8 +96,10 @@ class OcrReplica:
 class ChatReplica:
     """One chat model."""
 
-    def __init__(self, config: ChatConfig) -> None:
+    def __init__(self, config: ChatConfig, events_per_s: float) -> None:
         self._model = chat.build(config)
+        self._streams = 0
+        self._events_per_s = events_per_s
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer in one piece.
@@ -109,16 +112,23 @@ class ChatReplica:
         return answer
 
     async def stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
-        """Answer as the lines of an event stream.
+        """Answer as the events of an event stream, under load several in one piece.
 
         Raises:
             ApiError: The request is wrong, or the engine failed.
         """
         answer = await self._model.answer(body)
         assert not isinstance(answer, dict)  # noqa: S101 - the body asks for one
-        async with aclosing(answer) as lines:
-            async for line in lines:
-                yield line
+        self._streams += 1
+        try:
+            async with aclosing(streams.joined(answer, self._pause_s)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            self._streams -= 1
+
+    def _pause_s(self) -> float:
+        return self._streams / self._events_per_s
 
     async def check_health(self) -> None:
         """Serve ends a replica whose engine is dead, and starts another."""
@@ -212,7 +222,8 @@ class Ingress:
         )
 
     def _done(self, record: Record) -> None:
-        _requests.info(record.line())
+        if record.path not in OPEN_PATHS:  # probes would be most of the log
+            _requests.info(record.line())
         self._metrics.request(record)
 
 
@@ -273,7 +284,7 @@ def build(config: ServeConfig) -> Application:
     if "chat" in config.models:
         gpus = config.chat.num_gpus if config.chat.kind == "vllm" else 0.0
         options = _options(CHAT, config.scale.chat, config.chat.max_num_seqs, gpus)
-        chat_model = serve.deployment(ChatReplica, **options).bind(config.chat)
+        chat_model = serve.deployment(ChatReplica, **options).bind(config.chat, config.ingress.events_per_s)
     ingress = serve.deployment(
         Ingress,
         name=INGRESS,
@@ -313,6 +324,8 @@ def _options(name: str, scale: ScaleConfig, suits: int, gpus: float) -> dict[str
             target_ongoing_requests=scale.target_ongoing_requests,
             upscale_delay_s=scale.upscale_delay_s,
             downscale_delay_s=scale.downscale_delay_s,
+            look_back_period_s=scale.look_back_s,
+            metrics_interval_s=min(_METRICS_S, scale.look_back_s / 2),
         ),
     }
 

@@ -69,15 +69,15 @@ def check_binding(http: HttpConfig, auth: AuthConfig, environment: Mapping[str, 
     Whether the keys can be read is not looked at: their file may be on another machine.
 
     Raises:
-        ConfigError: The address is not loopback, and there are no keys and no `auth.off`; or the
-            keys in the environment cannot be used.
+        ConfigError: The address is not loopback, and there are neither keys nor `auth.disabled`;
+            or the keys in the environment cannot be used.
     """
     has_keys = bool(auth.keys_file or parse_keys(environment.get(VARIABLE, ""), VARIABLE))
-    if has_keys or auth.off or http.host.lower() == "localhost" or _is_loopback(http.host):
+    if has_keys or auth.disabled or http.host.lower() == "localhost" or _is_loopback(http.host):
         return
     raise ConfigError(
         f"http.host {http.host!r} is open to other machines, and there are no API keys: set "
-        f"{VARIABLE} or auth.keys_file, or auth.off to answer everybody"
+        f"{VARIABLE} or auth.keys_file, or auth.disabled to answer everybody"
     )
 
 
@@ -101,7 +101,7 @@ class Keys:
         environment: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._off = config.off
+        self._off = config.disabled
         self._path = Path(config.keys_file) if config.keys_file else None
         self._fixed = _find(environment.get(VARIABLE, ""), VARIABLE)
         self._clock = clock
@@ -171,7 +171,7 @@ class Keys:
             401,
             "no_keys_configured",
             "this service has no API keys, so it answers only its own machine, without a proxy "
-            f"in between: its operator can set {VARIABLE} or auth.keys_file, or auth.off to "
+            f"in between: its operator can set {VARIABLE} or auth.keys_file, or auth.disabled to "
             "answer everybody",
         )
 

@@ -28,7 +28,7 @@ class HttpConfig(Settings):
     """Where the service listens."""
 
     host: str = "127.0.0.1"
-    """Address. Anything but loopback needs API keys, or `auth.off`."""
+    """Address. Anything but loopback needs API keys, or `auth.disabled`."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port."""
     cors_origins: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class AuthConfig(Settings):
     keys_file: str = ""
     """File with one `name:key` a line. Keys are also taken from RAYSCRIBE_API_KEYS, in the same
     form, separated by commas or line ends."""
-    off: bool = False
+    disabled: bool = False
     """Answer everybody where there are no keys, also from other machines. Without keys and
     without this, only callers on this machine are answered."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
@@ -104,6 +104,8 @@ class ScaleConfig(Settings):
     """Seconds that the load must last before replicas are added. From none to one it is 0."""
     downscale_delay_s: Annotated[float, Field(ge=0)] = 300.0
     """Seconds that the load must be gone before replicas are ended."""
+    look_back_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds over which the load is averaged."""
     drain_s: Annotated[float, Field(ge=0)] = 600.0
     """Seconds that a replica which is to end has for what it is answering."""
     num_cpus: Annotated[float, Field(ge=0)] = 1.0
@@ -151,6 +153,9 @@ class IngressConfig(Settings):
     """Requests that one ingress replica holds at a time."""
     retries: Annotated[int, Field(ge=0)] = 2
     """Times that a page or an unstarted answer goes to another replica when its own dies."""
+    events_per_s: Annotated[float, Field(gt=0)] = 2000.0
+    """Pieces that the streams of one chat replica send in a second, all together. Under load
+    tokens that come meanwhile are sent together; the first of an answer never waits."""
     heartbeat_s: Annotated[float, Field(gt=0)] = 15.0
     """Seconds of silence in a stream after which a comment is sent, so that nobody hangs up."""
 

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from pipeline.config import RayConfig
 from pipeline.errors import ConfigError, JobError
@@ -64,7 +65,8 @@ def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Even
         stop.wait()
         say("Stopping: answers that have begun are finished.")
     finally:
-        serve.delete(APP)  # waits for what is being answered
+        with suppress(TimeoutError):  # after a minute what still runs is ended
+            serve.delete(APP)  # waits for what is being answered
         if not _address(config.ray):
             serve.shutdown()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -99,6 +99,49 @@ async def guarded(
         note(broken)
         yield say(broken)
     finally:
+        await close(pieces)
+
+
+async def joined(
+    pieces: AsyncIterator[str], pause_s: Callable[[], float]
+) -> AsyncGenerator[str, None]:
+    """The pieces, those that come while the last one was just sent joined to one.
+
+    The first is handed on at once. What a piece costs on its way through Serve is paid once for
+    all that are joined, and nobody waits longer than the pause.
+
+    Args:
+        pieces: What is sent.
+        pause_s: Seconds from one piece to the next, asked anew each time.
+    """
+    ready, waiting = asyncio.Event(), list[str]()
+
+    async def collect() -> None:
+        try:
+            async for piece in pieces:
+                waiting.append(piece)
+                ready.set()
+        finally:
+            ready.set()
+
+    task = asyncio.ensure_future(collect())
+    try:
+        while not (task.done() and not waiting):
+            await ready.wait()
+            ready.clear()
+            if waiting:
+                piece = "".join(waiting)
+                waiting.clear()
+                yield piece
+                if not task.done():
+                    await asyncio.sleep(pause_s())
+            if task.done():
+                ready.set()
+        task.result()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
         await close(pieces)
 
 

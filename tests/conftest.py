@@ -27,6 +27,6 @@ os.environ |= jobs.TOKEN
 
 @pytest.fixture(scope="session")
 def head() -> Iterator[jobs.Head]:
-    """A Ray head with 2 CPUs, on ports and in a folder of its own, for the whole test run."""
+    """A Ray head with 2 CPUs and 2 logical GPUs, apart from any other, for the whole test run."""
     with jobs.running_head() as head:
         yield head

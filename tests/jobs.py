@@ -42,15 +42,24 @@ class Head:
 
 
 @contextmanager
-def running_head() -> Iterator[Head]:
-    """Start a Ray head as the README says, but apart from any other Ray, and end it."""
+def running_head(*flags: str, cwd: Path = ROOT, **more: str) -> Iterator[Head]:
+    """Start a Ray head as the README says, but apart from any other Ray, and end it.
+
+    Args:
+        flags: More of `ray start`; the last one of a kind counts.
+        cwd: Where it is started: Python finds modules there.
+        more: Its environment, beside a user's.
+    """
     port, dashboard = free_port(), free_port()
     temp = tempfile.mkdtemp(prefix="rs-", dir="/tmp")
-    command = ["ray", "start", "--head", "--block", "--num-cpus", "2", f"--port={port}"]
+    command = ["ray", "start", "--head", "--block", "--num-cpus", "2", "--num-gpus", "2"]
+    command += [f"--port={port}"]
     command += [f"--dashboard-port={dashboard}", f"--temp-dir={temp}", "--disable-usage-stats"]
     command += ["--dashboard-host=127.0.0.1", f"--ray-client-server-port={free_port()}"]
     command += [f"--dashboard-agent-listen-port={free_port()}"]
-    started = start(command, **TOKEN)
+    # The load on a deployment is told every second and not every ten.
+    serve = {"RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1"}
+    started = start([*command, *flags], cwd, **TOKEN | serve | more)
     try:
         wait_for(dashboard)
         yield Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}")

@@ -92,7 +92,7 @@ def test_the_scheme_is_read_in_any_case_and_the_last_key_found(header: str):
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer  ", f"Basic {ANNA}", ANNA])
 def test_without_a_bearer_the_key_is_missing_even_on_loopback(header: str | None):
-    for config in (AuthConfig(), AuthConfig(off=True)):
+    for config in (AuthConfig(), AuthConfig(disabled=True)):
         keys = Keys(config, environment(f"anna:{ANNA}"))
         assert refusal(keys, header).code == "missing_api_key"
 
@@ -133,7 +133,7 @@ def test_without_keys_only_this_machine_is_answered(host: str | None, is_local: 
 
 
 def test_off_answers_everybody():
-    assert Keys(AuthConfig(off=True), {}).caller(None, "192.0.2.1", True) == "anonymous"
+    assert Keys(AuthConfig(disabled=True), {}).caller(None, "192.0.2.1", True) == "anonymous"
 
 
 @pytest.mark.parametrize(
@@ -207,11 +207,11 @@ def test_loopback_may_be_bound_without_keys(host: str):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.0.2", "ocr.internal"])
-def test_other_addresses_need_keys_or_off(host: str):
+def test_other_addresses_need_keys(host: str):
     http = HttpConfig(host=host)
     for nothing in ({}, {VARIABLE: " \n# nobody"}):
-        with pytest.raises(ConfigError, match=r"auth\.keys_file, or auth\.off"):
+        with pytest.raises(ConfigError, match=r"auth\.keys_file, or auth\.disabled"):
             check_binding(http, AuthConfig(), nothing)
-    check_binding(http, AuthConfig(off=True), {})
+    check_binding(http, AuthConfig(disabled=True), {})
     check_binding(http, AuthConfig(keys_file="/elsewhere/keys"), {})
     check_binding(http, AuthConfig(), environment(f"anna:{ANNA}"))

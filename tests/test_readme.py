@@ -49,11 +49,23 @@ def test_the_commands_run_in_their_order(checkout: Path, head: jobs.Head):
     assert not (checkout / "out2").exists()
 
 
+def test_the_settings_of_the_service_are_valid(tmp_path: Path):
+    from pipeline.settings import read
+    from serving.config import ServeConfig
+
+    (tmp_path / "serve.yaml").write_text(blocks("yaml")[1])
+    argv = ["--config", str(tmp_path / "serve.yaml"), "--http.port", "9000"]
+    config = read(ServeConfig, ServeConfig, argv, "jobs.serve")
+    assert config.models == ("ocr", "chat")
+    assert config.http.port == 9000
+    assert config.scale.ocr.max_replicas == 2
+
+
 def test_the_settings_in_yaml_are_valid(tmp_path: Path):
     from pipeline.config import OcrConfig, OcrOptions
     from pipeline.settings import read
 
-    [text] = blocks("yaml")
+    text = blocks("yaml")[0]
     (tmp_path / "job.yaml").write_text(text)
     argv = ["--config", str(tmp_path / "job.yaml"), "--output", "out"]
     config = read(OcrConfig, OcrOptions, argv, "jobs.ocr", "inputs")

@@ -93,3 +93,37 @@ async def test_a_stream_that_breaks_says_so(error: Exception, code: str) -> None
     assert [piece async for piece in pieces] == ["a", f"!{code}"]
     assert [error.code for error in noted] == [code]
     assert "bug" not in str(noted[0])
+
+
+async def joined(source: Source, pause_s: float) -> list[str]:
+    return [piece async for piece in streams.joined(source.pieces(), lambda: pause_s)]
+
+
+async def test_pieces_that_come_in_the_pause_are_joined() -> None:
+    source = Source((0, "a"), *[(0.01, letter) for letter in "bcdefgh"])
+    pieces = await joined(source, 0.05)
+    assert pieces[0] == "a"
+    assert "".join(pieces) == "abcdefgh"
+    assert 2 <= len(pieces) < 8
+
+
+async def test_without_a_pause_each_piece_is_sent_as_it_comes() -> None:
+    assert await joined(Source((0.01, "a"), (0.01, "b"), (0.01, "c")), 0) == ["a", "b", "c"]
+    assert await joined(Source(), 0) == []
+
+
+async def test_what_came_before_an_error_is_sent_before_it() -> None:
+    pieces = streams.joined(Source((0, "a"), (0, "b"), (0, ValueError("bug"))).pieces(), lambda: 0)
+    said = [await anext(pieces)]
+    with pytest.raises(ValueError, match="bug"):
+        while True:
+            said.append(await anext(pieces))
+    assert "".join(said) == "ab"
+
+
+async def test_a_joined_stream_that_is_left_closes_its_source() -> None:
+    source = Source((0, "a"), (30, "b"))
+    pieces = streams.joined(source.pieces(), lambda: 0)
+    assert await anext(pieces) == "a"
+    await pieces.aclose()
+    assert source.closed
