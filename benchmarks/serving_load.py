@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import statistics
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import Any
 
 import aiohttp
 
+_TEXT = re.compile(rb'"(?:content|reasoning)": ?"[^"]')
+_COUNT = re.compile(rb'"choices": ?\[\].*"completion_tokens": ?(\d+)')
 _TIMEOUT = aiohttp.ClientTimeout(total=120)
 
 
@@ -40,8 +44,9 @@ class Sample:
     Attributes:
         status: HTTP status, 0 where there was no answer.
         total_s: Until its end.
-        first_s: Until its first event (of an answer in one piece: its end).
+        first_s: Until its first event with text (of an answer in one piece: its end).
         events: Events of a stream.
+        tokens: What a stream says of itself, if it was asked.
         gaps_s: Between events that arrived one after the other.
     """
 
@@ -49,6 +54,7 @@ class Sample:
     total_s: float
     first_s: float
     events: int = 0
+    tokens: int = 0
     gaps_s: tuple[float, ...] = field(default=(), repr=False)
 
 
@@ -70,9 +76,9 @@ class Load:
         return len(self.samples) / self.wall_s
 
     @property
-    def events_per_s(self) -> float:
-        """Events of streams in a second."""
-        return sum(sample.events for sample in self.samples) / self.wall_s
+    def tokens_per_s(self) -> float:
+        """Tokens of streams in a second."""
+        return sum(sample.tokens for sample in self.samples) / self.wall_s
 
     @property
     def statuses(self) -> Counter[int]:
@@ -93,11 +99,11 @@ class Load:
         return 1000 * quantile_of(gaps, quantile)
 
     def token_ms(self) -> float:
-        """Median over requests of the mean time between their events, milliseconds."""
+        """Median over requests of the mean time between their tokens, milliseconds."""
         means = [
-            (sample.total_s - sample.first_s) / (sample.events - 1)
+            (sample.total_s - sample.first_s) / (sample.tokens - 1)
             for sample in self.samples
-            if sample.events > 1
+            if sample.tokens > 1
         ]
         return 1000 * statistics.median(means) if means else 0.0
 
@@ -110,7 +116,7 @@ def quantile_of(values: Sequence[float], quantile: float) -> float:
 
 def closed(url: str, kind: Kind, clients: int, count: int) -> Load:
     """As many clients, each of which asks again as soon as it has its answer."""
-    return asyncio.run(_closed(url, kind, clients, count))
+    return asyncio.run(asked(url, kind, clients, count))
 
 
 def arriving(url: str, kind: Kind, per_s: float, count: int, seed: int = 0) -> Load:
@@ -118,18 +124,10 @@ def arriving(url: str, kind: Kind, per_s: float, count: int, seed: int = 0) -> L
     return asyncio.run(_arriving(url, kind, per_s, count, seed))
 
 
-async def _closed(url: str, kind: Kind, clients: int, count: int) -> Load:
+async def asked(url: str, kind: Kind, clients: int, count: int) -> Load:
+    """As `closed`, on the running loop."""
     async with _session(url) as session:
-        left = iter(range(count))
-        samples: list[Sample] = []
-
-        async def client() -> None:
-            for _ in left:
-                samples.append(await ask(session, kind))
-
-        begin_s = time.perf_counter()
-        await asyncio.gather(*(client() for _ in range(clients)))
-        return Load(samples, time.perf_counter() - begin_s)
+        return await _loops(lambda: ask(session, kind), clients, count)
 
 
 async def _arriving(url: str, kind: Kind, per_s: float, count: int, seed: int) -> Load:
@@ -167,34 +165,42 @@ async def ask(session: aiohttp.ClientSession, kind: Kind) -> Sample:
 
 
 async def _events(answer: aiohttp.ClientResponse, begin_s: float) -> Sample:
-    """Count the events that hold something, and time them."""
+    """Time the events, and take the number of tokens from the one that tells it."""
     times: list[float] = []
+    first_s, tokens = 0.0, 0
     async for line in answer.content:
-        if line.startswith(b"data: {") and b'"choices": []' not in line:
-            times.append(time.perf_counter())
+        if not line.startswith(b"data: {"):
+            continue
+        if counted := _COUNT.search(line):
+            tokens = int(counted[1])
+            continue
+        times.append(time.perf_counter())
+        if not first_s and _TEXT.search(line):
+            first_s = times[-1]
     end_s = time.perf_counter()
-    first_s = times[0] if times else end_s
-    gaps = tuple(late - early for early, late in zip(times, times[1:], strict=False))
-    return Sample(answer.status, end_s - begin_s, first_s - begin_s, len(times), gaps)
+    gaps = tuple(late - early for early, late in pairwise(times))
+    took_s = (first_s or end_s) - begin_s
+    return Sample(answer.status, end_s - begin_s, took_s, len(times), tokens, gaps)
 
 
-def timed(call: Callable[[], Awaitable[Any]], clients: int, count: int) -> Load:
+async def timed(call: Callable[[], Awaitable[Any]], clients: int, count: int) -> Load:
     """The same closed loop over anything that can be awaited."""
-    return asyncio.run(timed_here(call, clients, count))
+
+    async def one() -> Sample:
+        begin_s = time.perf_counter()
+        await call()
+        took_s = time.perf_counter() - begin_s
+        return Sample(200, took_s, took_s)
+
+    return await _loops(one, clients, count)
 
 
-async def timed_here(call: Callable[[], Awaitable[Any]], clients: int, count: int) -> Load:
-    """As `timed`, on the running loop."""
+async def _loops(one: Callable[[], Awaitable[Sample]], clients: int, count: int) -> Load:
     left = iter(range(count))
-    samples: list[Sample] = []
 
-    async def client() -> None:
-        for _ in left:
-            begin_s = time.perf_counter()
-            await call()
-            took_s = time.perf_counter() - begin_s
-            samples.append(Sample(200, took_s, took_s))
+    async def client() -> list[Sample]:
+        return [await one() for _ in left]
 
     begin_s = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return Load(samples, time.perf_counter() - begin_s)
+    found = await asyncio.gather(*(client() for _ in range(clients)))
+    return Load(list(chain.from_iterable(found)), time.perf_counter() - begin_s)
