@@ -284,7 +284,9 @@ def build(config: ServeConfig) -> Application:
     if "chat" in config.models:
         gpus = config.chat.num_gpus if config.chat.kind == "vllm" else 0.0
         options = _options(CHAT, config.scale.chat, config.chat.max_num_seqs, gpus)
-        chat_model = serve.deployment(ChatReplica, **options).bind(config.chat, config.ingress.events_per_s)
+        chat_model = serve.deployment(ChatReplica, **options).bind(
+            config.chat, config.ingress.events_per_s
+        )
     ingress = serve.deployment(
         Ingress,
         name=INGRESS,

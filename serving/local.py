@@ -41,6 +41,9 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
         ConfigError: There is no cluster at the address.
         JobError: The service did not start.
     """
+    # Serve reads it when its actors start: a request goes from the proxy to the ingress by value,
+    # not through the object store, which halves what Serve adds to the first token.
+    os.environ.setdefault("RAY_SERVE_PROXY_USE_GRPC", "1")
     from pipeline import cluster
 
     with cluster.connected(config.ray, worker_output=True):
