@@ -19,13 +19,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from pipeline import images
 from pipeline.config import Recipe, VllmConfig
 from pipeline.errors import ConfigError
-from pipeline.types import Ask, PageImage, Request, Task
+from pipeline.types import Ask, PageImage, Request, Sampling, Task
 
 IMAGE_TOKEN = "<image>"  # noqa: S105 - a token of the model, not a secret
 """Stands for the picture in a prompt; vLLM puts one copy for every visual token."""
@@ -246,7 +246,11 @@ def room(wanted: int, context: int, prompt_tokens: int) -> int:
     return max(1, min(wanted, context - prompt_tokens))
 
 
-def ngram(config: VllmConfig, whitelist: tuple[int, ...]) -> dict[str, object]:
+def ngram(
+    config: VllmConfig,
+    whitelist: tuple[int, ...],
+    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+) -> dict[str, object]:
     """The arguments of vLLM's n-gram processor for one request (`SamplingParams.extra_args`).
 
     Without `ngram_size` the processor does nothing and says nothing, so it is always there.
@@ -254,11 +258,12 @@ def ngram(config: VllmConfig, whitelist: tuple[int, ...]) -> dict[str, object]:
     Args:
         config: Size and window.
         whitelist: The ids of `WHITELIST`, from the tokenizer.
+        sampling: What a request changes of it.
     """
     return {
         "ngram_size": config.ngram_size,
-        "window_size": config.ngram_window,
-        "whitelist_token_ids": list(whitelist),
+        "window_size": sampling.ngram_window or config.ngram_window,
+        "whitelist_token_ids": list(whitelist) if sampling.cells_repeat else [],
     }
 
 
@@ -296,3 +301,26 @@ def request(page: PageImage, ask: Ask, config: VllmConfig) -> Request:
         max_tokens=config.max_tokens,
         image_tokens=image_tokens(*size, model),
     )
+
+
+def plain(request: Request, config: VllmConfig) -> Request | None:
+    """The same page with the prompt for plain text, None where it had that already."""
+    words = prompt(Task.TEXT, family(config))
+    if request.prompt == words:
+        return None
+    return replace(request, prompt=words, task=Task.TEXT)
+
+
+def other_view(request: Request, config: VllmConfig) -> Request:
+    """The same page seen otherwise.
+
+    A page with tiles goes in without, as the global view alone: 273 tokens for 903, which leaves
+    more of the context for the answer. A page that had no tiles is enlarged until it has some.
+    """
+    model = family(config)
+    height_px, width_px = request.image.shape[:2]
+    tiled = grid(width_px, height_px, model) != (0, 0)
+    scale = model.tile_px * (1 if tiled else 2) / max(width_px, height_px)
+    size = fitted_size(max(1, round(width_px * scale)), max(1, round(height_px * scale)), model)
+    image = images.resize(request.image, *size)
+    return replace(request, image=image, image_tokens=image_tokens(*size, model))

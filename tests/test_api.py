@@ -51,6 +51,22 @@ def picture(width_px: int = 60, height_px: int = 40) -> bytes:
     return documents.saved(documents.corner_picture(width_px, height_px), "PNG")
 
 
+# --- the ladder
+
+
+def test_a_page_climbs_the_batchs_ladder_and_its_answer_tells(service: Online) -> None:
+    engine = service.backend.engine
+    service.backend.engine = FakeEngine(HANDLERS["loops_far"])
+    try:
+        answer = service.post("/v1/ocr", {"document": data_uri(picture())})
+    finally:
+        service.backend.engine = engine
+    [page] = answer.json["pages"]
+    assert (page["status"], page["rung"]) == ("ok", "wider_ngram")
+    assert [one["outcome"] for one in page["attempts"]] == ["looped", "good"]
+    assert page["usage"]["output_tokens"] == page["attempts"][1]["output_tokens"]
+
+
 # --- pages in chat
 
 

@@ -53,11 +53,12 @@ def test_the_settings_in_yaml_are_valid(tmp_path: Path):
     from pipeline.config import OcrConfig, OcrOptions
     from pipeline.settings import read
 
-    [text] = blocks("yaml")
+    text = "\n".join(blocks("yaml"))
     (tmp_path / "job.yaml").write_text(text)
     argv = ["--config", str(tmp_path / "job.yaml"), "--output", "out"]
     config = read(OcrConfig, OcrOptions, argv, "jobs.ocr", "inputs")
     assert config.render.dpi == 200
+    assert config.ladder.rungs == ("wider_ngram", "second_engine")
 
 
 def test_every_error_kind_is_described():
