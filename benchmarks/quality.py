@@ -72,10 +72,8 @@ def print_alarms(pages: dict[str, str]) -> float:
 
 
 def print_found(pages: Sequence[str], words: int, limit: float) -> None:
-    print(
-        f"\nloops of {words} words found of {_TRIES}: measure, zlib over 2.4, zlib over {limit:.2f};"
-    )
-    print("by the words between two stumbles, 0 for none")
+    print(f"\nloops of {words} words found of {_TRIES}: measure, zlib by both limits;")
+    print(f"by the words between two stumbles, 0 for none (zlib over 2.4 and {limit:.2f})")
     print(f"{'period, words':>14}" + "".join(f"{every:>18}" for every in _STUMBLES))
     for period in (period for period in _PERIODS if period * 5 <= words):
         cells = [found(pages, period, every, words, limit) for every in _STUMBLES]

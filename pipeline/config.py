@@ -15,13 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline import __version__
 from pipeline.pages import PageSelection
+from pipeline.rungs import Rung
 from pipeline.types import Task
 
 EngineKind = Literal["onnx", "vllm", "fake"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
-RungName = Literal[
-    "wider_ngram", "plain_text", "other_view", "second_engine", "text_layer", "error_row"
-]
+RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
+"""Names of the rungs that may follow the first attempt."""
+FAKE_HANDLERS = (
+    *("echo", "truncates", "repeats", "crashes", "slow"),
+    *("loops_far", "loops_in_cells", "needs_small_view", "finds_nothing"),
+)
+"""What the fake engine may do with a page (`pipeline.engines.fake`)."""
 
 
 class Settings(BaseModel):
@@ -178,20 +183,18 @@ class ChatConfig(Settings):
 class FakeConfig(Settings):
     """The engine for tests and measurements: answers without a model."""
 
-    handler: Literal[
-        "echo",
-        "truncates",
-        "repeats",
-        "crashes",
-        "slow",
-        "loops_far",
-        "loops_in_cells",
-        "needs_small_view",
-        "finds_nothing",
-    ] = "echo"
-    """What it does with a page."""
+    handler: str = "echo"
+    """What it does with a page: echo, truncates, repeats, crashes, slow, loops_far,
+    loops_in_cells, needs_small_view, finds_nothing."""
     delay_ms: Annotated[float, Field(ge=0)] = 0.0
     """Milliseconds that each page takes (handler `slow`: at least 1000)."""
+
+    @field_validator("handler")
+    @classmethod
+    def _known(cls, handler: str) -> str:
+        if handler not in FAKE_HANDLERS:
+            raise ValueError(f"choose from: {', '.join(FAKE_HANDLERS)}")
+        return handler
 
 
 class EngineConfig(Settings):
@@ -220,9 +223,7 @@ class LadderConfig(Settings):
 
     on: bool = True
     """Whether anything is tried after the first answer."""
-    rungs: tuple[RungName, ...] = (
-        *("wider_ngram", "plain_text", "other_view", "second_engine", "text_layer", "error_row"),
-    )
+    rungs: tuple[str, ...] = RUNGS
     """What is tried, in this order. Rungs that the engine does not have are left out."""
     max_attempts: Annotated[int, Field(ge=1)] = 6
     """Most tries of one page, the first included."""
@@ -241,9 +242,9 @@ class LadderConfig(Settings):
 
     @field_validator("rungs")
     @classmethod
-    def _each_once(cls, rungs: tuple[RungName, ...]) -> tuple[RungName, ...]:
-        if len(set(rungs)) != len(rungs):
-            raise ValueError("name each rung once")
+    def _each_once(cls, rungs: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(rungs)) != len(rungs) or not set(rungs) <= set(RUNGS):
+            raise ValueError(f"name each of these once at most: {', '.join(RUNGS)}")
         return rungs
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline import prompts
+from pipeline import images, prompts
 from pipeline.config import LadderConfig, OnnxConfig, Recipe
 from pipeline.errors import ErrorKind
 from pipeline.rungs import Attempt, Outcome, Rung
@@ -126,19 +126,41 @@ def _wider(request: Request, recipe: Recipe) -> Request | None:
 
 
 def _plain(request: Request, recipe: Recipe) -> Request | None:
+    """The prompt for plain text, None where the page had it already."""
     if request.task not in _READING:
         return None
+    words = request.prompt
     if recipe.vllm is not None:
-        return prompts.plain(request, recipe.vllm)
-    return None if request.task is Task.TEXT else replace(request, task=Task.TEXT)
+        words = prompts.prompt(Task.TEXT, prompts.family(recipe.vllm))
+    if (words, Task.TEXT) == (request.prompt, request.task):
+        return None
+    return replace(request, prompt=words, task=Task.TEXT)
 
 
-def _other_view(request: Request, recipe: Recipe) -> Request | None:
+def _other_view(request: Request, recipe: Recipe) -> Request:
     if recipe.vllm is not None:
-        return prompts.other_view(request, recipe.vllm)
+        return other_view(request, prompts.family(recipe.vllm))
     from pipeline.engines import fake
 
     return fake.other_view(request)
+
+
+def other_view(request: Request, model: prompts.Family) -> Request:
+    """The same page seen otherwise by DeepSeek-OCR.
+
+    A page with tiles goes in without, as the global view alone: 273 tokens for 903, which leaves
+    more of the context for the answer. A page that had no tiles is enlarged until it has some.
+    """
+    height_px, width_px = request.image.shape[:2]
+    has_tiles = prompts.grid(width_px, height_px, model) != (0, 0)
+    scale = model.tile_px * (1 if has_tiles else 2) / max(width_px, height_px)
+    width_px, height_px = (max(1, round(side_px * scale)) for side_px in (width_px, height_px))
+    size = prompts.fitted_size(width_px, height_px, model)
+    return replace(
+        request,
+        image=images.resize(request.image, *size),
+        image_tokens=prompts.image_tokens(*size, model),
+    )
 
 
 def _for_second(request: Request, recipe: Recipe) -> Request | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from pipeline import images
@@ -301,26 +301,3 @@ def request(page: PageImage, ask: Ask, config: VllmConfig) -> Request:
         max_tokens=config.max_tokens,
         image_tokens=image_tokens(*size, model),
     )
-
-
-def plain(request: Request, config: VllmConfig) -> Request | None:
-    """The same page with the prompt for plain text, None where it had that already."""
-    words = prompt(Task.TEXT, family(config))
-    if request.prompt == words:
-        return None
-    return replace(request, prompt=words, task=Task.TEXT)
-
-
-def other_view(request: Request, config: VllmConfig) -> Request:
-    """The same page seen otherwise.
-
-    A page with tiles goes in without, as the global view alone: 273 tokens for 903, which leaves
-    more of the context for the answer. A page that had no tiles is enlarged until it has some.
-    """
-    model = family(config)
-    height_px, width_px = request.image.shape[:2]
-    tiled = grid(width_px, height_px, model) != (0, 0)
-    scale = model.tile_px * (1 if tiled else 2) / max(width_px, height_px)
-    size = fitted_size(max(1, round(width_px * scale)), max(1, round(height_px * scale)), model)
-    image = images.resize(request.image, *size)
-    return replace(request, image=image, image_tokens=image_tokens(*size, model))

@@ -10,10 +10,10 @@ itself like "x x". A token says nothing new where the `_GRAM` tokens that it end
 text `_SAID` times before. The score is the largest share of such tokens in any stretch of
 `_STRETCH` tokens, whatever stands around it; a shorter text counts as if it were so long.
 
-So a form in three copies, a table with a hundred empty cells or a page of boilerplate has little
-of it, and a loop of any period, as soon as it has gone round four times and for 400 tokens, is 1.
+So a form in three copies has none of it and a table with a hundred empty cells not enough, and a
+loop of any period is 1 once it has gone round three times and then for 400 tokens more.
 Each token costs one look into a table of n-grams of fixed length; nothing is compared with all
-that went before. The numbers were chosen on `benchmarks/quality.py`.
+that went before. The numbers were chosen on the pages of `benchmarks/quality.py`.
 """
 
 from __future__ import annotations

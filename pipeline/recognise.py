@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from pipeline.interpret import interpret
 from pipeline.ladder import Step, Try
 from pipeline.rungs import Attempt, Rung
 from pipeline.types import Block, Failure, Generation, Recognition, Request, Status
+
+_log = logging.getLogger(__name__)
 
 
 async def recognise(
@@ -34,13 +37,21 @@ async def recognise(
         ConfigError: The engine does not do what its model needs (the self-test).
         JobError: The engine died too often.
     """
-    step: ladder.Step | None = Step(Rung.BASE, request)
+    step: Step | None = Step(Rung.BASE, request)
     tries: list[Try] = []
     while step is not None:
         reader = second if step.rung is Rung.SECOND else engine
         tries.append(await _tried(reader, step, recipe))
-        step = ladder.next_step([one.attempt for one in tries], request, recipe)
+        step = _next(tries, request, recipe)
     return ladder.settled(tries, recipe)
+
+
+def _next(tries: list[Try], request: Request, recipe: Recipe | None) -> Step | None:
+    try:
+        return ladder.next_step([one.attempt for one in tries], request, recipe)
+    except Exception:  # a fault of ours must not cost what was read so far
+        _log.exception("the next rung could not be prepared")
+        return None
 
 
 async def _tried(reader: Engine | None, step: Step, recipe: Recipe | None) -> Try:

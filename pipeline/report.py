@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -80,8 +81,9 @@ def _ladder_lines(receipt: Receipt) -> Iterator[str]:
     for number, rung in enumerate(tried):
         outcomes = dict(receipt.rungs[rung])
         rows = outcomes.pop("rows", 0)
-        head = "ladder" if number == 0 else ""
-        yield f"  {head:<13}{rung + ':':<15}{_counts(outcomes)} ({rows} rows)"
+        heads = iter((f"{'ladder' if number == 0 else '':<13}{rung + ':':<15}",))
+        for line in textwrap.wrap(f"{_counts(outcomes)} ({rows} rows)", _WIDTH - 30):
+            yield f"  {next(heads, ''):<28}{line}"
     yield f"  {'':<13}{receipt.tokens_dropped} tokens in answers that were dropped"
 
 

@@ -264,13 +264,9 @@ def _from_row(row: dict[str, Any]) -> PageResult:
 
 
 def _attempt(row: dict[str, Any]) -> Attempt:
-    reason = row["finish_reason"]
-    words = {
-        "rung": Rung(row["rung"]),
-        "outcome": Outcome(row["outcome"]),
-        "finish_reason": FinishReason(reason) if reason else None,
-    }
-    return Attempt(**row | words)
+    rung, outcome, reason = row["rung"], row["outcome"], row["finish_reason"]
+    known = {"rung": Rung(rung), "outcome": Outcome(outcome)}
+    return Attempt(**row | known | {"finish_reason": FinishReason(reason) if reason else None})
 
 
 def _points_per_px(result: PageResult) -> tuple[float, float] | None:

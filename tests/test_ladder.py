@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline import ladder
-from pipeline.config import EngineConfig, LadderConfig, OcrOptions, Recipe, VllmConfig
+from pipeline import ladder, prompts
+from pipeline.config import EngineConfig, LadderConfig, OcrOptions, Recipe
 from pipeline.engines import base
 from pipeline.ladder import Try
 from pipeline.rungs import Attempt, Outcome, Rung
@@ -79,8 +79,9 @@ def test_the_config_sets_the_order_and_switches_off():
 
 
 def test_a_rung_stands_in_the_list_once():
-    with pytest.raises(ValueError, match="each rung once"):
-        LadderConfig(rungs=("plain_text", "plain_text"))
+    for wrong in (("plain_text", "plain_text"), ("base",), ("plain",)):
+        with pytest.raises(ValueError, match="once at most: wider_ngram, plain_text"):
+            LadderConfig(rungs=wrong)
 
 
 def test_tokens_are_bounded_and_the_other_engine_has_none():
@@ -158,12 +159,9 @@ def test_a_small_page_is_seen_larger():
 @example(1, 3000)
 @example(640, 640)
 def test_the_other_view_of_any_page_is_one_that_vllm_takes(width_px: int, height_px: int):
-    from pipeline import prompts
-
-    config = VllmConfig()
     page = PageImage(np.zeros((height_px, width_px, 3), np.uint8), 0)
     first = base.prepare(page, recipe())
-    view = prompts.other_view(first, config)
+    view = ladder.other_view(first, prompts.OCR)
     height, width = view.image.shape[:2]
     assert view.image_tokens == prompts.image_tokens(width, height, prompts.OCR)
     assert (view.image_tokens == 273) != (first.image_tokens == 273)

@@ -109,6 +109,14 @@ def test_the_ladder_is_counted_and_printed_from_the_bottom_up():
     ]
 
 
+def test_a_long_ladder_fits_80_columns_too():
+    outcomes = dict.fromkeys(("good", "empty", "failed", "looped", "truncated", "rows"), 1_234_567)
+    done = dataclasses.replace(made({"ok": 7}), rungs={"base": outcomes, "wider_ngram": outcomes})
+    lines = report.receipt(done).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert sum("1234567 truncated" in line for line in lines) == 2
+
+
 def test_a_job_whose_pages_were_read_at_once_says_nothing_of_a_ladder():
     done = dataclasses.replace(made({"ok": 7}), rungs={"base": {"good": 7, "rows": 7}})
     assert "ladder" not in report.receipt(done)

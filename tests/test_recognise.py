@@ -187,6 +187,15 @@ async def test_the_layer_of_the_pdf_is_the_last_resort():
     assert (await recognise(engine_that_crashes(), inked(" "), a_recipe())).failure
 
 
+async def test_a_fault_of_the_ladder_costs_the_ladder_and_not_the_page(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("pipeline.engines.fake.resize", None)
+    result = await recognise(FakeEngine(HANDLERS["needs_small_view"]), inked(), a_recipe())
+    assert (result.status, len(result.attempts)) == (Status.TRUNCATED, 2)
+    assert "the next rung" in caplog.text
+
+
 async def test_without_a_recipe_there_is_one_attempt():
     result = await recognise(FakeEngine(HANDLERS["repeats"]), inked())
     assert [one.outcome for one in result.attempts] == [Outcome.LOOPED]

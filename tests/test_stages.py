@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from pipeline import schema, stages
-from pipeline.config import EngineConfig, FakeConfig, OcrOptions, OnnxConfig, Recipe
+from pipeline.config import EngineConfig, FakeConfig, LadderConfig, OcrOptions, OnnxConfig, Recipe
 from pipeline.engines import base
 from pipeline.meter import Report
 from pipeline.types import Status
@@ -168,9 +169,41 @@ def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path)
     assert 0 <= box["x0"] < box["x1"] <= row["width_px"]
 
 
-def prepared_pages(recipe: Recipe, count: int) -> pa.Table:
-    rows = [{"page": n, "width_px": 2, "height_px": 2, "dpi": 1.0} for n in range(count)]
-    pictures = schema.binary_column([np.zeros((2, 2, 3), np.uint8)] * count)
+def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
+    ladder = LadderConfig(rungs=("second_engine",))
+    vllm = base.recipe(options.model_copy(update={"ladder": ladder}), "vllm")
+    prepared = prepared_pages(vllm, 1, np.asarray(words_picture("harbour lights")))
+    crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
+
+    async def recognised() -> list[dict]:
+        recognise = stages.Recognise(crashes, vllm, lambda report: None)
+        [table] = [table async for table in recognise(prepared)]
+        return table.to_pylist()
+
+    [row] = asyncio.run(recognised())
+    assert (row["status"], row["rung"], row["engine"]) == ("ok", "second_engine", "onnx")
+    assert row["model"].startswith("PP-OCR")
+    assert "harbour lights" in row["text"]
+    assert [attempt["error"] is None for attempt in row["attempts"]] == [False, True]
+    box = row["blocks"][0]["box_px"]
+    assert 350 < box["x0"] < box["x1"] <= row["width_px"], "in pixels of the page as drawn"
+
+
+def words_picture(words: str) -> Image.Image:
+    """A page that the model is shown smaller, with words in its right half."""
+    page = Image.new("RGB", (700, 2600), "white")
+    ImageDraw.Draw(page).text((380, 200), words, "black", ImageFont.load_default(40))
+    return page
+
+
+BLACK = np.zeros((2, 2, 3), np.uint8)
+
+
+def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = BLACK) -> pa.Table:
+    height_px, width_px = pixels.shape[:2]
+    size = {"width_px": width_px, "height_px": height_px, "dpi": 1.0}
+    rows = [{"page": n} | size for n in range(count)]
+    pictures = schema.binary_column([pixels] * count)
     plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
     rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
     return stages.Prepare(recipe, lambda report: None)(rendered)
