@@ -15,10 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline import __version__
 from pipeline.pages import PageSelection
+from pipeline.rungs import Rung
 from pipeline.types import Task
 
 EngineKind = Literal["onnx", "vllm", "fake"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
+RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
+"""Names of the rungs that may follow the first attempt."""
+FAKE_HANDLERS = (
+    *("echo", "truncates", "repeats", "crashes", "slow"),
+    *("loops_far", "loops_in_cells", "needs_small_view", "finds_nothing"),
+)
+"""What the fake engine may do with a page (`pipeline.engines.fake`)."""
 
 
 class Settings(BaseModel):
@@ -175,10 +183,18 @@ class ChatConfig(Settings):
 class FakeConfig(Settings):
     """The engine for tests and measurements: answers without a model."""
 
-    handler: Literal["echo", "truncates", "repeats", "crashes", "slow"] = "echo"
-    """What it does with a page."""
+    handler: str = "echo"
+    """What it does with a page: echo, truncates, repeats, crashes, slow, loops_far,
+    loops_in_cells, needs_small_view, finds_nothing."""
     delay_ms: Annotated[float, Field(ge=0)] = 0.0
     """Milliseconds that each page takes (handler `slow`: at least 1000)."""
+
+    @field_validator("handler")
+    @classmethod
+    def _known(cls, handler: str) -> str:
+        if handler not in FAKE_HANDLERS:
+            raise ValueError(f"choose from: {', '.join(FAKE_HANDLERS)}")
+        return handler
 
 
 class EngineConfig(Settings):
@@ -197,6 +213,39 @@ class EngineConfig(Settings):
     onnx: OnnxConfig = OnnxConfig()
     vllm: VllmConfig = VllmConfig()
     fake: FakeConfig = FakeConfig()
+
+
+class LadderConfig(Settings):
+    """What is tried when an answer is cut off, repeats itself, or is empty where there is ink.
+
+    Each rung is tried once at most, and only where it can help; the best answer is kept.
+    """
+
+    on: bool = True
+    """Whether anything is tried after the first answer."""
+    rungs: tuple[str, ...] = RUNGS
+    """What is tried, in this order. Rungs that the engine does not have are left out."""
+    max_attempts: Annotated[int, Field(ge=1)] = 6
+    """Most tries of one page, the first included."""
+    max_tokens: Annotated[int, Field(ge=1)] = 24_576
+    """Tokens of a page's answers after which the model is not asked again for it."""
+    rung_tokens: Annotated[int, Field(ge=1)] = 8192
+    """Most tokens of an answer after the first."""
+    ngram_window: Annotated[int, Field(ge=2)] = 1024
+    """Tokens that rung `wider_ngram` searches for a repeated sequence."""
+    cells_repeat: bool = False
+    """Whether table cells may repeat without end on rung `wider_ngram` too."""
+    max_repetition: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Repetition of an answer, 0 to 1, over which it has looped."""
+    least_ink: Annotated[float, Field(ge=0, le=1)] = 0.002
+    """Share of a page that is dark, 0 to 1, over which it cannot be empty; a line of text."""
+
+    @field_validator("rungs")
+    @classmethod
+    def _each_once(cls, rungs: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(rungs)) != len(rungs) or not set(rungs) <= set(RUNGS):
+            raise ValueError(f"name each of these once at most: {', '.join(RUNGS)}")
+        return rungs
 
 
 class StageConfig(Settings):
@@ -271,6 +320,9 @@ class Recipe(Settings):
     onnx: OnnxConfig | None = None
     vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
+    ladder: LadderConfig = LadderConfig()
+    second: str = ""
+    """Release of the second engine (with its settings in `onnx`), empty where there is none."""
     version: str = __version__
 
     def hash(self) -> str:
@@ -300,6 +352,7 @@ class OcrOptions(Settings):
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
     engine: EngineConfig = EngineConfig()
+    ladder: LadderConfig = LadderConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
     lock: LockConfig = LockConfig()

@@ -34,6 +34,8 @@ class Receipt:
         rows_before: Rows that the output had for these pages before, by status.
         rows: Rows that this run wrote, by status.
         sources: Rows that this run wrote, by source.
+        rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
+        tokens_dropped: Output tokens of answers that are in no row: the price of the ladder.
         wall_s: Time of the whole job, start of Ray included.
         run_s: Time of the second pass alone.
         pages_per_s: Rows of this run by `run_s`.
@@ -58,6 +60,8 @@ class Receipt:
     rows_before: dict[str, int]
     rows: dict[str, int]
     sources: dict[str, int]
+    rungs: dict[str, dict[str, int]]
+    tokens_dropped: int
     wall_s: float
     run_s: float
     pages_per_s: float
@@ -115,6 +119,8 @@ def make(
         rows_before=dict(plan.done),
         rows=dict(written.statuses),
         sources=dict(written.sources),
+        rungs={rung: dict(counts) for rung, counts in written.rungs.items()},
+        tokens_dropped=written.tokens_dropped,
         wall_s=round(wall_s, 3),
         run_s=round(run_s, 3),
         pages_per_s=round(rows * per_s, 3),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.progress import clock
 from pipeline.receipt import Receipt
+from pipeline.rungs import Rung
 from pipeline.types import Route
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def receipt(receipt: Receipt) -> str:
         "-" * _WIDTH,
         *_table(_heads(receipt)),
         *_stage_lines(receipt),
+        *_ladder_lines(receipt),
         *_slowest_lines(receipt),
         *_error_lines(receipt),
         "-" * _WIDTH,
@@ -68,6 +71,20 @@ def _stage_lines(receipt: Receipt) -> Iterator[str]:
         workers = receipt.workers.get(name, 1)
         busy = f"{receipt.busy[name]:.0%}" if name in receipt.busy else "-"
         yield f"  {name:<13}{workers:>8}{busy:>7}{peak:>10.0f}"
+
+
+def _ladder_lines(receipt: Receipt) -> Iterator[str]:
+    """What the pages went through that were read more than once."""
+    tried = [rung for rung in Rung if rung in receipt.rungs]
+    if tried in ([], [Rung.BASE]):
+        return
+    for number, rung in enumerate(tried):
+        outcomes = dict(receipt.rungs[rung])
+        rows = outcomes.pop("rows", 0)
+        heads = iter((f"{'ladder' if number == 0 else '':<13}{rung + ':':<15}",))
+        for line in textwrap.wrap(f"{_counts(outcomes)} ({rows} rows)", _WIDTH - 30):
+            yield f"  {next(heads, ''):<28}{line}"
+    yield f"  {'':<13}{receipt.tokens_dropped} tokens in answers that were dropped"
 
 
 def _slowest_lines(receipt: Receipt) -> Iterator[str]:

@@ -6,6 +6,7 @@ off. `RENDERED` and `PREPARED` carry pages between the stages of a job and are n
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
     Block,
     Box,
@@ -35,6 +37,17 @@ _BLOCK = pa.struct(
         ("score", pa.float32()),
         ("box_px", pa.struct(_BOX)),
         ("box_pt", pa.struct(_BOX)),
+    ]
+)
+_ATTEMPT = pa.struct(
+    [
+        ("rung", pa.string()),
+        ("outcome", pa.string()),
+        ("finish_reason", pa.string()),
+        ("repetition", pa.float32()),
+        ("output_tokens", pa.int32()),
+        ("ms", pa.float64()),
+        ("error", pa.string()),
     ]
 )
 _REF = [
@@ -68,6 +81,8 @@ PAGES = pa.schema(
         *_PICTURE,
         ("engine", pa.string()),
         ("model", pa.string()),
+        ("rung", pa.string()),
+        ("attempts", pa.list_(_ATTEMPT)),
         ("finish_reason", pa.string()),
         ("prompt_tokens", pa.int32()),
         ("image_tokens", pa.int32()),
@@ -116,6 +131,7 @@ PREPARED = pa.schema(
         ("grid_columns", pa.int32()),
         ("grid_rows", pa.int32()),
         ("image_tokens", pa.int32()),
+        ("layer", pa.string()),
     ]
 )
 """A page as its engine takes it (`pipeline.types.Request`)."""
@@ -199,6 +215,8 @@ def _to_row(result: PageResult) -> dict[str, Any]:
         "text": recognition.text,
         "blocks": [_block_row(block, _points_per_px(result)) for block in recognition.blocks],
         "raw": recognition.raw,
+        "rung": recognition.rung,
+        "attempts": [dataclasses.asdict(attempt) for attempt in recognition.attempts],
         "width_px": result.width_px,
         "height_px": result.height_px,
         "dpi": result.dpi,
@@ -231,6 +249,8 @@ def _from_row(row: dict[str, Any]) -> PageResult:
         raw=row["raw"],
         generation=generation,
         failure=failure_of(row),
+        rung=Rung(row["rung"]) if row["rung"] else None,
+        attempts=tuple(_attempt(attempt) for attempt in row["attempts"]),
     )
     same = ("page_id", "content_id", "recipe_hash", "width_px", "height_px", "dpi")
     return PageResult(
@@ -241,6 +261,12 @@ def _from_row(row: dict[str, Any]) -> PageResult:
         warnings=tuple(row["warnings"]),
         timing=Timing(**{name: row[name] for name in Timing.__slots__}),
     )
+
+
+def _attempt(row: dict[str, Any]) -> Attempt:
+    rung, outcome, reason = row["rung"], row["outcome"], row["finish_reason"]
+    known = {"rung": Rung(rung), "outcome": Outcome(outcome)}
+    return Attempt(**row | known | {"finish_reason": FinishReason(reason) if reason else None})
 
 
 def _points_per_px(result: PageResult) -> tuple[float, float] | None:

@@ -24,6 +24,7 @@ from pipeline.pages import PageSelection
 from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
+from pipeline.rungs import Rung
 from pipeline.source import local_path
 from pipeline.types import (
     Document,
@@ -159,6 +160,7 @@ class Recognise:
         self, config: EngineConfig, recipe: Recipe, send: Send, self_test: bool = True
     ) -> None:
         self._engine = base.build(config, self_test)
+        self._second = base.second(recipe)
         self._room = asyncio.Semaphore(base.pages_in_flight(config))
         self._recipe = recipe
         self._meter = Meter("recognise", send)
@@ -188,27 +190,35 @@ class Recognise:
         async with self._room:
             begin = time.perf_counter()
             with self._meter.busy():
-                recognition = await recognise(self._engine, _request(row, image, tiles))
+                request = _request(row, image, tiles)
+                recognition = await recognise(self._engine, request, self._recipe, self._second)
             return self._row(row, recognition, _ms_since(begin))
 
     def _row(
         self, row: dict[str, Any], recognition: Recognition, generate_ms: float | None
     ) -> PageResult:
+        engine, model = base.reader(self._recipe, recognition.rung)
         return PageResult(
             page_id=row["page_id"],
             content_id=row["content_id"],
             recipe_hash=row["recipe_hash"],
             ref=schema.ref_of(row),
             recognition=recognition,
-            source=None if recognition.failure else Source.OCR,
+            source=_source(recognition),
             width_px=row["width_px"] or 0,
             height_px=row["height_px"] or 0,
             dpi=row["dpi"] or 0.0,
             warnings=tuple(row["warnings"] or ()),
-            engine=self._recipe.engine,
-            model=self._recipe.model,
+            engine=engine,
+            model=model,
             timing=Timing(row["render_ms"], row["prepare_ms"], generate_ms),
         )
+
+
+def _source(recognition: Recognition) -> Source | None:
+    if recognition.failure:
+        return None
+    return Source.TEXT_LAYER if recognition.rung is Rung.LAYER else Source.OCR
 
 
 def _ms_since(begin: float) -> float:
@@ -263,6 +273,7 @@ def _request_columns(request: Request) -> dict[str, Any]:
         "grid_columns": request.grid[0],
         "grid_rows": request.grid[1],
         "image_tokens": request.image_tokens,
+        "layer": request.layer,
     }
 
 
@@ -279,4 +290,5 @@ def _request(row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | No
         tiles=schema.picture_of(tiles, (-1, side_px, side_px, 3)),
         grid=(row["grid_columns"], row["grid_rows"]),
         image_tokens=row["image_tokens"],
+        layer=row["layer"],
     )

@@ -54,6 +54,8 @@ class Summary:
         written: The rows.
         statuses: Rows by status.
         sources: Rows by source ("none" for failed pages).
+        rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
+        tokens_dropped: Output tokens of answers that are in no row.
         tokens: Output tokens, 0 where the engine has none.
         characters: Characters of text.
         slowest: Milliseconds of generation, URI and page of the slowest pages.
@@ -63,7 +65,9 @@ class Summary:
     written: Count = field(default_factory=Count)
     statuses: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
+    rungs: dict[str, Counter[str]] = field(default_factory=dict)
     tokens: int = 0
+    tokens_dropped: int = 0
     characters: int = 0
     slowest: list[tuple[float, str, int]] = field(default_factory=list)
     errors: dict[str, ErrorGroup] = field(default_factory=dict)
@@ -77,8 +81,23 @@ class Summary:
         summary.sources.update(source or "none" for source in pages["source"].to_pylist())
         summary.tokens = pc.sum(pages["output_tokens"]).as_py() or 0
         summary.characters = pc.sum(pc.utf8_length(pages["text"])).as_py() or 0
+        summary._add_attempts(pages)
         summary._add_rows(pages)
         return summary
+
+    def _add_attempts(self, pages: pa.Table) -> None:
+        attempts = pc.list_flatten(pages["attempts"])
+        rungs, outcomes, tokens = (
+            pc.struct_field(attempts, name) for name in ("rung", "outcome", "output_tokens")
+        )
+        for rung, outcome in zip(rungs.to_pylist(), outcomes.to_pylist(), strict=True):
+            self._count(rung, Counter({outcome: 1}))
+        for rung, rows in Counter(pages["rung"].drop_null().to_pylist()).items():
+            self._count(rung, Counter(rows=rows))
+        self.tokens_dropped = (pc.sum(tokens).as_py() or 0) - self.tokens
+
+    def _count(self, rung: str, counts: Counter[str]) -> None:
+        self.rungs.setdefault(rung, Counter()).update(counts)
 
     def _add_rows(self, pages: pa.Table) -> None:
         wanted = pages.select(["uri", "page", "generate_ms", "error_kind", "error"])
@@ -99,7 +118,10 @@ class Summary:
         self.written.merge(other.written)
         self.statuses.update(other.statuses)
         self.sources.update(other.sources)
+        for rung, counts in other.rungs.items():
+            self._count(rung, counts)
         self.tokens += other.tokens
+        self.tokens_dropped += other.tokens_dropped
         self.characters += other.characters
         self.slowest = heapq.nlargest(SLOWEST, self.slowest + other.slowest)
         for kind, group in other.errors.items():

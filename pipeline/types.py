@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Attempt, Rung
 
 Pixels = npt.NDArray[np.uint8]
 """RGB pixels, shape (height, width, 3), 0 to 255."""
@@ -155,11 +156,15 @@ class Sampling:
         temperature: 0 picks the likeliest token every time, as DeepSeek-OCR's own scripts do.
         seed: Makes answers above temperature 0 repeatable, None where they need not be.
         stop: Strings that end the answer, which does not contain them.
+        ngram_window: Tokens that are searched for a repeated sequence, 0 for the config's.
+        cells_repeat: Whether empty table cells may repeat without end.
     """
 
     temperature: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    ngram_window: int = 0
+    cells_repeat: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,9 @@ class Request:
         tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
         grid: Columns and rows of the tiles, (0, 0) without tiles.
         image_tokens: Tokens that the picture must become in the prompt, 0 where unknown.
-        sampling: How tokens are picked. The batch always leaves the default.
+        sampling: How tokens are picked. The batch always starts with the default.
+        layer: The text that the PDF has of the page, where it is good enough for a last resort;
+            None where there is none.
     """
 
     image: Pixels
@@ -189,6 +196,7 @@ class Request:
     grid: tuple[int, int] = (0, 0)
     image_tokens: int = 0
     sampling: Sampling = Sampling()
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +247,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What `recognise` made of a page: the part of a result that both doors share."""
+    """What `recognise` made of a page: the part of a result that both doors share.
+
+    Attributes:
+        status: What became of the page.
+        text: Its text, Markdown.
+        blocks: Its regions in reading order.
+        raw: The model's own words, None where it has none.
+        generation: Counts and times of the attempt that `text` is from.
+        failure: Why there is no text, None where there is.
+        rung: The attempt that `text` is from, None where there is none.
+        attempts: All tries, in their order; none where the page never came to an engine.
+    """
 
     status: Status
     text: str = ""
@@ -247,6 +266,8 @@ class Recognition:
     raw: str | None = None
     generation: Generation | None = None
     failure: Failure | None = None
+    rung: Rung | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ class OcrReplica:
 
     def __init__(self, engine: EngineConfig, recipe: Recipe, self_test: bool) -> None:
         self._engine = base.build(engine, self_test)
+        self._second = base.second(recipe)
         self._recipe = recipe
         self._fault = ""
         self._warm = False
@@ -75,7 +76,7 @@ class OcrReplica:
     async def recognise(self, request: Request) -> Recognition:
         """Read one page."""
         try:
-            return await recognise(self._engine, request)
+            return await recognise(self._engine, request, self._recipe, self._second)
         except (ConfigError, JobError) as error:
             self._fault = str(error)  # no page will go better here
             raise

@@ -1,7 +1,7 @@
 """Settings of the online service: the batch's own models, and what only a server has.
 
-The sections `engine`, `render`, `read`, `task` and `chat` are those of `pipeline.config`, so one
-recipe serves both doors.
+The sections `engine`, `ladder`, `render`, `read`, `task` and `chat` are those of
+`pipeline.config`, so one recipe serves both doors.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pipeline.config import (
     ChatConfig,
     EngineConfig,
     InputConfig,
+    LadderConfig,
     RayConfig,
     ReadConfig,
     RenderConfig,
@@ -206,6 +207,7 @@ class ServeConfig(Settings):
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
     engine: EngineConfig = EngineConfig()
+    ladder: LadderConfig = LadderConfig()
     chat: ChatConfig = ChatConfig()
     ocr: OcrModelConfig = OcrModelConfig()
     scale: ScaleSection = ScaleSection()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Outcome, Rung
 from pipeline.types import Block, Box, FinishReason, Recognition, Status, Timing
 from serving.errors import ApiError
 
@@ -75,6 +77,25 @@ class OcrTiming(Answer):
     """That the engine took in all."""
 
 
+class OcrAttempt(Answer):
+    """One try to read a page."""
+
+    rung: Rung
+    """How it was read: base, as asked, or another way that was tried after a bad answer."""
+    outcome: Outcome
+    """good, truncated, looped (repeats itself), empty (where there is ink) or failed."""
+    finish_reason: FinishReason | None
+    """stop or length; null where there was no answer."""
+    repetition: float | None
+    """How much the answer repeats itself, 0 to 1; null where the engine has no tokens."""
+    output_tokens: int | None
+    """Tokens of the answer; null where the engine has none."""
+    ms: float
+    """Milliseconds that it took."""
+    error: str | None
+    """Why there was no answer; null where there was one."""
+
+
 class OcrPage(Answer):
     """A page."""
 
@@ -98,10 +119,14 @@ class OcrPage(Answer):
     """Dots per inch of the picture; 0 where an image file does not say."""
     warnings: list[str]
     """What the reader complained about without failing."""
+    rung: Rung | None
+    """The attempt that the text is from; null where there is none."""
+    attempts: list[OcrAttempt]
+    """All attempts to read it, in their order."""
     usage: OcrTokens
-    """Its tokens."""
+    """Tokens of the attempt that the text is from."""
     timing: OcrTiming
-    """Its times."""
+    """Its times, those of all attempts together."""
 
 
 class OcrDocument(Answer):
@@ -155,6 +180,8 @@ def page(
         height_px=height_px,
         dpi=dpi,
         warnings=list(warnings),
+        rung=recognition.rung,
+        attempts=[OcrAttempt(**asdict(attempt)) for attempt in recognition.attempts],
         usage=_tokens(recognition),
         timing=OcrTiming(**{name: getattr(times, name) for name in OcrTiming.model_fields}),
     )

@@ -17,6 +17,7 @@ from pipeline.ask import ask
 from pipeline.config import Recipe
 from pipeline.engines import base
 from pipeline.errors import ConfigError
+from pipeline.ladder import BESIDE
 from pipeline.types import Ask, Recognition, Sampling, Task
 from serving import answers, documents, http
 from serving.attachments import Attachment
@@ -145,8 +146,8 @@ class OcrModel:
                 yield page.number, self._bounded(page, asked)
 
     def _bounded(self, page: ReadPage, asked: ChatAsk) -> Recognition:
-        if self.recipe.engine == "vllm":  # keeps both bounds by itself
-            return page.recognition
+        if self.recipe.engine == "vllm" and page.recognition.rung not in BESIDE:
+            return page.recognition  # it keeps both bounds by itself
         return answers.bounded(page.recognition, asked.max_tokens, asked.sampling.stop)
 
     async def _document(self, asked: OcrAsk, prepare: Prepare) -> documents.OcrDocument:

@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 
 import uvicorn
 
-from pipeline.config import ChatConfig
+from pipeline.config import ChatConfig, Recipe
 from pipeline.engines import base
 from pipeline.engines.base import Engine
 from pipeline.recognise import recognise
@@ -41,13 +41,14 @@ class Backend:
     """Runs an engine here, and remembers what it was asked."""
 
     engine: Engine
+    recipe: Recipe
     requests: list[Request] = field(default_factory=list)
     cancelled: int = 0
 
     async def recognise(self, request: Request) -> Recognition:
         self.requests.append(request)
         try:
-            return await recognise(self.engine, request)
+            return await recognise(self.engine, request, self.recipe)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -147,7 +148,7 @@ def running(
 ) -> Iterator[Online]:
     """Serve a config with an engine, on a free port."""
     recipe = base.recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
-    backend, talk = Backend(engine), Talk(FakeChat(config.chat))
+    backend, talk = Backend(engine, recipe), Talk(FakeChat(config.chat))
     readers = Readers(config.ingress.readers, config.read, config.render, config.input)
     records: list[Record] = []
     model = OcrModel(

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from pipeline.config import EngineConfig, FakeConfig, OcrConfig, OutputConfig, RenderConfig
+from pipeline.config import (
+    EngineConfig,
+    FakeConfig,
+    LadderConfig,
+    OcrConfig,
+    OutputConfig,
+    RenderConfig,
+)
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
     Block,
     Failure,
@@ -51,6 +59,11 @@ def configs() -> st.SearchStrategy[OcrConfig]:
             kind=st.sampled_from(["auto", "onnx", "fake"]),
             fake=st.builds(FakeConfig, delay_ms=st.floats(0, 1e6)),
         ),
+        ladder=st.builds(
+            LadderConfig,
+            on=st.booleans(),
+            rungs=st.permutations(LadderConfig().rungs).map(lambda rungs: tuple(rungs[:3])),
+        ),
         parquet=st.builds(OutputConfig, flush_s=st.floats(0.1, 1e6)),
     )
 
@@ -77,6 +90,20 @@ def generations() -> st.SearchStrategy[Generation]:
     )
 
 
+def attempts() -> st.SearchStrategy[Attempt]:
+    """Tries to read a page."""
+    return st.builds(
+        Attempt,
+        rung=st.sampled_from(Rung),
+        outcome=st.sampled_from(Outcome),
+        finish_reason=st.none() | st.sampled_from(FinishReason),
+        repetition=st.none() | st.floats(0, 1, width=32),
+        output_tokens=counts,
+        ms=st.floats(0, 1e9),
+        error=st.none() | texts,
+    )
+
+
 def recognitions() -> st.SearchStrategy[Recognition]:
     """Results of `recognise`."""
     score = st.none() | st.floats(0, 1, width=32)
@@ -89,6 +116,8 @@ def recognitions() -> st.SearchStrategy[Recognition]:
         raw=st.none() | texts,
         generation=st.none() | generations(),
         failure=st.none() | st.builds(Failure, st.sampled_from(ErrorKind), texts),
+        rung=st.none() | st.sampled_from(Rung),
+        attempts=st.lists(attempts(), max_size=2).map(tuple),
     )
 
 

@@ -9,13 +9,17 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import openai
 import pytest
 
-from pipeline.config import RenderConfig
+from pipeline.config import OcrOptions, RenderConfig
+from pipeline.engines import base
 from pipeline.engines.fake import HANDLERS, FakeEngine
+from pipeline.rungs import Rung
+from pipeline.types import Recognition, Sampling, Status
 from serving.config import (
     AuthConfig,
     FetchConfig,
@@ -24,6 +28,8 @@ from serving.config import (
     LimitConfig,
     ServeConfig,
 )
+from serving.ocr import ReadPage
+from serving.reading import OcrModel
 from tests import documents, online
 from tests.online import Online, data_uri, image, running, text
 
@@ -49,6 +55,33 @@ def client(service: Online) -> Iterator[openai.OpenAI]:
 
 def picture(width_px: int = 60, height_px: int = 40) -> bytes:
     return documents.saved(documents.corner_picture(width_px, height_px), "PNG")
+
+
+# --- the ladder
+
+
+def test_a_page_climbs_the_batchs_ladder_and_its_answer_tells(service: Online) -> None:
+    engine = service.backend.engine
+    service.backend.engine = FakeEngine(HANDLERS["loops_far"])
+    try:
+        answer = service.post("/v1/ocr", {"document": data_uri(picture())})
+    finally:
+        service.backend.engine = engine
+    [page] = answer.json["pages"]
+    assert (page["status"], page["rung"]) == ("ok", "wider_ngram")
+    assert [one["outcome"] for one in page["attempts"]] == ["looped", "good"]
+    assert page["usage"]["output_tokens"] == page["attempts"][1]["output_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("rung", "text"), [(Rung.BASE, "one two three"), (Rung.SECOND, "one "), (Rung.LAYER, "one ")]
+)
+def test_the_bounds_of_a_request_hold_for_whom_vllm_did_not_bound(rung: Rung, text: str) -> None:
+    recipe = base.recipe(OcrOptions(output="o"), "vllm")
+    model = SimpleNamespace(recipe=recipe)
+    page = ReadPage(1, 1, 1, 1, Recognition(Status.OK, "one two three", rung=rung))
+    asked = SimpleNamespace(max_tokens=None, sampling=Sampling(stop=("two",)))
+    assert OcrModel._bounded(model, page, asked).text == text  # type: ignore[arg-type]
 
 
 # --- pages in chat

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
 from pipeline.recognise import failed
+from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import Block, FinishReason, Generation, Recognition, Status, Timing
 from serving import documents
 from serving.documents import OcrDocument, OcrPage
@@ -19,7 +20,18 @@ from tests.strategies import recognitions
 def test_a_page_says_all_that_is_known_of_it() -> None:
     blocks = (Block("title", "T", (1, 2, 3, 4), 0.5), Block("text", "x"))
     generation = Generation(prompt_tokens=3, image_tokens=2, output_tokens=1)
-    read = Recognition(Status.OK, "# T\n\nx", blocks, generation=generation)
+    tried = (
+        Attempt(Rung.BASE, Outcome.FAILED, ms=5, error="e"),
+        Attempt(Rung.SECOND, Outcome.GOOD, FinishReason.STOP, 0.5, 1, 2.5),
+    )
+    read = Recognition(
+        Status.OK,
+        "# T\n\nx",
+        blocks,
+        generation=generation,
+        rung=Rung.SECOND,
+        attempts=tried,
+    )
     page = documents.page(
         2, read, width_px=10, height_px=20, dpi=150, warnings=("w",), timing=Timing(1, 2, 3)
     )
@@ -42,6 +54,27 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
         "height_px": 20,
         "dpi": 150,
         "warnings": ["w"],
+        "rung": "second_engine",
+        "attempts": [
+            {
+                "rung": "base",
+                "outcome": "failed",
+                "finish_reason": None,
+                "repetition": None,
+                "output_tokens": None,
+                "ms": 5,
+                "error": "e",
+            },
+            {
+                "rung": "second_engine",
+                "outcome": "good",
+                "finish_reason": "stop",
+                "repetition": 0.5,
+                "output_tokens": 1,
+                "ms": 2.5,
+                "error": None,
+            },
+        ],
         "usage": {"prompt_tokens": 3, "image_tokens": 2, "output_tokens": 1},
         "timing": {"render_ms": 1, "prepare_ms": 2, "generate_ms": 3},
     }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -36,6 +37,11 @@ def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> rece
             written=Count(7, 0),
             statuses=Counter(statuses),
             sources=Counter(ocr=6, none=1),
+            rungs={
+                "plain_text": Counter(good=2, looped=1, rows=2),
+                "base": Counter(good=4, looped=3, rows=4),
+            },
+            tokens_dropped=81000,
             tokens=700,
             characters=7000,
             slowest=[(1234.5, "/x/long.pdf", 4)],
@@ -89,6 +95,31 @@ def test_the_print_fits_80_columns_and_has_the_facts():
     assert max(len(line) for line in text.splitlines()) <= 80
     for fact in ("3, 1 of them cannot be opened", "6 ok", "1 password", "0.70 pages/s", "1.23 s"):
         assert fact in text
+
+
+def test_the_ladder_is_counted_and_printed_from_the_bottom_up():
+    done = made({"ok": 7})
+    assert done.rungs["plain_text"] == {"good": 2, "looped": 1, "rows": 2}
+    lines = report.receipt(done).splitlines()
+    [at] = [number for number, line in enumerate(lines) if "ladder" in line]
+    assert [" ".join(line.split()) for line in lines[at : at + 3]] == [
+        "ladder base: 4 good, 3 looped (4 rows)",
+        "plain_text: 2 good, 1 looped (2 rows)",
+        "81000 tokens in answers that were dropped",
+    ]
+
+
+def test_a_long_ladder_fits_80_columns_too():
+    outcomes = dict.fromkeys(("good", "empty", "failed", "looped", "truncated", "rows"), 1_234_567)
+    done = dataclasses.replace(made({"ok": 7}), rungs={"base": outcomes, "wider_ngram": outcomes})
+    lines = report.receipt(done).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert sum("1234567 truncated" in line for line in lines) == 2
+
+
+def test_a_job_whose_pages_were_read_at_once_says_nothing_of_a_ladder():
+    done = dataclasses.replace(made({"ok": 7}), rungs={"base": {"good": 7, "rows": 7}})
+    assert "ladder" not in report.receipt(done)
 
 
 def test_the_next_step_names_the_output():

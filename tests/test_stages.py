@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from pipeline import schema, stages
-from pipeline.config import EngineConfig, FakeConfig, OcrOptions, OnnxConfig
+from pipeline.config import EngineConfig, FakeConfig, LadderConfig, OcrOptions, OnnxConfig, Recipe
 from pipeline.engines import base
 from pipeline.meter import Report
 from pipeline.types import Status
@@ -103,6 +104,45 @@ def test_an_engine_that_crashes_costs_its_pages_alone(options: OcrOptions, folde
     assert {row["error_kind"] for row in rows} == {"engine"}
 
 
+@pytest.mark.parametrize(
+    ("handler", "status", "rung", "attempts"),
+    [
+        ("loops_far", "ok", "wider_ngram", 2),
+        ("needs_small_view", "ok", "other_view", 3),
+        ("finds_nothing", "failed", None, 3),
+    ],
+)
+def test_pages_climb_the_ladder_and_their_rows_say_so(
+    options: OcrOptions, folder: Path, handler: str, status: str, rung: str | None, attempts: int
+):
+    (folder / "one.pdf").write_bytes(documents.text_pdf(1))
+    plan, _ = planned(options, folder / "one.pdf", folder / "locked.pdf")
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler=handler))
+    row, locked = run(options.model_copy(update={"engine": engine}), plan)
+    assert (row["status"], row["rung"], len(row["attempts"])) == (status, rung, attempts)
+    assert row["generate_ms"] >= sum(attempt["ms"] for attempt in row["attempts"])
+    assert (locked["rung"], locked["attempts"]) == (None, []), "it never came to an engine"
+
+
+def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
+    recipe = base.recipe(options, "fake")
+    prepared = prepared_pages(recipe, 3)
+    place = prepared.schema.get_field_index("layer")
+    layers = pa.array(["the layer", None, ""], pa.string())
+    prepared = prepared.set_column(place, "layer", layers)
+
+    async def recognised() -> list[dict]:
+        recognise = stages.Recognise(engine, recipe, lambda report: None)
+        [table] = [table async for table in recognise(prepared)]
+        return table.to_pylist()
+
+    rows = asyncio.run(recognised())
+    assert [row["source"] for row in rows] == ["text_layer", None, None]
+    assert [row["text"] for row in rows] == ["the layer", "", ""]
+    assert [row["error_kind"] for row in rows] == [None, "engine", "engine"]
+
+
 def test_a_fault_of_our_own_is_a_row_too(
     options: OcrOptions, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -129,15 +169,51 @@ def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path)
     assert 0 <= box["x0"] < box["x1"] <= row["width_px"]
 
 
+def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
+    ladder = LadderConfig(rungs=("second_engine",))
+    vllm = base.recipe(options.model_copy(update={"ladder": ladder}), "vllm")
+    prepared = prepared_pages(vllm, 1, np.asarray(words_picture("harbour lights")))
+    crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
+
+    async def recognised() -> list[dict]:
+        recognise = stages.Recognise(crashes, vllm, lambda report: None)
+        [table] = [table async for table in recognise(prepared)]
+        return table.to_pylist()
+
+    [row] = asyncio.run(recognised())
+    assert (row["status"], row["rung"], row["engine"]) == ("ok", "second_engine", "onnx")
+    assert row["model"].startswith("PP-OCR")
+    assert "harbour lights" in row["text"]
+    assert [attempt["error"] is None for attempt in row["attempts"]] == [False, True]
+    box = row["blocks"][0]["box_px"]
+    assert 350 < box["x0"] < box["x1"] <= row["width_px"], "in pixels of the page as drawn"
+
+
+def words_picture(words: str) -> Image.Image:
+    """A page that the model is shown smaller, with words in its right half."""
+    page = Image.new("RGB", (700, 2600), "white")
+    ImageDraw.Draw(page).text((380, 200), words, "black", ImageFont.load_default(40))
+    return page
+
+
+BLACK = np.zeros((2, 2, 3), np.uint8)
+
+
+def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = BLACK) -> pa.Table:
+    height_px, width_px = pixels.shape[:2]
+    size = {"width_px": width_px, "height_px": height_px, "dpi": 1.0}
+    rows = [{"page": n} | size for n in range(count)]
+    pictures = schema.binary_column([pixels] * count)
+    plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
+    rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
+    return stages.Prepare(recipe, lambda report: None)(rendered)
+
+
 def test_many_pages_are_in_the_engine_at_a_time():
     engine = EngineConfig(kind="fake", pages_in_flight=4, fake=FakeConfig(handler="slow"))
     options = OcrOptions(output="o", engine=engine)
     recipe = base.recipe(options, "fake")
-    rows = [{"page": n, "width_px": 2, "height_px": 2, "dpi": 1.0} for n in range(8)]
-    pictures = schema.binary_column([np.zeros((2, 2, 3), np.uint8)] * 8)
-    plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
-    rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
-    prepared = stages.Prepare(recipe, lambda report: None)(rendered)
+    prepared = prepared_pages(recipe, 8)
 
     async def most_at_a_time() -> int:
         recognise = stages.Recognise(engine, recipe, lambda report: None)

@@ -176,6 +176,18 @@ async def test_every_request_has_the_n_gram_rule_and_the_contract() -> None:
     assert len(set(llm.names)) == 2
 
 
+async def test_a_request_may_widen_the_n_gram_rule() -> None:
+    llm = FakeLLM()
+    wider = Sampling(ngram_window=1024, cells_repeat=False)
+    await a_core(llm).generate(replace(a_request(), sampling=wider))
+    (params,) = llm.params
+    assert params.extra_args == {
+        "ngram_size": 30,
+        "window_size": 1024,
+        "whitelist_token_ids": [],
+    }
+
+
 async def test_a_page_of_the_batch_is_sampled_with_these_arguments_and_no_others() -> None:
     llm = FakeLLM()
     core = a_core(llm)

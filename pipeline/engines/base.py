@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Protocol
 
 from pipeline import prompts
-from pipeline.config import EngineConfig, EngineKind, Recipe, RenderConfig, TaskName, VllmConfig
+from pipeline.config import (
+    EngineConfig,
+    EngineKind,
+    LadderConfig,
+    OnnxConfig,
+    Recipe,
+    RenderConfig,
+    TaskName,
+    VllmConfig,
+)
 from pipeline.engines import vllm_args
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, EngineError
+from pipeline.rungs import Rung
 from pipeline.types import Ask, Generation, PageImage, Request, Sampling, Task
 
 
@@ -46,6 +59,10 @@ class Options(Protocol):
     def engine(self) -> EngineConfig:
         """Which engine, and how it is run."""
 
+    @property
+    def ladder(self) -> LadderConfig:
+        """What is tried after a bad answer."""
+
 
 def recipe(options: Options, kind: EngineKind) -> Recipe:
     """All that can change the text of a page under these options.
@@ -60,6 +77,7 @@ def recipe(options: Options, kind: EngineKind) -> Recipe:
 
 def _recipe(options: Options, kind: EngineKind) -> Recipe:
     task = Task(options.task)
+    ladder = _ladder(options.ladder, kind)
     if kind == "onnx":
         from pipeline.engines import onnx
 
@@ -70,6 +88,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
             task=task,
             render=options.render,
             onnx=options.engine.onnx,
+            ladder=ladder,
         )
     if kind == "fake":
         return Recipe(
@@ -79,8 +98,10 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
             task=task,
             render=options.render,
             fake=options.engine.fake,
+            ladder=ladder,
         )
     vllm = options.engine.vllm
+    second = Rung.SECOND.value in ladder.rungs
     return Recipe(
         engine=kind,
         model=vllm.model,
@@ -88,7 +109,33 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
         task=task,
         render=options.render,
         vllm=vllm,
+        ladder=ladder,
+        onnx=options.engine.onnx if second else None,
+        second=_second_release() if second else "",
     )
+
+
+_LINES_RUNGS = {Rung.LAYER.value}
+_FAKE_RUNGS = {rung.value for rung in Rung} - {Rung.SECOND.value}
+
+
+def _ladder(config: LadderConfig, kind: EngineKind) -> LadderConfig:
+    """The rungs that an engine has. The recipe's hash knows no others.
+
+    The embedded engine finds lines and then reads them: it cannot loop, takes no prompt, and a
+    page without lines is a picture more often than a fault.
+    """
+    known = {"onnx": _LINES_RUNGS, "fake": _FAKE_RUNGS}.get(kind, set(Rung))
+    if kind == "vllm" and find_spec("rapidocr") is None:
+        known = known - {Rung.SECOND}
+    rungs = tuple(rung for rung in config.rungs if config.on and rung in known)
+    return config.model_copy(update={"rungs": rungs, "on": bool(rungs)})
+
+
+def _second_release() -> str:
+    from pipeline.engines import onnx
+
+    return onnx.revision()
 
 
 def tasks(recipe: Recipe) -> tuple[Task, ...]:
@@ -181,3 +228,54 @@ def build(config: EngineConfig, self_test: bool = True) -> Engine:
     from pipeline.engines.fake import FakeEngine
 
     return FakeEngine.from_config(config.fake)
+
+
+class Lazy:
+    """An engine that is built with its first page, in a thread.
+
+    Args:
+        start: Builds it.
+    """
+
+    def __init__(self, start: Callable[[], Engine]) -> None:
+        self._start = start
+        self._engine: Engine | None = None
+        self._starting = asyncio.Lock()
+
+    async def generate(self, request: Request) -> Generation:
+        """Recognise one page.
+
+        Raises:
+            EngineError: The engine cannot be built, or failed on the page.
+        """
+        async with self._starting:
+            if self._engine is None:
+                self._engine = await self._built()
+        return await self._engine.generate(request)
+
+    async def _built(self) -> Engine:
+        try:
+            return await asyncio.to_thread(self._start)
+        except ConfigError as error:  # costs this page a rung, not the job its end
+            raise EngineError(str(error)) from error
+
+
+def second(recipe: Recipe) -> Engine | None:
+    """The recipe's second engine, built when a page comes to it; None where it has none.
+
+    It runs on CPUs of the engine's own process, one page at a time.
+    """
+    if not recipe.second:
+        return None
+    from pipeline.engines.onnx import OnnxEngine
+
+    return Lazy(lambda: OnnxEngine(recipe.onnx or OnnxConfig()))
+
+
+def reader(recipe: Recipe, rung: Rung | None) -> tuple[str, str]:
+    """Engine and model that a row names: the recipe's, or those of the second engine."""
+    if rung is not Rung.SECOND:
+        return recipe.engine, recipe.model
+    from pipeline.engines import onnx
+
+    return "onnx", onnx.MODEL

@@ -44,6 +44,18 @@ def revision() -> str:
     return f"rapidocr {version('rapidocr')}"
 
 
+def second(request: Request, config: OnnxConfig) -> Request:
+    """A page that was prepared for another engine, as this one takes it."""
+    height_px, width_px = request.image.shape[:2]
+    size = fit(width_px, height_px, max_side_px=config.max_side_px)
+    return Request(
+        resize(request.image, *size),
+        request.page_width_px,
+        request.page_height_px,
+        task=request.task,
+    )
+
+
 def prepare(page: PageImage, recipe: Recipe) -> Request:
     """Shrink a page so that its longest side is at most `recipe.onnx.max_side_px`. Pure."""
     height_px, width_px = page.pixels.shape[:2]
