@@ -45,6 +45,36 @@ class InputConfig(Settings):
     """File endings that a folder is searched for. A file that is named itself is always taken."""
     max_file_mib: Annotated[int, Field(ge=1)] = 2048
     """Largest file that is opened, MiB. A larger one gets an error row."""
+    list_field: str = "uri"
+    """Field of the lines of an @list.jsonl, or column of an @list.parquet, that holds the place."""
+
+
+class StoreConfig(Settings):
+    """How object stores and web servers are reached. Credentials are in the environment."""
+
+    anonymous: bool = False
+    """Send no credentials: for public buckets."""
+    s3_endpoint: str = ""
+    """Address of the S3 service, such as http://minio:9000. Empty: AWS_ENDPOINT_URL, or Amazon."""
+    s3_region: str = ""
+    """Region of the buckets. Empty: that of the environment, or the bucket is asked."""
+    gs_endpoint: str = ""
+    """Address of the Google Cloud Storage service. Empty: Google's."""
+    az_endpoint: str = ""
+    """Address of the Azure Blob service. Empty: Azure's for the account."""
+    connect_s: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds that a connection may take."""
+    read_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds that one request may take. It brings 4 MiB at most."""
+    tries: Annotated[int, Field(ge=1)] = 6
+    """Times that a request is tried where the store is busy, slow or breaks off."""
+    pause_s: Annotated[float, Field(ge=0)] = 0.5
+    """Seconds before the second try. Each further pause is twice as long."""
+    max_pause_s: Annotated[float, Field(ge=0)] = 20.0
+    """Longest pause between two tries, seconds."""
+    cache_mib: Annotated[int, Field(ge=0)] = 1024
+    """Room of each render worker for fetched documents whose next pages may follow, MiB. The one
+    at hand stays, whatever its size."""
 
 
 class ReadConfig(Settings):
@@ -337,7 +367,7 @@ class OcrOptions(Settings):
     """What the OCR job's flags can set: everything but its inputs."""
 
     output: Annotated[str, Field(min_length=1)]
-    """Folder for the result."""
+    """Folder for the result, also on a store: s3://BUCKET/FOLDER."""
     pages: str = ""
     """Pages of every document, such as 1-3,7. Empty: all."""
     password: Annotated[str, Field(repr=False)] = ""
@@ -349,6 +379,7 @@ class OcrOptions(Settings):
     dry_run: bool = False
     """Plan and print, recognise nothing."""
     input: InputConfig = InputConfig()
+    store: StoreConfig = StoreConfig()
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
     engine: EngineConfig = EngineConfig()
@@ -370,7 +401,7 @@ class OcrConfig(OcrOptions):
     """Recognise documents: one row of Parquet for every page."""
 
     inputs: tuple[str, ...]
-    """Files, folders, globs, or @FILE with one of them a line."""
+    """Files, folders, globs, s3:// gs:// az:// http(s)://, archives, or @LIST of them."""
 
     @field_validator("inputs")
     @classmethod

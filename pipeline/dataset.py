@@ -10,23 +10,25 @@ then drawing would run inside the engine's actor and wait for it; a test looks a
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from pipeline import cluster, stages
-from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe
+from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
 from pipeline.engines import base
 from pipeline.fatal import own_error
 from pipeline.meter import Report, Send, StageTally, Tally
+from pipeline.source import Listing
+from pipeline.storage.folder import Place, parquet, place_of, shards
 from pipeline.summary import PlanSummary, Summary, todo_mask
 
-_DOCUMENTS_PER_TASK = 16
+_LISTERS = 64
 _WRITES_IN_FLIGHT = 4
 _LEAST_BUFFER_MIB = 1024
 _PAGE_MIB = 8
@@ -34,10 +36,37 @@ _PAGE_MIB = 8
 S = TypeVar("S", PlanSummary, Summary)
 
 
-def plan_pages(documents: pa.Table, options: OcrOptions, recipe: Recipe, send: Send) -> Dataset:
-    """Documents (columns uri, size_bytes) -> rows of `schema.PLAN`."""
-    few = _split(ray.data.from_arrow(documents), _DOCUMENTS_PER_TASK, options.stages.write_cpus)
-    return few.map_batches(
+def list_documents(listing: Listing, tally: SharedTally, num_cpus: float) -> Dataset:
+    """What the inputs name -> rows of `schema.DOCUMENTS`, found by the workers.
+
+    Inputs that do not overlap are listed side by side. A task yields documents while it lists:
+    those in front are planned while the next are found, and Ray holds it up when there are enough.
+    """
+    parts = list(enumerate(listing.parts()))
+    shares = [parts[start::_LISTERS] for start in range(min(_LISTERS, len(parts)))]
+    blocks = [pa.table({"share": [number]}) for number in range(len(shares))]
+    found = ray.data.from_arrow(blocks).map_batches(
+        _list_share,
+        fn_args=(shares, tally.leave_out()),
+        batch_format="pyarrow",
+        num_cpus=num_cpus,
+    )
+    return _split(found, 1, num_cpus)
+
+
+def _list_share(
+    numbers: pa.Table,
+    shares: list[list[tuple[int, Listing]]],
+    leave_out: Callable[[int, Counter[str]], object],
+) -> Iterator[pa.Table]:
+    for number in numbers["share"].to_pylist():
+        for part, listing in shares[number]:
+            yield from stages.list_documents(listing, partial(leave_out, part))
+
+
+def plan_pages(documents: Dataset, options: OcrOptions, recipe: Recipe, send: Send) -> Dataset:
+    """Rows of `schema.DOCUMENTS` -> rows of `schema.PLAN`."""
+    return documents.map_batches(
         stages.Inspect,
         fn_constructor_args=(options, recipe.hash(), send),
         batch_format="pyarrow",
@@ -47,7 +76,7 @@ def plan_pages(documents: pa.Table, options: OcrOptions, recipe: Recipe, send: S
 
 
 def recognise_pages(
-    plan: Path, todo: int, options: OcrOptions, recipe: Recipe, send: Send
+    plan: Place, todo: int, options: OcrOptions, recipe: Recipe, send: Send
 ) -> Dataset:
     """The plan's pages that have no row yet (`todo` of them) -> rows of `schema.PAGES`."""
     stage, engines = options.stages, engine_workers(options.engine)
@@ -56,9 +85,9 @@ def recognise_pages(
     drawers = stage.render_workers or max(1, cluster.cpus() // 2)
     # Not read_parquet: it lists the files in a task that asks for a whole CPU, and no option
     # changes that. One block a shard, so that each is read by a task of its own.
-    shards = [pa.table({"path": [str(path)]}) for path in sorted(plan.glob("*.parquet"))]
-    planned = ray.data.from_arrow(shards).map_batches(
-        read_plan, batch_format="pyarrow", num_cpus=stage.write_cpus
+    blocks = [pa.table({"path": [str(shard)]}) for shard in shards(plan)]
+    planned = ray.data.from_arrow(blocks).map_batches(
+        read_plan, fn_args=(options.store,), batch_format="pyarrow", num_cpus=stage.write_cpus
     )
     return (
         _split(planned, rows, stage.write_cpus)
@@ -107,7 +136,7 @@ def buffer_mib(options: OcrOptions) -> int:
 
 def drain(
     dataset: Dataset,
-    folder: Path,
+    folder: Place,
     prefix: str,
     config: OutputConfig,
     write: Callable[..., S],
@@ -133,7 +162,7 @@ def drain(
     pending: list[ray.ObjectRef] = []
     for number, refs in enumerate(_shards(dataset, config)):
         path = folder / f"{prefix}-{number:06}.parquet"
-        pending.append(task.remote(str(path), config, *refs))
+        pending.append(task.remote(path, config, *refs))
         if len(pending) >= _WRITES_IN_FLIGHT:
             total.merge(_written(pending.pop(0)))
     for ref in pending:
@@ -181,10 +210,10 @@ def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
     return split
 
 
-def read_plan(shards: pa.Table) -> Iterator[pa.Table]:
+def read_plan(shards: pa.Table, store: StoreConfig) -> Iterator[pa.Table]:
     """Yield the rows of plan shards (column path) that the run has to write."""
     for path in shards["path"].to_pylist():
-        for batch in pq.ParquetFile(path).iter_batches():
+        for batch in parquet(place_of(path, store)).iter_batches():
             plan = pa.Table.from_batches([batch])
             yield plan.filter(todo_mask(plan))
 
@@ -242,9 +271,21 @@ class SharedTally:
         """What workers report to."""
         return _Sender(self._actor)
 
+    def leave_out(self) -> Callable[[int, Counter[str]], object]:
+        """What workers tell of files that they leave out; it is counted when the call is back."""
+        return partial(_leave_out, self._actor)
+
+    def left_out(self) -> Counter[str]:
+        """Files that are no documents by their ending, by ending."""
+        return ray.get(self._actor.left_out.remote())  # type: ignore[no-any-return]
+
     def stages(self) -> dict[str, StageTally]:
         """The sums so far, by stage."""
         return ray.get(self._actor.stages.remote())  # type: ignore[no-any-return]
+
+
+def _leave_out(actor: Any, part: int, counts: Counter[str]) -> None:
+    ray.get(actor.leave_out.remote(part, counts))
 
 
 class _Sender:

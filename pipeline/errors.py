@@ -13,7 +13,9 @@ class ErrorKind(StrEnum):
     """Why a page or a document has no text: the value of the column `error_kind`."""
 
     NOT_FOUND = "not_found"
-    """The input vanished or could not be fetched."""
+    """The input is not there, or vanished."""
+    FETCH = "fetch"
+    """The input is there and could not be fetched: refused, too slow, or broken off too often."""
     UNREADABLE = "unreadable"
     """The bytes are not a document that any reader here can open."""
     EMPTY = "empty"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import secrets
 import sys
@@ -13,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyarrow as pa
-
 from pipeline import cluster, dataset, receipt, sink
 from pipeline.config import OcrConfig, Recipe
 from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
 from pipeline.progress import Progress
 from pipeline.source import Listing
+from pipeline.storage.fetch import clear_abandoned
+from pipeline.storage.folder import Place, absolute, place_of
 from pipeline.summary import PlanSummary, Summary
 
 Say = Callable[[str], None]
@@ -58,7 +57,7 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
     begin = time.monotonic()
     with cluster.connected(config.ray):
         session = _Session.start(config, say)
-        pages, plan = sink.prepare_folder(session.config.output)
+        pages, plan = sink.prepare_folder(session.config.output, config.store)
         planned = session.plan(plan)
         run_begin = time.monotonic()
         written = session.recognise(plan, pages, planned)
@@ -67,16 +66,25 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
             plan=planned,
             written=written,
             stages=session.tally.stages(),
-            files_left_out=session.listing.left_out,
+            files_left_out=session.tally.left_out(),
             wall_s=time.monotonic() - begin,
             run_s=time.monotonic() - run_begin,
             driver_peak_mib=_peak_mib(),
             recipe_hash=session.recipe.hash(),
             recipe=session.recipe.model_dump(mode="json"),
         )
-    if finished.rows or not Path(config.output, receipt.FILE_NAME).exists():
-        finished.write(Path(config.output))  # else the receipt of the run that did it stays
+    clear_abandoned()  # of the workers that ended with this job's own Ray
+    output = place_of(config.output, config.store)
+    if finished.rows or not (output / receipt.FILE_NAME).exists():
+        _write(finished, output)  # else the receipt of the run that did it stays
     return finished
+
+
+def _write(finished: receipt.Receipt, output: Place) -> None:
+    try:
+        finished.write(output)
+    except OSError as error:
+        raise JobError(f"cannot write {output}/{receipt.FILE_NAME}: {error}") from error
 
 
 def forecast(config: OcrConfig, say: Say) -> Forecast:
@@ -88,9 +96,10 @@ def forecast(config: OcrConfig, say: Say) -> Forecast:
     with cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
         session = _Session.start(config, say)
         planned = session.plan(Path(folder))
-        seconds, basis = _estimate(Path(config.output), session.recipe, planned)
+        output = place_of(config.output, config.store)
+        seconds, basis = _estimate(output, session.recipe, planned)
         return Forecast(
-            planned, session.recipe.engine, dict(session.listing.left_out), seconds, basis
+            planned, session.recipe.engine, dict(session.tally.left_out()), seconds, basis
         )
 
 
@@ -111,27 +120,26 @@ class _Session:
         if config.engine.kind == "auto":
             say(f"engine: {kind} (engine.kind auto)")
         engine = config.engine.model_copy(update={"kind": kind})
-        place = os.path.abspath(config.output)
+        place = absolute(config.output)
         config = config.model_copy(update={"engine": engine, "output": place})
         dataset.configure(config)
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
-        listing = Listing(config.inputs, config.input)
+        listing = Listing(config.inputs, config.input, config.store)
         recipe = base.recipe(config, kind)
         return cls(config, recipe, listing, dataset.SharedTally(), prefix, say)
 
-    def plan(self, folder: Path) -> PlanSummary:
-        documents = [(found.uri, found.size_bytes) for found in self.listing.documents()]
-        if not documents:
-            raise ConfigError(f"no documents in {', '.join(self.config.inputs)}{self._endings()}")
-        columns = zip(*documents, strict=True)
-        table = pa.table(dict(zip(("uri", "size_bytes"), map(list, columns), strict=True)))
-        chain = dataset.plan_pages(table, self.config, self.recipe, self.tally.send())
+    def plan(self, folder: Place) -> PlanSummary:
+        found = dataset.list_documents(self.listing, self.tally, self.config.stages.write_cpus)
+        chain = dataset.plan_pages(found, self.config, self.recipe, self.tally.send())
         with self._progress("plan", 0):
-            return dataset.drain(
+            planned = dataset.drain(
                 chain, folder, "plan", self.config.parquet, sink.write_plan, PlanSummary()
             )
+        if not planned.documents:
+            raise ConfigError(f"no documents in {', '.join(self.config.inputs)}{self._endings()}")
+        return planned
 
-    def recognise(self, plan: Path, pages: Path, planned: PlanSummary) -> Summary:
+    def recognise(self, plan: Place, pages: Place, planned: PlanSummary) -> Summary:
         todo = planned.todo.rows
         self.say(
             f"planned: {planned.documents} documents, {sum(planned.routes.values())} pages, "
@@ -150,9 +158,10 @@ class _Session:
         return Progress(stage, stage, total, self.tally.stages, sys.stderr, interval_s)
 
     def _endings(self) -> str:
-        if not self.listing.left_out:
+        left_out = self.tally.left_out()
+        if not left_out:
             return ""
-        endings = ", ".join(f"{count} {name}" for name, count in self.listing.left_out.items())
+        endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
         return f"; files not taken for their ending: {endings} (see input.suffixes)"
 
 
@@ -165,10 +174,10 @@ def _assert_complete(planned: PlanSummary, written: Summary) -> None:
         )
 
 
-def _estimate(output: Path, recipe: Recipe, planned: PlanSummary) -> tuple[float | None, str]:
+def _estimate(output: Place, recipe: Recipe, planned: PlanSummary) -> tuple[float | None, str]:
     """Seconds for the pages that are left, from the speed of the last run of this recipe."""
     try:
-        last = json.loads((output / receipt.FILE_NAME).read_text(encoding="utf-8"))
+        last = json.loads((output / receipt.FILE_NAME).read_bytes())
     except (OSError, ValueError):
         last = {}
     if last.get("recipe_hash") != recipe.hash() or not last.get("pages_per_s"):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pipeline.storage.folder import Place, parquet, shards
 from pipeline.types import Status
 
 _ID_CHARS = 32
@@ -47,12 +46,17 @@ class Ledger:
     statuses: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint8))
 
     @classmethod
-    def read(cls, pages: Path) -> Ledger:
-        """Read the ids and statuses of every committed shard in a folder."""
-        shards = sorted(pages.glob("*.parquet"))
-        if not shards:
+    def read(cls, pages: Place) -> Ledger:
+        """Read the ids and statuses of every committed shard in a folder.
+
+        Raises:
+            JobError: The folder is on a store that does not answer.
+            DocumentError: A shard cannot be fetched.
+        """
+        found = shards(pages)
+        if not found:
             return cls()
-        tables = [pq.read_table(shard, columns=["page_id", "status"]) for shard in shards]
+        tables = [parquet(shard).read(columns=["page_id", "status"]) for shard in found]
         table = pa.concat_tables(tables).combine_chunks()
         ids = np.array(table["page_id"].to_pylist(), f"S{_ID_CHARS}")
         order = {status.value: index for index, status in enumerate(Status)}

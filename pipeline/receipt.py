@@ -8,11 +8,12 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
 from pipeline.meter import StageTally
+from pipeline.sink import write_text
+from pipeline.storage.folder import Place
 from pipeline.summary import PlanSummary, Summary
 from pipeline.types import Route, Status
 
@@ -86,12 +87,14 @@ class Receipt:
         yield from self.rows.items()
         yield from self.rows_before.items()
 
-    def write(self, output: Path) -> None:
-        """Write `receipt.json`, whole or not at all."""
-        hidden = output / f".{FILE_NAME}.tmp"
+    def write(self, output: Place) -> None:
+        """Write `receipt.json`, whole or not at all.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         text = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
-        hidden.write_text(text + "\n", encoding="utf-8")
-        hidden.replace(output / FILE_NAME)
+        write_text(output / FILE_NAME, text + "\n")
 
 
 def make(

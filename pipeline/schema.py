@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import ErrorKind
 from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
     Block,
     Box,
+    Document,
     Failure,
     FinishReason,
     Generation,
@@ -67,6 +69,10 @@ _PICTURE = [
     ("dpi", pa.float32()),
     ("warnings", pa.list_(pa.string())),
 ]
+
+DOCUMENTS = pa.schema([("uri", pa.list_(pa.string())), ("size_bytes", pa.list_(pa.int64()))])
+"""What a listing finds, before anything is opened: in each row the documents that are planned
+together, so that a listing decides how many. Size 0 where it does not tell it."""
 
 PAGES = pa.schema(
     [
@@ -145,6 +151,14 @@ def to_table(results: Sequence[PageResult]) -> pa.Table:
 def from_table(table: pa.Table) -> list[PageResult]:
     """The records of rows of `PAGES`; `from_table(to_table(x)) == x`."""
     return [_from_row(row) for row in table.to_pylist()]
+
+
+def documents_of(table: pa.Table) -> list[Document]:
+    """The documents of rows of `DOCUMENTS`, or of a table with one in each row."""
+    columns = [table["uri"], table["size_bytes"]]
+    if pa.types.is_list(columns[0].type):
+        columns = [pc.list_flatten(column) for column in columns]
+    return list(map(Document, *(column.to_pylist() for column in columns)))
 
 
 def ref_of(row: dict[str, Any]) -> PageRef:

@@ -7,8 +7,11 @@ and `error`; the others go on.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,7 +28,8 @@ from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
 from pipeline.rungs import Rung
-from pipeline.source import local_path
+from pipeline.source import Listing
+from pipeline.storage.fetch import Documents
 from pipeline.types import (
     Document,
     Failure,
@@ -40,6 +44,26 @@ from pipeline.types import (
 )
 
 _PLAN_ROWS = 4096
+_FEWEST, _MOST = 4, 128
+"""Documents that are planned together: few at first, so that every worker has some soon; more
+as the listing grows, or a million of them would be so many tasks of Ray's."""
+
+
+def list_documents(
+    listing: Listing, leave_out: Callable[[Counter[str]], object]
+) -> Iterator[pa.Table]:
+    """Plan: yield `schema.DOCUMENTS` for what a listing names, in bounded memory.
+
+    Args:
+        listing: The inputs.
+        leave_out: Takes, at the end, the files that are no documents, counted by their ending.
+    """
+    documents, count = listing.documents(), 0
+    while some := list(islice(documents, min(_FEWEST + count // 64, _MOST))):
+        count += len(some)
+        row = {"uri": [one.uri for one in some], "size_bytes": [one.size_bytes for one in some]}
+        yield pa.Table.from_pylist([row], schema=schema.DOCUMENTS)
+    leave_out(listing.left_out)
 
 
 class Inspect:
@@ -48,22 +72,24 @@ class Inspect:
     def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
         self._password = options.password
-        ledger = Ledger.read(sink.pages_folder(options.output))
+        self._documents = Documents(options.store, options.input, cache_mib=0)
+        ledger = Ledger.read(sink.pages_folder(options.output, options.store))
         self._planner = Planner(recipe_hash, PageSelection.parse(options.pages), ledger)
         self._meter = Meter("plan", send)
 
     def __call__(self, documents: pa.Table) -> Iterator[pa.Table]:
-        """Yield rows of `schema.PLAN` for documents with columns uri and size_bytes."""
-        for row in documents.to_pylist():
+        """Yield rows of `schema.PLAN` for rows of `schema.DOCUMENTS`."""
+        for document in schema.documents_of(documents):
             with self._meter.busy():
-                pages = self._pages(Document(row["uri"], row["size_bytes"]))
+                pages = self._pages(document)
             for start in range(0, len(pages), _PLAN_ROWS):
                 yield _plan_table(pages[start : start + _PLAN_ROWS])
             self._meter.report(len(pages), sum(page.failure is not None for page in pages))
 
     def _pages(self, document: Document) -> list[PlannedPage]:
         try:
-            seen = self._reader.inspect(local_path(document.uri), self._password)
+            seen = self._reader.inspect(self._documents.path(document.uri), self._password)
+            document = dataclasses.replace(document, size_bytes=seen.size_bytes)
             sizes = [(float(width), float(height)) for width, height in seen.pages]
             return list(
                 self._planner.readable(document, seen.doc_id, seen.media_type, sizes, seen.warnings)
@@ -80,6 +106,7 @@ class Render:
 
     def __init__(self, options: OcrOptions, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
+        self._documents = Documents(options.store, options.input, options.store.cache_mib)
         self._password = options.password
         self._meter = Meter("render", send)
 
@@ -99,7 +126,9 @@ class Render:
             return schema.flight_columns(row), None
         begin = time.perf_counter()
         try:
-            image = self._reader.render(local_path(row["uri"]), row["page"], self._password)
+            path = self._documents.path(row["uri"], row["doc_id"])
+            begin = time.perf_counter()
+            image = self._reader.render(path, row["page"], self._password)
         except RecordedError as error:
             return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
         except Exception as error:

@@ -38,11 +38,10 @@ def planned(
     (folder / "short.pdf").write_bytes(documents.text_pdf(2))
     (folder / "bad.pdf").write_bytes(b"no document")
     rows = [{"uri": str(path), "size_bytes": 1} for path in sorted(folder.iterdir())]
+    found = ray.data.from_arrow(pa.Table.from_pylist(rows))
     _, plan = sink.prepare_folder(options.output)
     tally = dataset.SharedTally()
-    chain = dataset.plan_pages(
-        pa.Table.from_pylist(rows), options, base.recipe(options, "fake"), tally.send()
-    )
+    chain = dataset.plan_pages(found, options, base.recipe(options, "fake"), tally.send())
     config = OutputConfig(pages_per_file=10)
     return plan, dataset.drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
 

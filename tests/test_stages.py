@@ -10,10 +10,19 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline import schema, stages
-from pipeline.config import EngineConfig, FakeConfig, LadderConfig, OcrOptions, OnnxConfig, Recipe
+from pipeline.config import (
+    EngineConfig,
+    FakeConfig,
+    InputConfig,
+    LadderConfig,
+    OcrOptions,
+    OnnxConfig,
+    Recipe,
+)
 from pipeline.engines import base
 from pipeline.meter import Report
-from pipeline.types import Status
+from pipeline.source import Listing
+from pipeline.types import Document, Status
 from tests import documents
 
 
@@ -234,3 +243,24 @@ def test_many_pages_are_in_the_engine_at_a_time():
         return most
 
     assert asyncio.run(most_at_a_time()) == 4
+
+
+def test_documents_are_listed_in_few_and_then_in_many(tmp_path: Path):
+    for number in range(900):
+        (tmp_path / f"{number:03}.pdf").touch()
+    (tmp_path / "notes.txt").touch()
+    left_out: list[Counter[str]] = []
+    tables = list(stages.list_documents(Listing([str(tmp_path)], InputConfig()), left_out.append))
+    sizes = [len(schema.documents_of(table)) for table in tables]
+    assert (sizes[0], sum(sizes)) == (4, 900)
+    assert sizes[:-1] == sorted(sizes[:-1])
+    assert sizes[-2] > 12
+    assert {table.num_rows for table in tables} == {1}
+    assert left_out == [Counter({".txt": 1})]
+    uris = [document.uri for table in tables for document in schema.documents_of(table)]
+    assert uris == [str(tmp_path / f"{number:03}.pdf") for number in range(900)]
+
+
+def test_documents_may_stand_one_in_a_row():
+    table = pa.table({"uri": ["a", "b"], "size_bytes": [1, 2]})
+    assert schema.documents_of(table) == [Document("a", 1), Document("b", 2)]
