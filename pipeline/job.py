@@ -7,12 +7,13 @@ import resource
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline import cluster, dataset, receipt, sink
+from pipeline import cluster, dataset, lock, receipt, sink
 from pipeline.config import OcrConfig, Recipe
 from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
@@ -55,13 +56,14 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
         JobError: The output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
-    with cluster.connected(config.ray):
+    with cluster.connected(config.ray), _alone(config, say) as check:
         session = _Session.start(config, say)
         pages, plan = sink.prepare_folder(session.config.output, config.store)
         planned = session.plan(plan)
         run_begin = time.monotonic()
         written = session.recognise(plan, pages, planned)
         _assert_complete(planned, written)
+        check()
         finished = receipt.make(
             plan=planned,
             written=written,
@@ -78,6 +80,21 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
     if finished.rows or not (output / receipt.FILE_NAME).exists():
         _write(finished, output)  # else the receipt of the run that did it stays
     return finished
+
+
+@contextmanager
+def _alone(config: OcrConfig, say: Say) -> Iterator[Callable[[], None]]:
+    """Keep other jobs off the output for the time inside; yields what checks that it worked.
+
+    Stores have no lock: there is no file that only one of two can make.
+    """
+    place = place_of(config.output, config.store)
+    if not isinstance(place, Path):
+        yield lambda: None
+        return
+    sink.make_folder(place)
+    with lock.held(str(place), config.lock, say) as held:
+        yield held.check
 
 
 def _write(finished: receipt.Receipt, output: Place) -> None:

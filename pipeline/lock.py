@@ -68,6 +68,18 @@ class Holder:
             return True
 
 
+def check_free(output: Path, config: LockConfig) -> None:
+    """Refuse an output that another job is writing to, without taking its lock.
+
+    Raises:
+        ConfigError: Another job is writing there.
+    """
+    path = output / FILE_NAME
+    with suppress(FileNotFoundError):
+        silent_s = time.time() - path.stat().st_mtime
+        _refuse_if_alive(path, _read(path), silent_s, config)
+
+
 class Lock:
     """The lock of an output, held by this process.
 

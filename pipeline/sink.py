@@ -121,6 +121,18 @@ def prepare_folder(output: str, store: StoreConfig | None = None) -> tuple[Place
         raise JobError(f"cannot write to the output {output}: {problem}") from error
 
 
+def make_folder(output: Path) -> None:
+    """Make the folder of a local output.
+
+    Raises:
+        JobError: It cannot be made.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobError(f"cannot write to the output {output}: {error.strerror}") from error
+
+
 def _prepare_local(output: Path) -> tuple[Path, Path]:
     pages, plan = output / "pages", output / "_plan"
     for folder in (pages, plan):

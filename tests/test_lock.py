@@ -61,6 +61,15 @@ def test_a_second_job_refuses_and_names_the_first(tmp_path: Path) -> None:
     assert f"took over the lock of process {first.pid}" in said[0]
 
 
+def test_an_output_can_be_looked_at_without_its_lock(tmp_path: Path) -> None:
+    lock.check_free(tmp_path, QUICK)
+    locked_by(tmp_path, host="elsewhere")
+    with pytest.raises(ConfigError, match="is being written by another job"):
+        lock.check_free(tmp_path, QUICK)
+    locked_by(tmp_path, born=1.0)
+    lock.check_free(tmp_path, QUICK)
+
+
 def test_a_lock_of_another_machine_counts_until_it_is_silent_for_long(tmp_path: Path) -> None:
     locked_by(tmp_path, host="elsewhere", pid=1)
     with pytest.raises(ConfigError, match="process 1 on elsewhere"):
