@@ -89,6 +89,7 @@ class S3Server:
 
     def fresh(self) -> S3Server:
         """Forget the faults and the log, and make another bucket."""
+        self.slow_s = 3.0
         self.faults.clear()
         self.log.clear()
         self.bucket = f"bucket-{uuid.uuid4().hex[:12]}"

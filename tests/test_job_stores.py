@@ -75,12 +75,3 @@ def test_from_a_store_to_a_store_and_again(store: S3Server, head: jobs.Head):
 
     shown = jobs.show(output, "flaky", "--s3-endpoint", store.endpoint)
     assert f"{store.bucket}/in/flaky.pdf, page 2 of 2" in shown.stdout
-
-
-def test_a_store_that_refuses_the_output_ends_the_job_before_a_page(s3: S3Server, tmp_path):
-    (tmp_path / "a.pdf").write_bytes(documents.text_pdf(1))
-    place = ("--output", "s3://no-such-bucket/out", "--store.s3-endpoint", s3.endpoint)
-    done = jobs.ocr(tmp_path / "a.pdf", *place, *FAKE)
-    assert done.returncode == 2
-    assert "NoSuchBucket" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -25,7 +25,7 @@ PIECE: Final = 4 << 20
 """Most bytes of one request. One that takes longer than `store.read_s` is given up."""
 _BUFFER: Final = 256 << 10
 _REFUSED: Final = re.compile(
-    r"ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|HTTP status 40[013]|"
+    r"NO_SUCH_BUCKET|ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|HTTP status 40[013]|"
     r"kPermissionDenied|kUnauthenticated|AuthorizationFailure|AuthenticationFailed"
 )
 """How pyarrow's stores word what no second try changes; it has no codes."""
