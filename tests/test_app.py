@@ -234,7 +234,7 @@ def test_who_hangs_up_frees_the_replica(app: App) -> None:
         assert b"200 OK" in connection.recv(1000)
     begin = time.monotonic()
     assert app.post("/v1/chat/completions", chat_body(2)).status == 200
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 45
 
 
 def test_a_stream_whose_replica_dies_says_so(app: App) -> None:

@@ -75,7 +75,7 @@ async def test_who_hangs_up_gives_the_reader_back_at_once(readers: Readers) -> N
     await asyncio.gather(*hangs, return_exceptions=True)
     async with readers.open(documents.text_pdf()) as document:
         await document.render(1)
-    assert time.monotonic() - begin < 15  # and not read.wall_s, twice
+    assert time.monotonic() - begin < 35  # and not read.wall_s, twice
 
 
 async def test_a_page_that_hangs_is_an_error_and_the_pool_goes_on() -> None:
