@@ -232,15 +232,6 @@ class OutputConfig(Settings):
     """zstd level."""
 
 
-class LockConfig(Settings):
-    """The lock that keeps two jobs from writing to one output."""
-
-    beat_s: Annotated[float, Field(gt=0)] = 10.0
-    """Seconds between two signs of life."""
-    stale_s: Annotated[float, Field(gt=0)] = 90.0
-    """Seconds without one after which a job on another machine counts as dead."""
-
-
 class RayConfig(Settings):
     """Where the job runs."""
 
@@ -302,7 +293,6 @@ class OcrOptions(Settings):
     engine: EngineConfig = EngineConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
-    lock: LockConfig = LockConfig()
     ray: RayConfig = RayConfig()
     progress: ProgressConfig = ProgressConfig()
 
