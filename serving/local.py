@@ -43,6 +43,9 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
     """
     from pipeline import cluster
 
+    # Between proxy and ingress by value, over gRPC: half of what the object store costs. Read by
+    # the processes of a Ray that is started here; a running cluster has its own environment.
+    os.environ.setdefault("RAY_SERVE_PROXY_USE_GRPC", "1")
     with cluster.connected(config.ray, worker_output=True):
         _serve(config, say, stop)
 
