@@ -8,11 +8,11 @@ chat model, which take no time. Clients on the same machine ask it
 
 Then one picture takes three ways, one after the other: through the service, through Serve's
 handle of the engine's deployment, and to the engine in this process. The differences are the
-costs of the ingress (with drawing the picture in a reader's process) and of Serve. At last the
+costs of the ingress (in which a reader's process draws the picture) and of Serve. At last the
 private memory of every part is taken before and after many requests. Numbers are medians over
 rounds, with the range in brackets.
 
-    python -m benchmarks.serving --vllm --model FOLDER --out FILE.json
+    python -m benchmarks.serving --vllm --out FILE.json
 
 compares with `vllm serve` instead: see `benchmarks.serving_vllm`.
 """

@@ -176,10 +176,10 @@ def _bare(config: ServeConfig) -> Iterator[str]:
 
 
 def _command(config: ServeConfig) -> list[str]:
-    program = Path(sys.executable).with_name("vllm")
-    values = chat.engine_args(config.chat)
-    command = [str(program), "serve", values.pop("model")]
+    # What `vllm serve` runs, also where its script is not on the path.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--host=127.0.0.1", f"--served-model-name={config.chat.name}"]
+    values = chat.engine_args(config.chat)
     for name, value in values.items():
         flag = f"--{name.replace('_', '-')}"
         if value is True:

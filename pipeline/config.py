@@ -311,15 +311,6 @@ class OutputConfig(Settings):
     """zstd level."""
 
 
-class LockConfig(Settings):
-    """The lock that keeps two jobs from writing to one output."""
-
-    beat_s: Annotated[float, Field(gt=0)] = 10.0
-    """Seconds between two signs of life."""
-    stale_s: Annotated[float, Field(gt=0)] = 90.0
-    """Seconds without one after which a job on another machine counts as dead."""
-
-
 class RayConfig(Settings):
     """Where the job runs."""
 
@@ -386,7 +377,6 @@ class OcrOptions(Settings):
     ladder: LadderConfig = LadderConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
-    lock: LockConfig = LockConfig()
     ray: RayConfig = RayConfig()
     progress: ProgressConfig = ProgressConfig()
 

@@ -98,7 +98,8 @@ def load_yaml(path: str) -> dict[str, Any]:
 
 def dump_yaml(model: BaseModel) -> str:
     """Write a model as YAML that `load_yaml` and `validate` turn back into an equal model."""
-    return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    # Escaped: PyYAML writes some of the line ends of Unicode in a way that it reads as others.
+    return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -63,6 +63,14 @@ _A_LITTLE: Final = 0.001
 """Of the head node: enough to be there."""
 
 
+_ONE_LOOP: Final = {
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+}
+"""For the ingress: every piece of a stream would change threads four times. Nothing in the ingress
+blocks, so it needs no loop of its own beside Serve's."""
+
+
 class OcrReplica:
     """One engine. It has read a page of its own before it takes the first of a caller."""
 
@@ -336,7 +344,7 @@ def _options(name: str, scale: ScaleConfig, suits: int, gpus: float) -> dict[str
 def _ingress_resources(config: IngressConfig) -> dict[str, Any]:
     # On a worker it would go with the worker when that is scaled away.
     place = {"resources": {"node:__internal_head__": _A_LITTLE}} if config.on_head else {}
-    return {"num_cpus": config.num_cpus, **place}
+    return {"num_cpus": config.num_cpus, "runtime_env": {"env_vars": _ONE_LOOP}, **place}
 
 
 def _gpus(engine: EngineConfig) -> float:

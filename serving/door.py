@@ -214,7 +214,10 @@ def _bounded(receive: Receive, headers: dict[str, str], limits: LimitConfig) -> 
     async def counted() -> Message:
         nonlocal left, arrived
         if arrived:  # what comes now is the sign that the caller hung up; it may take its time
-            return await receive()
+            try:
+                return await receive()
+            except Exception:  # of Serve's, where the proxy has let go of the request first
+                return {"type": "http.disconnect"}
         try:
             async with asyncio.timeout(max(0.0, deadline_s - time.monotonic())):
                 message = await receive()

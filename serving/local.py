@@ -41,11 +41,11 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
         ConfigError: There is no cluster at the address.
         JobError: The service did not start.
     """
-    # Serve reads it when its actors start: a request goes from the proxy to the ingress by value,
-    # not through the object store, which halves what Serve adds to the first token.
-    os.environ.setdefault("RAY_SERVE_PROXY_USE_GRPC", "1")
     from pipeline import cluster
 
+    # Between proxy and ingress by value, over gRPC: half of what the object store costs. Read by
+    # the processes of a Ray that is started here; a running cluster has its own environment.
+    os.environ.setdefault("RAY_SERVE_PROXY_USE_GRPC", "1")
     with cluster.connected(config.ray, worker_output=True):
         _serve(config, say, stop)
 

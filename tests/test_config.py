@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -21,6 +21,7 @@ from tests.strategies import configs
 
 
 @given(configs())
+@example(OcrConfig(inputs=("\u2028.pdf",), output="ü", password="next\x85line"))
 def test_load_of_dump_is_the_same(config: OcrConfig):
     import yaml
 

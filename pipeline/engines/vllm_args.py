@@ -109,8 +109,9 @@ def _seats(config: VllmConfig) -> int:
 
 def set_environment(config: VllmConfig | ChatConfig) -> None:
     """Set what vLLM reads from the environment, before it is imported."""
-    # vLLM's second model runner refuses processors of logits, and with them the n-gram rule.
-    os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"
+    if isinstance(config, VllmConfig):
+        # vLLM's second model runner refuses processors of logits, and with them the n-gram rule.
+        os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     if config.cache_dir:
         os.environ["VLLM_CACHE_ROOT"] = config.cache_dir

@@ -445,7 +445,9 @@ def test_pixels_are_limited_before_they_are_decoded(service_of: Any) -> None:
 
 def test_an_answer_that_takes_too_long(service_of: Any) -> None:
     slow = FakeEngine(HANDLERS["echo"], delay_ms=20_000)
-    with service_of(slow, limits=LimitConfig(request_s=2.5)) as service:
+    limits, one = LimitConfig(request_s=8), IngressConfig(readers=1)
+    with service_of(slow, limits=limits, ingress=one) as service:
+        service.chat(image(b"junk"))  # the reader starts, however busy the machine is
         for more in ({}, {"stream": True}):
             answer = service.chat(image(picture()), **more)
             assert (answer.status, answer.error["code"]) == (504, "timeout")
@@ -470,9 +472,10 @@ def test_a_stream_that_breaks_ends_with_an_error(service_of: Any) -> None:
 
     with service_of(
         Slowing(first_only),
-        limits=LimitConfig(request_s=4),
+        limits=LimitConfig(request_s=8),
         ingress=IngressConfig(heartbeat_s=0.5, readers=1),
     ) as service:
+        service.chat(image(b"junk"))  # the reader starts, however busy the machine is
         frames = documents.frames_tiff([documents.corner_picture(60 + n, 40) for n in range(2)])
         answer = service.chat(image(frames, "image/tiff"), stream=True)
         assert answer.status == 200

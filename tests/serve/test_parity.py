@@ -17,7 +17,7 @@ from serving.config import ServeConfig
 from tests import documents
 from tests.online import data_uri, running
 
-SAMPLES = Path(__file__).parent.parent / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "two.pdf": lambda: documents.text_pdf(2),
     "turned.jpg": lambda: documents.turned(documents.corner_picture(300, 200), 6, "JPEG"),
