@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pipeline.engines.ink import tight
 from pipeline.engines.merged import split
 from pipeline.errors import ConfigError, EngineError
 from pipeline.images import fit, resize
-from pipeline.types import Generation, Line, PageImage, Pixels, Request
+from pipeline.types import Generation, Line, PageImage, Pixels, Request, Sampling
 
 MODEL = "PP-OCRv6-small"
 """The models for detection and recognition."""
@@ -48,11 +49,15 @@ def second(request: Request, config: OnnxConfig) -> Request:
     """A page that was prepared for another engine, as this one takes it."""
     height_px, width_px = request.image.shape[:2]
     size = fit(width_px, height_px, max_side_px=config.max_side_px)
-    return Request(
-        resize(request.image, *size),
-        request.page_width_px,
-        request.page_height_px,
-        task=request.task,
+    return replace(
+        request,
+        image=resize(request.image, *size),
+        tiles=None,
+        grid=(0, 0),
+        image_tokens=0,
+        prompt="",
+        max_tokens=0,
+        sampling=Sampling(),
     )
 
 
