@@ -18,6 +18,7 @@ from pipeline.pages import PageSelection
 from pipeline.types import Task
 
 EngineKind = Literal["onnx", "vllm", "fake"]
+TextLayerMode = Literal["auto", "never", "always", "only"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
 
 
@@ -62,6 +63,18 @@ class RenderConfig(Settings):
     """Most pixels of a drawn page. A larger PDF page is drawn smaller and its row says so."""
     max_image_pixels: Annotated[int, Field(ge=10_000)] = 150_000_000
     """Most pixels of an image file, known from its header. A larger one gets an error row."""
+
+
+class RouteConfig(Settings):
+    """Which pages need no engine, and which are turned before it sees them."""
+
+    min_trust: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Least trust in a text layer with which `--text-layer auto` takes it, 0 to 1."""
+    blank_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
+    """Most ink of a blank page, parts per million of its area: 10 are 0.6 mm2 of a Letter page,
+    three full stops. Less is not given to the engine."""
+    turn: bool = True
+    """Turn pages that were scanned sideways or upside down before they are recognised."""
 
 
 class OnnxConfig(Settings):
@@ -259,6 +272,8 @@ class Recipe(Settings):
     revision: str
     task: Task
     render: RenderConfig
+    text_layer: TextLayerMode = "auto"
+    route: RouteConfig = RouteConfig()
     onnx: OnnxConfig | None = None
     vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
@@ -283,6 +298,10 @@ class OcrOptions(Settings):
     """Password for encrypted PDFs."""
     task: TaskName = "markdown"
     """What the model is asked for."""
+    text_layer: TextLayerMode = "auto"
+    """Which pages take their text from the PDF's own text layer instead of the engine: those
+    whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
+    page without one fails (only)."""
     self_test: bool = True
     """Test the engine with a page of its own before the first page (vllm only)."""
     dry_run: bool = False
@@ -290,6 +309,7 @@ class OcrOptions(Settings):
     input: InputConfig = InputConfig()
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
+    route: RouteConfig = RouteConfig()
     engine: EngineConfig = EngineConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()

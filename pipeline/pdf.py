@@ -1,4 +1,4 @@
-"""PDF pages as pictures: the only user of PyMuPDF.
+"""PDF pages as pictures: with `pdf_layer`, the only user of PyMuPDF.
 
 This runs in the reader's child process (`pipeline.reader`), where a page that spins, crashes or
 takes too much memory can be killed. Nothing here limits time or memory.
@@ -13,14 +13,17 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import pymupdf
 from pymupdf import mupdf
 
+from pipeline import pdf_layer
 from pipeline.config import RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.images import Canvas, new_canvas
+from pipeline.layer import TextLayer
 from pipeline.types import PageImage
 
 MEDIA_TYPE: Final = "application/pdf"
@@ -124,17 +127,34 @@ class PdfFile:
             PageError: RENDER, the page cannot be drawn.
             MemoryError: MuPDF ran out of memory.
         """
-        _take_warnings()
-        try:
+        with _page_errors("draw"):
             return self._draw(page, render, canvas)
-        except mupdf.FzErrorBase as error:
-            _check_memory(str(error))
-            raise PageError(ErrorKind.RENDER, f"MuPDF cannot draw it: {_say(error)}") from None
 
-    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+    def layer(self, page: int, render: RenderConfig) -> TextLayer:
+        """The text layer of a page and what it draws, without drawing it.
+
+        Args:
+            page: 1-based number.
+            render: As `render`, for the pixels that boxes are given in.
+
+        Raises:
+            PageError: RENDER, the page's content cannot be read.
+            MemoryError: MuPDF ran out of memory.
+        """
+        with _page_errors("read"):
+            loaded = self._load(page)
+            found = pdf_layer.read(loaded, *_scale(mupdf.fz_bound_page(loaded), render))
+            warnings = _take_warnings()
+            _check_memory(*warnings)
+            return replace(found, warnings=warnings)
+
+    def _load(self, number: int) -> Any:
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
-        page = mupdf.fz_load_page(self._pdf.super(), number - 1)
+        return mupdf.fz_load_page(self._pdf.super(), number - 1)
+
+    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+        page = self._load(number)
         dpi, frame = _scale(mupdf.fz_bound_page(page), render)
         pixels = canvas(frame.y1 - frame.y0, frame.x1 - frame.x0)
         _run(page, dpi / _POINTS_PER_INCH, frame, pixels)
@@ -162,6 +182,17 @@ def _utf8_name(path: str) -> Iterator[str]:
             yield f"/dev/fd/{file.fileno()}"
     else:
         yield path
+
+
+@contextmanager
+def _page_errors(doing: str) -> Iterator[None]:
+    """Start with no complaints, and turn MuPDF's errors into ours."""
+    _take_warnings()
+    try:
+        yield
+    except mupdf.FzErrorBase as error:
+        _check_memory(str(error))
+        raise PageError(ErrorKind.RENDER, f"MuPDF cannot {doing} it: {_say(error)}") from None
 
 
 def _scale(box: Any, render: RenderConfig) -> tuple[float, Any]:

@@ -24,7 +24,9 @@ from pipeline.pages import PageSelection
 from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
+from pipeline.routes import PageView, Routes
 from pipeline.source import local_path
+from pipeline.turns import turn_size
 from pipeline.types import (
     Document,
     Failure,
@@ -75,10 +77,11 @@ class Inspect:
 
 
 class Render:
-    """Draws pages, in a process that may be killed."""
+    """Looks at pages and draws those that an engine has to read, in a process that may die."""
 
-    def __init__(self, options: OcrOptions, send: Send) -> None:
+    def __init__(self, options: OcrOptions, recipe: Recipe, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
+        self._routes = Routes(recipe)
         self._password = options.password
         self._meter = Meter("render", send)
 
@@ -90,7 +93,7 @@ class Render:
                 rendered, pixels = self._render(row)
             rows.append(rendered)
             pictures.append(pixels)
-        self._meter.report(len(rows), sum(pixels is None for pixels in pictures))
+        self._meter.report(len(rows), sum(bool(row["error_kind"]) for row in rows))
         yield _with_pictures(rows, schema.RENDERED, {"pixels": pictures})
 
     def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
@@ -98,20 +101,15 @@ class Render:
             return schema.flight_columns(row), None
         begin = time.perf_counter()
         try:
-            image = self._reader.render(local_path(row["uri"]), row["page"], self._password)
+            path = local_path(row["uri"])
+            view = self._routes.view(self._reader, path, row["page"], self._password)
         except RecordedError as error:
             return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
         except Exception as error:
             return schema.flight_columns(_failed(row, ErrorKind.INTERNAL, repr(error), begin)), None
-        height_px, width_px = image.pixels.shape[:2]
-        drawn = row | {
-            "width_px": width_px,
-            "height_px": height_px,
-            "dpi": image.dpi,
-            "warnings": [*(row["warnings"] or ()), *image.warnings],
-            "render_ms": _ms_since(begin),
-        }
-        return schema.flight_columns(drawn), image.pixels
+        seen = row | _view_columns(view) | {"render_ms": _ms_since(begin)}
+        seen["warnings"] = [*(row["warnings"] or ()), *view.warnings]
+        return schema.flight_columns(seen), view.image.pixels if view.image else None
 
 
 class Prepare:
@@ -146,7 +144,8 @@ class Prepare:
             return row, None
         begin = time.perf_counter()
         try:
-            request = base.prepare(PageImage(picture, row["dpi"]), self._recipe)
+            page = PageImage(picture, row["dpi"], turned_deg=row["turned_deg"])
+            request = base.prepare(page, self._recipe)
         except Exception as error:
             return _failed(row, ErrorKind.INTERNAL, repr(error)), None
         return row | _request_columns(request) | {"prepare_ms": _ms_since(begin)}, request
@@ -185,6 +184,9 @@ class Recognise:
         failure = schema.failure_of(row)
         if failure:
             return self._row(row, failed(failure.kind, failure.message), None)
+        settled = schema.settled_of(row)
+        if settled:
+            return self._row(row, settled, None)
         async with self._room:
             begin = time.perf_counter()
             with self._meter.busy():
@@ -200,11 +202,14 @@ class Recognise:
             recipe_hash=row["recipe_hash"],
             ref=schema.ref_of(row),
             recognition=recognition,
-            source=None if recognition.failure else Source.OCR,
+            source=Source(row["source"]) if row["source"] and not recognition.failure else None,
             width_px=row["width_px"] or 0,
             height_px=row["height_px"] or 0,
             dpi=row["dpi"] or 0.0,
             warnings=tuple(row["warnings"] or ()),
+            text_layer_trust=row["text_layer_trust"],
+            text_layer_doubts=tuple(row["text_layer_doubts"] or ()),
+            turned_deg=row["turned_deg"] or 0,
             engine=self._recipe.engine,
             model=self._recipe.model,
             timing=Timing(row["render_ms"], row["prepare_ms"], generate_ms),
@@ -251,6 +256,19 @@ def _with_pictures(
     return pa.table([columns[name] for name in wanted.names], schema=wanted)
 
 
+def _view_columns(view: PageView) -> dict[str, Any]:
+    columns = {
+        "width_px": view.width_px,
+        "height_px": view.height_px,
+        "dpi": view.dpi,
+        "source": view.source,
+        "text_layer_trust": view.trust.score if view.trust else None,
+        "text_layer_doubts": list(view.trust.doubts) if view.trust else [],
+        "turned_deg": view.turned_deg,
+    }
+    return columns | (schema.settled_columns(view.settled) if view.settled else {})
+
+
 def _request_columns(request: Request) -> dict[str, Any]:
     height_px, width_px = request.image.shape[:2]
     return {
@@ -268,15 +286,17 @@ def _request_columns(request: Request) -> dict[str, Any]:
 
 def _request(row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request:
     side_px = row["tile_side_px"]
+    size_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
     picture = schema.picture_of(image, (row["image_height_px"], row["image_width_px"], 3))
     return Request(
         image=np.empty((0, 0, 3), np.uint8) if picture is None else picture,
-        page_width_px=row["width_px"],
-        page_height_px=row["height_px"],
+        page_width_px=size_px[0],
+        page_height_px=size_px[1],
         prompt=row["prompt"],
         task=Task(row["task"]),
         max_tokens=row["max_tokens"],
         tiles=schema.picture_of(tiles, (-1, side_px, side_px, 3)),
         grid=(row["grid_columns"], row["grid_rows"]),
         image_tokens=row["image_tokens"],
+        turned_deg=row["turned_deg"],
     )

@@ -125,11 +125,13 @@ class PageImage:
         dpi: Dots per inch that the picture was drawn with, or that the image file states;
             0 where the file states none.
         warnings: What the reader complained about without failing.
+        turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
     """
 
     pixels: Pixels
     dpi: float
     warnings: tuple[str, ...] = ()
+    turned_deg: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,8 @@ class Request:
         grid: Columns and rows of the tiles, (0, 0) without tiles.
         image_tokens: Tokens that the picture must become in the prompt, 0 where unknown.
         sampling: How tokens are picked. The batch always leaves the default.
+        turned_deg: How the page was turned clockwise before all this. The sizes above are those
+            of the turned page; blocks are given on the page as displayed.
     """
 
     image: Pixels
@@ -189,6 +193,7 @@ class Request:
     grid: tuple[int, int] = (0, 0)
     image_tokens: int = 0
     sampling: Sampling = Sampling()
+    turned_deg: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +277,9 @@ class PageResult:
     height_px: int = 0
     dpi: float = 0.0
     warnings: tuple[str, ...] = ()
+    text_layer_trust: float | None = None
+    text_layer_doubts: tuple[str, ...] = ()
+    turned_deg: int = 0
     engine: str = ""
     model: str = ""
     timing: Timing = field(default_factory=Timing)

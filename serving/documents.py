@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import ErrorKind
-from pipeline.types import Block, Box, FinishReason, Recognition, Status, Timing
+from pipeline.types import Block, Box, FinishReason, Recognition, Source, Status, Timing
 from serving.errors import ApiError
 
 
@@ -89,7 +89,7 @@ class OcrPage(Answer):
     error: OcrError | None
     """Why it has no text; null where it was read."""
     finish_reason: FinishReason | None
-    """stop, or length where the answer was cut off; null for a failed page."""
+    """stop, or length where the answer was cut off; null where no model was asked."""
     width_px: int
     """Width of the picture that was read, pixels; 0 where there is none."""
     height_px: int
@@ -98,6 +98,14 @@ class OcrPage(Answer):
     """Dots per inch of the picture; 0 where an image file does not say."""
     warnings: list[str]
     """What the reader complained about without failing."""
+    source: Source | None
+    """ocr, or text_layer where the PDF's own text was taken; null for a failed page, and for one
+    that is blank without asking the model."""
+    text_layer_trust: float | None
+    """What the text layer is worth, 0 to 1; null where it was not looked at."""
+    turned_deg: int
+    """How far the page was turned clockwise to be read: 0, 90, 180 or 270. Boxes are on the page
+    as displayed, before that."""
     usage: OcrTokens
     """Its tokens."""
     timing: OcrTiming
@@ -129,6 +137,9 @@ def page(
     height_px: int = 0,
     dpi: float = 0.0,
     warnings: Sequence[str] = (),
+    source: Source | None = None,
+    text_layer_trust: float | None = None,
+    turned_deg: int = 0,
     timing: Timing | None = None,
 ) -> OcrPage:
     """The answer for one page.
@@ -140,6 +151,9 @@ def page(
         height_px: Height of its picture in pixels, 0 where there is none.
         dpi: Dots per inch of its picture, 0 where unknown.
         warnings: What the reader complained about.
+        source: Where the text comes from.
+        text_layer_trust: What its text layer is worth.
+        turned_deg: The clockwise turn that makes its text upright.
         timing: Milliseconds spent on it.
     """
     failure, generation = recognition.failure, recognition.generation
@@ -155,6 +169,9 @@ def page(
         height_px=height_px,
         dpi=dpi,
         warnings=list(warnings),
+        source=source,
+        text_layer_trust=text_layer_trust,
+        turned_deg=turned_deg,
         usage=_tokens(recognition),
         timing=OcrTiming(**{name: getattr(times, name) for name in OcrTiming.model_fields}),
     )

@@ -19,7 +19,7 @@ from tests import documents
 @pytest.fixture
 def options(tmp_path: Path) -> OcrOptions:
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler="echo"))
-    return OcrOptions(output=str(tmp_path / "out"), engine=engine)
+    return OcrOptions(output=str(tmp_path / "out"), engine=engine, text_layer="never")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
     recipe = base.recipe(options, options.engine.kind)
     reports: list[Report] = []
-    [rendered] = stages.Render(options, reports.append)(plan)
+    [rendered] = stages.Render(options, recipe, reports.append)(plan)
     assert rendered.schema == schema.RENDERED
     prepared = stages.Prepare(recipe, reports.append)(rendered)
     assert prepared.schema == schema.PREPARED
@@ -133,7 +133,9 @@ def test_many_pages_are_in_the_engine_at_a_time():
     engine = EngineConfig(kind="fake", pages_in_flight=4, fake=FakeConfig(handler="slow"))
     options = OcrOptions(output="o", engine=engine)
     recipe = base.recipe(options, "fake")
-    rows = [{"page": n, "width_px": 2, "height_px": 2, "dpi": 1.0} for n in range(8)]
+    rows = [
+        {"page": n, "width_px": 2, "height_px": 2, "dpi": 1.0, "turned_deg": 0} for n in range(8)
+    ]
     pictures = schema.binary_column([np.zeros((2, 2, 3), np.uint8)] * 8)
     plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
     rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)

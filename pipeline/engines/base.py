@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline import prompts
-from pipeline.config import EngineConfig, EngineKind, Recipe, RenderConfig, TaskName, VllmConfig
+from pipeline.config import (
+    EngineConfig,
+    EngineKind,
+    Recipe,
+    RenderConfig,
+    RouteConfig,
+    TaskName,
+    TextLayerMode,
+    VllmConfig,
+)
 from pipeline.engines import vllm_args
 from pipeline.errors import ConfigError
+from pipeline.turns import turn_pixels
 from pipeline.types import Ask, Generation, PageImage, Request, Sampling, Task
 
 
@@ -43,6 +53,14 @@ class Options(Protocol):
         """How pages are drawn."""
 
     @property
+    def text_layer(self) -> TextLayerMode:
+        """Which pages take their text from the text layer."""
+
+    @property
+    def route(self) -> RouteConfig:
+        """Which pages need no engine, and which are turned."""
+
+    @property
     def engine(self) -> EngineConfig:
         """Which engine, and how it is run."""
 
@@ -59,7 +77,12 @@ def recipe(options: Options, kind: EngineKind) -> Recipe:
 
 
 def _recipe(options: Options, kind: EngineKind) -> Recipe:
-    task = Task(options.task)
+    shared: dict[str, Any] = {
+        "task": Task(options.task),
+        "render": options.render,
+        "text_layer": options.text_layer,
+        "route": options.route,
+    }
     if kind == "onnx":
         from pipeline.engines import onnx
 
@@ -67,8 +90,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
             engine=kind,
             model=onnx.MODEL,
             revision=onnx.revision(),
-            task=task,
-            render=options.render,
+            **shared,
             onnx=options.engine.onnx,
         )
     if kind == "fake":
@@ -76,8 +98,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
             engine=kind,
             model="fake",
             revision=options.engine.fake.handler,
-            task=task,
-            render=options.render,
+            **shared,
             fake=options.engine.fake,
         )
     vllm = options.engine.vllm
@@ -85,8 +106,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
         engine=kind,
         model=vllm.model,
         revision=prompts.revision(vllm),
-        task=task,
-        render=options.render,
+        **shared,
         vllm=vllm,
     )
 
@@ -132,7 +152,7 @@ def prepare(
     """Turn a page image into what the recipe's engine takes. Pure; runs on CPU workers.
 
     Args:
-        page: The page as a picture.
+        page: The page as a picture, as displayed; it is turned here as it says.
         recipe: The engine, and how it is asked.
         ask: What is asked for, None for the recipe's task.
         max_tokens: The most tokens of the answer, where that is less than the recipe's.
@@ -144,7 +164,9 @@ def prepare(
     """
     if ask is not None:
         check(ask, recipe)
-    request = _prepare(page, recipe, ask)
+    if page.turned_deg:
+        page = replace(page, pixels=turn_pixels(page.pixels, page.turned_deg))
+    request = replace(_prepare(page, recipe, ask), turned_deg=page.turned_deg)
     if max_tokens is not None:
         request = replace(request, max_tokens=min(request.max_tokens, max_tokens))
     return request if sampling is None else replace(request, sampling=sampling)

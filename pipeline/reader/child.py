@@ -18,9 +18,12 @@ import sys
 import time
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.images import Canvas
+from pipeline.layer import TextLayer
 from pipeline.reader.protocol import Message, Slot, bounded, receive, send, shorten
 from pipeline.types import PageImage, Pixels
 
@@ -41,6 +44,9 @@ class DocumentFile(Protocol):
 
     def render(self, page: int, render: RenderConfig, canvas: Canvas) -> PageImage:
         """Draw a page, counted from 1."""
+
+    def layer(self, page: int, render: RenderConfig) -> TextLayer | None:
+        """The text layer of a page, None where there cannot be one."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -109,6 +115,8 @@ class Child:
         try:
             if request["do"] == "inspect":
                 return self._inspect(request["path"], request["password"], slot)
+            if request["do"] == "layer":
+                return self._layer(request["path"], request["password"], request["page"], slot)
             return self._draw(request["path"], request["password"], request["page"], slot)
         except RecordedError as error:
             self._close()
@@ -150,6 +158,15 @@ class Child:
             "dpi": image.dpi,
             "warnings": bounded(image.warnings),
         }
+
+    def _layer(self, path: str, password: str, page: int, slot: Slot) -> Message:
+        found = self._open(path, password).layer(page, self._render)
+        if found is None:
+            return {"size_bytes": 0}
+        content = found.to_bytes()
+        slot.reserve(len(content))
+        slot.array((len(content),))[:] = np.frombuffer(content, np.uint8)
+        return {"size_bytes": len(content), "warnings": bounded(found.warnings)}
 
     def _check_file(self, path: str) -> os.stat_result:
         """Refuse what is no file, empty or too large, before it is opened."""

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, JobError, PageError, RecordedError
+from pipeline.layer import TextLayer
 from pipeline.reader.process import ReaderProcess
 from pipeline.reader.protocol import Message, Slot, bounded, create_memory, shorten
 from pipeline.types import PageImage, Pixels
@@ -131,6 +132,31 @@ class Reader:
             )
             pixels = self._take(slot, int(reply["height_px"]), int(reply["width_px"]))
             return PageImage(pixels, float(reply["dpi"]), bounded(reply["warnings"]))
+
+    def layer(self, path: str, page: int, password: str = "") -> TextLayer | None:
+        """The text layer of a page of a PDF, with what the page draws; nothing is drawn.
+
+        Args:
+            path: The file.
+            page: 1-based number.
+            password: For encrypted PDFs; others ignore it.
+
+        Returns:
+            The layer, which may be without text; None for an image file.
+
+        Raises:
+            PageError: As `render`.
+            JobError: No child process can be started.
+            RuntimeError: The reader is closed.
+        """
+        with self._lock, self._raising(PageError):
+            request = {"do": "layer", "path": path, "password": password, "page": page}
+            slot, reply = self._ask(request)
+            size = int(reply["size_bytes"])
+            if not size:
+                return None
+            warnings = bounded(reply["warnings"])
+            return TextLayer.from_bytes(slot.array((size,)).tobytes(), warnings)
 
     def _take(self, slot: Slot, height_px: int, width_px: int) -> Pixels:
         """The picture without a copy, unless it is very large or takes the last free slot."""
