@@ -294,8 +294,15 @@ class OcrOptions(Settings):
     """Folder for the result."""
     pages: str = ""
     """Pages of every document, such as 1-3,7. Empty: all."""
+    max_pages: Annotated[int, Field(ge=0)] = 0
+    """Most pages of every document, the first of those that `--pages` wants. 0: all."""
     password: Annotated[str, Field(repr=False)] = ""
     """Password for encrypted PDFs."""
+    password_file: str = ""
+    """File with passwords for encrypted PDFs, one a line, tried in turn."""
+    passwords: str = ""
+    """CSV with the columns uri and password: which password opens which document. A uri may be a
+    pattern such as `*/2024/*.pdf`; its own passwords are tried before the others."""
     task: TaskName = "markdown"
     """What the model is asked for."""
     text_layer: TextLayerMode = "auto"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config import OcrConfig
 from pipeline.errors import ConfigError
+from pipeline.passwords import Passwords
 from pipeline.source import Listing
 
 _SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -21,6 +22,7 @@ def check(config: OcrConfig) -> None:
         ConfigError: With a message that says what to change.
     """
     Listing(config.inputs, config.input).check()
+    Passwords.read(config)
     output = Path(config.output)
     if output.exists() and not output.is_dir():
         raise ConfigError(f"--output {output} is a file; name a folder")

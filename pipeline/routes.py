@@ -6,6 +6,7 @@ comes first, and a page that is settled needs no engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -62,7 +63,12 @@ class Routes:
         self._compass = Compass()
 
     def view(
-        self, reader: Reader, path: str, page: int, password: str = "", ask: Ask | None = None
+        self,
+        reader: Reader,
+        path: str,
+        page: int,
+        password: str | Sequence[str] = "",
+        ask: Ask | None = None,
     ) -> PageView:
         """Look at a page, and draw it only where that is needed.
 
@@ -70,7 +76,7 @@ class Routes:
             reader: Opens the document.
             path: The file.
             page: 1-based number.
-            password: For encrypted PDFs.
+            password: For encrypted PDFs, or several that are tried in turn.
             ask: What is asked for, None for the recipe's task.
 
         Raises:
@@ -84,7 +90,9 @@ class Routes:
             return settled
         return replace(self._drawn(reader.render(path, page, password)), trust=worth)
 
-    def _layer(self, reader: Reader, path: str, page: int, password: str) -> TextLayer | None:
+    def _layer(
+        self, reader: Reader, path: str, page: int, password: str | Sequence[str]
+    ) -> TextLayer | None:
         """The text layer, None where it is not wanted or there cannot be one."""
         if self._recipe.text_layer == "never":
             return None

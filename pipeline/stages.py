@@ -21,6 +21,7 @@ from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send
 from pipeline.pages import PageSelection
+from pipeline.passwords import Passwords
 from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
@@ -48,9 +49,11 @@ class Inspect:
 
     def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
-        self._password = options.password
+        self._passwords = Passwords.read(options)
         ledger = Ledger.read(sink.pages_folder(options.output))
-        self._planner = Planner(recipe_hash, PageSelection.parse(options.pages), ledger)
+        self._planner = Planner(
+            recipe_hash, PageSelection.parse(options.pages), ledger, options.max_pages
+        )
         self._meter = Meter("plan", send)
 
     def __call__(self, documents: pa.Table) -> Iterator[pa.Table]:
@@ -64,7 +67,7 @@ class Inspect:
 
     def _pages(self, document: Document) -> list[PlannedPage]:
         try:
-            seen = self._reader.inspect(local_path(document.uri), self._password)
+            seen = self._reader.inspect(local_path(document.uri), self._passwords.of(document.uri))
             sizes = [(float(width), float(height)) for width, height in seen.pages]
             return list(
                 self._planner.readable(document, seen.doc_id, seen.media_type, sizes, seen.warnings)
@@ -82,7 +85,7 @@ class Render:
     def __init__(self, options: OcrOptions, recipe: Recipe, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
         self._routes = Routes(recipe)
-        self._password = options.password
+        self._passwords = Passwords.read(options)
         self._meter = Meter("render", send)
 
     def __call__(self, plan: pa.Table) -> Iterator[pa.Table]:
@@ -102,7 +105,8 @@ class Render:
         begin = time.perf_counter()
         try:
             path = local_path(row["uri"])
-            view = self._routes.view(self._reader, path, row["page"], self._password)
+            passwords = self._passwords.of(row["uri"])
+            view = self._routes.view(self._reader, path, row["page"], passwords)
         except RecordedError as error:
             return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
         except Exception as error:

@@ -45,7 +45,7 @@ class Route(StrEnum):
     ERROR = "error"
     """The document cannot be read: the row is written from the plan alone."""
     SKIP = "skip"
-    """`--pages` leaves the page out: no row in the output, counted in the receipt."""
+    """`--pages` or `--max-pages` leaves the page out: no row, counted in plan and receipt."""
 
 
 class Task(StrEnum):

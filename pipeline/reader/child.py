@@ -127,7 +127,7 @@ class Child:
             self._close()
             return _failure(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}")
 
-    def _inspect(self, path: str, password: str, slot: Slot) -> Message:
+    def _inspect(self, path: str, password: list[str], slot: Slot) -> Message:
         size_bytes = self._check_file(path).st_size
         doc_id = _sha256(path)
         document = self._open(path, password)
@@ -142,7 +142,7 @@ class Child:
             "warnings": bounded(document.warnings),
         }
 
-    def _draw(self, path: str, password: str, page: int, slot: Slot) -> Message:
+    def _draw(self, path: str, password: list[str], page: int, slot: Slot) -> Message:
         def canvas(height_px: int, width_px: int) -> Pixels:
             slot.reserve(height_px * width_px * 3)
             return slot.array((height_px, width_px, 3))
@@ -159,7 +159,7 @@ class Child:
             "warnings": bounded(image.warnings),
         }
 
-    def _layer(self, path: str, password: str, page: int, slot: Slot) -> Message:
+    def _layer(self, path: str, password: list[str], page: int, slot: Slot) -> Message:
         found = self._open(path, password).layer(page, self._render)
         if found is None:
             return {"size_bytes": 0}
@@ -180,17 +180,17 @@ class Child:
             raise DocumentError(ErrorKind.LIMIT, message)
         return status
 
-    def _open(self, path: str, password: str) -> DocumentFile:
+    def _open(self, path: str, password: list[str]) -> DocumentFile:
         """The document, still open from the last request where it is the same file."""
         status = self._check_file(path)
-        key = (path, status.st_mtime_ns, status.st_size, password)
+        key = (path, status.st_mtime_ns, status.st_size, *password)
         if self._document is None or self._key != key:
             self._close()
             self._document = self._open_by_content(path, password)
             self._key = key
         return self._document
 
-    def _open_by_content(self, path: str, password: str) -> DocumentFile:
+    def _open_by_content(self, path: str, password: list[str]) -> DocumentFile:
         from pipeline.pdf import PdfFile
         from pipeline.pictures import PictureFile
 
