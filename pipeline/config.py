@@ -19,6 +19,7 @@ from pipeline.rungs import Rung
 from pipeline.types import Task
 
 EngineKind = Literal["onnx", "vllm", "fake"]
+TextLayerMode = Literal["auto", "never", "always", "only"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
 RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
 """Names of the rungs that may follow the first attempt."""
@@ -100,6 +101,18 @@ class RenderConfig(Settings):
     """Most pixels of a drawn page. A larger PDF page is drawn smaller and its row says so."""
     max_image_pixels: Annotated[int, Field(ge=10_000)] = 150_000_000
     """Most pixels of an image file, known from its header. A larger one gets an error row."""
+
+
+class RouteConfig(Settings):
+    """Which pages need no engine, and which are turned before it sees them."""
+
+    min_trust: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Least trust in a text layer with which `--text-layer auto` takes it, 0 to 1."""
+    blank_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
+    """Most ink of a blank page, parts per million of its area: 10 are 0.6 mm2 of a Letter page,
+    three full stops. Less is not given to the engine."""
+    turn: bool = True
+    """Turn pages that were scanned sideways or upside down before they are recognised."""
 
 
 class OnnxConfig(Settings):
@@ -267,8 +280,8 @@ class LadderConfig(Settings):
     """Whether table cells may repeat without end on rung `wider_ngram` too."""
     max_repetition: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Repetition of an answer, 0 to 1, over which it has looped."""
-    least_ink: Annotated[float, Field(ge=0, le=1)] = 0.002
-    """Share of a page that is dark, 0 to 1, over which it cannot be empty; a line of text."""
+    least_ink_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 2000.0
+    """Ink over which a page cannot be empty, parts per million of its area; a line of text."""
 
     @field_validator("rungs")
     @classmethod
@@ -311,6 +324,15 @@ class OutputConfig(Settings):
     """zstd level."""
 
 
+class LockConfig(Settings):
+    """The lock that keeps two jobs from writing to one output."""
+
+    beat_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds between two signs of life."""
+    stale_s: Annotated[float, Field(gt=0)] = 90.0
+    """Seconds without one after which a job on another machine counts as dead."""
+
+
 class RayConfig(Settings):
     """Where the job runs."""
 
@@ -338,6 +360,8 @@ class Recipe(Settings):
     revision: str
     task: Task
     render: RenderConfig
+    text_layer: TextLayerMode = "auto"
+    route: RouteConfig = RouteConfig()
     onnx: OnnxConfig | None = None
     vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
@@ -361,10 +385,21 @@ class OcrOptions(Settings):
     """Folder for the result, also on a store: s3://BUCKET/FOLDER."""
     pages: str = ""
     """Pages of every document, such as 1-3,7. Empty: all."""
+    max_pages: Annotated[int, Field(ge=0)] = 0
+    """Most pages of every document, the first of those that `--pages` wants. 0: all."""
     password: Annotated[str, Field(repr=False)] = ""
     """Password for encrypted PDFs."""
+    password_file: str = ""
+    """File with passwords for encrypted PDFs, one a line, tried in turn."""
+    passwords: str = ""
+    """CSV with the columns uri and password: which password opens which document. A uri may be a
+    pattern such as `*/2024/*.pdf`; its own passwords are tried before the others."""
     task: TaskName = "markdown"
     """What the model is asked for."""
+    text_layer: TextLayerMode = "auto"
+    """Which pages take their text from the PDF's own text layer instead of the engine: those
+    whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
+    page without one fails (only)."""
     self_test: bool = True
     """Test the engine with a page of its own before the first page (vllm only)."""
     dry_run: bool = False
@@ -373,10 +408,12 @@ class OcrOptions(Settings):
     store: StoreConfig = StoreConfig()
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
+    route: RouteConfig = RouteConfig()
     engine: EngineConfig = EngineConfig()
     ladder: LadderConfig = LadderConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
+    lock: LockConfig = LockConfig()
     ray: RayConfig = RayConfig()
     progress: ProgressConfig = ProgressConfig()
 

@@ -93,7 +93,7 @@ def recognise_pages(
         _split(planned, rows, stage.write_cpus)
         .map_batches(
             stages.Render,
-            fn_constructor_args=(options, send),
+            fn_constructor_args=(options, recipe, send),
             batch_format="pyarrow",
             compute=_pool(drawers),
             num_cpus=stage.render_cpus,

@@ -32,6 +32,8 @@ class ErrorKind(StrEnum):
     """The reader process died (a signal, or memory over `read.memory_mib`)."""
     RENDER = "render"
     """The page exists and could not be drawn."""
+    NO_TEXT_LAYER = "no_text_layer"
+    """The page has no text layer, and `--text-layer only` asks for nothing else."""
     ENGINE = "engine"
     """The engine failed on this page."""
     INTERNAL = "internal"

@@ -33,8 +33,6 @@ _TURNS: Final = {
 }
 _DEEP_MODES: Final = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _DEEP_WHITE: Final = 65535.0
-_DARK: Final = 160
-"""Strokes of small print are grey where they are drawn with few pixels."""
 
 
 def new_canvas(height_px: int, width_px: int) -> Pixels:
@@ -116,15 +114,6 @@ def _levels(low: float, high: float, is_float: bool) -> tuple[float, float]:
     if low < 0 or high > usual:
         return low, max(high, low + 1)
     return 0.0, usual
-
-
-def ink(pixels: Pixels) -> float:
-    """The share of a picture that is dark, 0 to 1; 0 for a picture without pixels.
-
-    Green stands for the brightness, which is mostly made of it.
-    """
-    green = pixels[..., 1]
-    return float(np.count_nonzero(green < _DARK)) / max(1, green.size)
 
 
 def fit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import secrets
 import sys
@@ -138,7 +139,10 @@ class _Session:
             say(f"engine: {kind} (engine.kind auto)")
         engine = config.engine.model_copy(update={"kind": kind})
         place = absolute(config.output)
-        config = config.model_copy(update={"engine": engine, "output": place})
+        # Workers have folders of their own.
+        names = {name: getattr(config, name) for name in ("password_file", "passwords")}
+        places = {name: os.path.abspath(path) for name, path in names.items() if path}
+        config = config.model_copy(update={"engine": engine, "output": place} | places)
         dataset.configure(config)
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
         listing = Listing(config.inputs, config.input, config.store)

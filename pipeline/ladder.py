@@ -23,7 +23,7 @@ from pipeline import images, prompts
 from pipeline.config import LadderConfig, OnnxConfig, Recipe
 from pipeline.errors import ErrorKind
 from pipeline.rungs import Attempt, Outcome, Rung
-from pipeline.types import Failure, Recognition, Request, Status, Task
+from pipeline.types import Failure, Recognition, Request, Source, Status, Task
 
 BESIDE = (Rung.SECOND, Rung.LAYER)
 """Rungs that the first engine has no part in."""
@@ -200,6 +200,18 @@ def settled(tries: Sequence[Try], recipe: Recipe | None) -> Recognition:
         return Recognition(Status.FAILED, failure=_nothing(attempts), attempts=attempts)
     rung = None if kept.recognition.failure else kept.attempt.rung
     return replace(kept.recognition, rung=rung, attempts=attempts)
+
+
+def source(recognition: Recognition, seen: Source | None) -> Source | None:
+    """Where the text of a page is from at last.
+
+    Args:
+        recognition: What became of the page.
+        seen: Where it was to come from when the page was looked at.
+    """
+    if recognition.failure:
+        return None
+    return Source.TEXT_LAYER if recognition.rung is Rung.LAYER else seen
 
 
 def _nothing(attempts: Sequence[Attempt]) -> Failure:

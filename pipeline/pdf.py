@@ -1,4 +1,4 @@
-"""PDF pages as pictures: the only user of PyMuPDF.
+"""PDF pages as pictures: with `pdf_layer`, the only user of PyMuPDF.
 
 This runs in the reader's child process (`pipeline.reader`), where a page that spins, crashes or
 takes too much memory can be killed. Nothing here limits time or memory.
@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import pymupdf
 from pymupdf import mupdf
 
+from pipeline import pdf_layer
 from pipeline.config import RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.images import Canvas, new_canvas
+from pipeline.layer import TextLayer
 from pipeline.types import PageImage
 
 MEDIA_TYPE: Final = "application/pdf"
@@ -28,6 +31,7 @@ MAX_SIDE_PX: Final = 65_500
 """Longest side of a drawn page: what JPEG can hold, near enough, and far from C's limits."""
 
 _POINTS_PER_INCH: Final = 72
+_NAMES: Final = 20
 _OUT_OF_MEMORY: Final = re.compile(r"[mc]alloc|not enough memory|out of memory", re.IGNORECASE)
 
 # Complaints are collected per page (`_take_warnings`); printed, they would say it twice.
@@ -51,26 +55,43 @@ class PdfFile:
     media_type = MEDIA_TYPE
     is_reusable = True
 
-    def __init__(self, path: str, password: str, max_pages: int) -> None:
+    def __init__(self, path: str, password: str | Sequence[str], max_pages: int) -> None:
         _take_warnings()
         try:
             with _utf8_name(path) as name:
                 self._pdf = mupdf.pdf_open_document(name)
-            self._unlock(password)
+            self._unlock([password] if isinstance(password, str) else password)
             self._page_count = self._count_pages(max_pages)
         except mupdf.FzErrorBase as error:
             _check_memory(str(error))
             raise DocumentError(ErrorKind.UNREADABLE, f"no readable PDF: {_say(error)}") from None
-        self.warnings = _take_warnings()
+        self.warnings = (*self._peculiarities(), *_take_warnings())
 
-    def _unlock(self, password: str) -> None:
+    def _peculiarities(self) -> Iterator[str]:
+        """What the pages do not show."""
+        try:
+            root = mupdf.pdf_dict_gets(mupdf.pdf_trailer(self._pdf), "Root")
+            if mupdf.pdf_dict_getp(root, "AcroForm/XFA").m_internal:
+                yield "an XFA form, of which only what stands on its PDF pages is drawn"
+            tree = mupdf.pdf_load_name_tree(self._pdf, mupdf.pdf_new_name("EmbeddedFiles"))
+            if count := mupdf.pdf_dict_len(tree):
+                names = ", ".join(_file_name(tree, index) for index in range(min(count, _NAMES)))
+                yield f"{count} embedded {'file' if count == 1 else 'files'}: {names}"
+        except mupdf.FzErrorBase as error:
+            _check_memory(str(error))
+
+    def _unlock(self, passwords: Sequence[str]) -> None:
         # An encryption with an owner's password only opens by itself: it limits what may be
         # done with the file, not who may see it.
         if not mupdf.pdf_needs_password(self._pdf):
             return
-        if not mupdf.pdf_authenticate_password(self._pdf, password):
-            given = "the password does not open it" if password else "no password was given"
-            raise DocumentError(ErrorKind.PASSWORD, f"encrypted: {given}")
+        given = [password for password in passwords if password]
+        if not any(mupdf.pdf_authenticate_password(self._pdf, password) for password in given):
+            said = "no password was given"
+            if given:
+                several = f"none of {len(given)} passwords opens it"
+                said = "the password does not open it" if len(given) == 1 else several
+            raise DocumentError(ErrorKind.PASSWORD, f"encrypted: {said}")
 
     def _count_pages(self, max_pages: int) -> int:
         page_count = mupdf.pdf_count_pages(self._pdf) or self._count_repaired_pages()
@@ -124,17 +145,34 @@ class PdfFile:
             PageError: RENDER, the page cannot be drawn.
             MemoryError: MuPDF ran out of memory.
         """
-        _take_warnings()
-        try:
+        with _page_errors("draw"):
             return self._draw(page, render, canvas)
-        except mupdf.FzErrorBase as error:
-            _check_memory(str(error))
-            raise PageError(ErrorKind.RENDER, f"MuPDF cannot draw it: {_say(error)}") from None
 
-    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+    def layer(self, page: int, render: RenderConfig) -> TextLayer:
+        """The text layer of a page and what it draws, without drawing it.
+
+        Args:
+            page: 1-based number.
+            render: As `render`, for the pixels that boxes are given in.
+
+        Raises:
+            PageError: RENDER, the page's content cannot be read.
+            MemoryError: MuPDF ran out of memory.
+        """
+        with _page_errors("read"):
+            loaded = self._load(page)
+            found = pdf_layer.read(loaded, *_scale(mupdf.fz_bound_page(loaded), render))
+            warnings = _take_warnings()
+            _check_memory(*warnings)
+            return replace(found, warnings=warnings)
+
+    def _load(self, number: int) -> Any:
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
-        page = mupdf.fz_load_page(self._pdf.super(), number - 1)
+        return mupdf.fz_load_page(self._pdf.super(), number - 1)
+
+    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+        page = self._load(number)
         dpi, frame = _scale(mupdf.fz_bound_page(page), render)
         pixels = canvas(frame.y1 - frame.y0, frame.x1 - frame.x0)
         _run(page, dpi / _POINTS_PER_INCH, frame, pixels)
@@ -152,6 +190,15 @@ class PdfFile:
         pymupdf.TOOLS.store_shrink(100)
 
 
+def _file_name(tree: Any, index: int) -> str:
+    """The name of an embedded file: that of the file, else that of its entry."""
+    spec = mupdf.pdf_dict_get_val(tree, index)
+    stated = (mupdf.pdf_dict_gets(spec, key) for key in ("UF", "F"))
+    texts = [str(mupdf.pdf_to_text_string(name)) for name in stated if name.m_internal]
+    key = str(mupdf.pdf_to_name(mupdf.pdf_dict_get_key(tree, index)))
+    return next(filter(None, texts), key)
+
+
 @contextmanager
 def _utf8_name(path: str) -> Iterator[str]:
     """A name for the file that MuPDF takes: it wants UTF-8, the system any bytes."""
@@ -162,6 +209,17 @@ def _utf8_name(path: str) -> Iterator[str]:
             yield f"/dev/fd/{file.fileno()}"
     else:
         yield path
+
+
+@contextmanager
+def _page_errors(doing: str) -> Iterator[None]:
+    """Start with no complaints, and turn MuPDF's errors into ours."""
+    _take_warnings()
+    try:
+        yield
+    except mupdf.FzErrorBase as error:
+        _check_memory(str(error))
+        raise PageError(ErrorKind.RENDER, f"MuPDF cannot {doing} it: {_say(error)}") from None
 
 
 def _scale(box: Any, render: RenderConfig) -> tuple[float, Any]:

@@ -114,6 +114,9 @@ class PictureFile:
                 raise PageError(ErrorKind.RENDER, f"cannot be decoded: {_say(error)}") from error
         return PageImage(image.pixels, image.dpi, (*image.warnings, *_lines(caught)))
 
+    def layer(self, page: int, render: RenderConfig) -> None:
+        """A picture has no text layer."""
+
     def _check_page(self, page: int) -> None:
         pages = len(self._sizes_pt)
         if not 1 <= page <= pages:

@@ -1,7 +1,7 @@
 """Which pages there are, and the way of each. Pure.
 
 Every page that a document says it has is listed exactly once, also those that `--pages`
-leaves out: what gets no row in the output is counted here.
+and `--max-pages` leave out: what gets no row in the output is counted here.
 """
 
 from __future__ import annotations
@@ -50,11 +50,13 @@ class Planner:
         recipe_hash: The recipe.
         selection: The pages that are wanted of every document.
         ledger: The rows that the output has already.
+        max_pages: Most pages of every document, the first of those that are wanted; 0: all.
     """
 
     recipe_hash: str
     selection: PageSelection
     ledger: Ledger
+    max_pages: int = 0
 
     def readable(
         self,
@@ -65,11 +67,14 @@ class Planner:
         warnings: tuple[str, ...] = (),
     ) -> Iterator[PlannedPage]:
         """The pages of a document that could be opened, in order."""
+        room = self.max_pages or len(sizes_pt)
         for page, (width_pt, height_pt) in enumerate(sizes_pt, start=1):
             ref = PageRef(
                 document.uri, doc_id, page, len(sizes_pt), media_type, width_pt, height_pt
             )
-            route = Route.OCR if page in self.selection else Route.SKIP
+            is_wanted = room > 0 and page in self.selection
+            room -= is_wanted
+            route = Route.OCR if is_wanted else Route.SKIP
             said = warnings if page == 1 else ()
             yield self._planned(ref, document, route, warnings=said)
 

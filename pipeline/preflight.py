@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline import lock, source
 from pipeline.config import OcrConfig
 from pipeline.errors import ConfigError
+from pipeline.passwords import Passwords
 from pipeline.source import Listing
 from pipeline.storage.folder import StorePath, place_of
 
@@ -23,6 +24,7 @@ def check(config: OcrConfig) -> None:
         ConfigError: With a message that says what to change.
     """
     Listing(config.inputs, config.input, config.store).check()
+    Passwords.read(config)
     output = place_of(config.output, config.store)
     if isinstance(output, StorePath):
         source.check_answers(output.place, config.store)

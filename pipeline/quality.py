@@ -1,4 +1,4 @@
-"""Judges what an engine returned. Pure, total, linear in the length of the text.
+"""Judges pages and what an engine returned. Pure, total, linear in the length of the text.
 
 `repetition` finds the loops that no rule at decoding time breaks up: DeepSeek-OCR is decoded with
 "no 30 tokens twice within 90", which sees loops of up to 61 tokens, lets table cells repeat
@@ -22,10 +22,18 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Protocol
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from pipeline.rungs import Outcome
-from pipeline.types import FinishReason, Generation, Status
+from pipeline.types import FinishReason, Generation, Pixels, Status
+
+_CONTRAST: Final = 16
+"""How far a pixel must be from the paper to be ink, of 255. The palest text in use, light grey
+on white, is twice as far; what JPEG does to plain paper is half as far."""
 
 _GRAM = 5
 """Tokens that must be the same in a row: fewer find the words that every text repeats, more lose
@@ -118,17 +126,17 @@ class Limits(Protocol):
         """Repetition up to which nothing is wrong."""
 
     @property
-    def least_ink(self) -> float:
-        """Ink up to which a page may be empty."""
+    def least_ink_ppm(self) -> float:
+        """Ink up to which a page may be empty, parts per million of its area."""
 
 
-def outcome(status: Status, repetition: float, ink: float, limits: Limits) -> Outcome:
+def outcome(status: Status, repetition: float, ink_ppm: float, limits: Limits) -> Outcome:
     """What is to be thought of an answer.
 
     Args:
         status: Its status.
         repetition: Its `repetition`, 0 where the engine does not write token by token.
-        ink: Share of the page that is dark (`images.ink`), 0 to 1.
+        ink_ppm: Ink of the page (`ink_ppm`), parts per million of its area.
         limits: Where repetition and ink begin to count.
     """
     if status is Status.FAILED:
@@ -137,5 +145,32 @@ def outcome(status: Status, repetition: float, ink: float, limits: Limits) -> Ou
         return Outcome.LOOPED
     if status is Status.TRUNCATED:
         return Outcome.TRUNCATED
-    empty = status is Status.BLANK and ink > limits.least_ink
+    empty = status is Status.BLANK and ink_ppm > limits.least_ink_ppm
     return Outcome.EMPTY if empty else Outcome.GOOD
+
+
+def ink_ppm(pixels: Pixels) -> float:
+    """How much of a picture differs from its paper, parts per million of its area.
+
+    The paper is the most frequent level. Each of the three colours is looked at, so that
+    coloured text on paper of equal brightness is ink.
+
+    Args:
+        pixels: RGB, uint8, shape (height, width, 3), of any size.
+    """
+    if not pixels.size:
+        return 0.0
+    levels = np.array(Image.fromarray(pixels).histogram()).reshape(3, 256)
+    most = max(_off_paper(counts) for counts in levels)
+    return most * 1e6 / (int(pixels.shape[0]) * int(pixels.shape[1]))
+
+
+def _off_paper(counts: npt.NDArray[np.int_]) -> int:
+    paper = int(counts.argmax())
+    near = counts[max(0, paper - _CONTRAST) : paper + _CONTRAST + 1].sum()
+    return int(counts.sum() - near)
+
+
+def is_blank(pixels: Pixels, most_ppm: float) -> bool:
+    """Whether a page has no more ink than so much, in parts per million of its area."""
+    return ink_ppm(pixels) <= most_ppm

@@ -31,7 +31,7 @@ class Receipt:
         bytes: Size of all documents.
         files_left_out: Files of input folders that are no documents by their ending, by ending.
         pages: Pages that the documents say they have.
-        pages_left_out: Pages that `--pages` leaves out: they have no row.
+        pages_left_out: Pages that `--pages` and `--max-pages` leave out: they have no row.
         rows_before: Rows that the output had for these pages before, by status.
         rows: Rows that this run wrote, by status.
         sources: Rows that this run wrote, by source.

@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import replace
 
-from pipeline import images, ladder, quality
+from pipeline import ladder, quality
 from pipeline.config import LadderConfig, Recipe
 from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
@@ -90,10 +90,10 @@ def _read(generation: Generation, request: Request) -> Recognition:
 def _judged(step: Step, read: Recognition, limits: LadderConfig, ms: float) -> Attempt:
     generation = read.generation
     repetition = None if read.raw is None else quality.repetition(read.raw)
-    ink = images.ink(step.request.image) if read.status is Status.BLANK else 0.0
+    ink_ppm = quality.ink_ppm(step.request.image) if read.status is Status.BLANK else 0.0
     return Attempt(
         rung=step.rung,
-        outcome=quality.outcome(read.status, repetition or 0.0, ink, limits),
+        outcome=quality.outcome(read.status, repetition or 0.0, ink_ppm, limits),
         finish_reason=generation.finish_reason if generation else None,
         repetition=repetition,
         output_tokens=generation.output_tokens if generation else None,

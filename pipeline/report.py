@@ -52,7 +52,7 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
 def _left_out(receipt: Receipt) -> str:
     parts = []
     if receipt.pages_left_out:
-        parts.append(f"{receipt.pages_left_out} left out by --pages")
+        parts.append(f"{receipt.pages_left_out} left out")
     if receipt.files_left_out:
         parts.append(f"{sum(receipt.files_left_out.values())} other files in folders not read")
     return f" ({'; '.join(parts)})" if parts else ""
@@ -119,7 +119,8 @@ def forecast(forecast: Forecast) -> str:
         f"{plan.unreadable} of them cannot be opened",
         "pages": str(sum(plan.routes.values()) - plan.unreadable),
         "routes": _counts({route: plan.routes[route] for route in Route if plan.routes[route]}),
-        "skipped": f"{skipped} done before, {plan.routes[Route.SKIP]} left out by --pages, "
+        "skipped": f"{skipped} done before, "
+        f"{plan.routes[Route.SKIP]} left out by --pages, --max-pages, "
         f"{sum(forecast.files_left_out.values())} other files in folders",
         "to do": f"{plan.todo.rows} rows with engine {forecast.engine}",
         "time": f"{time} ({forecast.basis})",

@@ -62,6 +62,17 @@ _REF = [
     ("height_pt", pa.float32()),
 ]
 _IDS = [("page_id", pa.string()), ("content_id", pa.string()), ("recipe_hash", pa.string())]
+_LOOK = [
+    ("text_layer_trust", pa.float32()),
+    ("text_layer_doubts", pa.list_(pa.string())),
+    ("turned_deg", pa.int32()),
+]
+_SETTLED = [
+    ("status", pa.string()),
+    ("source", pa.string()),
+    ("text", pa.string()),
+    ("blocks", pa.list_(_BLOCK)),
+]
 _FAILURE = [("error_kind", pa.string()), ("error", pa.string())]
 _PICTURE = [
     ("width_px", pa.int32()),
@@ -78,13 +89,11 @@ PAGES = pa.schema(
     [
         *_IDS,
         *_REF,
-        ("status", pa.string()),
-        ("source", pa.string()),
-        ("text", pa.string()),
-        ("blocks", pa.list_(_BLOCK)),
+        *_SETTLED,
         ("raw", pa.string()),
         *_FAILURE,
         *_PICTURE,
+        *_LOOK,
         ("engine", pa.string()),
         ("model", pa.string()),
         ("rung", pa.string()),
@@ -118,9 +127,11 @@ PLAN = pa.schema(
 """One row for every page that any document says it has. `done` is the status of the row that
 the output has already, null where it has none."""
 
-_FLIGHT = [*_IDS, *_REF, *_FAILURE, *_PICTURE, ("render_ms", pa.float64())]
+_FLIGHT = [*_IDS, *_REF, *_FAILURE, *_PICTURE, *_LOOK, *_SETTLED]
+_FLIGHT += [("layer", pa.string()), ("render_ms", pa.float64())]
 RENDERED = pa.schema([*_FLIGHT, ("pixels", pa.large_binary())])
-"""A drawn page: RGB bytes, rows from the top, null where drawing failed."""
+"""A page that was looked at. `status` is null where an engine has to read it; its pixels are RGB
+bytes, rows from the top, as displayed, null where drawing failed or the page is settled."""
 
 PREPARED = pa.schema(
     [
@@ -137,7 +148,6 @@ PREPARED = pa.schema(
         ("grid_columns", pa.int32()),
         ("grid_rows", pa.int32()),
         ("image_tokens", pa.int32()),
-        ("layer", pa.string()),
     ]
 )
 """A page as its engine takes it (`pipeline.types.Request`)."""
@@ -181,6 +191,20 @@ def failure_of(row: dict[str, Any]) -> Failure | None:
     if row.get("error_kind") is None:
         return None
     return Failure(ErrorKind(row["error_kind"]), row["error"])
+
+
+def settled_columns(recognition: Recognition) -> dict[str, Any]:
+    """The columns of a page that needs no engine."""
+    blocks = [_block_row(block, None) for block in recognition.blocks]
+    return {"status": recognition.status, "text": recognition.text, "blocks": blocks}
+
+
+def settled_of(row: dict[str, Any]) -> Recognition | None:
+    """What became of a page that needs no engine, None for others."""
+    if row["status"] is None:
+        return None
+    blocks = tuple(_block(block) for block in row["blocks"])
+    return Recognition(Status(row["status"]), row["text"], blocks)
 
 
 def binary_column(arrays: Sequence[np.ndarray | None]) -> pa.ChunkedArray:
@@ -235,6 +259,9 @@ def _to_row(result: PageResult) -> dict[str, Any]:
         "height_px": result.height_px,
         "dpi": result.dpi,
         "warnings": list(result.warnings),
+        "text_layer_trust": result.text_layer_trust,
+        "text_layer_doubts": list(result.text_layer_doubts),
+        "turned_deg": result.turned_deg,
         "engine": result.engine,
         "model": result.model,
     }
@@ -267,12 +294,14 @@ def _from_row(row: dict[str, Any]) -> PageResult:
         attempts=tuple(_attempt(attempt) for attempt in row["attempts"]),
     )
     same = ("page_id", "content_id", "recipe_hash", "width_px", "height_px", "dpi")
+    more = ("text_layer_trust", "turned_deg", "engine", "model")
     return PageResult(
-        **{name: row[name] for name in (*same, "engine", "model")},
+        **{name: row[name] for name in (*same, *more)},
         ref=ref_of(row),
         recognition=recognition,
         source=Source(row["source"]) if row["source"] else None,
         warnings=tuple(row["warnings"]),
+        text_layer_doubts=tuple(row["text_layer_doubts"]),
         timing=Timing(**{name: row[name] for name in Timing.__slots__}),
     )
 

@@ -17,19 +17,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline import schema, sink
+from pipeline import ladder, schema, sink
 from pipeline.config import EngineConfig, OcrOptions, Recipe
 from pipeline.engines import base
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send
 from pipeline.pages import PageSelection
+from pipeline.passwords import Passwords
 from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
-from pipeline.rungs import Rung
+from pipeline.routes import PageView, Routes
 from pipeline.source import Listing
 from pipeline.storage.fetch import Documents
+from pipeline.turns import turn_size
 from pipeline.types import (
     Document,
     Failure,
@@ -71,10 +73,12 @@ class Inspect:
 
     def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
-        self._password = options.password
+        self._passwords = Passwords.read(options)
         self._documents = Documents(options.store, options.input, cache_mib=0)
         ledger = Ledger.read(sink.pages_folder(options.output, options.store))
-        self._planner = Planner(recipe_hash, PageSelection.parse(options.pages), ledger)
+        self._planner = Planner(
+            recipe_hash, PageSelection.parse(options.pages), ledger, options.max_pages
+        )
         self._meter = Meter("plan", send)
 
     def __call__(self, documents: pa.Table) -> Iterator[pa.Table]:
@@ -88,7 +92,8 @@ class Inspect:
 
     def _pages(self, document: Document) -> list[PlannedPage]:
         try:
-            seen = self._reader.inspect(self._documents.path(document.uri), self._password)
+            path, passwords = self._documents.path(document.uri), self._passwords.of(document.uri)
+            seen = self._reader.inspect(path, passwords)
             document = dataclasses.replace(document, size_bytes=seen.size_bytes)
             sizes = [(float(width), float(height)) for width, height in seen.pages]
             return list(
@@ -102,12 +107,13 @@ class Inspect:
 
 
 class Render:
-    """Draws pages, in a process that may be killed."""
+    """Looks at pages and draws those that an engine has to read, in a process that may die."""
 
-    def __init__(self, options: OcrOptions, send: Send) -> None:
+    def __init__(self, options: OcrOptions, recipe: Recipe, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
         self._documents = Documents(options.store, options.input, options.store.cache_mib)
-        self._password = options.password
+        self._routes = Routes(recipe)
+        self._passwords = Passwords.read(options)
         self._meter = Meter("render", send)
 
     def __call__(self, plan: pa.Table) -> Iterator[pa.Table]:
@@ -118,7 +124,7 @@ class Render:
                 rendered, pixels = self._render(row)
             rows.append(rendered)
             pictures.append(pixels)
-        self._meter.report(len(rows), sum(pixels is None for pixels in pictures))
+        self._meter.report(len(rows), sum(bool(row["error_kind"]) for row in rows))
         yield _with_pictures(rows, schema.RENDERED, {"pixels": pictures})
 
     def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
@@ -128,20 +134,15 @@ class Render:
         try:
             path = self._documents.path(row["uri"], row["doc_id"])
             begin = time.perf_counter()
-            image = self._reader.render(path, row["page"], self._password)
+            passwords = self._passwords.of(row["uri"])
+            view = self._routes.view(self._reader, path, row["page"], passwords)
         except RecordedError as error:
             return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
         except Exception as error:
             return schema.flight_columns(_failed(row, ErrorKind.INTERNAL, repr(error), begin)), None
-        height_px, width_px = image.pixels.shape[:2]
-        drawn = row | {
-            "width_px": width_px,
-            "height_px": height_px,
-            "dpi": image.dpi,
-            "warnings": [*(row["warnings"] or ()), *image.warnings],
-            "render_ms": _ms_since(begin),
-        }
-        return schema.flight_columns(drawn), image.pixels
+        seen = row | _view_columns(view) | {"render_ms": _ms_since(begin)}
+        seen["warnings"] = [*(row["warnings"] or ()), *view.warnings]
+        return schema.flight_columns(seen), view.image.pixels if view.image else None
 
 
 class Prepare:
@@ -176,7 +177,8 @@ class Prepare:
             return row, None
         begin = time.perf_counter()
         try:
-            request = base.prepare(PageImage(picture, row["dpi"]), self._recipe)
+            page = PageImage(picture, row["dpi"], turned_deg=row["turned_deg"], layer=row["layer"])
+            request = base.prepare(page, self._recipe)
         except Exception as error:
             return _failed(row, ErrorKind.INTERNAL, repr(error)), None
         return row | _request_columns(request) | {"prepare_ms": _ms_since(begin)}, request
@@ -216,6 +218,9 @@ class Recognise:
         failure = schema.failure_of(row)
         if failure:
             return self._row(row, failed(failure.kind, failure.message), None)
+        settled = schema.settled_of(row)
+        if settled:
+            return self._row(row, settled, None)
         async with self._room:
             begin = time.perf_counter()
             with self._meter.busy():
@@ -233,21 +238,18 @@ class Recognise:
             recipe_hash=row["recipe_hash"],
             ref=schema.ref_of(row),
             recognition=recognition,
-            source=_source(recognition),
+            source=ladder.source(recognition, Source(row["source"]) if row["source"] else None),
             width_px=row["width_px"] or 0,
             height_px=row["height_px"] or 0,
             dpi=row["dpi"] or 0.0,
             warnings=tuple(row["warnings"] or ()),
+            text_layer_trust=row["text_layer_trust"],
+            text_layer_doubts=tuple(row["text_layer_doubts"] or ()),
+            turned_deg=row["turned_deg"] or 0,
             engine=engine,
             model=model,
             timing=Timing(row["render_ms"], row["prepare_ms"], generate_ms),
         )
-
-
-def _source(recognition: Recognition) -> Source | None:
-    if recognition.failure:
-        return None
-    return Source.TEXT_LAYER if recognition.rung is Rung.LAYER else Source.OCR
 
 
 def _ms_since(begin: float) -> float:
@@ -290,6 +292,20 @@ def _with_pictures(
     return pa.table([columns[name] for name in wanted.names], schema=wanted)
 
 
+def _view_columns(view: PageView) -> dict[str, Any]:
+    columns = {
+        "width_px": view.width_px,
+        "height_px": view.height_px,
+        "dpi": view.dpi,
+        "source": view.source,
+        "text_layer_trust": view.trust.score if view.trust else None,
+        "text_layer_doubts": list(view.trust.doubts) if view.trust else [],
+        "turned_deg": view.turned_deg,
+        "layer": view.image.layer if view.image else None,
+    }
+    return columns | (schema.settled_columns(view.settled) if view.settled else {})
+
+
 def _request_columns(request: Request) -> dict[str, Any]:
     height_px, width_px = request.image.shape[:2]
     return {
@@ -302,17 +318,17 @@ def _request_columns(request: Request) -> dict[str, Any]:
         "grid_columns": request.grid[0],
         "grid_rows": request.grid[1],
         "image_tokens": request.image_tokens,
-        "layer": request.layer,
     }
 
 
 def _request(row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request:
     side_px = row["tile_side_px"]
+    size_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
     picture = schema.picture_of(image, (row["image_height_px"], row["image_width_px"], 3))
     return Request(
         image=np.empty((0, 0, 3), np.uint8) if picture is None else picture,
-        page_width_px=row["width_px"],
-        page_height_px=row["height_px"],
+        page_width_px=size_px[0],
+        page_height_px=size_px[1],
         prompt=row["prompt"],
         task=Task(row["task"]),
         max_tokens=row["max_tokens"],
@@ -320,4 +336,5 @@ def _request(row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | No
         grid=(row["grid_columns"], row["grid_rows"]),
         image_tokens=row["image_tokens"],
         layer=row["layer"],
+        turned_deg=row["turned_deg"],
     )

@@ -46,7 +46,7 @@ class Route(StrEnum):
     ERROR = "error"
     """The document cannot be read: the row is written from the plan alone."""
     SKIP = "skip"
-    """`--pages` leaves the page out: no row in the output, counted in the receipt."""
+    """`--pages` or `--max-pages` leaves the page out: no row, counted in plan and receipt."""
 
 
 class Task(StrEnum):
@@ -126,11 +126,15 @@ class PageImage:
         dpi: Dots per inch that the picture was drawn with, or that the image file states;
             0 where the file states none.
         warnings: What the reader complained about without failing.
+        turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
+        layer: The text that the PDF has of the page, where it is good enough for a last resort.
     """
 
     pixels: Pixels
     dpi: float
     warnings: tuple[str, ...] = ()
+    turned_deg: int = 0
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,8 @@ class Request:
         sampling: How tokens are picked. The batch always starts with the default.
         layer: The text that the PDF has of the page, where it is good enough for a last resort;
             None where there is none.
+        turned_deg: How the page was turned clockwise before all this. The sizes above are those
+            of the turned page; blocks are given on the page as displayed.
     """
 
     image: Pixels
@@ -197,6 +203,7 @@ class Request:
     image_tokens: int = 0
     sampling: Sampling = Sampling()
     layer: str | None = None
+    turned_deg: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +300,9 @@ class PageResult:
     height_px: int = 0
     dpi: float = 0.0
     warnings: tuple[str, ...] = ()
+    text_layer_trust: float | None = None
+    text_layer_doubts: tuple[str, ...] = ()
+    turned_deg: int = 0
     engine: str = ""
     model: str = ""
     timing: Timing = field(default_factory=Timing)

@@ -31,6 +31,7 @@ from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 from pipeline.recognise import recognise
+from pipeline.routes import Routes
 from pipeline.types import PageImage, Recognition, Request
 from serving import api, chat, streams
 from serving.auth import Keys
@@ -200,7 +201,7 @@ class Ingress:
         names = ocr_names(config, recipe)
         backend = _OcrBackend(handle, self._replicas(OCR, names[0]))
         readers = Readers(config.ingress.readers, config.read, config.render, config.input)
-        ocr = Ocr(readers, backend, config.limits)
+        ocr = Ocr(readers, backend, config.limits, Routes(recipe))
         return OcrModel(names, recipe, ocr, Fetcher(config.fetch), config, self._metrics.page)
 
     def _chat(self, handle: DeploymentHandle) -> ChatModel:

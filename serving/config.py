@@ -18,8 +18,10 @@ from pipeline.config import (
     RayConfig,
     ReadConfig,
     RenderConfig,
+    RouteConfig,
     Settings,
     TaskName,
+    TextLayerMode,
 )
 
 ModelKind = Literal["ocr", "chat"]
@@ -201,11 +203,16 @@ class ServeConfig(Settings):
     """What is served: ocr, chat, or both."""
     task: TaskName = "markdown"
     """What the OCR model is asked for where a request does not say."""
+    text_layer: TextLayerMode = "auto"
+    """Which pages take their text from the PDF's own text layer instead of the model: those whose
+    layer can be trusted (auto), none (never), all that have one (always), or all, and a page
+    without one fails (only)."""
     self_test: bool = True
     """Test the engine with a page of its own before the first page (vllm only)."""
     input: InputConfig = InputConfig()
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
+    route: RouteConfig = RouteConfig()
     engine: EngineConfig = EngineConfig()
     ladder: LadderConfig = LadderConfig()
     chat: ChatConfig = ChatConfig()

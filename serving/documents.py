@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import ErrorKind
 from pipeline.rungs import Outcome, Rung
-from pipeline.types import Block, Box, FinishReason, Recognition, Status, Timing
+from pipeline.types import Block, Box, FinishReason, Recognition, Source, Status, Timing
 from serving.errors import ApiError
 
 
@@ -110,7 +110,7 @@ class OcrPage(Answer):
     error: OcrError | None
     """Why it has no text; null where it was read."""
     finish_reason: FinishReason | None
-    """stop, or length where the answer was cut off; null for a failed page."""
+    """stop, or length where the answer was cut off; null where no model was asked."""
     width_px: int
     """Width of the picture that was read, pixels; 0 where there is none."""
     height_px: int
@@ -119,6 +119,14 @@ class OcrPage(Answer):
     """Dots per inch of the picture; 0 where an image file does not say."""
     warnings: list[str]
     """What the reader complained about without failing."""
+    source: Source | None
+    """ocr, or text_layer where the PDF's own text was taken; null for a failed page, and for one
+    that is blank without asking the model."""
+    text_layer_trust: float | None
+    """What the text layer is worth, 0 to 1; null where it was not looked at."""
+    turned_deg: int
+    """How far the page was turned clockwise to be read: 0, 90, 180 or 270. Boxes are on the page
+    as displayed, before that."""
     rung: Rung | None
     """The attempt that the text is from; null where there is none."""
     attempts: list[OcrAttempt]
@@ -154,6 +162,9 @@ def page(
     height_px: int = 0,
     dpi: float = 0.0,
     warnings: Sequence[str] = (),
+    source: Source | None = None,
+    text_layer_trust: float | None = None,
+    turned_deg: int = 0,
     timing: Timing | None = None,
 ) -> OcrPage:
     """The answer for one page.
@@ -165,6 +176,9 @@ def page(
         height_px: Height of its picture in pixels, 0 where there is none.
         dpi: Dots per inch of its picture, 0 where unknown.
         warnings: What the reader complained about.
+        source: Where the text comes from.
+        text_layer_trust: What its text layer is worth.
+        turned_deg: The clockwise turn that makes its text upright.
         timing: Milliseconds spent on it.
     """
     failure, generation = recognition.failure, recognition.generation
@@ -180,6 +194,9 @@ def page(
         height_px=height_px,
         dpi=dpi,
         warnings=list(warnings),
+        source=source,
+        text_layer_trust=text_layer_trust,
+        turned_deg=turned_deg,
         rung=recognition.rung,
         attempts=[OcrAttempt(**asdict(attempt)) for attempt in recognition.attempts],
         usage=_tokens(recognition),

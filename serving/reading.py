@@ -18,7 +18,7 @@ from pipeline.config import Recipe
 from pipeline.engines import base
 from pipeline.errors import ConfigError
 from pipeline.ladder import BESIDE
-from pipeline.types import Ask, Recognition, Sampling, Task
+from pipeline.types import Ask, Recognition, Sampling, Source, Task
 from serving import answers, documents, http
 from serving.attachments import Attachment
 from serving.config import ServeConfig
@@ -119,13 +119,14 @@ class OcrModel:
             base.check(wanted, self.recipe)
         except ConfigError as error:
             raise ApiError(400, "unknown_task", str(error), param="messages") from None
-        return partial(
+        request = partial(
             base.prepare,
             recipe=self.recipe,
             ask=wanted,
             max_tokens=max_tokens,
             sampling=sampling,
         )
+        return Prepare(request, wanted)
 
     # --- pages
 
@@ -146,7 +147,8 @@ class OcrModel:
                 yield page.number, self._bounded(page, asked)
 
     def _bounded(self, page: ReadPage, asked: ChatAsk) -> Recognition:
-        if self.recipe.engine == "vllm" and page.recognition.rung not in BESIDE:
+        beside = page.source is not Source.OCR or page.recognition.rung in BESIDE
+        if self.recipe.engine == "vllm" and not beside:
             return page.recognition  # it keeps both bounds by itself
         return answers.bounded(page.recognition, asked.max_tokens, asked.sampling.stop)
 
@@ -172,6 +174,9 @@ class OcrModel:
             height_px=page.height_px,
             dpi=page.dpi,
             warnings=page.warnings,
+            source=page.source,
+            text_layer_trust=page.text_layer_trust,
+            turned_deg=page.turned_deg,
             timing=page.timing,
         )
 

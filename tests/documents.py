@@ -14,6 +14,12 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 LETTER = (612.0, 792.0)
 WORDS = ("invoice", "quarter", "seventeen", "harbour", "copper", "ledger", "voyage", "tariff")
 
+_PROSE = (
+    "the old harbour master had written down every ship that came into the bay since "
+    "the spring and no one but his daughter could read the small letters that he used "
+    "for names of captains cargo and the weather on the morning when they left again"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -97,6 +103,45 @@ def text_lines(number: int, lines: int = 50) -> list[str]:
         for line in range(1, lines)
     ]
     return [f"Page {number}", *body]
+
+
+def prose(lines: int = 40) -> list[str]:
+    """Lines of English, without a word that is there by chance."""
+    words = _PROSE.split()
+    return [
+        " ".join(words[(line * 7 + word) % len(words)] for word in range(10))
+        for line in range(lines)
+    ]
+
+
+def swapped(lines: Sequence[str]) -> list[str]:
+    """The lines as a font without a table of its own says them: other letters, same shapes."""
+    table = str.maketrans("abcdefghijklmnopqrstuvwxyz", "qwkxzvbjgyfpmzqwkxvbjyfphc")
+    return [line.translate(table) for line in lines]
+
+
+def scan_pdf(text: bytes, before: bytes = b"", picture_pt: Sequence[float] = (612, 792)) -> bytes:
+    """A page with a grey picture, and content drawn before and after it."""
+    drawn = b"q %g 0 0 %g 0 0 cm /Im Do Q " % (picture_pt[0], picture_pt[1])
+    entries = b"/Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray"
+    picture = stream(b"\x80", entries + b"/BitsPerComponent 8")
+    page = Page(before + b" " + drawn + text)
+    return pdf([page], b"/XObject<</Im 4 0 R>>", [picture])
+
+
+def turned_content(content: bytes, deg: int, size_pt: tuple[float, float] = LETTER) -> bytes:
+    """Content that stands upright once the page is turned clockwise by so much.
+
+    Content is that of a page of the turned size.
+    """
+    width, height = size_pt
+    matrix = {
+        0: (1, 0, 0, 1, 0, 0),
+        90: (0, 1, -1, 0, width, 0),
+        180: (-1, 0, 0, -1, width, height),
+        270: (0, -1, 1, 0, 0, height),
+    }[deg]
+    return b"q %g %g %g %g %g %g cm %s Q" % (*matrix, content)
 
 
 def corner_content(size_pt: tuple[float, float]) -> bytes:

@@ -19,6 +19,7 @@ from pipeline.config import ChatConfig, Recipe
 from pipeline.engines import base
 from pipeline.engines.base import Engine
 from pipeline.recognise import recognise
+from pipeline.routes import Routes
 from pipeline.types import Recognition, Request
 from serving import api
 from serving.auth import Keys
@@ -154,7 +155,7 @@ def running(
     model = OcrModel(
         ("ocr", recipe.model),
         recipe,
-        Ocr(readers, backend, config.limits),
+        Ocr(readers, backend, config.limits, Routes(recipe)),
         Fetcher(config.fetch),
         config,
         lambda *_: None,

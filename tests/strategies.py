@@ -52,6 +52,7 @@ def configs() -> st.SearchStrategy[OcrConfig]:
         pages=st.sampled_from(["", "1", "2-5,9-"]),
         password=texts,
         task=st.sampled_from(["markdown", "text", "locate"]),
+        text_layer=st.sampled_from(["auto", "never", "always", "only"]),
         dry_run=st.booleans(),
         render=st.builds(RenderConfig, dpi=st.integers(36, 1200)),
         engine=st.builds(
@@ -135,6 +136,9 @@ def results() -> st.SearchStrategy[PageResult]:
         height_px=st.integers(0, 10_000),
         dpi=floats,
         warnings=st.lists(texts, max_size=2).map(tuple),
+        text_layer_trust=st.none() | st.floats(0, 1, width=32),
+        text_layer_doubts=st.lists(texts, max_size=2).map(tuple),
+        turned_deg=st.sampled_from([0, 90, 180, 270]),
         engine=texts,
         model=texts,
         timing=st.builds(Timing, times, times, times),

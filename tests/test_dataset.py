@@ -26,7 +26,7 @@ def local_ray(head: jobs.Head) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> OcrOptions:
     output = tmp_path_factory.mktemp("out")
-    return OcrOptions(output=str(output), engine={"kind": "fake", "workers": 2})
+    return OcrOptions(output=str(output), engine={"kind": "fake", "workers": 2}, text_layer="never")
 
 
 @pytest.fixture(scope="module")

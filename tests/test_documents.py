@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.errors import ErrorKind
 from pipeline.recognise import failed
 from pipeline.rungs import Attempt, Outcome, Rung
-from pipeline.types import Block, FinishReason, Generation, Recognition, Status, Timing
+from pipeline.types import Block, FinishReason, Generation, Recognition, Source, Status, Timing
 from serving import documents
 from serving.documents import OcrDocument, OcrPage
 from tests.strategies import recognitions
@@ -33,7 +33,16 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
         attempts=tried,
     )
     page = documents.page(
-        2, read, width_px=10, height_px=20, dpi=150, warnings=("w",), timing=Timing(1, 2, 3)
+        2,
+        read,
+        width_px=10,
+        height_px=20,
+        dpi=150,
+        warnings=("w",),
+        source=Source.OCR,
+        text_layer_trust=0.25,
+        turned_deg=90,
+        timing=Timing(1, 2, 3),
     )
     assert json.loads(page.model_dump_json()) == {
         "page": 2,
@@ -54,6 +63,9 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
         "height_px": 20,
         "dpi": 150,
         "warnings": ["w"],
+        "source": "ocr",
+        "text_layer_trust": 0.25,
+        "turned_deg": 90,
         "rung": "second_engine",
         "attempts": [
             {

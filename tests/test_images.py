@@ -187,13 +187,3 @@ def test_to_rgb_of_floats(values: list[float], expected: list[int]) -> None:
 
 def test_to_rgb_of_black_deep_grey_is_black() -> None:
     assert images.to_rgb(documents.deep_picture(0, 0)).max() == 0
-
-
-def test_ink_is_the_share_of_dark_pixels() -> None:
-    page = np.full((10, 20, 3), 255, np.uint8)
-    assert images.ink(page) == 0
-    page[:, :5] = 0
-    assert images.ink(page) == 0.25
-    page[:, 5:10] = 120  # small print is grey
-    assert images.ink(page) == 0.5
-    assert images.ink(page[:0]) == 0

@@ -14,7 +14,7 @@ import pytest
 from pipeline import schema
 from tests import documents, jobs
 
-FAKE = ("--engine.kind", "fake", "--ray.cpus", "2")
+FAKE = ("--engine.kind", "fake", "--ray.cpus", "2", "--text-layer", "never")
 
 
 @pytest.fixture(scope="module")

@@ -220,7 +220,7 @@ def test_a_page_that_stays_empty_is_an_error_where_the_ladder_ends_so():
 
 def test_the_recipes_hash_covers_the_ladder():
     changes = [
-        *({"on": False}, {"rungs": ("plain_text",)}, {"ngram_window": 500}, {"least_ink": 0.1}),
+        *({"on": False}, {"rungs": ("plain_text",)}, {"ngram_window": 500}, {"least_ink_ppm": 9}),
         *({"max_repetition": 0.9}, {"max_tokens": 9}, {"rung_tokens": 9}, {"max_attempts": 2}),
     ]
     hashes = {recipe(**change).hash() for change in changes} | {recipe().hash()}

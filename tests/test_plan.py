@@ -48,3 +48,15 @@ def test_warnings_stand_on_the_first_page_alone():
     planner = Planner("r", PageSelection(), Ledger())
     pages = list(planner.readable(DOCUMENT, "d", "", [(1, 1)] * 3, ("repaired",)))
     assert [page.warnings for page in pages] == [("repaired",), (), ()]
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.sampled_from(["", "3-", "1,5,9"]))
+def test_the_first_of_the_wanted_pages_are_taken_and_the_others_counted(
+    page_count: int, most: int, pages: str
+):
+    selection = PageSelection.parse(pages)
+    planner = Planner("r", selection, Ledger(), most)
+    planned = list(planner.readable(DOCUMENT, "d", "application/pdf", [(612, 792)] * page_count))
+    assert [page.ref.page for page in planned] == list(range(1, page_count + 1))
+    wanted = [page for page in range(1, page_count + 1) if page in selection][:most]
+    assert [page.ref.page for page in planned if page.route is Route.OCR] == wanted

@@ -29,7 +29,7 @@ from tests import documents
 @pytest.fixture
 def options(tmp_path: Path) -> OcrOptions:
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler="echo"))
-    return OcrOptions(output=str(tmp_path / "out"), engine=engine)
+    return OcrOptions(output=str(tmp_path / "out"), engine=engine, text_layer="never")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
     recipe = base.recipe(options, options.engine.kind)
     reports: list[Report] = []
-    [rendered] = stages.Render(options, reports.append)(plan)
+    [rendered] = stages.Render(options, recipe, reports.append)(plan)
     assert rendered.schema == schema.RENDERED
     prepared = stages.Prepare(recipe, reports.append)(rendered)
     assert prepared.schema == schema.PREPARED
@@ -211,7 +211,7 @@ BLACK = np.zeros((2, 2, 3), np.uint8)
 def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = BLACK) -> pa.Table:
     height_px, width_px = pixels.shape[:2]
     size = {"width_px": width_px, "height_px": height_px, "dpi": 1.0}
-    rows = [{"page": n} | size for n in range(count)]
+    rows = [{"page": n, "source": "ocr", "turned_deg": 0} | size for n in range(count)]
     pictures = schema.binary_column([pixels] * count)
     plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
     rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)

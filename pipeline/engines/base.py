@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline import prompts
 from pipeline.config import (
@@ -16,12 +16,15 @@ from pipeline.config import (
     OnnxConfig,
     Recipe,
     RenderConfig,
+    RouteConfig,
     TaskName,
+    TextLayerMode,
     VllmConfig,
 )
 from pipeline.engines import vllm_args
 from pipeline.errors import ConfigError, EngineError
 from pipeline.rungs import Rung
+from pipeline.turns import turn_pixels
 from pipeline.types import Ask, Generation, PageImage, Request, Sampling, Task
 
 
@@ -56,6 +59,14 @@ class Options(Protocol):
         """How pages are drawn."""
 
     @property
+    def text_layer(self) -> TextLayerMode:
+        """Which pages take their text from the text layer."""
+
+    @property
+    def route(self) -> RouteConfig:
+        """Which pages need no engine, and which are turned."""
+
+    @property
     def engine(self) -> EngineConfig:
         """Which engine, and how it is run."""
 
@@ -76,8 +87,14 @@ def recipe(options: Options, kind: EngineKind) -> Recipe:
 
 
 def _recipe(options: Options, kind: EngineKind) -> Recipe:
-    task = Task(options.task)
     ladder = _ladder(options.ladder, kind)
+    shared: dict[str, Any] = {
+        "task": Task(options.task),
+        "render": options.render,
+        "text_layer": options.text_layer,
+        "route": options.route,
+        "ladder": ladder,
+    }
     if kind == "onnx":
         from pipeline.engines import onnx
 
@@ -85,20 +102,16 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
             engine=kind,
             model=onnx.MODEL,
             revision=onnx.revision(),
-            task=task,
-            render=options.render,
+            **shared,
             onnx=options.engine.onnx,
-            ladder=ladder,
         )
     if kind == "fake":
         return Recipe(
             engine=kind,
             model="fake",
             revision=options.engine.fake.handler,
-            task=task,
-            render=options.render,
+            **shared,
             fake=options.engine.fake,
-            ladder=ladder,
         )
     vllm = options.engine.vllm
     second = Rung.SECOND.value in ladder.rungs
@@ -106,10 +119,8 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
         engine=kind,
         model=vllm.model,
         revision=prompts.revision(vllm),
-        task=task,
-        render=options.render,
+        **shared,
         vllm=vllm,
-        ladder=ladder,
         onnx=options.engine.onnx if second else None,
         second=_second_release() if second else "",
     )
@@ -179,7 +190,7 @@ def prepare(
     """Turn a page image into what the recipe's engine takes. Pure; runs on CPU workers.
 
     Args:
-        page: The page as a picture.
+        page: The page as a picture, as displayed; it is turned here as it says.
         recipe: The engine, and how it is asked.
         ask: What is asked for, None for the recipe's task.
         max_tokens: The most tokens of the answer, where that is less than the recipe's.
@@ -191,7 +202,10 @@ def prepare(
     """
     if ask is not None:
         check(ask, recipe)
+    if page.turned_deg:
+        page = replace(page, pixels=turn_pixels(page.pixels, page.turned_deg))
     request = _prepare(page, recipe, ask)
+    request = replace(request, turned_deg=page.turned_deg, layer=page.layer)
     if max_tokens is not None:
         request = replace(request, max_tokens=min(request.max_tokens, max_tokens))
     return request if sampling is None else replace(request, sampling=sampling)

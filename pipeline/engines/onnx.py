@@ -82,7 +82,7 @@ class OnnxEngine:
     def __init__(self, config: OnnxConfig) -> None:
         self._max_side_px = config.max_side_px
         self._min_score = config.min_score
-        self._ocr = _load(config)
+        self._ocr = load(config)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="onnx")
 
     async def generate(self, request: Request) -> Generation:
@@ -123,7 +123,7 @@ class OnnxEngine:
             yield Line(text.strip(), tight(canvas, (x0, y0, x1, y1)), float(score))
 
 
-def _load(config: OnnxConfig) -> Any:
+def load(config: OnnxConfig) -> Any:
     """A RapidOCR whose models are loaded and have run once."""
     try:
         import cv2

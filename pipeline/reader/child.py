@@ -18,9 +18,12 @@ import sys
 import time
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.images import Canvas
+from pipeline.layer import TextLayer
 from pipeline.reader.protocol import Message, Slot, bounded, receive, send, shorten
 from pipeline.types import PageImage, Pixels
 
@@ -41,6 +44,9 @@ class DocumentFile(Protocol):
 
     def render(self, page: int, render: RenderConfig, canvas: Canvas) -> PageImage:
         """Draw a page, counted from 1."""
+
+    def layer(self, page: int, render: RenderConfig) -> TextLayer | None:
+        """The text layer of a page, None where there cannot be one."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -109,6 +115,8 @@ class Child:
         try:
             if request["do"] == "inspect":
                 return self._inspect(request["path"], request["password"], slot)
+            if request["do"] == "layer":
+                return self._layer(request["path"], request["password"], request["page"], slot)
             return self._draw(request["path"], request["password"], request["page"], slot)
         except RecordedError as error:
             self._close()
@@ -119,7 +127,7 @@ class Child:
             self._close()
             return _failure(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}")
 
-    def _inspect(self, path: str, password: str, slot: Slot) -> Message:
+    def _inspect(self, path: str, password: list[str], slot: Slot) -> Message:
         size_bytes = self._check_file(path).st_size
         doc_id = _sha256(path)
         document = self._open(path, password)
@@ -134,7 +142,7 @@ class Child:
             "warnings": bounded(document.warnings),
         }
 
-    def _draw(self, path: str, password: str, page: int, slot: Slot) -> Message:
+    def _draw(self, path: str, password: list[str], page: int, slot: Slot) -> Message:
         def canvas(height_px: int, width_px: int) -> Pixels:
             slot.reserve(height_px * width_px * 3)
             return slot.array((height_px, width_px, 3))
@@ -151,6 +159,15 @@ class Child:
             "warnings": bounded(image.warnings),
         }
 
+    def _layer(self, path: str, password: list[str], page: int, slot: Slot) -> Message:
+        found = self._open(path, password).layer(page, self._render)
+        if found is None:
+            return {"size_bytes": 0}
+        content = found.to_bytes()
+        slot.reserve(len(content))
+        slot.array((len(content),))[:] = np.frombuffer(content, np.uint8)
+        return {"size_bytes": len(content), "warnings": bounded(found.warnings)}
+
     def _check_file(self, path: str) -> os.stat_result:
         """Refuse what is no file, empty or too large, before it is opened."""
         status = _stat(path)
@@ -163,17 +180,17 @@ class Child:
             raise DocumentError(ErrorKind.LIMIT, message)
         return status
 
-    def _open(self, path: str, password: str) -> DocumentFile:
+    def _open(self, path: str, password: list[str]) -> DocumentFile:
         """The document, still open from the last request where it is the same file."""
         status = self._check_file(path)
-        key = (path, status.st_mtime_ns, status.st_size, password)
+        key = (path, status.st_mtime_ns, status.st_size, *password)
         if self._document is None or self._key != key:
             self._close()
             self._document = self._open_by_content(path, password)
             self._key = key
         return self._document
 
-    def _open_by_content(self, path: str, password: str) -> DocumentFile:
+    def _open_by_content(self, path: str, password: list[str]) -> DocumentFile:
         from pipeline.pdf import PdfFile
         from pipeline.pictures import PictureFile
 

@@ -18,6 +18,8 @@ import pytest
 from pipeline.config import OcrOptions, RenderConfig
 from pipeline.engines import base
 from pipeline.engines.fake import HANDLERS, FakeEngine
+from pipeline.reader import Reader
+from pipeline.routes import Routes
 from pipeline.rungs import Rung
 from pipeline.types import Recognition, Sampling, Status
 from serving.config import (
@@ -37,8 +39,8 @@ KEY = "k" * 32
 
 
 def config(**more: Any) -> ServeConfig:
-    base = {"engine": {"kind": "fake"}, "chat": online.chat_config()}
-    return ServeConfig.model_validate(base | more)
+    settings = {"engine": {"kind": "fake"}, "chat": online.chat_config(), "text_layer": "never"}
+    return ServeConfig.model_validate(settings | more)
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +315,36 @@ def test_a_document_as_json(service: Online) -> None:
     answer = service.post("/v1/ocr", {"document": uri, "password": "secret", "task": "text"})
     assert [page["status"] for page in answer.json["pages"]] == ["ok"]
     assert service.backend.requests[-1].task == "text"
+
+
+def test_a_trusted_text_layer_is_answered_as_in_the_batch_and_wakes_nobody(
+    service_of: Any, tmp_path: Any
+) -> None:
+    prose = documents.text_content(documents.prose())
+    content = documents.pdf([documents.Page(prose), documents.Page()])
+    (tmp_path / "prose.pdf").write_bytes(content)
+    with service_of(text_layer="auto") as service:
+        answer = service.post("/v1/ocr", {"document": data_uri(content, "application/pdf")})
+        spoken = service.chat(image(content, "application/pdf"), max_tokens=7)
+        assert service.backend.requests == []
+    layer, blank = answer.json["pages"]
+    options = OcrOptions(output="-", engine={"kind": "fake"})
+    with Reader() as reader:
+        routes = Routes(base.recipe(options, "fake"))
+        batch = routes.view(reader, str(tmp_path / "prose.pdf"), 1)
+    assert batch.settled is not None
+    assert batch.settled.text == layer["markdown"]
+    assert [block.text for block in batch.settled.blocks] == [
+        block["text"] for block in layer["blocks"]
+    ]
+    assert (layer["source"], layer["text_layer_trust"], layer["width_px"]) == (
+        "text_layer",
+        1,
+        1275,
+    )
+    assert (blank["status"], blank["source"]) == ("blank", None)
+    assert spoken.json["choices"][0]["message"]["content"].startswith(layer["markdown"][:7])
+    assert spoken.json["choices"][0]["finish_reason"] == "length"
 
 
 def test_pages_come_as_lines_as_they_are_done(service: Online) -> None:
