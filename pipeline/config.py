@@ -404,6 +404,12 @@ class OcrOptions(Settings):
     """Test the engine with a page of its own before the first page (vllm only)."""
     dry_run: bool = False
     """Plan and print, recognise nothing."""
+    retry: Literal["none", "failed"] = "none"
+    """Which pages that have a row already are done again: none, or those that failed."""
+    overwrite: bool = False
+    """Delete what the output holds, after a question, and start from nothing."""
+    yes: bool = False
+    """Answer that question with yes."""
     input: InputConfig = InputConfig()
     store: StoreConfig = StoreConfig()
     read: ReadConfig = ReadConfig()

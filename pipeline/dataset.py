@@ -21,12 +21,13 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from pipeline import cluster, stages
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
+from pipeline.copies import Twins
 from pipeline.engines import base
 from pipeline.fatal import own_error
 from pipeline.meter import Report, Send, StageTally, Tally
 from pipeline.source import Listing
 from pipeline.storage.folder import Place, parquet, place_of, shards
-from pipeline.summary import PlanSummary, Summary, todo_mask
+from pipeline.summary import PlanSummary, Summary
 
 _LISTERS = 64
 _WRITES_IN_FLIGHT = 4
@@ -76,9 +77,14 @@ def plan_pages(documents: Dataset, options: OcrOptions, recipe: Recipe, send: Se
 
 
 def recognise_pages(
-    plan: Place, todo: int, options: OcrOptions, recipe: Recipe, send: Send
+    plan: Place,
+    todo: int,
+    options: OcrOptions,
+    recipe: Recipe,
+    send: Send,
+    same: Twins | None = None,
 ) -> Dataset:
-    """The plan's pages that have no row yet (`todo` of them) -> rows of `schema.PAGES`."""
+    """The plan's pages that have to be read (`todo` of them) -> rows of `schema.PAGES`."""
     stage, engines = options.stages, engine_workers(options.engine)
     # A small job is cut finer, so that every engine gets work and none waits for the last.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
@@ -87,7 +93,10 @@ def recognise_pages(
     # changes that. One block a shard, so that each is read by a task of its own.
     blocks = [pa.table({"path": [str(shard)]}) for shard in shards(plan)]
     planned = ray.data.from_arrow(blocks).map_batches(
-        read_plan, fn_args=(options.store,), batch_format="pyarrow", num_cpus=stage.write_cpus
+        read_plan,
+        fn_args=(options.store, same or Twins()),
+        batch_format="pyarrow",
+        num_cpus=stage.write_cpus,
     )
     return (
         _split(planned, rows, stage.write_cpus)
@@ -210,12 +219,12 @@ def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
     return split
 
 
-def read_plan(shards: pa.Table, store: StoreConfig) -> Iterator[pa.Table]:
-    """Yield the rows of plan shards (column path) that the run has to write."""
+def read_plan(shards: pa.Table, store: StoreConfig, same: Twins) -> Iterator[pa.Table]:
+    """Yield the rows of plan shards (column path) that have to be read from their documents."""
     for path in shards["path"].to_pylist():
         for batch in parquet(place_of(path, store)).iter_batches():
             plan = pa.Table.from_batches([batch])
-            yield plan.filter(todo_mask(plan))
+            yield plan.filter(same.read_mask(plan))
 
 
 def _pool(most: int) -> ActorPoolStrategy:

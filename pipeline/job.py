@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline import cluster, dataset, lock, receipt, sink
+from pipeline import cluster, dataset, lock, passes, receipt, sink
 from pipeline.config import OcrConfig, Recipe
+from pipeline.copies import Twins
 from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
 from pipeline.progress import Progress
@@ -23,6 +24,7 @@ from pipeline.source import Listing
 from pipeline.storage.fetch import clear_abandoned
 from pipeline.storage.folder import Place, absolute, place_of
 from pipeline.summary import PlanSummary, Summary
+from pipeline.types import Route
 
 Say = Callable[[str], None]
 
@@ -33,12 +35,14 @@ class Forecast:
 
     Attributes:
         plan: Sums of the plan.
+        copies: Rows of pages whose bytes are read under another name.
         engine: The engine that would run.
         seconds: Estimate for the pages that are left, None where nothing was measured.
         basis: What the estimate rests on.
     """
 
     plan: PlanSummary
+    copies: int
     engine: str
     files_left_out: dict[str, int]
     seconds: float | None
@@ -58,6 +62,8 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
     """
     begin = time.monotonic()
     with cluster.connected(config.ray), _alone(config, say) as check:
+        if config.overwrite:
+            sink.clear(config.output, config.store)
         session = _Session.start(config, say)
         pages, plan = sink.prepare_folder(session.config.output, config.store)
         planned = session.plan(plan)
@@ -114,10 +120,11 @@ def forecast(config: OcrConfig, say: Say) -> Forecast:
     with cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
         session = _Session.start(config, say)
         planned = session.plan(Path(folder))
+        copies = planned.routes[Route.COPY] + passes.twins(Path(folder), session.config).rows
         output = place_of(config.output, config.store)
         seconds, basis = _estimate(output, session.recipe, planned)
         return Forecast(
-            planned, session.recipe.engine, dict(session.tally.left_out()), seconds, basis
+            planned, copies, session.recipe.engine, dict(session.tally.left_out()), seconds, basis
         )
 
 
@@ -161,18 +168,28 @@ class _Session:
         return planned
 
     def recognise(self, plan: Place, pages: Place, planned: PlanSummary) -> Summary:
-        todo = planned.todo.rows
+        todo, same = planned.todo.rows, passes.twins(plan, self.config)
+        copies = planned.routes[Route.COPY] + same.rows
         self.say(
             f"planned: {planned.documents} documents, {sum(planned.routes.values())} pages, "
-            f"{todo} to do, {sum(planned.done.values())} done before"
+            f"{todo} to do{f' ({copies} are copies)' if copies else ''}, "
+            f"{sum(planned.done.values())} done before"
         )
-        if not todo:
-            return Summary()
-        chain = dataset.recognise_pages(plan, todo, self.config, self.recipe, self.tally.send())
+        if self.config.retry == "failed":
+            passes.forget(plan, pages, self.config)
+        written = Summary()
+        if todo > copies:
+            self._read(plan, pages, todo - copies, same, written)
+        if copies:
+            written.merge(passes.copy(plan, pages, self.prefix, same, self.config))
+        return written
+
+    def _read(self, plan: Place, pages: Place, todo: int, same: Twins, written: Summary) -> None:
+        chain = dataset.recognise_pages(
+            plan, todo, self.config, self.recipe, self.tally.send(), same
+        )
         with self._progress("recognise", todo):
-            return dataset.drain(
-                chain, pages, self.prefix, self.config.parquet, sink.write_pages, Summary()
-            )
+            dataset.drain(chain, pages, self.prefix, self.config.parquet, sink.write_pages, written)
 
     def _progress(self, stage: str, total: int) -> Progress:
         interval_s = self.config.progress.interval_s

@@ -93,13 +93,17 @@ class Planner:
         warnings: tuple[str, ...] = (),
     ) -> PlannedPage:
         identity = page_id(ref.uri, ref.doc_id, ref.page, self.recipe_hash)
+        content = content_id(ref.doc_id, ref.page, self.recipe_hash)
+        done = self.ledger.status(identity)
+        if route is Route.OCR and done is None and self.ledger.has_text(content):
+            route = Route.COPY
         return PlannedPage(
             ref=ref,
             page_id=identity,
-            content_id=content_id(ref.doc_id, ref.page, self.recipe_hash),
+            content_id=content,
             recipe_hash=self.recipe_hash,
             route=route,
-            done=self.ledger.status(identity),
+            done=done,
             size_bytes=document.size_bytes,
             failure=failure,
             warnings=warnings,

@@ -25,6 +25,8 @@ def check(config: OcrConfig) -> None:
     """
     Listing(config.inputs, config.input, config.store).check()
     Passwords.read(config)
+    if config.overwrite and config.dry_run:
+        raise ConfigError("--overwrite deletes and --dry-run only looks: take one of them")
     output = place_of(config.output, config.store)
     if isinstance(output, StorePath):
         source.check_answers(output.place, config.store)

@@ -34,6 +34,7 @@ class Receipt:
         pages_left_out: Pages that `--pages` and `--max-pages` leave out: they have no row.
         rows_before: Rows that the output had for these pages before, by status.
         rows: Rows that this run wrote, by status.
+        copied: Rows among them whose text was copied: the same bytes under another name.
         sources: Rows that this run wrote, by source.
         rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
         tokens_dropped: Output tokens of answers that are in no row: the price of the ladder.
@@ -60,6 +61,7 @@ class Receipt:
     pages_left_out: int
     rows_before: dict[str, int]
     rows: dict[str, int]
+    copied: int
     sources: dict[str, int]
     rungs: dict[str, dict[str, int]]
     tokens_dropped: int
@@ -121,6 +123,7 @@ def make(
         pages_left_out=plan.routes[Route.SKIP],
         rows_before=dict(plan.done),
         rows=dict(written.statuses),
+        copied=written.copied,
         sources=dict(written.sources),
         rungs={rung: dict(counts) for rung, counts in written.rungs.items()},
         tokens_dropped=written.tokens_dropped,

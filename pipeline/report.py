@@ -38,7 +38,7 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     bad = receipt.unreadable_documents
     yield "documents", f"{receipt.documents}" + (f", {bad} of them cannot be opened" if bad else "")
     yield "pages", f"{receipt.pages}" + _left_out(receipt)
-    yield "rows", _counts(receipt.rows)
+    yield "rows", _counts(receipt.rows) + _copies(receipt.copied)
     if receipt.rows_before:
         yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
     yield "source", _counts(receipt.sources)
@@ -56,6 +56,10 @@ def _left_out(receipt: Receipt) -> str:
     if receipt.files_left_out:
         parts.append(f"{sum(receipt.files_left_out.values())} other files in folders not read")
     return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _copies(rows: int) -> str:
+    return f" ({rows} copied: the same bytes under another name)" if rows else ""
 
 
 def _speed(receipt: Receipt) -> str:
@@ -122,7 +126,7 @@ def forecast(forecast: Forecast) -> str:
         "skipped": f"{skipped} done before, "
         f"{plan.routes[Route.SKIP]} left out by --pages, --max-pages, "
         f"{sum(forecast.files_left_out.values())} other files in folders",
-        "to do": f"{plan.todo.rows} rows with engine {forecast.engine}",
+        "to do": f"{plan.todo.rows} rows with engine {forecast.engine}" + _copies(forecast.copies),
         "time": f"{time} ({forecast.basis})",
     }
     return "\n".join(_table(iter(pairs.items())))

@@ -94,6 +94,7 @@ PAGES = pa.schema(
         *_FAILURE,
         *_PICTURE,
         *_LOOK,
+        ("copied_from", pa.string()),
         ("engine", pa.string()),
         ("model", pa.string()),
         ("rung", pa.string()),
@@ -262,26 +263,28 @@ def _to_row(result: PageResult) -> dict[str, Any]:
         "text_layer_trust": result.text_layer_trust,
         "text_layer_doubts": list(result.text_layer_doubts),
         "turned_deg": result.turned_deg,
+        "copied_from": result.copied_from,
         "engine": result.engine,
         "model": result.model,
     }
     if recognition.failure:
         row |= {"error_kind": recognition.failure.kind, "error": recognition.failure.message}
     if generation:
-        row |= {name: getattr(generation, name) for name in _GENERATION}
+        row |= {name: getattr(generation, name) for name in GENERATION}
     return row | {name: getattr(result.timing, name) for name in Timing.__slots__}
 
 
-_GENERATION = (
+GENERATION = (
     *("finish_reason", "prompt_tokens", "image_tokens", "output_tokens"),
     *("input_ms", "queue_ms", "prefill_ms", "decode_ms"),
 )
+"""The columns of what the engine did for a page."""
 
 
 def _from_row(row: dict[str, Any]) -> PageResult:
     generation = None
     if row["finish_reason"] is not None:
-        fields = {name: row[name] for name in _GENERATION}
+        fields = {name: row[name] for name in GENERATION}
         generation = Generation(**fields | {"finish_reason": FinishReason(row["finish_reason"])})
     recognition = Recognition(
         status=Status(row["status"]),
@@ -294,7 +297,7 @@ def _from_row(row: dict[str, Any]) -> PageResult:
         attempts=tuple(_attempt(attempt) for attempt in row["attempts"]),
     )
     same = ("page_id", "content_id", "recipe_hash", "width_px", "height_px", "dpi")
-    more = ("text_layer_trust", "turned_deg", "engine", "model")
+    more = ("text_layer_trust", "turned_deg", "copied_from", "engine", "model")
     return PageResult(
         **{name: row[name] for name in (*same, *more)},
         ref=ref_of(row),
@@ -304,6 +307,16 @@ def _from_row(row: dict[str, Any]) -> PageResult:
         text_layer_doubts=tuple(row["text_layer_doubts"]),
         timing=Timing(**{name: row[name] for name in Timing.__slots__}),
     )
+
+
+def copied(row: dict[str, Any], page_id: str, uri: str) -> dict[str, Any]:
+    """The row of a page under another name, from the row (of `PAGES`) that has its text.
+
+    What it cost to read the page is in that row alone.
+    """
+    cost = dict.fromkeys((*GENERATION, *Timing.__slots__))
+    source = {"copied_from": row["copied_from"] or row["page_id"]}
+    return row | cost | source | {"page_id": page_id, "uri": uri, "attempts": []}
 
 
 def _attempt(row: dict[str, Any]) -> Attempt:

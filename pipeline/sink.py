@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config import OutputConfig, StoreConfig
 from pipeline.errors import JobError
-from pipeline.storage.folder import Place, StorePath, place_of
+from pipeline.storage.folder import Place, StorePath, parquet, place_of, shards
 from pipeline.summary import PlanSummary, Summary
 
 
@@ -131,6 +131,32 @@ def make_folder(output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise JobError(f"cannot write to the output {output}: {error.strerror}") from error
+
+
+def contents(output: str, store: StoreConfig | None = None) -> tuple[int, int]:
+    """How many shards and rows an output holds.
+
+    Raises:
+        JobError: The store does not answer, or refuses.
+    """
+    found = shards(pages_folder(output, store))
+    return len(found), sum(parquet(shard).metadata.num_rows for shard in found)
+
+
+def clear(output: str, store: StoreConfig | None = None) -> None:
+    """Delete the rows, the plan and the receipt of an output, and nothing else that lies there.
+
+    Raises:
+        JobError: Something cannot be deleted.
+    """
+    place = place_of(output, store)
+    receipt = place / "receipt.json"
+    found = [receipt] if receipt.exists() else []
+    try:
+        for file in (*found, *shards(place / "_plan"), *shards(place / "pages")):
+            file.unlink()
+    except OSError as error:
+        raise JobError(f"cannot delete {file}: {error}") from error
 
 
 def _prepare_local(output: Path) -> tuple[Path, Path]:

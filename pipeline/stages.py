@@ -75,7 +75,8 @@ class Inspect:
         self._reader = Reader(options.read, options.render, options.input)
         self._passwords = Passwords.read(options)
         self._documents = Documents(options.store, options.input, cache_mib=0)
-        ledger = Ledger.read(sink.pages_folder(options.output, options.store))
+        folder = sink.pages_folder(options.output, options.store)
+        ledger = Ledger.read(folder, failed=options.retry != "failed")
         self._planner = Planner(
             recipe_hash, PageSelection.parse(options.pages), ledger, options.max_pages
         )

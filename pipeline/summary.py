@@ -58,6 +58,7 @@ class Summary:
         tokens_dropped: Output tokens of answers that are in no row.
         tokens: Output tokens, 0 where the engine has none.
         characters: Characters of text.
+        copied: Rows whose text is from another row, of the same bytes under another name.
         slowest: Milliseconds of generation, URI and page of the slowest pages.
         errors: Failed pages by kind of error.
     """
@@ -69,6 +70,7 @@ class Summary:
     tokens: int = 0
     tokens_dropped: int = 0
     characters: int = 0
+    copied: int = 0
     slowest: list[tuple[float, str, int]] = field(default_factory=list)
     errors: dict[str, ErrorGroup] = field(default_factory=dict)
 
@@ -81,6 +83,7 @@ class Summary:
         summary.sources.update(source or "none" for source in pages["source"].to_pylist())
         summary.tokens = pc.sum(pages["output_tokens"]).as_py() or 0
         summary.characters = pc.sum(pc.utf8_length(pages["text"])).as_py() or 0
+        summary.copied = pages.num_rows - pages["copied_from"].null_count
         summary._add_attempts(pages)
         summary._add_rows(pages)
         return summary
@@ -123,6 +126,7 @@ class Summary:
         self.tokens += other.tokens
         self.tokens_dropped += other.tokens_dropped
         self.characters += other.characters
+        self.copied += other.copied
         self.slowest = heapq.nlargest(SLOWEST, self.slowest + other.slowest)
         for kind, group in other.errors.items():
             self._add_error(kind, group.count, group.example)

@@ -43,6 +43,8 @@ class Route(StrEnum):
 
     OCR = "ocr"
     """Render the page and give it to the engine."""
+    COPY = "copy"
+    """A row of the output has the page's text already, from the same bytes under another name."""
     ERROR = "error"
     """The document cannot be read: the row is written from the plan alone."""
     SKIP = "skip"
@@ -303,6 +305,7 @@ class PageResult:
     text_layer_trust: float | None = None
     text_layer_doubts: tuple[str, ...] = ()
     turned_deg: int = 0
+    copied_from: str | None = None
     engine: str = ""
     model: str = ""
     timing: Timing = field(default_factory=Timing)

@@ -128,6 +128,7 @@ def results() -> st.SearchStrategy[PageResult]:
         PageResult,
         page_id=texts,
         content_id=texts,
+        copied_from=st.none() | texts,
         recipe_hash=texts,
         ref=refs(),
         recognition=recognitions(),

@@ -128,11 +128,12 @@ def test_the_next_step_names_the_output():
 
 
 def test_a_forecast_says_what_is_skipped_and_how_long():
-    text = report.forecast(Forecast(plan(), "onnx", {".txt": 4}, 90.0, "measured"))
+    text = report.forecast(Forecast(plan(), 2, "onnx", {".txt": 4}, 90.0, "measured"))
     for fact in (
         "8 ocr",
         "2 done before, 2 left out by --pages, --max-pages, 4 other",
         "1:30 (measured)",
+        "(2 copied: the same bytes",
     ):
         assert fact in text
-    assert "unknown" in report.forecast(Forecast(plan(), "onnx", {}, None, "no run"))
+    assert "unknown" in report.forecast(Forecast(plan(), 2, "onnx", {}, None, "no run"))
