@@ -201,7 +201,8 @@ class Ingress:
         names = ocr_names(config, recipe)
         backend = _OcrBackend(handle, self._replicas(OCR, names[0]))
         readers = Readers(config.ingress.readers, config.read, config.render, config.input)
-        ocr = Ocr(readers, backend, config.limits, Routes(recipe))
+        waiting = partial(self._metrics.waiting, names[0])
+        ocr = Ocr(readers, backend, config.limits, Routes(recipe), waiting)
         return OcrModel(names, recipe, ocr, Fetcher(config.fetch), config, self._metrics.page)
 
     def _chat(self, handle: DeploymentHandle) -> ChatModel:

@@ -119,6 +119,23 @@ class _Place:
     opened: OpenDocument
 
 
+class Backlog:
+    """Counts the pages of all requests that are still to be read.
+
+    Args:
+        tell: Takes the number after every change.
+    """
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._pages = 0
+
+    def add(self, pages: int) -> None:
+        """Count pages that came, or, below 0, that are done or given up."""
+        self._pages += pages
+        self._tell(self._pages)
+
+
 class Pages:
     """The pages of one request, opened and counted, not yet read.
 
@@ -133,7 +150,11 @@ class Pages:
         routes: Routes,
         backend: Backend,
         at_a_time: int,
+        backlog: Backlog,
     ) -> None:
+        self._backlog = backlog
+        self._left = len(places)
+        backlog.add(self._left)
         self._documents = documents
         self._places = places
         self._prepare = prepare
@@ -165,8 +186,22 @@ class Pages:
         """
         return _as_done(self._jobs(), self._at_a_time)
 
+    def close(self) -> None:
+        """Nobody wants those that are not read yet."""
+        if self._left:
+            self._backlog.add(-self._left)
+            self._left = 0
+
     def _jobs(self) -> Iterable[Callable[[], Awaitable[ReadPage]]]:
-        return (partial(self._read, place) for place in self._places)
+        return (partial(self._one, place) for place in self._places)
+
+    async def _one(self, place: _Place) -> ReadPage:
+        try:
+            return await self._read(place)
+        finally:
+            if self._left:  # else all were given up
+                self._left -= 1
+                self._backlog.add(-1)
 
     async def _read(self, place: _Place) -> ReadPage:
         known = (place.number, place.document, place.page, len(place.opened.inspection.pages))
@@ -220,11 +255,18 @@ class Ocr:
         backend: Reads them.
         limits: What one request may ask for.
         routes: Finds the way of pages, by the recipe.
+        waiting: Takes the number of pages that are still to be read, whenever it changes.
     """
 
     def __init__(
-        self, readers: Readers, backend: Backend, limits: LimitConfig, routes: Routes
+        self,
+        readers: Readers,
+        backend: Backend,
+        limits: LimitConfig,
+        routes: Routes,
+        waiting: Callable[[int], None] = lambda pages: None,
     ) -> None:
+        self._backlog = Backlog(waiting)
         self._routes = routes
         self._readers = readers
         self._backend = backend
@@ -248,7 +290,11 @@ class Ocr:
                     if len(places) > self._limits.pages:
                         raise self._too_many(document)
             at_a_time = self._limits.pages_in_flight
-            yield Pages(documents, places, prepare, self._routes, self._backend, at_a_time)
+            pages = Pages(
+                documents, places, prepare, self._routes, self._backend, at_a_time, self._backlog
+            )
+            stack.callback(pages.close)
+            yield pages
 
     async def _open(self, stack: AsyncExitStack, document: Sent) -> OpenDocument:
         try:

@@ -28,8 +28,8 @@ from serving.fetch import Fetcher
 from serving.ocr import Ocr, Prepare, ReadPage, Sent
 from serving.openai import ChatAsk, OcrAsk, parse_chat
 
-PageDone = Callable[[str, str, str], None]
-"""Told of every page: model, status, error kind."""
+PageDone = Callable[[str, Recognition], None]
+"""Told of every page: the model, and what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,7 @@ class OcrModel:
         )
 
     def _count(self, page: ReadPage) -> None:
-        failure = page.recognition.failure
-        self.page_done(self.names[0], page.recognition.status, failure.kind if failure else "")
+        self.page_done(self.names[0], page.recognition)
 
     # --- streams
 

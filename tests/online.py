@@ -91,6 +91,8 @@ class Online:
         talk: The chat side.
         records: One for every request that is over.
         model: The OCR model's name.
+        waiting: How many pages were still to be read, after every change.
+        pages: What became of every page.
     """
 
     url: str
@@ -99,6 +101,8 @@ class Online:
     readers: Readers
     records: list[Record]
     model: str
+    waiting: list[int]
+    pages: list[Recognition]
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         return ask(urllib.request.Request(self.url + path, headers=dict(headers or {})))
@@ -152,13 +156,14 @@ def running(
     backend, talk = Backend(engine, recipe), Talk(FakeChat(config.chat))
     readers = Readers(config.ingress.readers, config.read, config.render, config.input)
     records: list[Record] = []
+    waiting, pages = list[int](), list[Recognition]()
     model = OcrModel(
         ("ocr", recipe.model),
         recipe,
-        Ocr(readers, backend, config.limits, Routes(recipe)),
+        Ocr(readers, backend, config.limits, Routes(recipe), waiting.append),
         Fetcher(config.fetch),
         config,
-        lambda *_: None,
+        lambda _, page: pages.append(page),
     )
 
     async def states() -> dict[str, api.ModelState]:
@@ -181,7 +186,8 @@ def running(
     try:
         while not server.started:
             threading.Event().wait(0.01)
-        yield Online(f"http://127.0.0.1:{port}", backend, talk, readers, records, "ocr")
+        url = f"http://127.0.0.1:{port}"
+        yield Online(url, backend, talk, readers, records, "ocr", waiting, pages)
     finally:
         server.should_exit = True
         thread.join()

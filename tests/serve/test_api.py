@@ -486,6 +486,15 @@ def test_an_answer_that_takes_too_long(service_of: Any) -> None:
         uri = data_uri(picture())
         assert service.post("/v1/ocr?stream=1", {"document": uri}).status == 504
         assert service.backend.cancelled == 3
+        assert service.waiting[-1] == 0  # nobody waits for them any more
+
+
+def test_pages_that_wait_and_what_became_of_them_are_told(service_of: Any) -> None:
+    with service_of(limits=LimitConfig(pages_in_flight=1)) as service:
+        assert service.chat(image(documents.text_pdf(3), "application/pdf")).status == 200
+        assert service.waiting == [3, 2, 1, 0]
+        [rungs] = {tuple(one.rung for one in page.attempts) for page in service.pages}
+        assert (len(service.pages), rungs) == (3, (Rung.BASE,))
 
 
 def test_a_stream_that_breaks_ends_with_an_error(service_of: Any) -> None:
