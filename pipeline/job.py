@@ -91,17 +91,12 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
 
 @contextmanager
 def _alone(config: OcrConfig, say: Say) -> Iterator[Callable[[], None]]:
-    """Keep other jobs off the output for the time inside; yields what checks that it worked.
-
-    Stores have no lock: there is no file that only one of two can make.
-    """
+    """Keep other jobs off the output for the time inside; yields what checks that it worked."""
     place = place_of(config.output, config.store)
-    if not isinstance(place, Path):
-        yield lambda: None
-        return
-    sink.make_folder(place)
-    with lock.held(str(place), config.lock, say) as held:
-        yield held.check
+    if isinstance(place, Path):
+        sink.make_folder(place)
+    with lock.held(place, config.lock, say) as held:
+        yield held.check if held else lambda: None
 
 
 def _write(finished: receipt.Receipt, output: Place) -> None:

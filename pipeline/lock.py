@@ -7,8 +7,8 @@ another one refuses; a lock without a sign of life, or of a process that is gone
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import secrets
 import socket
 import threading
@@ -16,13 +16,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
 import psutil
 
 from pipeline.config import LockConfig
 from pipeline.errors import ConfigError, JobError
+from pipeline.storage import slots
+from pipeline.storage.folder import Place
+from pipeline.storage.slots import Found, Slot
 
 FILE_NAME: Final = "_lock.json"
 _PAUSE_S: Final = 0.1
@@ -68,77 +70,81 @@ class Holder:
             return True
 
 
-def check_free(output: Path, config: LockConfig) -> None:
+def check_free(output: Place, config: LockConfig) -> None:
     """Refuse an output that another job is writing to, without taking its lock.
 
     Raises:
         ConfigError: Another job is writing there.
+        JobError: The lock cannot be read.
     """
-    path = output / FILE_NAME
-    with suppress(FileNotFoundError):
-        silent_s = time.time() - path.stat().st_mtime
-        _refuse_if_alive(path, _read(path), silent_s, config)
+    slot = slots.slot(output, FILE_NAME)
+    if slot is not None:
+        with _readable(slot):
+            found = slot.look()
+            if found is not None:
+                _refuse_if_alive(slot, found, config)
 
 
 class Lock:
     """The lock of an output, held by this process.
 
     Args:
-        path: Its file.
-        holder: This process.
+        slot: Its file.
+        found: What this process wrote into it.
     """
 
-    def __init__(self, path: Path, holder: Holder) -> None:
-        self._path = path
-        self._holder = holder
+    def __init__(self, slot: Slot, found: Found) -> None:
+        self._slot = slot
+        self._found = found
         self._ended = threading.Event()
 
     def check(self) -> None:
         """Make sure that it is still ours: a driver that was stopped for long may have lost it.
 
         Raises:
-            JobError: Another job has taken it over.
+            JobError: Another job has taken it over, or it cannot be read.
         """
-        holder = _read(self._path)
-        if holder is None or holder.token != self._holder.token:
+        with _readable(self._slot):
+            found = self._slot.look()
+        holder = _holder(found)
+        mine = _holder(self._found)
+        if holder is None or mine is None or holder.token != mine.token:
             other = holder.name if holder else "somebody"
-            raise JobError(f"the lock {self._path} was taken over by {other}; this job ends")
+            raise JobError(f"the lock {self._slot.name} was taken over by {other}; this job ends")
 
     def beat(self, every_s: float) -> None:
         """Show a sign of life until the lock is let go."""
         while not self._ended.wait(every_s):
-            with suppress(OSError, JobError):
-                self.check()
-                os.utime(self._path)
+            with suppress(OSError):  # the next one may get through
+                self._slot.touch(self._found)
 
     def release(self) -> None:
         """Let it go, unless another job has it by now."""
         self._ended.set()
-        with suppress(OSError, JobError):
-            self.check()
-            self._path.unlink()
+        with suppress(OSError):  # it counts as dead soon
+            self._slot.remove(self._found)
 
 
 @contextmanager
-def held(output: str, config: LockConfig, say: Callable[[str], None]) -> Iterator[Lock]:
-    """Hold the lock of an output for the time inside.
+def held(output: Place, config: LockConfig, say: Callable[[str], None]) -> Iterator[Lock | None]:
+    """Hold the lock of an output for the time inside; None where there can be none.
 
     Args:
         output: The output's folder; it is there.
         config: How long a lock lasts without a sign of life.
-        say: Told of a lock that is taken over.
+        say: Told of a lock that is taken over, and of an output without one.
 
     Raises:
         ConfigError: Another job is writing there.
         JobError: The lock cannot be written.
     """
-    path, holder = Path(output, FILE_NAME), Holder.me()
-    try:
-        while not (_created(path, holder) or _taken_over(path, holder, config, say)):
-            time.sleep(_PAUSE_S)
-    except OSError as error:
-        raise JobError(f"cannot write the lock {path}: {error.strerror}") from error
-    lock = Lock(path, holder)
+    slot = slots.slot(output, FILE_NAME)
+    if slot is None:
+        say(f"{output} has no lock: see to it that no other job writes there")
+        yield None
+        return
+    with _readable(slot):
+        lock = _taken(slot, config, say)
     thread = threading.Thread(target=lock.beat, args=(config.beat_s,), daemon=True)
     thread.start()
     try:
@@ -148,79 +154,61 @@ def held(output: str, config: LockConfig, say: Callable[[str], None]) -> Iterato
         thread.join()
 
 
-def _created(path: Path, holder: Holder) -> bool:
-    """Write the file whole, unless there is one."""
-    hidden = _hidden(path, holder)
+@contextmanager
+def _readable(slot: Slot) -> Iterator[None]:
     try:
-        os.link(hidden, path)  # fails where the name is taken, and is never seen half written
-    except FileExistsError:
-        return False
-    finally:
-        hidden.unlink()
-    return True
+        yield
+    except OSError as error:
+        problem = error.strerror or error
+        raise JobError(f"cannot read or write the lock {slot.name}: {problem}") from error
 
 
-def _hidden(path: Path, holder: Holder) -> Path:
-    hidden = path.with_name(f".{path.name}.{holder.token}.tmp")
-    hidden.write_text(json.dumps(asdict(holder)), encoding="utf-8")
-    return hidden
+def _taken(slot: Slot, config: LockConfig, say: Callable[[str], None]) -> Lock:
+    content = json.dumps(asdict(Holder.me())).encode()
+    mine = Found(content, 0.0, hashlib.sha256(content).hexdigest()[:32])
+    while not (slot.create(content) or _taken_over(slot, content, config, say)):
+        time.sleep(_PAUSE_S)
+    return Lock(slot, mine)
 
 
-def _taken_over(path: Path, holder: Holder, config: LockConfig, say: Callable[[str], None]) -> bool:
+def _taken_over(slot: Slot, content: bytes, config: LockConfig, say: Callable[[str], None]) -> bool:
     """Put our lock in the place of a dead one.
 
     Raises:
         ConfigError: Its holder is alive.
     """
-    try:
-        silent_s = time.time() - path.stat().st_mtime
-    except FileNotFoundError:
+    dead = slot.look()
+    if dead is None:
         return False  # it was let go
-    dead = _read(path)
-    _refuse_if_alive(path, dead, silent_s, config)
-    with _claim(path, dead, config) as is_ours:
-        if not is_ours or _read(path) != dead:
-            return False
-        _hidden(path, holder).replace(path)
-    name = dead.name if dead else "a dead job"
-    say(f"took over the lock of {name}, silent for {_duration(silent_s)}")
+    _refuse_if_alive(slot, dead, config)
+    if not slot.replace(dead, content):
+        return False
+    holder = _holder(dead)
+    name = holder.name if holder else "a dead job"
+    say(f"took over the lock of {name}, silent for {_duration(dead.silent_s)}")
     return True
 
 
-def _refuse_if_alive(path: Path, other: Holder | None, silent_s: float, config: LockConfig) -> None:
-    if silent_s >= config.stale_s or (other and other.is_gone()):
+def _refuse_if_alive(slot: Slot, found: Found, config: LockConfig) -> None:
+    other = _holder(found)
+    if found.silent_s >= config.stale_s or (other and other.is_gone()):
         return
     if other is None:
-        raise ConfigError(f"{path} is no lock of ours; remove it if no job writes to its folder")
+        raise ConfigError(
+            f"{slot.name} is no lock of ours; remove it if no job writes to its folder"
+        )
     age = _duration(time.time() - other.since)
     raise ConfigError(
-        f"{path.parent} is being written by another job ({other.name}, for {age}, last sign "
-        f"of life {silent_s:.0f} s ago); wait for it, or choose another --output"
+        f"{slot.name.removesuffix('/' + FILE_NAME)} is being written by another job "
+        f"({other.name}, for {age}, last sign of life {found.silent_s:.0f} s ago); wait for it, "
+        "or choose another --output"
     )
 
 
-@contextmanager
-def _claim(path: Path, dead: Holder | None, config: LockConfig) -> Iterator[bool]:
-    """The right to replace one dead lock: of many who find it, one has it at a time."""
-    claim = path.with_name(f".{path.name}.{dead.token if dead else 'unknown'}.claim")
+def _holder(found: Found | None) -> Holder | None:
     try:
-        claim.touch(exist_ok=False)
-    except FileExistsError:
-        with suppress(FileNotFoundError):
-            if time.time() - claim.stat().st_mtime > config.stale_s:
-                claim.unlink()  # whoever had it died with it
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        claim.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> Holder | None:
-    try:
-        return Holder(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Holder(**json.loads(found.content)) if found else None
+    except (ValueError, TypeError):
         return None
 
 

@@ -32,8 +32,8 @@ def check(config: OcrConfig) -> None:
         source.check_answers(output.place, config.store)
     else:
         _check_folder(output)
-        if not config.dry_run:
-            lock.check_free(output, config.lock)
+    if not config.dry_run:
+        lock.check_free(output, config.lock)
     if config.engine.kind == "vllm" and not has_vllm():
         raise ConfigError(
             "engine.kind is vllm and vLLM is not installed: install the extra with "
