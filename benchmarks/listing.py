@@ -4,13 +4,15 @@ Simulated: the store (pages of 1000 keys that are made up as they are asked for,
 `--page-ms`, as a listing on S3 takes some 50 to 100) and the opening of documents (each has one
 page at once). Real: everything between, which is what the size of a listing could break: the
 listing on a worker, Ray Data's read, the plan's actors, rows, identities and Parquet shards, the
-sums on the driver. Memory is the most resident memory of the driver so far (shared memory
-included), of the worker that lists, and of the largest that plans (both without).
+sums on the driver, the search for documents with the same bytes.
+Memory is the most resident memory of the driver so far (shared memory included), of the worker
+that lists, and of the largest that plans (both without).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import resource
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from unittest import mock
 
 import psutil
 
-from pipeline import cluster, dataset, sink, stages
+from pipeline import cluster, dataset, passes, sink, stages
 from pipeline.config import InputConfig, OcrOptions, RayConfig
 from pipeline.engines import base
 from pipeline.ledger import Ledger
@@ -73,7 +75,8 @@ class FakeInspect(stages.Inspect):
         self._meter = Meter("plan", send)
 
     def _pages(self, document: Document) -> list[Any]:
-        return list(self._planner.readable(document, "0" * 64, "application/pdf", [(612.0, 792.0)]))
+        doc_id = hashlib.sha256(document.uri.encode()).hexdigest()
+        return list(self._planner.readable(document, doc_id, "application/pdf", [(612.0, 792.0)]))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -118,6 +121,7 @@ def planned(count: int, page_ms: int, options: OcrOptions) -> None:
         summary = dataset.drain(
             chain, Path(folder), "plan", options.parquet, sink.write_plan, PlanSummary()
         )
+        assert not passes.twins(Path(folder), options).rows
     seconds = time.perf_counter() - begin
     planner_mib = max(tally.stages()["plan"].peaks_mib.values())
     show(count, "plan", summary.todo.rows, seconds, [tally.left_out()[_PEAK], planner_mib])
