@@ -23,7 +23,7 @@ def check(config: OcrConfig) -> None:
     Raises:
         ConfigError: With a message that says what to change.
     """
-    Listing(config.inputs, config.input, config.store).check()
+    Listing(config.inputs, config.input, config.store, config.attachments).check()
     Passwords.read(config)
     output = place_of(config.output, config.store)
     if isinstance(output, StorePath):
