@@ -46,6 +46,10 @@ class InputConfig(Settings):
     """File endings that a folder is searched for. A file that is named itself is always taken."""
     max_file_mib: Annotated[int, Field(ge=1)] = 2048
     """Largest file that is opened, MiB. A larger one gets an error row."""
+    max_attachments: Annotated[int, Field(ge=1)] = 100
+    """Most files embedded in one PDF that `--attachments` takes. More give one error row."""
+    max_attachment_mib: Annotated[int, Field(ge=1)] = 256
+    """Largest file embedded in a PDF that is opened, MiB. A larger one gets an error row."""
     list_field: str = "uri"
     """Field of the lines of an @list.jsonl, or column of an @list.parquet, that holds the place."""
 
@@ -387,6 +391,8 @@ class OcrOptions(Settings):
     """Pages of every document, such as 1-3,7. Empty: all."""
     max_pages: Annotated[int, Field(ge=0)] = 0
     """Most pages of every document, the first of those that `--pages` wants. 0: all."""
+    attachments: bool = False
+    """Recognise the documents embedded in PDFs too. Those embedded in these are not followed."""
     password: Annotated[str, Field(repr=False)] = ""
     """Password for encrypted PDFs."""
     password_file: str = ""

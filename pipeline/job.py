@@ -147,7 +147,7 @@ class _Session:
         config = config.model_copy(update={"engine": engine, "output": place} | places)
         dataset.configure(config)
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
-        listing = Listing(config.inputs, config.input, config.store)
+        listing = Listing(config.inputs, config.input, config.store, config.attachments)
         recipe = base.recipe(config, kind)
         return cls(config, recipe, listing, dataset.SharedTally(), prefix, say)
 

@@ -39,9 +39,17 @@ class Passwords:
         named = tuple(_rows(_text("--passwords", options.passwords)))
         return cls(named, tuple(dict.fromkeys(filter(None, given))))
 
-    def of(self, uri: str) -> tuple[str, ...]:
-        """The passwords to try on a document, in their order; those named for it come first."""
-        own = [password for pattern, password in self.named if _matches(uri, pattern)]
+    def of(self, uri: str, outer: str = "") -> tuple[str, ...]:
+        """The passwords to try on a document, in their order; those named for it come first.
+
+        Args:
+            uri: The document.
+            outer: The PDF that it is embedded in: whoever opens that may try the same on this.
+        """
+        places = (uri, outer) if outer else (uri,)
+        own = [
+            password for one in places for pattern, password in self.named if _matches(one, pattern)
+        ]
         return tuple(dict.fromkeys((*own, *self.common)))
 
 

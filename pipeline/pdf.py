@@ -1,4 +1,4 @@
-"""PDF pages as pictures: with `pdf_layer`, the only user of PyMuPDF.
+"""PDF pages as pictures: with `pdf_layer` and `pdf_attachments`, the only user of PyMuPDF.
 
 This runs in the reader's child process (`pipeline.reader`), where a page that spins, crashes or
 takes too much memory can be killed. Nothing here limits time or memory.
@@ -19,7 +19,7 @@ from typing import Any, Final
 import pymupdf
 from pymupdf import mupdf
 
-from pipeline import pdf_layer
+from pipeline import pdf_attachments, pdf_layer
 from pipeline.config import RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.images import Canvas, new_canvas
@@ -32,6 +32,7 @@ MAX_SIDE_PX: Final = 65_500
 
 _POINTS_PER_INCH: Final = 72
 _NAMES: Final = 20
+_BROKEN_OFF: Final = re.compile(r"premature end|read error|unknown filter|Length incorrect")
 _OUT_OF_MEMORY: Final = re.compile(r"[mc]alloc|not enough memory|out of memory", re.IGNORECASE)
 
 # Complaints are collected per page (`_take_warnings`); printed, they would say it twice.
@@ -56,6 +57,7 @@ class PdfFile:
     is_reusable = True
 
     def __init__(self, path: str, password: str | Sequence[str], max_pages: int) -> None:
+        self._files: list[pdf_attachments.EmbeddedFile] | None = None
         _take_warnings()
         try:
             with _utf8_name(path) as name:
@@ -73,10 +75,10 @@ class PdfFile:
             root = mupdf.pdf_dict_gets(mupdf.pdf_trailer(self._pdf), "Root")
             if mupdf.pdf_dict_getp(root, "AcroForm/XFA").m_internal:
                 yield "an XFA form, of which only what stands on its PDF pages is drawn"
-            tree = mupdf.pdf_load_name_tree(self._pdf, mupdf.pdf_new_name("EmbeddedFiles"))
-            if count := mupdf.pdf_dict_len(tree):
-                names = ", ".join(_file_name(tree, index) for index in range(min(count, _NAMES)))
-                yield f"{count} embedded {'file' if count == 1 else 'files'}: {names}"
+            names = pdf_attachments.listed_names(self._pdf)
+            if count := len(names):
+                some = ", ".join(names[:_NAMES])
+                yield f"{count} embedded {'file' if count == 1 else 'files'}: {some}"
         except mupdf.FzErrorBase as error:
             _check_memory(str(error))
 
@@ -166,6 +168,45 @@ class PdfFile:
             _check_memory(*warnings)
             return replace(found, warnings=warnings)
 
+    def attachments(self) -> list[str]:
+        """The names of the files that it carries, no two alike.
+
+        Raises:
+            DocumentError: UNREADABLE, they cannot be listed.
+            MemoryError: MuPDF ran out of memory.
+        """
+        with _attachment_errors("listed"):
+            return [file.name for file in self._embedded_files()]
+
+    def extract(self, name: str, target: str, max_bytes: int) -> tuple[str, ...]:
+        """Write the file that it carries under a name to `target`.
+
+        Returns:
+            What MuPDF complained about without failing.
+
+        Raises:
+            DocumentError: NOT_FOUND, UNREADABLE, or LIMIT for more than `max_bytes`.
+            MemoryError: MuPDF ran out of memory.
+            OSError: The target cannot be written.
+        """
+        with _attachment_errors("read"):
+            file = next((file for file in self._embedded_files() if file.name == name), None)
+            if file is None:
+                raise DocumentError(ErrorKind.NOT_FOUND, "the PDF has no attachment of this name")
+            _take_warnings()
+            pdf_attachments.extract(file, target, max_bytes)
+        warnings = _take_warnings()
+        _check_memory(*warnings)
+        # To MuPDF such a file is whole: a PDF without its end could lose pages and tell nobody.
+        for broken in filter(_BROKEN_OFF.search, warnings):
+            raise DocumentError(ErrorKind.UNREADABLE, f"the attachment is damaged: {broken}")
+        return warnings
+
+    def _embedded_files(self) -> list[pdf_attachments.EmbeddedFile]:
+        if self._files is None:
+            self._files = pdf_attachments.embedded_files(self._pdf, self._page_count)
+        return self._files
+
     def _load(self, number: int) -> Any:
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
@@ -186,17 +227,8 @@ class PdfFile:
 
     def close(self) -> None:
         """Let go of the file and of what MuPDF remembers of it."""
-        self._pdf = None
+        self._pdf = self._files = None
         pymupdf.TOOLS.store_shrink(100)
-
-
-def _file_name(tree: Any, index: int) -> str:
-    """The name of an embedded file: that of the file, else that of its entry."""
-    spec = mupdf.pdf_dict_get_val(tree, index)
-    stated = (mupdf.pdf_dict_gets(spec, key) for key in ("UF", "F"))
-    texts = [str(mupdf.pdf_to_text_string(name)) for name in stated if name.m_internal]
-    key = str(mupdf.pdf_to_name(mupdf.pdf_dict_get_key(tree, index)))
-    return next(filter(None, texts), key)
 
 
 @contextmanager
@@ -220,6 +252,18 @@ def _page_errors(doing: str) -> Iterator[None]:
     except mupdf.FzErrorBase as error:
         _check_memory(str(error))
         raise PageError(ErrorKind.RENDER, f"MuPDF cannot {doing} it: {_say(error)}") from None
+
+
+@contextmanager
+def _attachment_errors(doing: str) -> Iterator[None]:
+    """Turn MuPDF's errors about embedded files into ours."""
+    _take_warnings()
+    try:
+        yield
+    except mupdf.FzErrorBase as error:
+        _check_memory(str(error))
+        message = f"the PDF's attachments cannot be {doing}: {_say(error)}"
+        raise DocumentError(ErrorKind.UNREADABLE, message) from None
 
 
 def _scale(box: Any, render: RenderConfig) -> tuple[float, Any]:

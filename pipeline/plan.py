@@ -29,6 +29,8 @@ class PlannedPage:
         size_bytes: Size of the document.
         failure: Why the document cannot be read (route `error`).
         warnings: What the reader complained about when it opened the document.
+        outer: Place of the PDF that the document is embedded in, "" for none.
+        attachments_left_out: On the first page of a PDF, its attachments that are not recognised.
     """
 
     ref: PageRef
@@ -40,6 +42,8 @@ class PlannedPage:
     size_bytes: int
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
+    outer: str = ""
+    attachments_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +111,5 @@ class Planner:
             size_bytes=document.size_bytes,
             failure=failure,
             warnings=warnings,
+            outer=document.outer,
         )

@@ -23,7 +23,7 @@ def check(config: OcrConfig) -> None:
     Raises:
         ConfigError: With a message that says what to change.
     """
-    Listing(config.inputs, config.input, config.store).check()
+    Listing(config.inputs, config.input, config.store, config.attachments).check()
     Passwords.read(config)
     if config.overwrite and config.dry_run:
         raise ConfigError("--overwrite deletes and --dry-run only looks: take one of them")

@@ -26,7 +26,9 @@ class Receipt:
     """What a job did. Times are seconds, memory is MiB.
 
     Attributes:
-        documents: Documents that the inputs name.
+        documents: Documents that the inputs name, and with `--attachments` those embedded in them.
+        attachments: Documents among them that are embedded in a PDF.
+        attachments_left_out: Other files embedded in PDFs, where `--attachments` looked at them.
         unreadable_documents: Documents among them that cannot be opened.
         bytes: Size of all documents.
         files_left_out: Files of input folders that are no documents by their ending, by ending.
@@ -54,6 +56,8 @@ class Receipt:
     """
 
     documents: int
+    attachments: int
+    attachments_left_out: int
     unreadable_documents: int
     bytes: int
     files_left_out: dict[str, int]
@@ -116,6 +120,8 @@ def make(
     rows = written.written.rows
     return Receipt(
         documents=plan.documents,
+        attachments=plan.attachments,
+        attachments_left_out=plan.attachments_left_out,
         unreadable_documents=plan.unreadable,
         bytes=plan.bytes,
         files_left_out=dict(files_left_out),

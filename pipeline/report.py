@@ -37,6 +37,9 @@ def receipt(receipt: Receipt) -> str:
 def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     bad = receipt.unreadable_documents
     yield "documents", f"{receipt.documents}" + (f", {bad} of them cannot be opened" if bad else "")
+    if receipt.attachments or receipt.attachments_left_out:
+        other = receipt.attachments_left_out
+        yield "attachments", f"{receipt.attachments} of the documents; {other} other files left out"
     yield "pages", f"{receipt.pages}" + _left_out(receipt)
     yield "rows", _counts(receipt.rows) + _copies(receipt.copied)
     if receipt.rows_before:

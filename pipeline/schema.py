@@ -121,12 +121,15 @@ PLAN = pa.schema(
         ("route", pa.string()),
         ("done", pa.string()),
         ("size_bytes", pa.int64()),
+        ("outer", pa.string()),
+        ("attachments_left_out", pa.int32()),
         *_FAILURE,
         ("warnings", pa.list_(pa.string())),
     ]
 )
 """One row for every page that any document says it has. `done` is the status of the row that
-the output has already, null where it has none."""
+the output has already, null where it has none. `outer` is the PDF that a document is embedded in.
+The first row of a PDF says how many of its own attachments are left out."""
 
 _FLIGHT = [*_IDS, *_REF, *_FAILURE, *_PICTURE, *_LOOK, *_SETTLED]
 _FLIGHT += [("layer", pa.string()), ("render_ms", pa.float64())]

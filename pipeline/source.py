@@ -40,6 +40,7 @@ class Listing:
         inputs: Files, folders, globs, prefixes, archives, or @LIST with one of them a line.
         config: Which files are taken from folders.
         store: How stores are reached.
+        attachments: Whether all attachments of PDFs are wanted: none is to be named by itself then.
         base: Folder that relative paths are meant from.
         left_out: Files of folders that were not taken, counted by their ending.
     """
@@ -47,6 +48,7 @@ class Listing:
     inputs: Sequence[str]
     config: InputConfig
     store: StoreConfig = field(default_factory=StoreConfig)
+    attachments: bool = False
     base: str = field(default_factory=os.getcwd)
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -59,6 +61,7 @@ class Listing:
             ConfigError: An input is not there or names nothing.
         """
         for text in self.inputs:
+            self._check_attachment(text)
             if text.startswith("@"):
                 with closing(self._lines(text)) as lines:
                     next(lines, None)
@@ -106,7 +109,7 @@ class Listing:
         """What the places of all documents of an input begin with."""
         if text.startswith("@"):
             return ""
-        text = (uri.split_member(text) or (text, ""))[0]
+        text = _container(text)
         text = uri.base(text) if uri.has_magic(text) else text
         place = os.path.abspath(self._path(text)) if uri.is_local(text) else text
         return f"{place.rstrip('/')}/"
@@ -125,6 +128,7 @@ class Listing:
             return
         for line in self._lines(text):
             uri.check(line)
+            self._check_attachment(line)
             yield from self._found(line, is_named=False)
 
     def _found(self, text: str, *, is_named: bool) -> Iterator[Document]:
@@ -132,6 +136,8 @@ class Listing:
         member = None if self._is_there(text) else uri.split_member(text)
         if member is not None:
             yield from self._member(*member)
+        elif self._outer(text):
+            yield Document(_absolute(self._path(text)) if uri.is_local(text) else text, 0)
         elif uri.is_local(text):
             for path in self._paths(self._path(text)):
                 place = _uri(os.path.abspath(path))
@@ -141,6 +147,15 @@ class Listing:
         else:
             for document in self._objects(text, is_named):
                 yield from self._opened(document)
+
+    def _outer(self, text: str) -> str:
+        """The PDF that an input is an attachment of, "" for none."""
+        return "" if self._is_there(text) else (uri.split_attachment(text) or ("",))[0]
+
+    def _check_attachment(self, text: str) -> None:
+        if self.attachments and (outer := self._outer(text)):
+            message = f"{text}: --attachments takes all of {outer}"
+            raise ConfigError(f"{message}; name that, or leave the flag out")
 
     def _is_there(self, text: str) -> bool:
         return uri.is_local(text) and os.path.lexists(self._path(text))
@@ -230,18 +245,17 @@ class Listing:
     def _check_local(self, text: str) -> None:
         uri.check(text)
         path = self._path(text)
-        member = None if os.path.lexists(path) else uri.split_member(path)
-        if _is_glob(path):
+        container = path if os.path.lexists(path) else _container(path)
+        if _is_glob(path) and container == path:
             if next(glob.iglob(path, recursive=True), None) is None:
                 raise ConfigError(
                     f"no file matches {text!r}; quote the pattern and check the folder"
                 )
-        elif not os.path.exists(member[0] if member else path):
+        elif not os.path.exists(container):
             raise ConfigError(f"no such file or folder: {text}")
 
     def _check_store(self, text: str) -> None:
-        member = uri.split_member(text)
-        place = member[0] if member else text
+        place = _container(text)
         if uri.is_web(place):
             return  # a row will say so
         prefix = uri.base(place) if uri.has_magic(place) else place
@@ -264,6 +278,12 @@ def check_answers(prefix: str, store: StoreConfig) -> bool | None:
         if listing.may_pass(error):
             return None
         raise ConfigError(f"{error}; check the bucket, the credentials and store.*") from None
+
+
+def _container(text: str) -> str:
+    """The archive or the PDF that an input lies in, or the input itself."""
+    found = uri.split_member(text) or uri.split_attachment(text)
+    return found[0] if found else text
 
 
 def _absolute(path: str) -> str:

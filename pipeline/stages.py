@@ -7,7 +7,6 @@ and `error`; the others go on.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,8 +18,9 @@ import pyarrow as pa
 
 from pipeline import ladder, schema, sink
 from pipeline.config import EngineConfig, OcrOptions, Recipe
+from pipeline.contents import Contents, extractor
 from pipeline.engines import base
-from pipeline.errors import DocumentError, ErrorKind, RecordedError
+from pipeline.errors import ErrorKind, RecordedError
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send
 from pipeline.pages import PageSelection
@@ -33,7 +33,6 @@ from pipeline.source import Listing
 from pipeline.storage.fetch import Documents
 from pipeline.turns import turn_size
 from pipeline.types import (
-    Document,
     Failure,
     PageImage,
     PageResult,
@@ -72,39 +71,21 @@ class Inspect:
     """Plan: opens documents and lists their pages."""
 
     def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
-        self._reader = Reader(options.read, options.render, options.input)
-        self._passwords = Passwords.read(options)
-        self._documents = Documents(options.store, options.input, cache_mib=0)
         folder = sink.pages_folder(options.output, options.store)
         ledger = Ledger.read(folder, failed=options.retry != "failed")
-        self._planner = Planner(
-            recipe_hash, PageSelection.parse(options.pages), ledger, options.max_pages
-        )
+        selection = PageSelection.parse(options.pages)
+        planner = Planner(recipe_hash, selection, ledger, options.max_pages)
+        self._contents = Contents(options, planner)
         self._meter = Meter("plan", send)
 
     def __call__(self, documents: pa.Table) -> Iterator[pa.Table]:
         """Yield rows of `schema.PLAN` for rows of `schema.DOCUMENTS`."""
         for document in schema.documents_of(documents):
             with self._meter.busy():
-                pages = self._pages(document)
+                pages = self._contents.pages(document)
             for start in range(0, len(pages), _PLAN_ROWS):
                 yield _plan_table(pages[start : start + _PLAN_ROWS])
             self._meter.report(len(pages), sum(page.failure is not None for page in pages))
-
-    def _pages(self, document: Document) -> list[PlannedPage]:
-        try:
-            path, passwords = self._documents.path(document.uri), self._passwords.of(document.uri)
-            seen = self._reader.inspect(path, passwords)
-            document = dataclasses.replace(document, size_bytes=seen.size_bytes)
-            sizes = [(float(width), float(height)) for width, height in seen.pages]
-            return list(
-                self._planner.readable(document, seen.doc_id, seen.media_type, sizes, seen.warnings)
-            )
-        except RecordedError as error:
-            return [self._planner.unreadable(document, error)]
-        except Exception as error:
-            internal = DocumentError(ErrorKind.INTERNAL, repr(error))
-            return [self._planner.unreadable(document, internal)]
 
 
 class Render:
@@ -112,9 +93,10 @@ class Render:
 
     def __init__(self, options: OcrOptions, recipe: Recipe, send: Send) -> None:
         self._reader = Reader(options.read, options.render, options.input)
-        self._documents = Documents(options.store, options.input, options.store.cache_mib)
-        self._routes = Routes(recipe)
         self._passwords = Passwords.read(options)
+        extract = extractor(self._reader, self._passwords)
+        self._documents = Documents(options.store, options.input, options.store.cache_mib, extract)
+        self._routes = Routes(recipe)
         self._meter = Meter("render", send)
 
     def __call__(self, plan: pa.Table) -> Iterator[pa.Table]:
@@ -133,9 +115,10 @@ class Render:
             return schema.flight_columns(row), None
         begin = time.perf_counter()
         try:
-            path = self._documents.path(row["uri"], row["doc_id"])
+            outer = row["outer"] or ""
+            path = self._documents.path(row["uri"], row["doc_id"], outer)
             begin = time.perf_counter()
-            passwords = self._passwords.of(row["uri"])
+            passwords = self._passwords.of(row["uri"], outer)
             view = self._routes.view(self._reader, path, row["page"], passwords)
         except RecordedError as error:
             return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
@@ -277,6 +260,8 @@ def _plan_row(page: PlannedPage) -> dict[str, Any]:
         "route": page.route,
         "done": page.done,
         "size_bytes": page.size_bytes,
+        "outer": page.outer or None,
+        "attachments_left_out": page.attachments_left_out,
         "error_kind": failure.kind if page.failure else None,
         "error": failure.message if page.failure else None,
         "warnings": list(page.warnings),

@@ -143,6 +143,8 @@ class PlanSummary:
         routes: Pages by route.
         done: Pages that have a row already, by the status of that row.
         todo: The rows that the run has to write.
+        attachments: Documents among them that are embedded in a PDF.
+        attachments_left_out: Files embedded in PDFs that are no documents here.
     """
 
     documents: int = 0
@@ -151,6 +153,8 @@ class PlanSummary:
     routes: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     todo: Count = field(default_factory=Count)
+    attachments: int = 0
+    attachments_left_out: int = 0
 
     @classmethod
     def of(cls, plan: pa.Table) -> PlanSummary:
@@ -159,6 +163,8 @@ class PlanSummary:
         summary = cls(documents=first.num_rows, bytes=pc.sum(first["size_bytes"]).as_py() or 0)
         summary.routes.update(plan["route"].to_pylist())
         summary.unreadable = summary.routes[Route.ERROR]
+        summary.attachments = len(first["outer"].drop_null())
+        summary.attachments_left_out = pc.sum(first["attachments_left_out"]).as_py() or 0
         summary.done.update(status for status in plan["done"].to_pylist() if status)
         summary.todo.add(plan.filter(todo_mask(plan))["page_id"])
         return summary
@@ -171,6 +177,8 @@ class PlanSummary:
         self.routes.update(other.routes)
         self.done.update(other.done)
         self.todo.merge(other.todo)
+        self.attachments += other.attachments
+        self.attachments_left_out += other.attachments_left_out
 
 
 def todo_mask(plan: pa.Table) -> pa.ChunkedArray:

@@ -90,10 +90,12 @@ class Document:
     Attributes:
         uri: Where it is: an absolute path.
         size_bytes: Its size when it was listed.
+        outer: Place of the PDF that it is embedded in, "" for none.
     """
 
     uri: str
     size_bytes: int
+    outer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,19 +37,25 @@ class Page:
     entries: bytes = b""
 
 
-def pdf(pages: Sequence[Page], resources: bytes = b"", objects: Sequence[bytes] = ()) -> bytes:
+def pdf(
+    pages: Sequence[Page],
+    resources: bytes = b"",
+    objects: Sequence[bytes] = (),
+    catalog: bytes = b"",
+) -> bytes:
     """A PDF with Helvetica as /F1.
 
     Args:
         pages: Its pages.
         resources: More of every page's resources.
         objects: More objects; the first has number 4.
+        catalog: More of the catalog.
     """
     first_page = 4 + len(objects)
     numbers = range(first_page, first_page + 2 * len(pages), 2)
     kids = b" ".join(b"%d 0 R" % number for number in numbers)
     body = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Catalog/Pages 2 0 R%s>>" % catalog,
         b"<</Type/Pages/Count %d/Kids[%s]/Resources<</Font<</F1 3 0 R>>%s>>>>"
         % (len(pages), kids, resources),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
@@ -174,6 +181,40 @@ def encrypted_pdf(user_password: str, owner_password: str = "owner") -> bytes:
             encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw=user_password, owner_pw=owner_password
         )
     return encrypted
+
+
+def carrying_pdf(
+    listed: Sequence[tuple[str, bytes | None]],
+    pinned: Sequence[tuple[str, bytes]] = (),
+    pages: Sequence[Page] = (Page(),),
+) -> bytes:
+    """A PDF with embedded files: in its list, and pinned to its first page.
+
+    Args:
+        listed: Names and bytes. None: the file is named and is not there.
+        pinned: Names and bytes.
+        pages: Its pages.
+    """
+    files = [*listed, *pinned]
+    objects, specs = [], []
+    for name, content in files:
+        text = f"\ufeff{name}".encode("utf-16-be", "surrogatepass")
+        spec = b"<</Type/Filespec/UF<%s>" % text.hex().encode()
+        if content is not None:
+            packed = zlib.compress(content)
+            objects.append(stream(packed, b"/Type/EmbeddedFile/Filter/FlateDecode"))
+            spec += b"/EF<</F %d 0 R>>" % (3 + len(objects))
+        specs.append(spec + b">>")
+    entries = enumerate(specs[: len(listed)])
+    names = b"".join(b"(%04d)%s" % (number, spec) for number, spec in entries)
+    pins = b"".join(
+        b"<</Type/Annot/Subtype/FileAttachment/Rect[9 9 19 19]/FS%s>>" % spec
+        for spec in specs[len(listed) :]
+    )
+    first, *others = pages
+    first = replace(first, entries=first.entries + b"/Annots[%s]" % pins)
+    catalog = b"/Names<</EmbeddedFiles<</Names[%s]>>>>" % names
+    return pdf([first, *others], objects=objects, catalog=catalog)
 
 
 def endless_pdf(depth: int = 12) -> bytes:

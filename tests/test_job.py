@@ -164,3 +164,38 @@ def test_the_last_pages_of_a_killed_job_are_done_by_the_next(tmp_path: Path, hea
     assert done.returncode == 0, done.stderr
     assert f"{8 - kept} to do, {kept} done before" in done.stderr
     assert [page for _, page, _, _ in statuses(output)] == list(range(1, 9))
+
+
+def test_attachments_are_recognised_once(head: jobs.Head, tmp_path: Path):
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture = documents.saved(documents.corner_picture(), "PNG")
+    listed = [("two.pdf", documents.text_pdf(2)), ("../x.png", picture), ("bad.tif", b"broken")]
+    mail = documents.carrying_pdf([*listed, ("two.pdf", documents.text_pdf(1)), ("a.txt", b"")])
+    (folder / "mail.pdf").write_bytes(mail)
+    (folder / "plain.pdf").write_bytes(documents.text_pdf(1))
+    command = (folder, "--output", output, *FAKE)
+    before = jobs.ocr(*command, head=head)
+    assert before.returncode == 0, before.stderr
+    first = [("mail.pdf", 1, "blank", None), ("plain.pdf", 1, "ok", None)]
+    assert statuses(output) == first
+    done = jobs.ocr(*command, "--attachments", head=head)
+    assert done.returncode == 1, done.stderr
+    assert "4 of the documents; 1 other files left out" in done.stdout
+    rows = [
+        ("mail.pdf", 1, "blank", None),
+        ("bad.tif", 0, "failed", "unreadable"),
+        ("two-2.pdf", 1, "ok", None),
+        ("two.pdf", 1, "ok", None),
+        ("two.pdf", 2, "ok", None),
+        ("x.png", 1, "ok", None),
+        ("plain.pdf", 1, "ok", None),
+    ]
+    assert statuses(output) == rows
+    receipt = json.loads((output / "receipt.json").read_text())
+    assert receipt["rows"] == {"ok": 4, "failed": 1}
+    assert receipt["rows_before"] == {"ok": 1, "blank": 1}
+    assert (receipt["documents"], receipt["attachments"]) == (6, 4)
+    again = jobs.ocr(*command, "--attachments", head=head)
+    assert "0 to do, 7 done before" in again.stderr
+    assert statuses(output) == rows

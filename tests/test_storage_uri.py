@@ -108,3 +108,14 @@ def test_a_member_is_found_again(member: str):
     assert uri.split_member(uri.join_member("s3://b/a.zip", member)) == ("s3://b/a.zip", member)
     quoted = uri.join_member("file:///a%FF.zip", member)
     assert uri.split_member(uri.local_path(quoted)) == ("/a\udcff.zip", member)
+
+
+def test_attachments_stand_behind_their_pdf():
+    assert uri.split_attachment("s3://b/x.PDF!/a b.pdf") == ("s3://b/x.PDF", "a b.pdf")
+    assert uri.split_attachment("https://h/x.pdf?k=1!/a.pdf") == ("https://h/x.pdf?k=1", "a.pdf")
+    inner = "m.zip!/x.pdf!/a.pdf"
+    assert uri.split_attachment(inner) == ("m.zip!/x.pdf", "a.pdf")
+    for place in ("x.pdf", "x.pdf!/", "m.zip!/x.pdf", "x.pdf!/a/b.pdf", "x.pdf!"):
+        assert uri.split_attachment(place) is None, place
+    for outer, name in (("/x.pdf", "ü 1!.pdf"), ("file:///x%20.pdf", "ü 1%.pdf")):
+        assert uri.member_name(uri.join_member(outer, name), outer) == name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import json
 import os
 import resource
 import signal
@@ -16,7 +17,7 @@ import socket
 import stat
 import sys
 import time
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from pipeline.images import Canvas
 from pipeline.layer import TextLayer
 from pipeline.reader.protocol import Message, Slot, bounded, receive, send, shorten
 from pipeline.types import PageImage, Pixels
+
+if TYPE_CHECKING:
+    from pipeline.pdf import PdfFile
 
 _PR_SET_PDEATHSIG: Final = 1
 _MIB: Final = 1 << 20
@@ -117,6 +121,10 @@ class Child:
                 return self._inspect(request["path"], request["password"], slot)
             if request["do"] == "layer":
                 return self._layer(request["path"], request["password"], request["page"], slot)
+            if request["do"] == "attachments":
+                return self._attachments(request["path"], request["password"], slot)
+            if request["do"] == "extract":
+                return self._extract(request)
             return self._draw(request["path"], request["password"], request["page"], slot)
         except RecordedError as error:
             self._close()
@@ -168,6 +176,25 @@ class Child:
         slot.array((len(content),))[:] = np.frombuffer(content, np.uint8)
         return {"size_bytes": len(content), "warnings": bounded(found.warnings)}
 
+    def _attachments(self, path: str, password: list[str], slot: Slot) -> Message:
+        document = self._open(path, password)
+        names = document.attachments() if isinstance(document, _pdf_file()) else []
+        content = json.dumps(names).encode()
+        slot.reserve(len(content))
+        slot.array((len(content),))[:] = np.frombuffer(content, np.uint8)
+        return {"size_bytes": len(content)}
+
+    def _extract(self, request: Message) -> Message:
+        document = self._open(request["path"], request["password"])
+        if not isinstance(document, _pdf_file()):
+            raise DocumentError(ErrorKind.NOT_FOUND, "only a PDF has attachments")
+        most = min(self._input.max_attachment_mib, self._input.max_file_mib) * _MIB
+        try:
+            warnings = document.extract(request["name"], request["target"], most)
+        except OSError as error:
+            raise DocumentError(ErrorKind.FETCH, f"cannot be copied: {error.strerror}") from None
+        return {"doc_id": _sha256(request["target"]), "warnings": bounded(warnings)}
+
     def _check_file(self, path: str) -> os.stat_result:
         """Refuse what is no file, empty or too large, before it is opened."""
         status = _stat(path)
@@ -209,6 +236,12 @@ class Child:
         if self._document is not None:
             self._document.close()
         self._document, self._key = None, ()
+
+
+def _pdf_file() -> type[PdfFile]:
+    from pipeline.pdf import PdfFile
+
+    return PdfFile
 
 
 def _failure(kind: ErrorKind, message: str) -> Message:

@@ -7,6 +7,7 @@ that page and its time limit, and the next one gets a new child.
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -160,6 +161,45 @@ class Reader:
                 return None
             warnings = bounded(reply["warnings"])
             return TextLayer.from_bytes(slot.array((size,)).tobytes(), warnings)
+
+    def attachments(self, path: str, password: str | Sequence[str] = "") -> tuple[str, ...]:
+        """The names of the files that a PDF carries, no two alike; none for an image file.
+
+        Args:
+            path: The file.
+            password: For encrypted PDFs, or several that are tried in turn.
+
+        Raises:
+            DocumentError: As `inspect`; UNREADABLE where they cannot be listed.
+        """
+        with self._lock, self._raising(DocumentError):
+            request = {"do": "attachments", "path": path, "password": _listed(password)}
+            slot, reply = self._ask(request)
+            names = json.loads(slot.array((int(reply["size_bytes"]),)).tobytes())
+            return tuple(str(name) for name in names)
+
+    def extract(
+        self, path: str, name: str, target: str, password: str | Sequence[str] = ""
+    ) -> tuple[str, tuple[str, ...]]:
+        """Write a file that a PDF carries to `target`, which is created or overwritten.
+
+        Args:
+            path: The PDF.
+            name: One of `attachments`.
+            target: Where the bytes go. Where this raises, some of them may be there.
+            password: For encrypted PDFs, or several that are tried in turn.
+
+        Returns:
+            SHA-256 (hex) of its bytes, and what the reader complained about.
+
+        Raises:
+            DocumentError: As `inspect`; NOT_FOUND for an unknown name, UNREADABLE for damaged
+                bytes, LIMIT for too many, FETCH where the target cannot be written.
+        """
+        with self._lock, self._raising(DocumentError):
+            request = {"do": "extract", "path": path, "password": _listed(password)}
+            _, reply = self._ask(request | {"name": name, "target": target})
+            return str(reply["doc_id"]), bounded(reply["warnings"])
 
     def _take(self, slot: Slot, height_px: int, width_px: int) -> Pixels:
         """The picture without a copy, unless it is very large or takes the last free slot."""

@@ -32,6 +32,10 @@ one document must not wait for one dead store each."""
 _GRUDGES: Final = 256
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
+Extract = Callable[[str, str, str, str], str]
+"""Writes an attachment out. Takes the local path of its PDF, the PDF's place, the attachment's
+name and the path to write to; returns the SHA-256 (hex) of its bytes; raises DocumentError."""
+
 
 class Documents:
     """Local paths of documents, wherever they are.
@@ -40,10 +44,17 @@ class Documents:
         store: How stores are reached.
         input: The largest document that is fetched.
         cache_mib: Room for documents that may be asked for again, MiB. The last one always stays.
+        extract: Writes attachments of PDFs out; None where there are none.
     """
 
-    def __init__(self, store: StoreConfig, input: InputConfig, cache_mib: int) -> None:  # noqa: A002
-        self._store, self._input = store, input
+    def __init__(
+        self,
+        store: StoreConfig,
+        input: InputConfig,  # noqa: A002 - the name of the config's section
+        cache_mib: int,
+        extract: Extract | None = None,
+    ) -> None:
+        self._store, self._input, self._extract = store, input, extract
         self._room_bytes = cache_mib * _MIB
         self._kept: OrderedDict[str, Path] = OrderedDict()
         self._grudges: OrderedDict[str, tuple[float, RecordedError]] = OrderedDict()
@@ -52,23 +63,24 @@ class Documents:
         self._remove: Callable[[], object] | None = None
         self._count = 0
 
-    def path(self, place: str, doc_id: str = "") -> str:
+    def path(self, place: str, doc_id: str = "", outer: str = "") -> str:
         """A local file with the bytes of a document, good until the next call.
 
         Args:
             place: The document's URI.
             doc_id: SHA-256 (hex) that its bytes must have, "" for any.
+            outer: The PDF that it is embedded in, "" for none.
 
         Raises:
-            DocumentError: NOT_FOUND, FETCH or LIMIT; UNREADABLE or PASSWORD inside an archive.
+            DocumentError: NOT_FOUND, FETCH or LIMIT; UNREADABLE or PASSWORD inside an archive;
+                for an attachment whatever its PDF gives reason to.
         """
-        member = member_of(place)
-        if member is None and uri.is_local(place):
+        if not outer and member_of(place) is None and uri.is_local(place):
             return uri.local_path(place)
         if place not in self._kept:
             self._refuse_again(place)
             try:
-                self._kept[place] = self._fetched(place, member, doc_id)
+                self._kept[place] = self._fetched(place, doc_id, outer)
             except RecordedError as error:
                 self._remember(place, error)
                 raise
@@ -84,9 +96,9 @@ class Documents:
         self._folder, self._remove = None, None
         self._kept.clear()
 
-    def _fetched(self, place: str, member: tuple[str, str] | None, doc_id: str) -> Path:
+    def _fetched(self, place: str, doc_id: str, outer: str) -> Path:
         try:
-            found = self._copied(place, member)
+            found = self._extracted(place, outer) if outer else self._copied(place)
         except RecordedError:
             raise
         except (RayscribeError, OSError) as error:  # a store not set up here, a full disk
@@ -97,7 +109,19 @@ class Documents:
             raise DocumentError(ErrorKind.FETCH, "it changed since it was planned")
         return path
 
-    def _copied(self, place: str, member: tuple[str, str] | None) -> tuple[Path, str]:
+    def _extracted(self, place: str, outer: str) -> tuple[Path, str]:
+        if self._extract is None:
+            raise DocumentError(ErrorKind.NOT_FOUND, "attachments are not read here")
+        source, target = self.path(outer), self._new_file(place)
+        try:
+            name = uri.member_name(place, outer)
+            return target, self._extract(source, outer, name, str(target))
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+    def _copied(self, place: str) -> tuple[Path, str]:
+        member = member_of(place)
         if member is None:
             with remote.RemoteFile(place, self._store) as file:
                 self._check_size(file.size())
@@ -178,6 +202,13 @@ def member_of(place: str) -> tuple[str, str] | None:
         path = uri.local_path(place)
         return None if os.path.lexists(path) else uri.split_member(path)
     return uri.split_member(place)
+
+
+def outer_of(place: str) -> str:
+    """The PDF that a place is an attachment of by its name, "" for none."""
+    if uri.is_local(place) and os.path.lexists(uri.local_path(place)):
+        return ""
+    return (uri.split_attachment(place) or ("",))[0]
 
 
 def clear_abandoned() -> None:

@@ -2,7 +2,8 @@
 
 A place is a local path, ``file://`` with %-escapes, ``s3://BUCKET/KEY``, ``gs://BUCKET/KEY``,
 ``az://CONTAINER/KEY`` or ``http(s)://...``. Keys stand as they are: no escapes. A member of an
-archive stands behind its archive and ``!/``, as Java writes it.
+archive stands behind its archive and ``!/``, as Java writes it, and so does a file that is embedded
+in a PDF: ``mail.pdf!/invoice.pdf``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import fnmatch
 import os
 import re
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from pipeline.errors import ConfigError
 
@@ -127,8 +128,25 @@ def split_member(place: str) -> tuple[str, str] | None:
     return None
 
 
+def split_attachment(place: str) -> tuple[str, str] | None:
+    """PDF and attachment of ``mail.pdf!/invoice.pdf``, None for what names no attachment.
+
+    Names of attachments have no slash (`pipeline.attachments`).
+    """
+    outer, _, name = place.rpartition(_MEMBER)
+    path = urlsplit(outer).path if is_web(outer) else outer
+    is_one = path.lower().endswith(".pdf") and name and "/" not in name
+    return (outer, name) if is_one else None
+
+
+def member_name(place: str, outer: str) -> str:
+    """The name of a member or an attachment in the archive or the PDF that it is in."""
+    name = place.removeprefix(f"{outer}{_MEMBER}")
+    return unquote(name) if place.startswith(_FILE) else name
+
+
 def join_member(archive: str, member: str) -> str:
-    """The place of a member."""
+    """The place of a member of an archive, or of an attachment of a PDF."""
     if archive.startswith(_FILE):
         member = quote(member)
     return f"{archive}{_MEMBER}{member}"
