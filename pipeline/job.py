@@ -129,6 +129,7 @@ class _Session:
     recipe: Recipe
     listing: Listing
     tally: dataset.SharedTally
+    suspects: dataset.SharedSuspects
     prefix: str
     say: Say
 
@@ -147,11 +148,15 @@ class _Session:
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
         listing = Listing(config.inputs, config.input, config.store)
         recipe = base.recipe(config, kind)
-        return cls(config, recipe, listing, dataset.SharedTally(), prefix, say)
+        tally = dataset.SharedTally()
+        suspects = dataset.SharedSuspects(config.stages.max_lone_deaths)
+        return cls(config, recipe, listing, tally, suspects, prefix, say)
 
     def plan(self, folder: Place) -> PlanSummary:
         found = dataset.list_documents(self.listing, self.tally, self.config.stages.write_cpus)
-        chain = dataset.plan_pages(found, self.config, self.recipe, self.tally.send())
+        chain = dataset.plan_pages(
+            found, self.config, self.recipe, self.tally.send(), self.suspects
+        )
         with self._progress("plan", 0):
             planned = dataset.drain(
                 chain, folder, "plan", self.config.parquet, sink.write_plan, PlanSummary()
@@ -168,7 +173,9 @@ class _Session:
         )
         if not todo:
             return Summary()
-        chain = dataset.recognise_pages(plan, todo, self.config, self.recipe, self.tally.send())
+        chain = dataset.recognise_pages(
+            plan, todo, self.config, self.recipe, self.tally.send(), self.suspects
+        )
         with self._progress("recognise", todo):
             return dataset.drain(
                 chain, pages, self.prefix, self.config.parquet, sink.write_pages, Summary()
