@@ -34,6 +34,7 @@ from pipeline.plan import Planner
 from pipeline.source import Listing
 from pipeline.storage import listing
 from pipeline.summary import PlanSummary
+from pipeline.suspects import Watch
 from pipeline.types import Document
 
 _PAGE_KEYS = 1000
@@ -70,9 +71,10 @@ def _made_up(bucket: str, prefix: str, config: object) -> Iterator[dict[str, Any
 class FakeInspect(stages.Inspect):
     """Plans without opening anything: every document has one page."""
 
-    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
+    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send, watch: Watch) -> None:
         self._planner = Planner(recipe_hash, PageSelection(), Ledger())
         self._meter = Meter("plan", send)
+        self._watch = watch
 
     def _pages(self, document: Document) -> list[Any]:
         doc_id = hashlib.sha256(document.uri.encode()).hexdigest()
@@ -115,9 +117,12 @@ def listed(count: int, page_ms: int, options: OcrOptions) -> None:
 def planned(count: int, page_ms: int, options: OcrOptions) -> None:
     """The first pass of a job, up to its shards."""
     begin, tally = time.perf_counter(), dataset.SharedTally()
+    suspects = dataset.SharedSuspects(options.stages.max_lone_deaths)
     with tempfile.TemporaryDirectory(prefix="listing-") as folder:
         found = dataset.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
-        chain = dataset.plan_pages(found, options, base.recipe(options, "fake"), tally.send())
+        chain = dataset.plan_pages(
+            found, options, base.recipe(options, "fake"), tally.send(), suspects
+        )
         summary = dataset.drain(
             chain, Path(folder), "plan", options.parquet, sink.write_plan, PlanSummary()
         )

@@ -25,7 +25,7 @@ RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
 """Names of the rungs that may follow the first attempt."""
 FAKE_HANDLERS = (
     *("echo", "truncates", "repeats", "crashes", "slow"),
-    *("loops_far", "loops_in_cells", "needs_small_view", "finds_nothing"),
+    *("loops_far", "loops_in_cells", "needs_small_view", "finds_nothing", "dies"),
 )
 """What the fake engine may do with a page (`pipeline.engines.fake`)."""
 
@@ -232,7 +232,7 @@ class FakeConfig(Settings):
 
     handler: str = "echo"
     """What it does with a page: echo, truncates, repeats, crashes, slow, loops_far,
-    loops_in_cells, needs_small_view, finds_nothing."""
+    loops_in_cells, needs_small_view, finds_nothing, dies."""
     delay_ms: Annotated[float, Field(ge=0)] = 0.0
     """Milliseconds that each page takes (handler `slow`: at least 1000)."""
 
@@ -308,6 +308,9 @@ class StageConfig(Settings):
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1
     """CPUs that Ray reserves for a task that reads the plan or writes a shard."""
+    max_lone_deaths: Annotated[int, Field(ge=1)] = 2
+    """Times that a worker's process may die while one page (or document) is alone on it. Then the
+    page gets an error row: it would take every worker with it."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
     """Most pages that go from stage to stage together; fewer where a job is small."""
     buffer_mib: Annotated[int, Field(ge=0)] = 0

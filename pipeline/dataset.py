@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline import cluster, stages
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
@@ -28,6 +29,7 @@ from pipeline.meter import Report, Send, StageTally, Tally
 from pipeline.source import Listing
 from pipeline.storage.folder import Place, parquet, place_of, shards
 from pipeline.summary import PlanSummary, Summary
+from pipeline.suspects import Suspects, Verdict, Watch
 
 _LISTERS = 64
 _WRITES_IN_FLIGHT = 4
@@ -65,11 +67,13 @@ def _list_share(
             yield from stages.list_documents(listing, partial(leave_out, part))
 
 
-def plan_pages(documents: Dataset, options: OcrOptions, recipe: Recipe, send: Send) -> Dataset:
+def plan_pages(
+    documents: Dataset, options: OcrOptions, recipe: Recipe, send: Send, suspects: SharedSuspects
+) -> Dataset:
     """Rows of `schema.DOCUMENTS` -> rows of `schema.PLAN`."""
     return documents.map_batches(
         stages.Inspect,
-        fn_constructor_args=(options, recipe.hash(), send),
+        fn_constructor_args=(options, recipe.hash(), send, suspects.watch("plan")),
         batch_format="pyarrow",
         compute=_pool(cluster.cpus()),
         num_cpus=options.stages.plan_cpus,
@@ -82,6 +86,7 @@ def recognise_pages(
     options: OcrOptions,
     recipe: Recipe,
     send: Send,
+    suspects: SharedSuspects,
     same: Twins | None = None,
 ) -> Dataset:
     """The plan's pages that have to be read (`todo` of them) -> rows of `schema.PAGES`."""
@@ -102,21 +107,24 @@ def recognise_pages(
         _split(planned, rows, stage.write_cpus)
         .map_batches(
             stages.Render,
-            fn_constructor_args=(options, recipe, send),
+            fn_constructor_args=(options, recipe, send, suspects.watch("render")),
             batch_format="pyarrow",
             compute=_pool(drawers),
             num_cpus=stage.render_cpus,
         )
         .map_batches(
             stages.Prepare,
-            fn_constructor_args=(recipe, send),
+            fn_constructor_args=(recipe, send, suspects.watch("prepare")),
             batch_format="pyarrow",
             compute=_pool(drawers),
             num_cpus=stage.prepare_cpus,
         )
         .map_batches(
             stages.Recognise,
-            fn_constructor_args=(options.engine, recipe, send, options.self_test),
+            fn_constructor_args=(
+                *(options.engine, recipe, send),
+                *(suspects.watch("recognise"), options.self_test),
+            ),
             batch_size=rows,  # Ray wants a number where a stage reserves GPUs
             batch_format="pyarrow",
             compute=_engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
@@ -270,11 +278,17 @@ def _engine_cpus(engine: EngineConfig) -> float:
     return 0.7 * _threads(engine)
 
 
+def _beside_the_driver() -> dict[str, Any]:
+    """Where an actor of the job itself runs: it must not go with another machine."""
+    here = ray.get_runtime_context().get_node_id()
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=True)}
+
+
 class SharedTally:
     """One `meter.Tally` for all workers of a job, as an actor that costs no CPU."""
 
     def __init__(self) -> None:
-        self._actor = ray.remote(num_cpus=0)(Tally).remote()
+        self._actor = ray.remote(**_beside_the_driver())(Tally).remote()
 
     def send(self) -> Send:
         """What workers report to."""
@@ -295,6 +309,45 @@ class SharedTally:
 
 def _leave_out(actor: Any, part: int, counts: Counter[str]) -> None:
     ray.get(actor.leave_out.remote(part, counts))
+
+
+class SharedSuspects:
+    """One `suspects.Suspects` for all workers of a job, as an actor that costs no CPU.
+
+    Ray Data starts a worker that died again, and gives it the same pages, without end: that is
+    what makes a death of a worker's cost nothing, and what this puts an end to.
+
+    Args:
+        max_lone_deaths: Workers that may die with a page alone on them.
+    """
+
+    def __init__(self, max_lone_deaths: int) -> None:
+        # Should it die itself, what it knew is found out again.
+        lasting = {"max_restarts": -1, "max_task_retries": -1}
+        options = _beside_the_driver() | lasting
+        self._actor = ray.remote(**options)(Suspects).remote(max_lone_deaths)
+
+    def watch(self, stage: str) -> Watch:
+        """What the workers of a stage tell of their pages."""
+        return _Watch(self._actor, stage)
+
+
+class _Watch:
+    def __init__(self, actor: Any, stage: str) -> None:
+        self._actor = actor
+        self._stage = stage
+
+    def begin(self, keys: Sequence[str]) -> list[Verdict]:
+        return ray.get(self._actor.begin.remote(self._keys(keys)))  # type: ignore[no-any-return]
+
+    def enter(self, key: str, *, alone: bool) -> None:
+        ray.get(self._actor.enter.remote(*self._keys([key]), alone=alone))
+
+    def finish(self, keys: Sequence[str]) -> None:
+        self._actor.finish.remote(self._keys(keys))
+
+    def _keys(self, keys: Sequence[str]) -> list[str]:
+        return [f"{self._stage} {key}" for key in keys]
 
 
 class _Sender:

@@ -131,6 +131,7 @@ class _Session:
     recipe: Recipe
     listing: Listing
     tally: dataset.SharedTally
+    suspects: dataset.SharedSuspects
     prefix: str
     say: Say
 
@@ -149,11 +150,15 @@ class _Session:
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
         listing = Listing(config.inputs, config.input, config.store, config.attachments)
         recipe = base.recipe(config, kind)
-        return cls(config, recipe, listing, dataset.SharedTally(), prefix, say)
+        tally = dataset.SharedTally()
+        suspects = dataset.SharedSuspects(config.stages.max_lone_deaths)
+        return cls(config, recipe, listing, tally, suspects, prefix, say)
 
     def plan(self, folder: Place) -> PlanSummary:
         found = dataset.list_documents(self.listing, self.tally, self.config.stages.write_cpus)
-        chain = dataset.plan_pages(found, self.config, self.recipe, self.tally.send())
+        chain = dataset.plan_pages(
+            found, self.config, self.recipe, self.tally.send(), self.suspects
+        )
         with self._progress("plan", 0):
             planned = dataset.drain(
                 chain, folder, "plan", self.config.parquet, sink.write_plan, PlanSummary()
@@ -181,7 +186,7 @@ class _Session:
 
     def _read(self, plan: Place, pages: Place, todo: int, same: Twins, written: Summary) -> None:
         chain = dataset.recognise_pages(
-            plan, todo, self.config, self.recipe, self.tally.send(), same
+            plan, todo, self.config, self.recipe, self.tally.send(), self.suspects, same
         )
         with self._progress("recognise", todo):
             dataset.drain(chain, pages, self.prefix, self.config.parquet, sink.write_pages, written)

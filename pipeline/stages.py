@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipeline import ladder, schema, sink
 from pipeline.config import EngineConfig, OcrOptions, Recipe
 from pipeline.contents import Contents, extractor
 from pipeline.engines import base
-from pipeline.errors import ErrorKind, RecordedError
+from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send
 from pipeline.pages import PageSelection
@@ -28,11 +29,14 @@ from pipeline.passwords import Passwords
 from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
+from pipeline.room import Room
 from pipeline.routes import PageView, Routes
 from pipeline.source import Listing
 from pipeline.storage.fetch import Documents
+from pipeline.suspects import Verdict, Watch, in_turn
 from pipeline.turns import turn_size
 from pipeline.types import (
+    Document,
     Failure,
     PageImage,
     PageResult,
@@ -48,6 +52,11 @@ _PLAN_ROWS = 4096
 _FEWEST, _MOST = 4, 128
 """Documents that are planned together: few at first, so that every worker has some soon; more
 as the listing grows, or a million of them would be so many tasks of Ray's."""
+
+_DEADLY = (
+    "the worker's process was killed each time that it worked on this alone; it may need more "
+    "memory than there is (stages.max_lone_deaths)"
+)
 
 
 def list_documents(
@@ -70,41 +79,49 @@ def list_documents(
 class Inspect:
     """Plan: opens documents and lists their pages."""
 
-    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
+    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send, watch: Watch) -> None:
         folder = sink.pages_folder(options.output, options.store)
         ledger = Ledger.read(folder, failed=options.retry != "failed")
         selection = PageSelection.parse(options.pages)
-        planner = Planner(recipe_hash, selection, ledger, options.max_pages)
-        self._contents = Contents(options, planner)
+        self._planner = Planner(recipe_hash, selection, ledger, options.max_pages)
+        self._contents = Contents(options, self._planner)
         self._meter = Meter("plan", send)
+        self._watch = watch
 
-    def __call__(self, documents: pa.Table) -> Iterator[pa.Table]:
+    def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
         """Yield rows of `schema.PLAN` for rows of `schema.DOCUMENTS`."""
-        for document in schema.documents_of(documents):
+        documents = list(schema.documents_of(table))
+        turns = in_turn(self._watch, [document.uri for document in documents])
+        for may_run, document in zip(turns, documents, strict=True):
             with self._meter.busy():
-                pages = self._contents.pages(document)
+                pages = self._contents.pages(document) if may_run else [self._condemned(document)]
             for start in range(0, len(pages), _PLAN_ROWS):
                 yield _plan_table(pages[start : start + _PLAN_ROWS])
             self._meter.report(len(pages), sum(page.failure is not None for page in pages))
+
+    def _condemned(self, document: Document) -> PlannedPage:
+        return self._planner.unreadable(document, DocumentError(ErrorKind.CRASH, _DEADLY))
 
 
 class Render:
     """Looks at pages and draws those that an engine has to read, in a process that may die."""
 
-    def __init__(self, options: OcrOptions, recipe: Recipe, send: Send) -> None:
+    def __init__(self, options: OcrOptions, recipe: Recipe, send: Send, watch: Watch) -> None:
         self._reader = Reader(options.read, options.render, options.input)
         self._passwords = Passwords.read(options)
         extract = extractor(self._reader, self._passwords)
         self._documents = Documents(options.store, options.input, options.store.cache_mib, extract)
         self._routes = Routes(recipe)
         self._meter = Meter("render", send)
+        self._watch = watch
 
     def __call__(self, plan: pa.Table) -> Iterator[pa.Table]:
         """Yield `schema.RENDERED` for rows of `schema.PLAN`, in one table."""
         rows, pictures = [], []
-        for row in plan.to_pylist():
+        turns = in_turn(self._watch, plan["page_id"].to_pylist())
+        for may_run, row in zip(turns, plan.to_pylist(), strict=True):
             with self._meter.busy():
-                rendered, pixels = self._render(row)
+                rendered, pixels = self._render(row if may_run else _condemned(row))
             rows.append(rendered)
             pictures.append(pixels)
         self._meter.report(len(rows), sum(bool(row["error_kind"]) for row in rows))
@@ -132,18 +149,21 @@ class Render:
 class Prepare:
     """Turns drawn pages into what the engine takes."""
 
-    def __init__(self, recipe: Recipe, send: Send) -> None:
+    def __init__(self, recipe: Recipe, send: Send, watch: Watch) -> None:
         self._recipe = recipe
         self._meter = Meter("prepare", send)
+        self._watch = watch
 
     def __call__(self, rendered: pa.Table) -> pa.Table:
         """`schema.PREPARED` for rows of `schema.RENDERED`."""
         rows: list[dict[str, Any]] = []
         requests: list[Request | None] = []
         pictures = schema.buffers_of(rendered["pixels"])
-        for index, row in enumerate(rendered.drop_columns(["pixels"]).to_pylist()):
+        seen = rendered.drop_columns(["pixels"]).to_pylist()
+        turns = in_turn(self._watch, rendered["page_id"].to_pylist())
+        for may_run, row, picture in zip(turns, seen, pictures, strict=True):
             with self._meter.busy():
-                row, request = self._prepare(row, pictures[index])
+                row, request = self._prepare(row, picture) if may_run else (_condemned(row), None)
             rows.append(row)
             requests.append(request)
         self._meter.report(len(rows), 0)
@@ -169,14 +189,24 @@ class Prepare:
 
 
 class Recognise:
-    """Reads pages with an engine: many at a time, no page waits for another."""
+    """Reads pages with an engine: many at a time, no page waits for another.
+
+    Pages that an engine's process died with are run with few others, then alone
+    (`pipeline.suspects`).
+    """
 
     def __init__(
-        self, config: EngineConfig, recipe: Recipe, send: Send, self_test: bool = True
+        self,
+        config: EngineConfig,
+        recipe: Recipe,
+        send: Send,
+        watch: Watch,
+        self_test: bool = True,
     ) -> None:
         self._engine = base.build(config, self_test)
         self._second = base.second(recipe)
-        self._room = asyncio.Semaphore(base.pages_in_flight(config))
+        self._room = Room(base.pages_in_flight(config))
+        self._watch = watch
         self._recipe = recipe
         self._meter = Meter("recognise", send)
 
@@ -184,20 +214,35 @@ class Recognise:
         """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""
         pictures, tiles = (schema.buffers_of(prepared[name]) for name in ("image", "tiles"))
         rows = prepared.drop_columns(["image", "tiles"]).to_pylist()
+        keys = prepared["page_id"].to_pylist()
+        # In a thread: whatever keeps watch may be slow to answer, and other pages are at work.
+        verdicts = await asyncio.to_thread(self._watch.begin, keys)
         results = await asyncio.gather(
-            *(self._result(row, pictures[i], tiles[i]) for i, row in enumerate(rows))
+            *(self._result(*page) for page in zip(rows, pictures, tiles, verdicts, strict=True))
         )
+        await asyncio.to_thread(self._watch.finish, keys)
         yield schema.to_table(results)
 
     async def _result(
-        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
+        self,
+        row: dict[str, Any],
+        image: pa.Buffer | None,
+        tiles: pa.Buffer | None,
+        verdict: Verdict,
     ) -> PageResult:
-        result = await self._recognised(row, image, tiles)
+        if verdict is Verdict.GUILTY:
+            result = self._row(row, failed(ErrorKind.ENGINE, _DEADLY), None)
+        else:
+            result = await self._recognised(row, image, tiles, verdict)
         self._meter.report(1, int(result.recognition.failure is not None))
         return result
 
     async def _recognised(
-        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
+        self,
+        row: dict[str, Any],
+        image: pa.Buffer | None,
+        tiles: pa.Buffer | None,
+        verdict: Verdict,
     ) -> PageResult:
         failure = schema.failure_of(row)
         if failure:
@@ -205,12 +250,25 @@ class Recognise:
         settled = schema.settled_of(row)
         if settled:
             return self._row(row, settled, None)
-        async with self._room:
+        async with self._entered(row["page_id"], verdict):
             begin = time.perf_counter()
             with self._meter.busy():
                 request = _request(row, image, tiles)
                 recognition = await recognise(self._engine, request, self._recipe, self._second)
             return self._row(row, recognition, _ms_since(begin))
+
+    @asynccontextmanager
+    async def _entered(self, key: str, verdict: Verdict) -> AsyncIterator[None]:
+        """Wait for room; a suspect is noted while it is inside."""
+        places = verdict.share(self._room.places)
+        async with self._room.taken(places):
+            if verdict is Verdict.TOGETHER:
+                yield
+                return
+            alone = places == self._room.places
+            await asyncio.to_thread(self._watch.enter, key, alone=alone)
+            yield
+            await asyncio.to_thread(self._watch.finish, [key])
 
     def _row(
         self, row: dict[str, Any], recognition: Recognition, generate_ms: float | None
@@ -245,6 +303,11 @@ def _failed(
 ) -> dict[str, Any]:
     spent = {} if begin is None else {"render_ms": _ms_since(begin)}
     return row | {"error_kind": kind, "error": message} | spent
+
+
+def _condemned(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a page that is not worked on any more; an error that it has already stays."""
+    return row if row["error_kind"] else _failed(row, ErrorKind.CRASH, _DEADLY)
 
 
 def _plan_table(pages: list[PlannedPage]) -> pa.Table:

@@ -23,6 +23,10 @@ def local_ray(head: jobs.Head) -> Iterator[None]:
         yield
 
 
+def suspects() -> dataset.SharedSuspects:
+    return dataset.SharedSuspects(2)
+
+
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> OcrOptions:
     output = tmp_path_factory.mktemp("out")
@@ -41,7 +45,9 @@ def planned(
     found = ray.data.from_arrow(pa.Table.from_pylist(rows))
     _, plan = sink.prepare_folder(options.output)
     tally = dataset.SharedTally()
-    chain = dataset.plan_pages(found, options, base.recipe(options, "fake"), tally.send())
+    chain = dataset.plan_pages(
+        found, options, base.recipe(options, "fake"), tally.send(), suspects()
+    )
     config = OutputConfig(pages_per_file=10)
     return plan, dataset.drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
 
@@ -58,7 +64,9 @@ def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], option
     plan, summary = planned
     recipe = base.recipe(options, "fake")
     tally = dataset.SharedTally()
-    chain = dataset.recognise_pages(plan, summary.todo.rows, options, recipe, tally.send())
+    chain = dataset.recognise_pages(
+        plan, summary.todo.rows, options, recipe, tally.send(), suspects()
+    )
     pages = sink.pages_folder(options.output)
     config = OutputConfig(pages_per_file=12)
     written = dataset.drain(chain, pages, "part-x", config, sink.write_pages, Summary())
@@ -83,7 +91,7 @@ def test_drawing_is_not_fused_into_the_engine(
 ):
     recipe = base.recipe(options, "fake")
     tally = dataset.SharedTally()
-    chain = dataset.recognise_pages(planned[0], 26, options, recipe, tally.send())
+    chain = dataset.recognise_pages(planned[0], 26, options, recipe, tally.send(), suspects())
     for bundle in chain.iter_internal_ref_bundles():
         bundle.destroy_if_owned()
     operators = re.findall(r"^Operator \d+ (.+?):", chain.stats(), re.MULTILINE)
@@ -102,7 +110,7 @@ def test_a_stage_may_reserve_gpus(
     monkeypatch.setattr("pipeline.dataset._engine_gpus", lambda engine: 1.0)
     recipe = base.recipe(options, "fake")
     send = dataset.SharedTally().send()
-    assert dataset.recognise_pages(planned[0], 26, options, recipe, send) is not None
+    assert dataset.recognise_pages(planned[0], 26, options, recipe, send, suspects()) is not None
 
 
 def test_a_shard_that_cannot_be_written_ends_the_job(
@@ -111,7 +119,9 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
     from pipeline.errors import JobError
 
     recipe = base.recipe(options, "fake")
-    chain = dataset.recognise_pages(planned[0], 26, options, recipe, dataset.SharedTally().send())
+    chain = dataset.recognise_pages(
+        planned[0], 26, options, recipe, dataset.SharedTally().send(), suspects()
+    )
     with pytest.raises(JobError, match="cannot write"):
         dataset.drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
 
@@ -128,7 +138,7 @@ def test_a_worker_that_is_killed_costs_no_page_and_doubles_none(
     slow = options.model_copy(update={"engine": engine})
     tally = dataset.SharedTally()
     recipe = base.recipe(slow, "fake")
-    chain = dataset.recognise_pages(planned[0], 26, slow, recipe, tally.send())
+    chain = dataset.recognise_pages(planned[0], 26, slow, recipe, tally.send(), suspects())
     killed: list[int] = []
 
     def kill_one() -> None:

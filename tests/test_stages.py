@@ -22,7 +22,8 @@ from pipeline.config import (
 from pipeline.engines import base
 from pipeline.meter import Report
 from pipeline.source import Listing
-from pipeline.types import Document, Status
+from pipeline.suspects import Suspects, Verdict
+from pipeline.types import Document, Generation, Request, Status
 from tests import documents
 
 
@@ -42,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
     reports: list[Report] = []
-    inspect = stages.Inspect(options, "recipe", reports.append)
+    inspect = stages.Inspect(options, "recipe", reports.append, Suspects(2))
     rows = [{"uri": str(path), "size_bytes": 9} for path in paths]
     tables = list(inspect(pa.Table.from_pylist(rows)))
     return pa.concat_tables(tables), reports
@@ -51,13 +52,13 @@ def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
     recipe = base.recipe(options, options.engine.kind)
     reports: list[Report] = []
-    [rendered] = stages.Render(options, recipe, reports.append)(plan)
+    [rendered] = stages.Render(options, recipe, reports.append, Suspects(2))(plan)
     assert rendered.schema == schema.RENDERED
-    prepared = stages.Prepare(recipe, reports.append)(rendered)
+    prepared = stages.Prepare(recipe, reports.append, Suspects(2))(rendered)
     assert prepared.schema == schema.PREPARED
 
     async def recognised() -> pa.Table:
-        recognise = stages.Recognise(options.engine, recipe, reports.append)
+        recognise = stages.Recognise(options.engine, recipe, reports.append, Suspects(2))
         [table] = [table async for table in recognise(prepared)]
         return table
 
@@ -133,6 +134,74 @@ def test_pages_climb_the_ladder_and_their_rows_say_so(
     assert (locked["rung"], locked["attempts"]) == (None, []), "it never came to an engine"
 
 
+def condemned(key: str) -> Suspects:
+    """One worker died with this, and another one with this alone."""
+    suspects = Suspects(1)
+    suspects.begin([key])
+    suspects.begin([key])
+    suspects.enter(key, alone=True)
+    return suspects
+
+
+def unheard(*_: object) -> None:
+    return None
+
+
+def test_what_kills_its_worker_gets_a_row_at_every_stage(options: OcrOptions, folder: Path):
+    recipe = base.recipe(options, "fake")
+    deadly, good = str(folder / "deadly.pdf"), str(folder / "good.pdf")
+    inspect = stages.Inspect(options, "recipe", unheard, condemned(deadly))
+    rows = [{"uri": [path], "size_bytes": [9]} for path in (deadly, good)]
+    plan = pa.concat_tables(inspect(pa.Table.from_pylist(rows)))
+    assert plan["error_kind"].to_pylist() == ["crash", None, None, None]
+    page = plan["page_id"].to_pylist()[2]
+    [rendered] = stages.Render(options, recipe, unheard, condemned(page))(plan)
+    assert rendered["error_kind"].to_pylist() == ["crash", None, "crash", None]
+    assert rendered["error"].to_pylist()[0] == plan["error"].to_pylist()[0]
+    page = plan["page_id"].to_pylist()[3]
+    prepared = stages.Prepare(recipe, unheard, condemned(page))(rendered)
+    assert prepared["error_kind"].to_pylist() == ["crash", None, "crash", "crash"]
+
+    async def recognised() -> pa.Table:
+        watch = condemned(plan["page_id"].to_pylist()[1])
+        recognise = stages.Recognise(options.engine, recipe, unheard, watch)
+        [table] = [rows async for rows in recognise(prepared)]
+        return table
+
+    table = asyncio.run(recognised())
+    assert table["error_kind"].to_pylist() == ["crash", "engine", "crash", "crash"]
+    assert "max_lone_deaths" in table["error"].to_pylist()[1]
+
+
+async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
+    recipe = base.recipe(options, "fake")
+    prepared = prepared_pages(recipe, 6)
+    suspects = Suspects(2)
+    suspects.begin(["0", "1"])
+    suspects.begin(["0", "1"])
+    suspects.enter("0", alone=False)
+    suspects.enter("1", alone=False)
+    engine = EngineConfig(kind="fake", pages_in_flight=4)
+    recognise = stages.Recognise(engine, recipe, unheard, suspects)
+    active: list[int] = []
+    seen: list[int] = []
+    inner = recognise._engine.generate
+
+    async def counted(request: Request) -> Generation:
+        active.append(1)
+        await asyncio.sleep(0.01)
+        seen.append(len(active))
+        active.pop()
+        return await inner(request)
+
+    recognise._engine.generate = counted
+    [table] = [rows async for rows in recognise(prepared)]
+    assert table["status"].to_pylist() == ["ok"] * 6
+    assert seen[:2] == [1, 1]
+    assert max(seen) == 4
+    assert suspects.begin(["0", "2"]) == [Verdict.TOGETHER] * 2, "all were outlived"
+
+
 def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
     recipe = base.recipe(options, "fake")
@@ -142,7 +211,7 @@ def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
     prepared = prepared.set_column(place, "layer", layers)
 
     async def recognised() -> list[dict]:
-        recognise = stages.Recognise(engine, recipe, lambda report: None)
+        recognise = stages.Recognise(engine, recipe, lambda report: None, Suspects(2))
         [table] = [table async for table in recognise(prepared)]
         return table.to_pylist()
 
@@ -185,7 +254,7 @@ def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
     crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
 
     async def recognised() -> list[dict]:
-        recognise = stages.Recognise(crashes, vllm, lambda report: None)
+        recognise = stages.Recognise(crashes, vllm, lambda report: None, Suspects(2))
         [table] = [table async for table in recognise(prepared)]
         return table.to_pylist()
 
@@ -211,11 +280,14 @@ BLACK = np.zeros((2, 2, 3), np.uint8)
 def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = BLACK) -> pa.Table:
     height_px, width_px = pixels.shape[:2]
     size = {"width_px": width_px, "height_px": height_px, "dpi": 1.0}
-    rows = [{"page": n, "source": "ocr", "turned_deg": 0} | size for n in range(count)]
+    rows = [
+        {"page_id": f"{n}", "page": n, "source": "ocr", "turned_deg": 0} | size
+        for n in range(count)
+    ]
     pictures = schema.binary_column([pixels] * count)
     plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
     rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
-    return stages.Prepare(recipe, lambda report: None)(rendered)
+    return stages.Prepare(recipe, lambda report: None, Suspects(2))(rendered)
 
 
 def test_many_pages_are_in_the_engine_at_a_time():
@@ -225,7 +297,7 @@ def test_many_pages_are_in_the_engine_at_a_time():
     prepared = prepared_pages(recipe, 8)
 
     async def most_at_a_time() -> int:
-        recognise = stages.Recognise(engine, recipe, lambda report: None)
+        recognise = stages.Recognise(engine, recipe, lambda report: None, Suspects(2))
         active, most = 0, 0
         inner = recognise._engine.generate
 

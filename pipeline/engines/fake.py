@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,6 +20,10 @@ from pipeline.types import FinishReason, Generation, PageImage, Request, Task
 
 _STEP_PX = 4
 """Every fourth pixel of every fourth row: all of them would cost more than Ray does."""
+
+_MIB = 1 << 20
+_DYING_MIB = 64
+"""What the handler `dies` takes, MiB: enough to be seen, too little to do harm."""
 
 Handler = Callable[[Request], Generation]
 
@@ -114,6 +120,15 @@ def crashes(request: Request) -> Generation:
     raise EngineError("the fake engine fails on purpose (handler 'crashes')")
 
 
+def dies(request: Request) -> Generation:
+    """Take memory and be killed for it, as the kernel does it, on a page wider than it is high."""
+    if request.page_width_px <= request.page_height_px:
+        return echo(request)
+    taken = [b"1" * _MIB for _ in range(_DYING_MIB)]
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError(f"alive after SIGKILL with {len(taken)} MiB")
+
+
 HANDLERS: dict[str, Handler] = {
     "echo": echo,
     "truncates": truncates,
@@ -124,4 +139,5 @@ HANDLERS: dict[str, Handler] = {
     "loops_in_cells": loops_in_cells,
     "needs_small_view": needs_small_view,
     "finds_nothing": finds_nothing,
+    "dies": dies,
 }
