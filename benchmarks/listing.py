@@ -30,7 +30,7 @@ from pipeline.engines import base
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send, _resident_mib
 from pipeline.pages import PageSelection
-from pipeline.plan import Planner
+from pipeline.plan import PlannedPage, Planner
 from pipeline.source import Listing
 from pipeline.storage import listing
 from pipeline.summary import PlanSummary
@@ -69,14 +69,23 @@ def _made_up(bucket: str, prefix: str, config: object) -> Iterator[dict[str, Any
 
 
 class FakeInspect(stages.Inspect):
-    """Plans without opening anything: every document has one page."""
+    """Plans what `FakeContents` says."""
 
     def __init__(self, options: OcrOptions, recipe_hash: str, send: Send, watch: Watch) -> None:
         self._planner = Planner(recipe_hash, PageSelection(), Ledger())
+        self._contents: Any = FakeContents(self._planner)
         self._meter = Meter("plan", send)
         self._watch = watch
 
-    def _pages(self, document: Document) -> list[Any]:
+
+class FakeContents:
+    """Opens nothing: every document has one page."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    def pages(self, document: Document) -> list[PlannedPage]:
+        """The one page."""
         doc_id = hashlib.sha256(document.uri.encode()).hexdigest()
         return list(self._planner.readable(document, doc_id, "application/pdf", [(612.0, 792.0)]))
 
