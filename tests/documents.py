@@ -387,6 +387,34 @@ def nibble_tiff(images: Sequence[Image.Image], tags: Sequence[tuple[int, int]] =
     return bytes(content)
 
 
+def fax_bits(image: Image.Image) -> bytes:
+    """The dark pixels of a picture in fax group 4, without a file around them."""
+    dark = image.convert("L").point(lambda level: 255 * (level < 128)).convert("1")
+    content = saved(dark, "TIFF", compression="group4", strip_size=1 << 20)
+    with Image.open(io.BytesIO(content)) as file:
+        assert isinstance(file, TiffImagePlugin.TiffImageFile)
+        start, size = file.tag_v2[273][0], file.tag_v2[279][0]
+    return content[start : start + size]
+
+
+def jbig2_page(image: Image.Image) -> bytes:
+    """The dark pixels of a picture as JBIG2, as it stands in a PDF: a page and one region."""
+    size = struct.pack(">II", *image.size)
+    page = size + bytes(11)
+    region = size + bytes(9) + b"\x01" + fax_bits(image)  # 1: the region is coded as a fax is
+    segments = ((0, 48, page), (1, 38, region))
+    return b"".join(
+        struct.pack(">IBBBI", number, kind, 0, 1, len(body)) + body
+        for number, kind, body in segments
+    )
+
+
+def jbig2_file(image: Image.Image) -> bytes:
+    """The same as a file of its own."""
+    end = struct.pack(">IBBBI", 2, 49, 0, 1, 0) + struct.pack(">IBBBI", 3, 51, 0, 0, 0)
+    return b"\x97JB2\r\n\x1a\n\x01" + struct.pack(">I", 1) + jbig2_page(image) + end
+
+
 def text_bomb_png() -> bytes:
     """A small PNG with a comment of 16 MB, compressed to 16 kB."""
     comment = PngImagePlugin.PngInfo()

@@ -60,6 +60,11 @@ def test_what_pillow_refuses_mupdf_may_read(
     assert image.doubt.startswith("Pillow refuses it: ")
 
 
+def test_a_jbig2_file_is_read(looked_at: Look):
+    image = looked_at(documents.jbig2_file(CORNER)).render(1, RenderConfig())
+    assert np.array_equal(image.pixels[..., 1], np.asarray(CORNER)[..., 1])
+
+
 def test_what_pillow_reads_is_read_by_pillow(looked_at: Look):
     picture = looked_at(documents.saved(CORNER, "TIFF", dpi=(72, 72)))
     assert picture.sizes_pt() == [(60.0, 40.0)]
