@@ -23,6 +23,7 @@ _DAMAGE: Final = re.compile(
 )
 _LEFT_OUT: Final = re.compile(r"padding truncated image|cannot find XObject")
 """What MuPDF says where it leaves a picture out, also one that stands in the content itself."""
+_UNREAD: Final = re.compile(r"cannot load object \((\d+) 0 R\)")
 _HARMLESS: Final = re.compile(r"icc|colorspace|incorrect data check", re.IGNORECASE)
 
 
@@ -51,7 +52,18 @@ def damage(pdf: Any, page: Any, warnings: tuple[str, ...], max_pixels: int) -> s
         if said:
             return f"{name} cannot be decoded: {said}"
     left_out = next(filter(_LEFT_OUT.search, warnings), "")
-    return left_out or lost_content(page)
+    return left_out or _unread(pdf, warnings) or lost_content(page)
+
+
+def _unread(pdf: Any, warnings: tuple[str, ...]) -> str:
+    """An object that MuPDF wanted and still cannot read, though it may have repaired the file."""
+    for number in dict.fromkeys(_UNREAD.findall("\n".join(warnings))):
+        try:
+            mupdf.pdf_load_object(pdf, int(number))
+        except mupdf.FzErrorBase as error:
+            complaints.check_memory(str(error))
+            return f"object {number} cannot be read: {complaints.say(error)}"
+    return ""
 
 
 def _drawn(page: Any) -> Iterator[tuple[str, Any]]:

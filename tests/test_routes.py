@@ -63,6 +63,9 @@ LOST = {
     "content": documents.pdf([Page(b"Rubbish" * 99)]).replace(
         b"<</Length 693", b"<</Filter/FlateDecode/Length 693"
     ),
+    "an object": documents.pdf(
+        [Page(b"/Sh sh")], b"/Shading<</Sh 4 0 R>>", [b"<</ShadingType 2 /Coords[0 0 ] >> 9 ) <"]
+    ).replace(b"/Coords[0 0 ]", b"]Coords)0 0 ]"),
     "no content": documents.pdf([Page()]).replace(b"/Contents 5 0 R", b"/Contents 9 0 R"),
 }
 
