@@ -19,12 +19,13 @@ from typing import Any, Final
 import pymupdf
 from pymupdf import mupdf
 
-from pipeline import pdf_attachments, pdf_layer
+from pipeline import complaints, pdf_attachments, pdf_damage, pdf_layer
 from pipeline.config import RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.images import Canvas, new_canvas
 from pipeline.layer import TextLayer
-from pipeline.types import PageImage
+from pipeline.quality import ink_ppm
+from pipeline.types import PageImage, Pixels
 
 MEDIA_TYPE: Final = "application/pdf"
 MAX_SIDE_PX: Final = 65_500
@@ -32,12 +33,9 @@ MAX_SIDE_PX: Final = 65_500
 
 _POINTS_PER_INCH: Final = 72
 _NAMES: Final = 20
+_NEARLY_BLANK_PPM: Final = 5000
+"""Ink of a page that is looked at more closely where MuPDF complained, parts per million."""
 _BROKEN_OFF: Final = re.compile(r"premature end|read error|unknown filter|Length incorrect")
-_OUT_OF_MEMORY: Final = re.compile(r"[mc]alloc|not enough memory|out of memory", re.IGNORECASE)
-
-# Complaints are collected per page (`_take_warnings`); printed, they would say it twice.
-pymupdf.TOOLS.mupdf_display_errors(False)
-pymupdf.TOOLS.mupdf_display_warnings(False)
 
 
 class PdfFile:
@@ -58,16 +56,18 @@ class PdfFile:
 
     def __init__(self, path: str, password: str | Sequence[str], max_pages: int) -> None:
         self._files: list[pdf_attachments.EmbeddedFile] | None = None
-        _take_warnings()
+        complaints.take()
         try:
             with _utf8_name(path) as name:
                 self._pdf = mupdf.pdf_open_document(name)
             self._unlock([password] if isinstance(password, str) else password)
             self._page_count = self._count_pages(max_pages)
         except mupdf.FzErrorBase as error:
-            _check_memory(str(error))
-            raise DocumentError(ErrorKind.UNREADABLE, f"no readable PDF: {_say(error)}") from None
-        self.warnings = (*self._peculiarities(), *_take_warnings())
+            complaints.check_memory(str(error))
+            raise DocumentError(
+                ErrorKind.UNREADABLE, f"no readable PDF: {complaints.say(error)}"
+            ) from None
+        self.warnings = (*self._peculiarities(), *complaints.take())
 
     def _peculiarities(self) -> Iterator[str]:
         """What the pages do not show."""
@@ -80,7 +80,7 @@ class PdfFile:
                 some = ", ".join(names[:_NAMES])
                 yield f"{count} embedded {'file' if count == 1 else 'files'}: {some}"
         except mupdf.FzErrorBase as error:
-            _check_memory(str(error))
+            complaints.check_memory(str(error))
 
     def _unlock(self, passwords: Sequence[str]) -> None:
         # An encryption with an owner's password only opens by itself: it limits what may be
@@ -164,9 +164,10 @@ class PdfFile:
         with _page_errors("read"):
             loaded = self._load(page)
             found = pdf_layer.read(loaded, *_scale(mupdf.fz_bound_page(loaded), render))
-            warnings = _take_warnings()
-            _check_memory(*warnings)
-            return replace(found, warnings=warnings)
+            warnings = complaints.take()
+            complaints.check_memory(*warnings)
+            lost = pdf_damage.lost_content(self._page_object(page))
+            return replace(found, warnings=(*warnings, *filter(None, [lost])))
 
     def attachments(self) -> list[str]:
         """The names of the files that it carries, no two alike.
@@ -193,10 +194,10 @@ class PdfFile:
             file = next((file for file in self._embedded_files() if file.name == name), None)
             if file is None:
                 raise DocumentError(ErrorKind.NOT_FOUND, "the PDF has no attachment of this name")
-            _take_warnings()
+            complaints.take()
             pdf_attachments.extract(file, target, max_bytes)
-        warnings = _take_warnings()
-        _check_memory(*warnings)
+        warnings = complaints.take()
+        complaints.check_memory(*warnings)
         # To MuPDF such a file is whole: a PDF without its end could lose pages and tell nobody.
         for broken in filter(_BROKEN_OFF.search, warnings):
             raise DocumentError(ErrorKind.UNREADABLE, f"the attachment is damaged: {broken}")
@@ -217,13 +218,26 @@ class PdfFile:
         dpi, frame = _scale(mupdf.fz_bound_page(page), render)
         pixels = canvas(frame.y1 - frame.y0, frame.x1 - frame.x0)
         _run(page, dpi / _POINTS_PER_INCH, frame, pixels)
-        warnings = _take_warnings()
+        warnings = complaints.take()
         # MuPDF leaves out what it has no memory for and goes on: the page would look whole.
-        _check_memory(*warnings)
+        complaints.check_memory(*warnings)
+        doubt = self._doubt(number, pixels, warnings, render)
         if dpi < render.dpi:
             limit = f"{render.dpi} dpi would pass render.max_pixels ({render.max_pixels})"
             warnings = (f"drawn at {dpi:.3g} dpi: {limit}", *warnings)
-        return PageImage(pixels, dpi, warnings)
+        return PageImage(pixels, dpi, warnings, doubt=doubt)
+
+    def _doubt(
+        self, number: int, pixels: Pixels, warnings: tuple[str, ...], render: RenderConfig
+    ) -> str:
+        """Why a page that looks empty may not be, "" where nothing says so."""
+        page = self._page_object(number)
+        if not warnings or ink_ppm(pixels) > _NEARLY_BLANK_PPM:
+            return pdf_damage.lost_content(page)
+        return pdf_damage.damage(self._pdf, page, warnings, render.max_image_pixels)
+
+    def _page_object(self, number: int) -> Any:
+        return mupdf.pdf_lookup_page_obj(self._pdf, number - 1)
 
     def close(self) -> None:
         """Let go of the file and of what MuPDF remembers of it."""
@@ -246,23 +260,25 @@ def _utf8_name(path: str) -> Iterator[str]:
 @contextmanager
 def _page_errors(doing: str) -> Iterator[None]:
     """Start with no complaints, and turn MuPDF's errors into ours."""
-    _take_warnings()
+    complaints.take()
     try:
         yield
     except mupdf.FzErrorBase as error:
-        _check_memory(str(error))
-        raise PageError(ErrorKind.RENDER, f"MuPDF cannot {doing} it: {_say(error)}") from None
+        complaints.check_memory(str(error))
+        raise PageError(
+            ErrorKind.RENDER, f"MuPDF cannot {doing} it: {complaints.say(error)}"
+        ) from None
 
 
 @contextmanager
 def _attachment_errors(doing: str) -> Iterator[None]:
     """Turn MuPDF's errors about embedded files into ours."""
-    _take_warnings()
+    complaints.take()
     try:
         yield
     except mupdf.FzErrorBase as error:
-        _check_memory(str(error))
-        message = f"the PDF's attachments cannot be {doing}: {_say(error)}"
+        complaints.check_memory(str(error))
+        message = f"the PDF's attachments cannot be {doing}: {complaints.say(error)}"
         raise DocumentError(ErrorKind.UNREADABLE, message) from None
 
 
@@ -299,18 +315,3 @@ def _run(page: Any, zoom: float, frame: Any, pixels: Any) -> None:
     device = mupdf.fz_new_draw_device(mupdf.fz_scale(zoom, zoom), pixmap)
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-
-
-def _take_warnings() -> tuple[str, ...]:
-    """What MuPDF complained about since the last call."""
-    return tuple(pymupdf.TOOLS.mupdf_warnings(reset=True).splitlines())
-
-
-def _check_memory(*messages: str) -> None:
-    if any(map(_OUT_OF_MEMORY.search, messages)):
-        raise MemoryError
-
-
-def _say(error: Exception) -> str:
-    """MuPDF's message without its number ("code=7: no objects found")."""
-    return str(error).partition(": ")[2] or str(error)

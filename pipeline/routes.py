@@ -81,7 +81,8 @@ class Routes:
             ask: What is asked for, None for the recipe's task.
 
         Raises:
-            PageError: As `Reader.render`; NO_TEXT_LAYER for a page without one where only text
+            PageError: As `Reader.render`; RENDER for a page that is blank because something on it
+                cannot be decoded; NO_TEXT_LAYER for a page without one where only text
                 layers are wanted.
         """
         layer = self._layer(reader, path, page, password)
@@ -124,7 +125,9 @@ class Routes:
                 raise PageError(ErrorKind.NO_TEXT_LAYER, "a picture has no text layer")
             return None
         size = (layer.width_px, layer.height_px, layer.dpi, layer.warnings)
-        if not layer.marks.drawn and not (only and layer.lines):
+        # What was complained about may have left marks out: then drawing has to tell.
+        is_empty = not layer.marks.drawn and not layer.warnings
+        if is_empty and not (only and layer.lines):
             return PageView(*size, settled=Recognition(Status.BLANK), source=None, trust=worth)
         if not only and not (self._wants_words(ask) and self._is_taken(layer, worth)):
             return None
@@ -150,6 +153,8 @@ class Routes:
         height_px, width_px = image.pixels.shape[:2]
         seen = PageView(width_px, height_px, image.dpi, image.warnings)
         if is_blank(image.pixels, self._recipe.route.blank_ppm):
+            if image.doubt:
+                raise PageError(ErrorKind.RENDER, f"drawn without ink, and {image.doubt}")
             return replace(seen, settled=Recognition(Status.BLANK), source=None)
         deg = self._compass.turn(image.pixels) if self._recipe.route.turn else 0
         return replace(seen, image=replace(image, turned_deg=deg), turned_deg=deg)

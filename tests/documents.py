@@ -136,6 +136,13 @@ def scan_pdf(text: bytes, before: bytes = b"", picture_pt: Sequence[float] = (61
     return pdf([page], b"/XObject<</Im 4 0 R>>", [picture])
 
 
+def picture_pdf(content: bytes, entries: bytes, drawn: bytes = b"") -> bytes:
+    """A page that is a picture of 64 x 64 px, and content drawn after it."""
+    shape = b"/Type/XObject/Subtype/Image/Width 64/Height 64"
+    page = Page(b"q 612 0 0 792 0 0 cm /Im Do Q " + drawn)
+    return pdf([page], b"/XObject<</Im 4 0 R>>", [stream(content, shape + entries)])
+
+
 def turned_content(content: bytes, deg: int, size_pt: tuple[float, float] = LETTER) -> bytes:
     """Content that stands upright once the page is turned clockwise by so much.
 
@@ -336,6 +343,76 @@ def tiff_with_broken_frame() -> bytes:
     struct.pack_into(order + "I", content, first + 2 + entries * 12, len(content))
     tag = struct.pack(order + "HHII", 0x0103, 3, 1, 1)  # the compression and nothing else
     return bytes(content + struct.pack(order + "H", 1) + tag + b"\0\0\0\0")
+
+
+def photoshop_file(image: Image.Image) -> bytes:
+    """A flat PSD: Pillow's reader of it is not in use here."""
+    pixels = np.asarray(image.convert("RGB"))
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, *pixels.shape[:2], 8, 3)
+    return head + bytes(14) + pixels.transpose(2, 0, 1).tobytes()
+
+
+def nibble_tiff(images: Sequence[Image.Image], tags: Sequence[tuple[int, int]] = ()) -> bytes:
+    """A TIFF with 4 bits a sample, which Pillow refuses.
+
+    Args:
+        images: A frame each, of an even number of pixels.
+        tags: More tags, with values of 16 bits, or of dots per inch for those of resolution.
+    """
+    content = bytearray(b"II*\0\x08\0\0\0")
+    for number, image in enumerate(images):
+        samples = (np.asarray(image.convert("RGB")) >> 4).reshape(-1)
+        pixels = (samples[0::2] << 4 | samples[1::2]).astype(np.uint8).tobytes()
+        entries = {256: image.width, 257: image.height, 259: 1, 262: 2, 277: 3, 278: image.height}
+        entries |= dict(tags) | {258: 0, 273: 0, 279: len(pixels)}
+        behind = len(content) + 2 + 12 * len(entries) + 4
+        bits, ratios = struct.pack("<3H", 4, 4, 4), bytearray()
+        directory = struct.pack("<H", len(entries))
+        for tag, value in sorted(entries.items()):
+            if tag in (282, 283):
+                directory += struct.pack("<HHII", tag, 5, 1, behind + len(bits) + len(ratios))
+                ratios += struct.pack("<II", value, 1)
+            elif tag == 258:
+                directory += struct.pack("<HHII", tag, 3, 3, behind)
+            elif tag == 273:
+                place = behind + len(bits) + 8 * sum(one in entries for one in (282, 283))
+                directory += struct.pack("<HHII", tag, 4, 1, place)
+            else:
+                directory += struct.pack("<HHII", tag, 4, 1, value)
+        end = place + len(pixels)
+        end += end % 2
+        is_last = number == len(images) - 1
+        content += directory + struct.pack("<I", 0 if is_last else end) + bits + ratios + pixels
+        content += bytes(end - len(content))
+    return bytes(content)
+
+
+def fax_bits(image: Image.Image) -> bytes:
+    """The dark pixels of a picture in fax group 4, without a file around them."""
+    dark = image.convert("L").point(lambda level: 255 * (level < 128)).convert("1")
+    content = saved(dark, "TIFF", compression="group4", strip_size=1 << 20)
+    with Image.open(io.BytesIO(content)) as file:
+        assert isinstance(file, TiffImagePlugin.TiffImageFile)
+        start, size = file.tag_v2[273][0], file.tag_v2[279][0]
+    return content[start : start + size]
+
+
+def jbig2_page(image: Image.Image) -> bytes:
+    """The dark pixels of a picture as JBIG2, as it stands in a PDF: a page and one region."""
+    size = struct.pack(">II", *image.size)
+    page = size + bytes(11)
+    region = size + bytes(9) + b"\x01" + fax_bits(image)  # 1: the region is coded as a fax is
+    segments = ((0, 48, page), (1, 38, region))
+    return b"".join(
+        struct.pack(">IBBBI", number, kind, 0, 1, len(body)) + body
+        for number, kind, body in segments
+    )
+
+
+def jbig2_file(image: Image.Image) -> bytes:
+    """The same as a file of its own."""
+    end = struct.pack(">IBBBI", 2, 49, 0, 1, 0) + struct.pack(">IBBBI", 3, 51, 0, 0, 0)
+    return b"\x97JB2\r\n\x1a\n\x01" + struct.pack(">I", 1) + jbig2_page(image) + end
 
 
 def text_bomb_png() -> bytes:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -201,3 +202,49 @@ def test_a_page_without_a_box_is_a_letter(tmp_path: Path) -> None:
     page = b"<</Type/Page/Parent 2 0 R>>"
     content = documents.file_of_objects([b"<</Type/Catalog/Pages 2 0 R>>", tree, page])
     assert opened(tmp_path, content).sizes_pt() == [documents.LETTER]
+
+
+def test_offsets_that_are_wrong_cost_no_page(tmp_path: Path) -> None:
+    content = documents.text_pdf(3)
+    start = content.rindex(b"xref\n0") + len(b"xref\n0 ")
+    moved = re.sub(rb"\d{10} 00000 n", b"0000000017 00000 n", content[start:])
+    document = opened(tmp_path, content[:start] + moved)
+    assert len(document.sizes_pt()) == 3
+    seen = [document.render(page, RenderConfig(dpi=72)).pixels for page in (1, 2, 3)]
+    good = opened(tmp_path, content)
+    for page in (1, 2, 3):
+        assert np.array_equal(seen[page - 1], good.render(page, RenderConfig(dpi=72)).pixels)
+
+
+CORNER = documents.corner_picture(64, 64)
+RGB = np.asarray(CORNER)
+LAB = np.where(RGB[..., 1:2] == 0, (0x87, 0xD0, 0xC3), (0xFF, 0x80, 0x80)).astype(np.uint8)
+BITS = b"/ColorSpace/DeviceGray/BitsPerComponent 1"
+LAB_SPACE = b"/ColorSpace[/Lab<</WhitePoint[0.96 1 0.82]/Range[-128 127 -128 127]>>]"
+PICTURES = {
+    "jbig2": (documents.jbig2_page(CORNER), BITS + b"/Filter/JBIG2Decode"),
+    "ccitt": (
+        documents.fax_bits(CORNER),
+        BITS + b"/Filter/CCITTFaxDecode/DecodeParms<</K -1/Columns 64/Rows 64>>",
+    ),
+    "jpx": (documents.saved(CORNER, "JPEG2000"), b"/Filter/JPXDecode"),
+    "cmyk": (
+        bytes(255 - value for value in CORNER.convert("CMYK").tobytes()),
+        b"/ColorSpace/DeviceCMYK/BitsPerComponent 8/Decode[1 0 1 0 1 0 1 0]",
+    ),
+    "lab": (LAB.tobytes(), LAB_SPACE + b"/BitsPerComponent 8"),
+    "16 bit": (
+        (RGB.astype(np.uint16) * 257).astype(">u2").tobytes(),
+        b"/ColorSpace/DeviceRGB/BitsPerComponent 16",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_of_every_kind_are_drawn(tmp_path: Path, name: str) -> None:
+    image = opened(tmp_path, documents.picture_pdf(*PICTURES[name])).render(1, RenderConfig(dpi=72))
+    assert (image.warnings, image.doubt) == ((), "")
+    red, green, blue = (int(value) for value in image.pixels[90, 60])
+    assert max(green, blue) < 60, "dark or red"
+    assert red > 180 or name in ("jbig2", "ccitt")
+    assert image.pixels[700, 500].min() > 250

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,46 @@ EMPTY = documents.pdf([Page()])
 WHITE = documents.pdf([Page(b"1 g 0 0 612 792 re f")])
 SPOT = documents.pdf([Page(b"100 100 20 20 re f")])
 PICTURE = documents.saved(Image.new("RGB", (80, 60), "white"), "PNG")
+
+RGB = b"/ColorSpace/DeviceRGB/BitsPerComponent 8"
+GREY = b"/ColorSpace/DeviceGray/BitsPerComponent 1"
+WHITE_PIXELS = zlib.compress(b"\xff" * 64 * 64 * 3)
+LOST = {
+    "jpeg": documents.picture_pdf(b"\xff\xd8" + b"Rubbish" * 99, RGB + b"/Filter/DCTDecode"),
+    "flate": documents.picture_pdf(b"Rubbish" * 99, RGB + b"/Filter/FlateDecode"),
+    "lzw": documents.picture_pdf(b"\xffRubbish" * 99, RGB + b"/Filter/LZWDecode"),
+    "jpx": documents.picture_pdf(b"Rubbish" * 99, b"/Filter/JPXDecode"),
+    "jbig2": documents.picture_pdf(b"Rubbish" * 99, GREY + b"/Filter/JBIG2Decode"),
+    "no size": documents.picture_pdf(WHITE_PIXELS, RGB + b"/Filter/FlateDecode").replace(
+        b"/Width 64", b"/Width 00"
+    ),
+    "no picture": documents.pdf([Page(b"9 0 0 9 0 0 cm /Im Do")], b"/XObject<</Im 99 0 R>>"),
+    "no name": documents.pdf([Page(b"9 0 0 9 0 0 cm /Im Do")]),
+    "in the content": documents.pdf(
+        [Page(b"612 0 0 792 0 0 cm BI /W 64 /H 64 /CS /RGB /BPC 8 /F /Fl ID Rubbish\nEI")]
+    ),
+    "in a form": documents.pdf(
+        [Page(b"/Fm Do")],
+        b"/XObject<</Fm 4 0 R>>",
+        [
+            documents.stream(
+                b"612 0 0 792 0 0 cm /Im Do",
+                b"/Type/XObject/Subtype/Form/BBox[0 0 612 792]/Resources<</XObject<</Im 5 0 R>>>>",
+            ),
+            documents.stream(
+                b"Rubbish" * 99,
+                b"/Type/XObject/Subtype/Image/Width 64/Height 64/Filter/FlateDecode" + RGB,
+            ),
+        ],
+    ),
+    "content": documents.pdf([Page(b"Rubbish" * 99)]).replace(
+        b"<</Length 693", b"<</Filter/FlateDecode/Length 693"
+    ),
+    "an object": documents.pdf(
+        [Page(b"/Sh sh")], b"/Shading<</Sh 4 0 R>>", [b"<</ShadingType 2 /Coords[0 0 ] >> 9 ) <"]
+    ).replace(b"/Coords[0 0 ]", b"]Coords)0 0 ]"),
+    "no content": documents.pdf([Page()]).replace(b"/Contents 5 0 R", b"/Contents 9 0 R"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +210,31 @@ def test_a_layer_that_cannot_be_read_does_not_keep_the_page_from_being_drawn(
     dead: Any = Broken(reader, ErrorKind.TIMEOUT)
     with pytest.raises(PageError):
         Routes(recipe).view(dead, str(tmp_path / "a.pdf"), 1)
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+@pytest.mark.parametrize("name", LOST)
+def test_a_page_that_lost_its_picture_is_an_error_and_not_blank(
+    look: Any, name: str, text_layer: str
+) -> None:
+    with pytest.raises(PageError, match="drawn without ink") as error:
+        look(LOST[name], text_layer=text_layer)
+    assert error.value.kind is ErrorKind.RENDER
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+def test_complaints_alone_make_no_error_of_a_blank_page(look: Any, text_layer: str) -> None:
+    entries = RGB + b"/Filter/FlateDecode"
+    assert way(look(documents.picture_pdf(WHITE_PIXELS, entries), text_layer=text_layer)) == "blank"
+    noisy = documents.picture_pdf(WHITE_PIXELS, entries, drawn=b"nonsense")
+    seen = look(noisy, text_layer=text_layer)
+    assert any("unknown keyword" in line for line in seen.warnings)
+    assert way(seen) == "blank"
+
+
+def test_a_white_picture_that_one_reader_refuses_is_an_error(look: Any) -> None:
+    white = Image.new("RGB", (60, 40), "white")
+    with pytest.raises(PageError, match="Pillow refuses it"):
+        look(documents.nibble_tiff([white]))
+    assert way(look(documents.saved(white, "PNG"))) == "blank"
+    assert way(look(documents.nibble_tiff([documents.corner_picture()]))) == "engine"

@@ -37,7 +37,7 @@ _SNIFFED_BYTES: Final = 1024
 
 
 class DocumentFile(Protocol):
-    """What `PdfFile` and `PictureFile` have in common."""
+    """What `PdfFile` and `Picture` have in common."""
 
     media_type: str
     warnings: tuple[str, ...]
@@ -91,7 +91,7 @@ class Child:
     def __init__(self, limits: Message) -> None:
         # Seconds of imports, which the parent waits for before it starts any clock.
         import pipeline.pdf
-        import pipeline.pictures  # noqa: F401
+        import pipeline.second_look  # noqa: F401
 
         self._read = ReadConfig.model_validate(limits["read"])
         self._render = RenderConfig.model_validate(limits["render"])
@@ -164,6 +164,7 @@ class Child:
             "height_px": height_px,
             "width_px": width_px,
             "dpi": image.dpi,
+            "doubt": shorten(image.doubt),
             "warnings": bounded(image.warnings),
         }
 
@@ -219,14 +220,14 @@ class Child:
 
     def _open_by_content(self, path: str, password: list[str]) -> DocumentFile:
         from pipeline.pdf import PdfFile
-        from pipeline.pictures import PictureFile
+        from pipeline.second_look import Picture
 
         with _reading(path) as file:
             is_pdf = b"%PDF-" in file.read(_SNIFFED_BYTES)
         if is_pdf:
             return PdfFile(path, password, self._read.max_pages)
         try:
-            return PictureFile(path, self._render.max_image_pixels, self._read.max_pages)
+            return Picture(path, self._render.max_image_pixels, self._read.max_pages)
         except DocumentError as error:
             if error.kind is not ErrorKind.UNREADABLE or not path.lower().endswith(".pdf"):
                 raise

@@ -135,7 +135,8 @@ class Reader:
                 {"do": "render", "path": path, "password": _listed(password), "page": page}
             )
             pixels = self._take(slot, int(reply["height_px"]), int(reply["width_px"]))
-            return PageImage(pixels, float(reply["dpi"]), bounded(reply["warnings"]))
+            warnings, doubt = bounded(reply["warnings"]), str(reply["doubt"])
+            return PageImage(pixels, float(reply["dpi"]), warnings, doubt=doubt)
 
     def layer(self, path: str, page: int, password: str | Sequence[str] = "") -> TextLayer | None:
         """The text layer of a page of a PDF, with what the page draws; nothing is drawn.
