@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config import OutputConfig, StoreConfig
 from pipeline.errors import JobError
-from pipeline.storage.folder import Place, StorePath, place_of
+from pipeline.storage.folder import Place, StorePath, parquet, place_of, shards
 from pipeline.summary import PlanSummary, Summary
 
 
@@ -32,6 +32,19 @@ def write_pages(path: str | Place, config: OutputConfig, *tables: pa.Table) -> S
     pages = pa.concat_tables(tables)
     write_shard(path, config, pages)
     return Summary.of(pages)
+
+
+def read_summary(pages: Place, prefix: str) -> Summary:
+    """What is in the shards of one run, by the first part of their names.
+
+    Raises:
+        JobError: The folder is on a store that does not answer.
+    """
+    total = Summary()
+    for shard in shards(pages):
+        if shard.name.startswith(prefix):
+            total.merge(Summary.of(parquet(shard).read()))
+    return total
 
 
 def write_plan(path: str | Place, config: OutputConfig, *tables: pa.Table) -> PlanSummary:
@@ -131,6 +144,19 @@ def make_folder(output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise JobError(f"cannot write to the output {output}: {error.strerror}") from error
+
+
+def clear_plan(plan: Place) -> None:
+    """Remove what was planned.
+
+    Raises:
+        JobError: It cannot be removed.
+    """
+    try:
+        for file in plan.glob("*.parquet"):
+            file.unlink()
+    except OSError as error:
+        raise JobError(f"cannot clear the plan {plan}: {error}") from error
 
 
 def _prepare_local(output: Path) -> tuple[Path, Path]:
