@@ -45,9 +45,9 @@ def _faults(site: Site, rounds: int, rng: random.Random) -> dict[str, Callable[[
     fewer = max(1, rounds // 3)
     poison = [site.pages // 3, site.pages // 2]
     return {
-        "driver": lambda: scenarios.driver_killed(site, rounds, rng),
-        "render": lambda: scenarios.workers_killed(site, "Render", fewer, rng),
-        "engine": lambda: scenarios.workers_killed(site, "Recognise", fewer, rng),
+        "driver": lambda: scenarios.driver_killed(site, rounds, 1, rng),
+        "render": lambda: scenarios.workers_killed(site, ["Render"] * 2, fewer, rng),
+        "engine": lambda: scenarios.workers_killed(site, ["Recognise"] * 2, fewer, rng),
         "node": lambda: scenarios.node_lost(site, fewer),
         "poison": lambda: scenarios.poisoned(site, site.pages, poison),
         "memory": lambda: scenarios.out_of_memory(site),

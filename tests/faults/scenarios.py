@@ -39,8 +39,8 @@ STOP_S = 30.0
 _DELAY_MS = 600
 _SETTINGS = (
     *("--engine.kind", "fake", "--text-layer", "never", "--parquet.flush-s", "0.3"),
-    *("--engine.fake.delay-ms", _DELAY_MS, "--engine.pages-in-flight", 2),
-    *("--engine.workers", 2, "--stages.pages-per-task", 2),
+    *("--engine.fake.delay-ms", _DELAY_MS, "--engine.pages-in-flight", 4),
+    *("--engine.workers", 1, "--stages.pages-per-task", 2),
 )
 _OWN_RAY = ("--ray.cpus", 2)
 
@@ -181,35 +181,35 @@ def _under_way(output: Path, started: Started, shards: int = 1) -> None:
     _until(is_under_way, "the first shards")
 
 
-def driver_killed(site: Site, rounds: int, rng: random.Random) -> Outcome:
-    """SIGKILL to the driver at a random moment; then the same command."""
+def driver_killed(site: Site, rounds: int, kills: int, rng: random.Random) -> Outcome:
+    """SIGKILL to the driver at random moments, so many times a job; then the same command."""
     outcome = Outcome("driver killed (SIGKILL)")
     for _ in range(rounds):
         output, begin = site.output("driver"), time.monotonic()
-        started = jobs.start(site.command(output))
-        time.sleep(site.undisturbed_s * rng.uniform(0.1, 0.95))
-        outcome.tried += started.process.poll() is None
-        started.process.kill()
-        _ended(started)
+        for _ in range(kills):
+            started = jobs.start(site.command(output))
+            time.sleep(site.undisturbed_s * rng.uniform(0.2, 0.9))
+            outcome.tried += started.process.poll() is None
+            started.process.kill()
+            _ended(started)
         site.finish(output)
         outcome.extra_s += time.monotonic() - begin - site.undisturbed_s
         outcome.count(output, site.pages)
     return outcome
 
 
-def workers_killed(site: Site, stage: str, rounds: int, rng: random.Random) -> Outcome:
-    """SIGKILL to two workers of a stage while the job runs.
+def workers_killed(site: Site, stages: Sequence[str], rounds: int, rng: random.Random) -> Outcome:
+    """SIGKILL to two workers while the job runs, of these stages.
 
     Not to more: a page that is alone on workers that die again and again is condemned.
     """
-    outcome = Outcome(f"{stage} worker killed (SIGKILL)")
+    outcome = Outcome(f"{' and '.join(stages)} worker killed (SIGKILL)")
     for _ in range(rounds):
-        output, begin = site.output(stage), time.monotonic()
+        output, begin = site.output("workers"), time.monotonic()
         started = jobs.start(site.command(output))
-        _under_way(output, started)
-        for _ in range(2):
-            victims = _workers(started, stage)
-            if victims:
+        for stage in stages:
+            _until(lambda s=stage, j=started: _workers(j, s) or _has_ended(j), "a worker")
+            if victims := _workers(started, stage):  # what draws may be done before
                 rng.choice(victims).kill()
                 outcome.tried += 1
             time.sleep(rng.uniform(0.2, 1.5))
@@ -220,7 +220,14 @@ def workers_killed(site: Site, stage: str, rounds: int, rng: random.Random) -> O
 
 
 def _workers(started: Started, stage: str) -> list[psutil.Process]:
-    return [one for one in started.left() if f"MapBatches({stage})" in "".join(one.cmdline())]
+    """Those that have started; what draws, while it draws: it is done long before the job."""
+    title = f"MapBatches({stage})" + (").submit" if stage == "Render" else "")
+    named = [(one, "".join(one.cmdline())) for one in started.left()]
+    return [one for one, name in named if title in name and "__init__" not in name]
+
+
+def _has_ended(started: Started) -> bool:
+    return started.process.poll() is not None
 
 
 @contextmanager
