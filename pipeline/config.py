@@ -311,6 +311,9 @@ class StageConfig(Settings):
     max_lone_deaths: Annotated[int, Field(ge=1)] = 2
     """Times that a worker's process may die while one page (or document) is alone on it. Then the
     page gets an error row: it would take every worker with it."""
+    stall_s: Annotated[float, Field(gt=0)] = 1800.0
+    """Seconds in which no page moves from stage to stage after which the pages that are left are
+    started afresh, on the machines that are there then. More than an engine takes to start."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
     """Most pages that go from stage to stage together; fewer where a job is small."""
     buffer_mib: Annotated[int, Field(ge=0)] = 0

@@ -18,13 +18,16 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.data.exceptions import ExecutionTimeoutError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline import cluster, stages
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
 from pipeline.copies import Twins
 from pipeline.engines import base
+from pipeline.errors import JobError
 from pipeline.fatal import own_error
+from pipeline.ledger import Ledger
 from pipeline.meter import Report, Send, StageTally, Tally
 from pipeline.source import Listing
 from pipeline.storage.folder import Place, parquet, place_of, shards
@@ -35,8 +38,18 @@ _LISTERS = 64
 _WRITES_IN_FLIGHT = 4
 _LEAST_BUFFER_MIB = 1024
 _PAGE_MIB = 8
+_LAST_WRITES_S = 30.0
+"""Seconds that writes get to end once the chain has stalled."""
 
 S = TypeVar("S", PlanSummary, Summary)
+
+
+class StalledError(JobError):
+    """Nothing moved for `stages.stall_s`, or what was to be written could not be had any more.
+
+    Workers of a machine that is gone wait for room on another one, with their pages; where all
+    others are full, for ever. Rows that were written stay.
+    """
 
 
 def list_documents(listing: Listing, tally: SharedTally, num_cpus: float) -> Dataset:
@@ -88,8 +101,12 @@ def recognise_pages(
     send: Send,
     suspects: SharedSuspects,
     same: Twins | None = None,
+    done: Place | None = None,
 ) -> Dataset:
-    """The plan's pages that have to be read (`todo` of them) -> rows of `schema.PAGES`."""
+    """The plan's pages that have to be read (`todo` of them) -> rows of `schema.PAGES`.
+
+    `done` is where rows are that were written since the plan was made; None: nowhere.
+    """
     stage, engines = options.stages, engine_workers(options.engine)
     # A small job is cut finer, so that every engine gets work and none waits for the last.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
@@ -99,7 +116,7 @@ def recognise_pages(
     blocks = [pa.table({"path": [str(shard)]}) for shard in shards(plan)]
     planned = ray.data.from_arrow(blocks).map_batches(
         read_plan,
-        fn_args=(options.store, same or Twins()),
+        fn_args=(options.store, same or Twins(), done),
         batch_format="pyarrow",
         num_cpus=stage.write_cpus,
     )
@@ -140,6 +157,7 @@ def configure(options: OcrOptions) -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
+    context.execution_no_progress_timeout_s = options.stages.stall_s
     context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
         object_store_memory=buffer_mib(options) * 1024 * 1024
     )
@@ -174,24 +192,53 @@ def drain(
 
     Returns:
         `total`.
+
+    Raises:
+        StalledError: The chain came to a stand; no write is under way any more.
     """
     task = ray.remote(num_cpus=0, max_retries=3)(write)
     pending: list[ray.ObjectRef] = []
-    for number, refs in enumerate(_shards(dataset, config)):
-        path = folder / f"{prefix}-{number:06}.parquet"
-        pending.append(task.remote(path, config, *refs))
-        if len(pending) >= _WRITES_IN_FLIGHT:
+    try:
+        for number, refs in enumerate(_shards(dataset, config)):
+            path = folder / f"{prefix}-{number:06}.parquet"
+            pending.append(task.remote(path, config, *refs))
+            if len(pending) >= _WRITES_IN_FLIGHT:
+                total.merge(_written(pending.pop(0)))
+        while pending:
             total.merge(_written(pending.pop(0)))
-    for ref in pending:
-        total.merge(_written(ref))
+    except StalledError:
+        _end(pending)
+        raise
     return total
 
 
 def _written(ref: ray.ObjectRef) -> Any:
+    limit_s = DataContext.get_current().execution_no_progress_timeout_s
     try:
-        return ray.get(ref)
+        return ray.get(ref, timeout=limit_s)
+    except (ray.exceptions.GetTimeoutError, ray.exceptions.ObjectLostError):
+        _end([ref])
+        raise _stalled() from None
     except ray.exceptions.RayError as error:
         raise own_error(error) or error from None
+
+
+def _end(writes: list[ray.ObjectRef]) -> None:
+    """Leave no write behind that could add rows later: those pages may be done anew by then."""
+    if not writes:
+        return
+    _, stuck = ray.wait(writes, num_returns=len(writes), timeout=_LAST_WRITES_S)
+    for ref in stuck:
+        ray.cancel(ref, force=True)
+    ray.wait(writes, num_returns=len(writes), timeout=_LAST_WRITES_S)
+
+
+def _stalled() -> StalledError:
+    limit_s = DataContext.get_current().execution_no_progress_timeout_s
+    return StalledError(
+        f"no page moved for {limit_s:g} s (stages.stall_s): workers may have found no room after "
+        "a machine was lost, or an engine does not start; run the command again to go on"
+    )
 
 
 def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectRef]]:
@@ -212,6 +259,8 @@ def _bundles(dataset: Dataset) -> Iterator[Any]:
     """What the chain yields; errors that stop the job come out as our own."""
     try:
         yield from dataset.iter_internal_ref_bundles()
+    except ExecutionTimeoutError:
+        raise _stalled() from None
     except ray.exceptions.RayError as error:
         raise own_error(error) or error from None
 
@@ -227,12 +276,19 @@ def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
     return split
 
 
-def read_plan(shards: pa.Table, store: StoreConfig, same: Twins) -> Iterator[pa.Table]:
-    """Yield the rows of plan shards (column path) that have to be read from their documents."""
+def read_plan(
+    shards: pa.Table, store: StoreConfig, same: Twins, done: Place | None
+) -> Iterator[pa.Table]:
+    """Yield the rows of plan shards (column path) that have to be read from their documents.
+
+    Those that have a row in `done` by now are left out.
+    """
+    ledger = Ledger.read(done) if done else Ledger()
     for path in shards["path"].to_pylist():
         for batch in parquet(place_of(path, store)).iter_batches():
             plan = pa.Table.from_batches([batch])
-            yield plan.filter(same.read_mask(plan))
+            plan = plan.filter(same.read_mask(plan))
+            yield plan.filter(pa.array(~ledger.has(plan["page_id"].to_pylist())))
 
 
 def _pool(most: int) -> ActorPoolStrategy:

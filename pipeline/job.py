@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -155,6 +156,14 @@ class _Session:
         return cls(config, recipe, listing, tally, suspects, prefix, say)
 
     def plan(self, folder: Place) -> PlanSummary:
+        try:
+            return self._planned(folder)
+        except dataset.StalledError as stalled:
+            self.say(f"{stalled.args[0]}; planning anew")
+            sink.clear_plan(folder)
+            return self._planned(folder)
+
+    def _planned(self, folder: Place) -> PlanSummary:
         found = dataset.list_documents(self.listing, self.tally, self.config.stages.write_cpus)
         chain = dataset.plan_pages(
             found, self.config, self.recipe, self.tally.send(), self.suspects
@@ -179,17 +188,47 @@ class _Session:
             passes.forget(plan, pages, self.config)
         written = Summary()
         if todo > copies:
-            self._read(plan, pages, todo - copies, same, written)
+            written.merge(self._read(plan, pages, todo - copies, same))
         if copies:
             written.merge(passes.copy(plan, pages, self.prefix, same, self.config))
         return written
 
-    def _read(self, plan: Place, pages: Place, todo: int, same: Twins, written: Summary) -> None:
+    def _read(self, plan: Place, pages: Place, todo: int, same: Twins) -> Summary:
+        try:
+            with self._progress("recognise", todo):
+                return self._pass(plan, pages, todo, same, 1)
+        except dataset.StalledError as stalled:
+            return self._go_on(plan, pages, todo, same, stalled)
+
+    def _go_on(
+        self, plan: Place, pages: Place, todo: int, same: Twins, stalled: dataset.StalledError
+    ) -> Summary:
+        """Start what is left afresh, until all is done or nothing gets done twice running."""
+        before = -1
+        for number in itertools.count(2):
+            # What is on disk counts: the last words of a shard's writer may have been lost.
+            written = sink.read_summary(pages, self.prefix)
+            left = todo - written.written.rows
+            if not left:
+                return written
+            if written.written.rows == before:
+                raise stalled
+            before = written.written.rows
+            self.say(f"no page moved for {self.config.stages.stall_s:g} s; {left} are started anew")
+            try:
+                with self._progress("recognise", left):
+                    self._pass(plan, pages, left, same, number)
+            except dataset.StalledError as again:
+                stalled = again
+        raise AssertionError("unreachable")
+
+    def _pass(self, plan: Place, pages: Place, left: int, same: Twins, number: int) -> Summary:
+        done = pages if number > 1 else None
         chain = dataset.recognise_pages(
-            plan, todo, self.config, self.recipe, self.tally.send(), self.suspects, same
+            plan, left, self.config, self.recipe, self.tally.send(), self.suspects, same, done
         )
-        with self._progress("recognise", todo):
-            dataset.drain(chain, pages, self.prefix, self.config.parquet, sink.write_pages, written)
+        prefix = f"{self.prefix}-{number}" if number > 1 else self.prefix
+        return dataset.drain(chain, pages, prefix, self.config.parquet, sink.write_pages, Summary())
 
     def _progress(self, stage: str, total: int) -> Progress:
         interval_s = self.config.progress.interval_s

@@ -7,6 +7,7 @@ The ledger is the output itself: a page is done when a committed shard has a row
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,6 +74,10 @@ class Ledger:
         statuses = np.array([order[value] for value in table["status"].to_pylist()], np.uint8)
         by_id = np.argsort(ids)
         return cls(ids[by_id], statuses[by_id], np.unique(content_ids))
+
+    def has(self, page_ids: Sequence[str]) -> np.ndarray:
+        """Which of these pages have a row: bool, as many."""
+        return np.isin(np.array(page_ids, self.page_ids.dtype), self.page_ids)
 
     def status(self, page_id: str) -> Status | None:
         """The status of a page's row, None where it has no row yet."""

@@ -34,6 +34,19 @@ def write_pages(path: str | Place, config: OutputConfig, *tables: pa.Table) -> S
     return Summary.of(pages)
 
 
+def read_summary(pages: Place, prefix: str) -> Summary:
+    """What is in the shards of one run, by the first part of their names.
+
+    Raises:
+        JobError: The folder is on a store that does not answer.
+    """
+    total = Summary()
+    for shard in shards(pages):
+        if shard.name.startswith(prefix):
+            total.merge(Summary.of(parquet(shard).read()))
+    return total
+
+
 def write_plan(path: str | Place, config: OutputConfig, *tables: pa.Table) -> PlanSummary:
     """Write rows of `schema.PLAN` as one shard and say what is in it.
 
@@ -157,6 +170,19 @@ def clear(output: str, store: StoreConfig | None = None) -> None:
             file.unlink()
     except OSError as error:
         raise JobError(f"cannot delete {file}: {error}") from error
+
+
+def clear_plan(plan: Place) -> None:
+    """Remove what was planned.
+
+    Raises:
+        JobError: It cannot be removed.
+    """
+    try:
+        for file in plan.glob("*.parquet"):
+            file.unlink()
+    except OSError as error:
+        raise JobError(f"cannot clear the plan {plan}: {error}") from error
 
 
 def _prepare_local(output: Path) -> tuple[Path, Path]:

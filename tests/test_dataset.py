@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
 
-from pipeline import cluster, dataset, schema, sink
+from pipeline import cluster, dataset, schema, sink, stages
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
 from pipeline.engines import base
 from pipeline.summary import PlanSummary, Summary
+from pipeline.types import Pixels
 from tests import documents, jobs
 
 
@@ -126,34 +130,52 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
         dataset.drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
 
 
-def test_a_worker_that_is_killed_costs_no_page_and_doubles_none(
+def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    import os
-    import signal
-    import threading
+    recipe = base.recipe(options, "fake")
+    send, done = dataset.SharedTally().send(), tmp_path / "pages"
+    done.mkdir()
+    config = OutputConfig(pages_per_file=10)
+    half = tmp_path / "half"
+    half.mkdir()
+    (half / "plan-0.parquet").write_bytes(sorted(planned[0].glob("*.parquet"))[0].read_bytes())
+    chain = dataset.recognise_pages(half, 10, options, recipe, send, suspects())
+    first = dataset.drain(chain, done, "a", config, sink.write_pages, Summary())
+    assert 0 < first.written.rows < 26
+    left = 26 - first.written.rows
+    chain = dataset.recognise_pages(planned[0], left, options, recipe, send, suspects(), done)
+    second = dataset.drain(chain, done, "b", config, sink.write_pages, Summary())
+    assert second.written.rows == left
+    assert sink.read_summary(done, "b").written == second.written
+    first.merge(second)
+    assert first.written == planned[1].todo
 
-    fake = options.engine.fake.model_copy(update={"delay_ms": 300.0})
-    engine = options.engine.model_copy(update={"fake": fake, "pages_in_flight": 2})
-    slow = options.model_copy(update={"engine": engine})
-    tally = dataset.SharedTally()
-    recipe = base.recipe(slow, "fake")
-    chain = dataset.recognise_pages(planned[0], 26, slow, recipe, tally.send(), suspects())
-    killed: list[int] = []
 
-    def kill_one() -> None:
-        stages = tally.stages()
-        while "recognise" not in stages:
-            stages = tally.stages()
-        killed.append(int(next(iter(stages["recognise"].peaks_mib)).split(":")[1]))
-        os.kill(killed[0], signal.SIGKILL)
+def test_a_page_that_kills_the_worker_that_draws_it_gets_a_row(
+    planned: tuple[Path, PlanSummary],
+    options: OcrOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    class DyingRender(stages.Render):
+        """Its process is killed each time at the third page of the long document."""
 
-    thread = threading.Thread(target=kill_one)
-    thread.start()
+        def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
+            if row["page"] == 3 and not row["error_kind"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super()._render(row)
+
+    monkeypatch.setattr(stages, "Render", DyingRender)
+    recipe = base.recipe(options, "fake")
+    send = dataset.SharedTally().send()
+    chain = dataset.recognise_pages(planned[0], 26, options, recipe, send, suspects())
     written = dataset.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
-    thread.join(timeout=10)
-    assert killed
     assert written.written == planned[1].todo
+    [shard] = tmp_path.glob("*.parquet")
+    rows = pq.read_table(shard, columns=["page", "error_kind"]).to_pylist()
+    assert [row["page"] for row in rows if row["error_kind"] == "crash"] == [3]
+    assert written.statuses == {"ok": 24, "failed": 2}
 
 
 def test_the_buffer_grows_with_the_engines_and_can_be_set(options: OcrOptions, local_ray: None):

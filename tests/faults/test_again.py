@@ -1,4 +1,5 @@
-"""Jobs on an output that has rows: other names for the same bytes, retries, starting anew."""
+"""Jobs on an output that has rows: other names for the same bytes, retries, starting anew, and
+attachments that are asked for later."""
 
 from __future__ import annotations
 
@@ -128,3 +129,38 @@ def test_overwrite_and_a_dry_run_exclude_each_other(tmp_path: Path) -> None:
     done = jobs.ocr(tmp_path / "a.pdf", "--output", tmp_path / "o", "--overwrite", "--dry-run")
     assert done.returncode == 2
     assert "take one of them" in done.stderr
+
+
+def test_attachments_are_recognised_once(tmp_path: Path, head: jobs.Head) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture = documents.saved(documents.corner_picture(), "PNG")
+    listed = [("two.pdf", documents.text_pdf(2)), ("../x.png", picture), ("bad.tif", b"broken")]
+    mail = documents.carrying_pdf([*listed, ("two.pdf", documents.text_pdf(1)), ("a.txt", b"")])
+    (folder / "mail.pdf").write_bytes(mail)
+    (folder / "plain.pdf").write_bytes(documents.text_pdf(1))
+    command = (folder, "--output", output, *FAKE)
+    before = jobs.ocr(*command, head=head)
+    assert before.returncode == 0, before.stderr
+    first = [("mail.pdf", 1, "blank", None), ("plain.pdf", 1, "ok", None)]
+    assert rows(output, "status, error_kind") == first
+    done = jobs.ocr(*command, "--attachments", head=head)
+    assert done.returncode == 1, done.stderr
+    assert "4 of the documents; 1 other files left out" in done.stdout
+    wanted = [
+        ("mail.pdf", 1, "blank", None),
+        ("bad.tif", 0, "failed", "unreadable"),
+        ("two-2.pdf", 1, "ok", None),
+        ("two.pdf", 1, "ok", None),
+        ("two.pdf", 2, "ok", None),
+        ("x.png", 1, "ok", None),
+        ("plain.pdf", 1, "ok", None),
+    ]
+    assert rows(output, "status, error_kind") == wanted
+    receipt = json.loads((output / "receipt.json").read_text())
+    assert receipt["rows"] == {"ok": 4, "failed": 1}
+    assert receipt["rows_before"] == {"ok": 1, "blank": 1}
+    assert (receipt["documents"], receipt["attachments"]) == (6, 4)
+    again = jobs.ocr(*command, "--attachments", head=head)
+    assert "0 to do, 7 done before" in again.stderr
+    assert rows(output, "status, error_kind") == wanted
