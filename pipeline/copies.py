@@ -18,11 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
+from pipeline.errors import ErrorKind
 from pipeline.summary import todo_mask
 from pipeline.types import Route, Status
 
 Keys = npt.NDArray[np.uint64]
 
+OF_THE_PLACE = (ErrorKind.NOT_FOUND, ErrorKind.FETCH)
+"""Failures that say nothing of the bytes: they are not copied."""
 NAMES = pa.schema([("doc_id", pa.string()), ("uri", pa.string()), ("rows", pa.int64())])
 """Documents that are to be read: one row for each name, with the pages that it asks for."""
 WANTED = pa.schema([("content_id", pa.string()), ("page_id", pa.string()), ("uri", pa.string())])
@@ -36,10 +39,12 @@ class Twins:
     Attributes:
         readers: By `doc_id`, the name under which such a document is read.
         rows: Rows of the other names.
+        are_read: Whether every page is read under its own name after all.
     """
 
     readers: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
+    are_read: bool = False
 
     @classmethod
     def of(cls, names: pa.Table) -> Twins:
@@ -58,6 +63,8 @@ class Twins:
 
     def read_mask(self, plan: pa.Table) -> pa.ChunkedArray:
         """Which rows of a plan the run has to read from their documents."""
+        if self.are_read:
+            return todo_mask(plan)
         wanted = pc.and_(todo_mask(plan), pc.not_equal(plan["route"], Route.COPY.value))
         if not self.readers:
             return wanted
@@ -104,14 +111,21 @@ def _key(doc_id: str) -> int:
     return int(doc_id[:16] or "0", 16)
 
 
+def _usable(pages: pa.Table, wanted: pa.Table) -> pa.Table:
+    """The rows of an output that may be copied."""
+    here = pc.is_in(pages["content_id"], wanted["content_id"].combine_chunks())
+    kinds = pa.array([kind.value for kind in OF_THE_PLACE])
+    return pages.filter(pc.and_(here, pc.invert(pc.is_in(pages["error_kind"], kinds))))
+
+
 def texts(pages: pa.Table, wanted: pa.Table) -> dict[str, bool]:
     """The wanted texts that rows of an output have: by `content_id`, whether one is good.
 
     Args:
-        pages: The columns content_id and status of rows of `schema.PAGES`.
+        pages: The columns content_id, status and error_kind of rows of `schema.PAGES`.
         wanted: Rows of `WANTED`.
     """
-    found = pages.filter(pc.is_in(pages["content_id"], wanted["content_id"].combine_chunks()))
+    found = _usable(pages, wanted)
     good: dict[str, bool] = {}
     for row in found.to_pylist():
         is_good = row["status"] != Status.FAILED
@@ -126,7 +140,7 @@ def copied(pages: pa.Table, wanted: pa.Table) -> pa.Table:
         pages: Rows of `schema.PAGES` with the texts; of several the first good one is taken.
         wanted: Rows of `WANTED`.
     """
-    text = pages.filter(pc.is_in(pages["content_id"], wanted["content_id"].combine_chunks()))
+    text = _usable(pages, wanted)
     by_content: dict[str, dict[str, object]] = {}
     for row in sorted(text.to_pylist(), key=lambda row: row["status"] == Status.FAILED):
         by_content.setdefault(row["content_id"], row)

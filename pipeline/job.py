@@ -168,7 +168,7 @@ class _Session:
         chain = dataset.plan_pages(
             found, self.config, self.recipe, self.tally.send(), self.suspects
         )
-        with self._progress("plan", 0):
+        with self.progress("plan", 0):
             planned = dataset.drain(
                 chain, folder, "plan", self.config.parquet, sink.write_plan, PlanSummary()
             )
@@ -188,49 +188,17 @@ class _Session:
             passes.forget(plan, pages, self.config)
         written = Summary()
         if todo > copies:
-            written.merge(self._read(plan, pages, todo - copies, same))
+            written.merge(_Run(self, plan, pages, self.prefix, same).read(todo - copies))
         if copies:
-            written.merge(passes.copy(plan, pages, self.prefix, same, self.config))
+            copied = passes.copy(plan, pages, self.prefix, same, self.config)
+            written.merge(copied)
+            if left := copies - copied.written.rows:
+                # Their other name could not be fetched: they are read under their own.
+                own = _Run(self, plan, pages, f"{self.prefix}-own", Twins(are_read=True), pages)
+                written.merge(own.read(left))
         return written
 
-    def _read(self, plan: Place, pages: Place, todo: int, same: Twins) -> Summary:
-        try:
-            with self._progress("recognise", todo):
-                return self._pass(plan, pages, todo, same, 1)
-        except dataset.StalledError as stalled:
-            return self._go_on(plan, pages, todo, same, stalled)
-
-    def _go_on(
-        self, plan: Place, pages: Place, todo: int, same: Twins, stalled: dataset.StalledError
-    ) -> Summary:
-        """Start what is left afresh, until all is done or nothing gets done twice running."""
-        before = -1
-        for number in itertools.count(2):
-            # What is on disk counts: the last words of a shard's writer may have been lost.
-            written = sink.read_summary(pages, self.prefix)
-            left = todo - written.written.rows
-            if not left:
-                return written
-            if written.written.rows == before:
-                raise stalled
-            before = written.written.rows
-            self.say(f"no page moved for {self.config.stages.stall_s:g} s; {left} are started anew")
-            try:
-                with self._progress("recognise", left):
-                    self._pass(plan, pages, left, same, number)
-            except dataset.StalledError as again:
-                stalled = again
-        raise AssertionError("unreachable")
-
-    def _pass(self, plan: Place, pages: Place, left: int, same: Twins, number: int) -> Summary:
-        done = pages if number > 1 else None
-        chain = dataset.recognise_pages(
-            plan, left, self.config, self.recipe, self.tally.send(), self.suspects, same, done
-        )
-        prefix = f"{self.prefix}-{number}" if number > 1 else self.prefix
-        return dataset.drain(chain, pages, prefix, self.config.parquet, sink.write_pages, Summary())
-
-    def _progress(self, stage: str, total: int) -> Progress:
+    def progress(self, stage: str, total: int) -> Progress:
         interval_s = self.config.progress.interval_s
         return Progress(stage, stage, total, self.tally.stages, sys.stderr, interval_s)
 
@@ -240,6 +208,64 @@ class _Session:
             return ""
         endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
         return f"; files not taken for their ending: {endings} (see input.suffixes)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The second pass over one part of a plan.
+
+    Attributes:
+        session: The job.
+        plan: Folder of the plan.
+        pages: Folder of the output's shards.
+        prefix: The first part of the names of its shards.
+        same: Which of the plan's pages it reads.
+        done: Where rows are that were written since the plan was made; None: nowhere.
+    """
+
+    session: _Session
+    plan: Place
+    pages: Place
+    prefix: str
+    same: Twins
+    done: Place | None = None
+
+    def read(self, todo: int) -> Summary:
+        """Read the pages, `todo` of them."""
+        try:
+            return self._once(todo, self.prefix, self.done)
+        except dataset.StalledError as stalled:
+            return self._go_on(todo, stalled)
+
+    def _go_on(self, todo: int, stalled: dataset.StalledError) -> Summary:
+        """Start what is left afresh, until all is done or nothing gets done twice running."""
+        before = -1
+        for number in itertools.count(2):
+            # What is on disk counts: the last words of a shard's writer may have been lost.
+            written = sink.read_summary(self.pages, self.prefix)
+            left = todo - written.written.rows
+            if not left:
+                return written
+            if written.written.rows == before:
+                raise stalled
+            before = written.written.rows
+            stall_s = self.session.config.stages.stall_s
+            self.session.say(f"no page moved for {stall_s:g} s; {left} are started anew")
+            try:
+                self._once(left, f"{self.prefix}-{number}", self.pages)
+            except dataset.StalledError as again:
+                stalled = again
+        raise AssertionError("unreachable")
+
+    def _once(self, todo: int, prefix: str, done: Place | None) -> Summary:
+        one, config = self.session, self.session.config
+        chain = dataset.recognise_pages(
+            self.plan, todo, config, one.recipe, one.tally.send(), one.suspects, self.same, done
+        )
+        with one.progress("recognise", todo):
+            return dataset.drain(
+                chain, self.pages, prefix, config.parquet, sink.write_pages, Summary()
+            )
 
 
 def _assert_complete(planned: PlanSummary, written: Summary) -> None:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 _IN_FLIGHT = 16
 _COPY_COLUMNS = ["route", "done", "doc_id", "uri", "content_id", "page_id"]
-_TEXT_COLUMNS = ["content_id", "status"]
+_TEXT_COLUMNS = ["content_id", "status", "error_kind"]
 _FAILED_COLUMNS = ["page_id", "uri", "page", "status"]
 _REPLACED_COLUMNS = ["route", "done", "page_id", "uri", "page"]
 
@@ -43,6 +43,8 @@ def twins(plan: Place, options: OcrOptions) -> Twins:
 
 def copy(plan: Place, pages: Place, prefix: str, same: Twins, options: OcrOptions) -> Summary:
     """Write the rows of pages whose text is in the output under another name.
+
+    Left out are those whose other name could not be fetched.
 
     Args:
         plan: Folder of the plan.

@@ -103,6 +103,11 @@ def text_pdf(page_count: int = 1) -> bytes:
     return pdf([Page(text_content(text_lines(number))) for number in range(1, page_count + 1)])
 
 
+def marked(content: bytes, mark: object) -> bytes:
+    """The same PDF in other bytes, so that it is not taken for another one's twin."""
+    return content + f"\n% {mark}\n".encode()
+
+
 def text_lines(number: int, lines: int = 50) -> list[str]:
     """What stands on page `number` of `text_pdf`."""
     body = [

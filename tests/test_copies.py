@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline import copies, schema
 from pipeline.copies import NAMES, WANTED, Twins
+from pipeline.errors import ErrorKind
 from pipeline.ledger import content_id, page_id
 from pipeline.types import Failure, PageRef, PageResult, Recognition, Status, Timing
 from tests.strategies import results
@@ -77,8 +78,8 @@ def test_every_page_is_read_or_copied_and_every_text_read_once(
     assert same.rows == wanted.num_rows
 
 
-def row(identity: str, status: Status) -> PageResult:
-    failure = Failure("engine", "no") if status is Status.FAILED else None
+def row(identity: str, status: Status, kind: ErrorKind = ErrorKind.ENGINE) -> PageResult:
+    failure = Failure(kind, "no") if status is Status.FAILED else None
     recognition = Recognition(status, "text" if failure is None else "", failure=failure)
     ref = PageRef("old", DOC["a"], 1, 1, "application/pdf", 1, 1)
     return PageResult(identity, "c", "r", ref, recognition, timing=Timing(1, 2, 3))
@@ -106,6 +107,15 @@ def test_a_copy_says_the_same_and_costs_nothing(result: PageResult) -> None:
     changed = {*cost, "page_id", "uri", "copied_from", "attempts"}
     assert {name for name in was if now[name] != was[name]} <= changed
     assert now["copied_from"] == (was["copied_from"] or was["page_id"])
+
+
+def test_what_failed_for_its_place_is_not_copied() -> None:
+    pages = schema.to_table([row("gone", Status.FAILED, ErrorKind.NOT_FOUND)])
+    wanted = pa.Table.from_pylist([{"content_id": "c", "page_id": "p", "uri": "n"}], WANTED)
+    assert copies.texts(pages, wanted) == {}
+    table = plan(("a", "x", 1, "ocr"), ("a", "y", 1, "copy"), ("a", "z", 1, "ok"))
+    read = table.filter(Twins(are_read=True).read_mask(table))
+    assert read["uri"].to_pylist() == ["x", "y"]
 
 
 def test_nothing_is_no_twin() -> None:

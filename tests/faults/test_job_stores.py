@@ -27,15 +27,18 @@ def rows(server: S3Server, output: str) -> list[tuple[str, int, str, str | None]
 @pytest.fixture
 def store(s3: S3Server) -> S3Server:
     s3.put("in/a b/ü ñ.pdf", documents.text_pdf(3))
-    s3.put("in/broken.pdf", documents.text_pdf(1))
+    s3.put("in/broken.pdf", documents.marked(documents.text_pdf(1), "broken"))
     s3.put("in/flaky.pdf", documents.text_pdf(2))
-    s3.put("in/gone.pdf", documents.text_pdf(2))
+    s3.put("in/gone.pdf", documents.marked(documents.text_pdf(2), "gone"))
+    s3.put("in/early.pdf", documents.text_pdf(2))  # the same as flaky.pdf, and asked for first
     s3.put("in/mail.zip", zipped({"scan.pdf": documents.text_pdf(1), "notes.txt": b""}))
     s3.put("in/notes.txt", b"no document")
     s3.faults += [
         Fault("reset", "flaky.pdf", times=2),
         Fault("busy", "flaky.pdf", times=2, method="HEAD GET"),
-        Fault("gone", "gone.pdf", after=2, method="HEAD GET"),  # after it was planned
+        # After they were planned.
+        Fault("gone", "early.pdf", after=2, method="HEAD GET"),
+        Fault("gone", "gone.pdf", after=2, method="HEAD GET"),
         Fault("cut", "broken.pdf"),
         Fault("busy", "pages/part-", times=2, method="PUT"),
     ]
@@ -54,6 +57,8 @@ def test_from_a_store_to_a_store_and_again(store: S3Server, head: jobs.Head):
         ("a b/ü ñ.pdf", 2, "ok", None),
         ("a b/ü ñ.pdf", 3, "ok", None),
         ("broken.pdf", 0, "failed", "fetch"),
+        ("early.pdf", 1, "failed", "not_found"),
+        ("early.pdf", 2, "failed", "not_found"),
         ("flaky.pdf", 1, "ok", None),
         ("flaky.pdf", 2, "ok", None),
         ("gone.pdf", 1, "failed", "not_found"),
@@ -62,14 +67,14 @@ def test_from_a_store_to_a_store_and_again(store: S3Server, head: jobs.Head):
     ]
     assert rows(store, output) == expected
     receipt = json.loads(folder.place_of(f"{output}/receipt.json", store.config()).read_bytes())
-    assert (receipt["documents"], receipt["pages"], receipt["unreadable_documents"]) == (5, 8, 1)
+    assert (receipt["documents"], receipt["pages"], receipt["unreadable_documents"]) == (6, 10, 1)
     assert receipt["files_left_out"] == {".txt": 2, ".zip": 1}
     before = store.keys("deep/out/pages/")
 
     store.faults[:] = [fault for fault in store.faults if fault.key == "broken.pdf"]
     again = jobs.ocr(*argv, head=head)
     assert again.returncode == 1, again.stderr
-    assert "0 to do, 9 done before" in again.stderr
+    assert "0 to do, 11 done before" in again.stderr
     assert store.keys("deep/out/pages/") == before
     assert rows(store, output) == expected
 
