@@ -118,7 +118,8 @@ class Site:
         site.documents.mkdir()
         for number, start in enumerate(range(0, pages, 8)):
             name = site.documents / f"{number:03}.pdf"
-            name.write_bytes(documents.text_pdf(min(8, pages - start)))
+            content = documents.text_pdf(min(8, pages - start))
+            name.write_bytes(documents.marked(content, number))
         begin = time.monotonic()
         site.finish(place / "undisturbed")
         return cls(place, pages, time.monotonic() - begin)
@@ -393,7 +394,7 @@ def store_faults(site: Site, server: S3Server) -> Outcome:
     """A store that is busy, breaks off, is slow and loses a document between plan and run."""
     outcome = Outcome("store: 503, reset in mid-body, slow, a key that vanishes")
     for name in ("busy", "reset", "slow", "gone"):
-        server.put(f"in/{name}.pdf", documents.text_pdf(4))
+        server.put(f"in/{name}.pdf", documents.marked(documents.text_pdf(4), name))
     server.faults += [
         Fault("busy", "busy.pdf", times=3, method="HEAD GET"),
         Fault("reset", "reset.pdf", times=2),
