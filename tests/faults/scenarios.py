@@ -268,7 +268,7 @@ def node_lost(site: Site, rounds: int) -> Outcome:
         output, begin = site.output("node"), time.monotonic()
         with jobs.running_head() as head, _second_node(head) as node:
             _until(lambda head=head: _nodes(head) == 2, "two nodes")
-            more = ("--engine.workers", 4, "--stages.stall-s", 15)
+            more = ("--engine.workers", 4, "--stages.stall-s", 30)
             command = site.command(output, *more, own_ray=False)
             started = jobs.start(command, **head.environment)
             _under_way(output, started)
