@@ -20,7 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -204,17 +204,18 @@ def workers_killed(site: Site, stages: Sequence[str], rounds: int, rng: random.R
 
     Not to more: a page that is alone on workers that die again and again is condemned.
     """
-    outcome = Outcome(f"{' and '.join(stages)} worker killed (SIGKILL)")
+    outcome = Outcome(f"{' and '.join(dict.fromkeys(stages))} worker killed (SIGKILL)")
     for _ in range(rounds):
         output, begin = site.output("workers"), time.monotonic()
         started = jobs.start(site.command(output))
         for stage in stages:
             _until(lambda s=stage, j=started: _workers(j, s) or _has_ended(j), "a worker")
-            if victims := _workers(started, stage):  # what draws may be done before
-                rng.choice(victims).kill()
+            with suppress(psutil.NoSuchProcess, IndexError):  # what draws may be done before
+                rng.choice(_workers(started, stage)).kill()
                 outcome.tried += 1
             time.sleep(rng.uniform(0.2, 1.5))
-        assert (done := _ended(started)).returncode == 0, done.stderr
+        done = _ended(started)
+        assert done.returncode == 0, done.stderr
         outcome.extra_s += time.monotonic() - begin - site.undisturbed_s
         outcome.count(output, site.pages)
     return outcome
@@ -223,8 +224,15 @@ def workers_killed(site: Site, stages: Sequence[str], rounds: int, rng: random.R
 def _workers(started: Started, stage: str) -> list[psutil.Process]:
     """Those that have started; what draws, while it draws: it is done long before the job."""
     title = f"MapBatches({stage})" + (").submit" if stage == "Render" else "")
-    named = [(one, "".join(one.cmdline())) for one in started.left()]
+    named = [(one, _title(one)) for one in started.left()]
     return [one for one, name in named if title in name and "__init__" not in name]
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return "".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""  # it has just ended
 
 
 def _has_ended(started: Started) -> bool:
@@ -261,7 +269,7 @@ def node_lost(site: Site, rounds: int) -> Outcome:
         output, begin = site.output("node"), time.monotonic()
         with jobs.running_head() as head, _second_node(head) as node:
             _until(lambda head=head: _nodes(head) == 2, "two nodes")
-            more = ("--engine.workers", 4, "--stages.stall-s", 15)
+            more = ("--engine.workers", 4, "--stages.stall-s", 30)
             command = site.command(output, *more, own_ray=False)
             started = jobs.start(command, **head.environment)
             _under_way(output, started)
