@@ -1,6 +1,6 @@
 """What becomes of the pages when something breaks: ``python -m benchmarks.faults``.
 
-The scenarios of `tests/faults/scenarios.py`, more often and with more pages. Printed is a Markdown
+The scenarios of `tests/cluster/scenarios.py`, more often and with more pages. Printed is a Markdown
 table: the fault, how often it was brought about, pages planned, rows written, duplicates, lost
 pages, rows with an error, and the mean extra time of a job against the same job undisturbed (with
 the second run, where the same command is run again). Exit code 1 if a page was lost or done twice.
@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests import jobs, stores
-from tests.faults import scenarios
-from tests.faults.scenarios import Outcome, Site
+from tests.cluster import scenarios
+from tests.cluster.scenarios import Outcome, Site
 
 _HEAD = ("fault", "times", "pages", "rows", "duplicates", "lost", "error rows", "extra s", "notes")
 

@@ -69,7 +69,7 @@ def test_wrong_usage_ends_with_2_before_ray_is_so_much_as_imported(argv: list[st
 def test_an_output_that_another_job_writes_to(tmp_path: Path):
     output = tmp_path / "out"
     output.mkdir()
-    with lock.held(str(output), LockConfig(), print):
+    with lock.held(output, LockConfig(), print):
         with pytest.raises(ConfigError, match="is being written by another job"):
             preflight.check(config(tmp_path))
         preflight.check(config(tmp_path, dry_run=True))  # writes nothing there

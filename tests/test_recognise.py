@@ -13,6 +13,9 @@ from pipeline.recognise import recognise
 from pipeline.rungs import Outcome, Rung
 from pipeline.types import Failure, FinishReason, Generation, Line, PageImage, Request, Status
 
+INKED = np.full((30, 40, 3), 255, np.uint8)
+INKED[:, :10] = 0
+
 
 def request_of(width_px: int = 40, height_px: int = 30, scale: int = 1) -> Request:
     image = np.full((height_px // scale, width_px // scale, 3), 255, np.uint8)
@@ -30,7 +33,7 @@ async def test_text_is_ok():
 async def test_equal_pages_give_equal_text_and_other_pages_another():
     engine = FakeEngine(HANDLERS["echo"])
     white, again = [await recognise(engine, request_of()) for _ in range(2)]
-    black = await recognise(engine, Request(np.zeros((30, 40, 3), np.uint8), 40, 30))
+    black = await recognise(engine, Request(INKED, 40, 30))
     assert white.text == again.text != black.text
 
 
@@ -101,7 +104,7 @@ def with_second(recipe: Recipe) -> Recipe:
 
 def inked(layer: str | None = None) -> Request:
     """A page with ink."""
-    return replace(request_of(), image=np.zeros((30, 40, 3), np.uint8), layer=layer)
+    return replace(request_of(), image=INKED, layer=layer)
 
 
 @pytest.mark.parametrize(

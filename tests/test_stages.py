@@ -274,10 +274,10 @@ def words_picture(words: str) -> Image.Image:
     return page
 
 
-BLACK = np.zeros((2, 2, 3), np.uint8)
+INKED = np.array([[[0] * 3, [255] * 3]] * 2, np.uint8)
 
 
-def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = BLACK) -> pa.Table:
+def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = INKED) -> pa.Table:
     height_px, width_px = pixels.shape[:2]
     size = {"width_px": width_px, "height_px": height_px, "dpi": 1.0}
     rows = [

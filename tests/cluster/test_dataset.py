@@ -145,7 +145,7 @@ def test_pages_that_have_a_row_by_now_are_left_out(
     first = dataset.drain(chain, done, "a", config, sink.write_pages, Summary())
     assert first.written.rows == 10
     left = 26 - 10
-    chain = dataset.recognise_pages(planned[0], left, options, recipe, send, suspects(), done)
+    chain = dataset.recognise_pages(planned[0], left, options, recipe, send, suspects(), done=done)
     second = dataset.drain(chain, done, "b", config, sink.write_pages, Summary())
     assert second.written.rows == left
     assert sink.read_summary(done, "b").written == second.written

@@ -1,4 +1,4 @@
-"""No page is lost and none is done twice, whatever happens: `make test-faults`."""
+"""No page is lost and none is done twice, whatever happens: `make test-cluster`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tests.faults import scenarios
-from tests.faults.scenarios import Site
+from tests.cluster import scenarios
+from tests.cluster.scenarios import Site
 from tests.stores import S3Server
 
 pytestmark = pytest.mark.timeout(600)
