@@ -20,6 +20,7 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.copies import Twins
 from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
+from pipeline.interrupt import insisted
 from pipeline.progress import Progress
 from pipeline.source import Listing
 from pipeline.storage.fetch import clear_abandoned
@@ -62,7 +63,7 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
         JobError: The output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
-    with cluster.connected(config.ray), _alone(config, say) as check:
+    with cluster.connected(config.ray), _alone(config, say) as check, insisted():
         if config.overwrite:
             sink.clear(config.output, config.store)
         session = _Session.start(config, say)
