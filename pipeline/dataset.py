@@ -335,9 +335,12 @@ def _engine_cpus(engine: EngineConfig) -> float:
 
 
 def _beside_the_driver() -> dict[str, Any]:
-    """Where an actor of the job itself runs: it must not go with another machine."""
+    """Where an actor of the job itself runs: it must not go with another machine.
+
+    Not softly: Ray then places it on any other node as well.
+    """
     here = ray.get_runtime_context().get_node_id()
-    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=True)}
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
 
 
 class SharedTally:

@@ -247,8 +247,10 @@ def _second_node(head: Head) -> Iterator[Started]:
     machine looks for one; this does not.
     """
     command = ["ray", "start", f"--address={head.address}", "--num-cpus=2", "--block"]
+    # Another address: of two nodes with one, a driver may take the one that is to be lost.
+    command += ["--node-ip-address=127.0.0.2", "--disable-usage-stats"]
     ports = [f"--dashboard-agent-listen-port={jobs.free_port()}"]
-    started = jobs.start([*command, *ports, "--disable-usage-stats"], **jobs.TOKEN)
+    started = jobs.start([*command, *ports], **jobs.TOKEN)
     try:
         _until(lambda: _raylets(started), "the second node")
         yield started
