@@ -3,6 +3,7 @@
 # make test   run the tests
 # make test-vllm  run the tests that need vLLM, on the CPU (Python 3.11, 2.4 GB to download)
 # make test-serve  run the tests of the running service
+# make test-cluster  run whole jobs: killed, resumed, on stores, on full disks, on two nodes
 # make test-k8s   check the deployments (needs kubectl and KubeRay's CRDs)
 # make k8s    write what is generated under k8s/ anew (needs kubectl)
 # make check  lint, format, types
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo serve test test-vllm test-serve test-k8s k8s check lock clean
+.PHONY: demo serve test test-vllm test-serve test-cluster test-k8s k8s check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out
@@ -26,10 +27,13 @@ serve: $(VENV)/base
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest
-	@echo "Not run here: the running service (make test-serve), the deployments (make test-k8s) and the real vLLM (make test-vllm)."
+	@echo "Not run here: the running service (make test-serve), whole jobs (make test-cluster), the deployments (make test-k8s) and the real vLLM (make test-vllm)."
 
 test-serve: $(VENV)/dev
 	$(BIN)/python -m pytest tests/serve
+
+test-cluster: $(VENV)/dev
+	$(BIN)/python -m pytest tests/cluster
 
 test-k8s: $(VENV)/dev
 	$(BIN)/python -m pytest tests/k8s

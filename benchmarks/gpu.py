@@ -204,9 +204,15 @@ def _job_flags(options: argparse.Namespace, work: Path) -> list[str]:
         "engine.vllm.max-num-seqs": SEATS,
         "engine.vllm.max-num-batched-tokens": BATCHED_TOKENS,
         "stages.buffer-mib": 16384,
+        "text-layer": "never",  # every page goes to the engine
     }
     values |= dict(flag.split("=", 1) for flag in options.flag if "=" in flag)
-    switches = ["engine.vllm.ignore-eos", *(flag for flag in options.flag if "=" not in flag)]
+    # Random weights give no good answer, and the peer asks once.
+    switches = [
+        "engine.vllm.ignore-eos",
+        "no-ladder.on",
+        *(flag for flag in options.flag if "=" not in flag),
+    ]
     return [f"--{name}={value}" for name, value in values.items()] + [f"--{s}" for s in switches]
 
 

@@ -47,6 +47,9 @@ def _run(config: OcrConfig) -> int:
     # Ray is slow to import, and wrong usage is told before that.
     from pipeline import job, report
 
+    if config.overwrite and not _may_overwrite(config):
+        print("Nothing was deleted.", file=sys.stderr)
+        return 2
     signal.signal(signal.SIGTERM, _interrupt)
     if config.dry_run:
         print(report.forecast(job.forecast(config, _say)))
@@ -55,6 +58,20 @@ def _run(config: OcrConfig) -> int:
     print(report.receipt(receipt))
     print(report.next_steps(receipt, config.output))
     return 0 if receipt.complete else 1
+
+
+def _may_overwrite(config: OcrConfig) -> bool:
+    """Say what `--overwrite` deletes, and ask."""
+    from pipeline import sink
+
+    shards, rows = sink.contents(config.output, config.store)
+    if config.yes or not shards:
+        return True
+    question = f"{config.output} holds {rows} rows in {shards} files. Delete them? [y/N] "
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question}: there is nobody to ask; add --yes")
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

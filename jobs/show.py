@@ -10,10 +10,15 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import pyarrow.dataset as ds
+import pyarrow as pa
+
+from pipeline.config import StoreConfig
+from pipeline.errors import RayscribeError
+from pipeline.sink import pages_folder
+from pipeline.storage import uri
+from pipeline.storage.folder import parquet, shards
 
 _COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms"]
 
@@ -23,25 +28,43 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.show", description=__doc__)
     parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
     parser.add_argument("word", metavar="WORD", nargs="?", help="part of a document's place")
+    parser.add_argument("--s3-endpoint", default="", help="as --store.s3-endpoint of the job")
+    parser.add_argument("--anonymous", action="store_true", help="as --store.anonymous of the job")
     arguments = parser.parse_args(argv)
-    pages = Path(arguments.output, "pages")
-    if not any(pages.glob("*.parquet")):
-        print(f"no pages in {pages}; name the --output of a job", file=sys.stderr)
+    store = StoreConfig(s3_endpoint=arguments.s3_endpoint, anonymous=arguments.anonymous)
+    try:
+        rows = _rows(arguments.output, store)
+    except RayscribeError as error:
+        print(f"{arguments.output}: {error}", file=sys.stderr)
         return 2
-    table = ds.dataset(pages, format="parquet").to_table(columns=_COLUMNS)
-    rows = table.sort_by([("uri", "ascending"), ("page", "ascending")]).to_pylist()
+    if not rows:
+        print(f"no pages in {arguments.output}; name the --output of a job", file=sys.stderr)
+        return 2
     for line in _chosen(rows, arguments.word) if arguments.word else _overview(rows):
         print(line)
     return 0
 
 
+def _rows(output: str, store: StoreConfig) -> list[dict[str, Any]]:
+    found = shards(pages_folder(output, store))
+    if not found:
+        return []
+    table = pa.concat_tables(parquet(shard).read(columns=_COLUMNS) for shard in found)
+    by_page = table.sort_by([("uri", "ascending"), ("page", "ascending")])
+    return list(by_page.to_pylist())
+
+
+def _place(row: dict[str, Any]) -> str:
+    return os.path.relpath(row["uri"]) if uri.is_local(row["uri"]) else str(row["uri"])
+
+
 def _overview(rows: list[dict[str, Any]]) -> Iterator[str]:
     documents: dict[str, list[str]] = {}
     for row in rows:
-        documents.setdefault(row["uri"], []).append(row["status"])
-    for uri, statuses in documents.items():
+        documents.setdefault(_place(row), []).append(row["status"])
+    for place, statuses in documents.items():
         counts = ", ".join(f"{statuses.count(one)} {one}" for one in sorted(set(statuses)))
-        yield f"{os.path.relpath(uri):<50} {len(statuses):>5} pages  {counts}"
+        yield f"{place:<50} {len(statuses):>5} pages  {counts}"
     yield from _page(rows[0])
 
 
@@ -52,7 +75,7 @@ def _chosen(rows: list[dict[str, Any]], word: str) -> Iterator[str]:
 
 
 def _page(row: dict[str, Any]) -> Iterator[str]:
-    yield f"\n== {os.path.relpath(row['uri'])}, page {row['page']} of {row['page_count']} =="
+    yield f"\n== {_place(row)}, page {row['page']} of {row['page_count']} =="
     yield row["text"] if row["error"] is None else f"[{row['status']}: {row['error']}]"
 
 

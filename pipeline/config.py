@@ -15,10 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline import __version__
 from pipeline.pages import PageSelection
+from pipeline.rungs import Rung
 from pipeline.types import Task
 
 EngineKind = Literal["onnx", "vllm", "fake"]
+TextLayerMode = Literal["auto", "never", "always", "only"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
+RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
+"""Names of the rungs that may follow the first attempt."""
+FAKE_HANDLERS = (
+    *("echo", "truncates", "repeats", "crashes", "slow"),
+    *("loops_far", "loops_in_cells", "needs_small_view", "finds_nothing", "dies"),
+)
+"""What the fake engine may do with a page (`pipeline.engines.fake`)."""
 
 
 class Settings(BaseModel):
@@ -37,6 +46,40 @@ class InputConfig(Settings):
     """File endings that a folder is searched for. A file that is named itself is always taken."""
     max_file_mib: Annotated[int, Field(ge=1)] = 2048
     """Largest file that is opened, MiB. A larger one gets an error row."""
+    max_attachments: Annotated[int, Field(ge=1)] = 100
+    """Most files embedded in one PDF that `--attachments` takes. More give one error row."""
+    max_attachment_mib: Annotated[int, Field(ge=1)] = 256
+    """Largest file embedded in a PDF that is opened, MiB. A larger one gets an error row."""
+    list_field: str = "uri"
+    """Field of the lines of an @list.jsonl, or column of an @list.parquet, that holds the place."""
+
+
+class StoreConfig(Settings):
+    """How object stores and web servers are reached. Credentials are in the environment."""
+
+    anonymous: bool = False
+    """Send no credentials: for public buckets."""
+    s3_endpoint: str = ""
+    """Address of the S3 service, such as http://minio:9000. Empty: AWS_ENDPOINT_URL, or Amazon."""
+    s3_region: str = ""
+    """Region of the buckets. Empty: that of the environment, or the bucket is asked."""
+    gs_endpoint: str = ""
+    """Address of the Google Cloud Storage service. Empty: Google's."""
+    az_endpoint: str = ""
+    """Address of the Azure Blob service. Empty: Azure's for the account."""
+    connect_s: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds that a connection may take."""
+    read_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds that one request may take. It brings 4 MiB at most."""
+    tries: Annotated[int, Field(ge=1)] = 6
+    """Times that a request is tried where the store is busy, slow or breaks off."""
+    pause_s: Annotated[float, Field(ge=0)] = 0.5
+    """Seconds before the second try. Each further pause is twice as long."""
+    max_pause_s: Annotated[float, Field(ge=0)] = 20.0
+    """Longest pause between two tries, seconds."""
+    cache_mib: Annotated[int, Field(ge=0)] = 1024
+    """Room of each render worker for fetched documents whose next pages may follow, MiB. The one
+    at hand stays, whatever its size."""
 
 
 class ReadConfig(Settings):
@@ -62,6 +105,18 @@ class RenderConfig(Settings):
     """Most pixels of a drawn page. A larger PDF page is drawn smaller and its row says so."""
     max_image_pixels: Annotated[int, Field(ge=10_000)] = 150_000_000
     """Most pixels of an image file, known from its header. A larger one gets an error row."""
+
+
+class RouteConfig(Settings):
+    """Which pages need no engine, and which are turned before it sees them."""
+
+    min_trust: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Least trust in a text layer with which `--text-layer auto` takes it, 0 to 1."""
+    blank_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
+    """Most ink of a blank page, parts per million of its area: 10 are 0.6 mm2 of a Letter page,
+    three full stops. Less is not given to the engine."""
+    turn: bool = True
+    """Turn pages that were scanned sideways or upside down before they are recognised."""
 
 
 class OnnxConfig(Settings):
@@ -175,10 +230,18 @@ class ChatConfig(Settings):
 class FakeConfig(Settings):
     """The engine for tests and measurements: answers without a model."""
 
-    handler: Literal["echo", "truncates", "repeats", "crashes", "slow"] = "echo"
-    """What it does with a page."""
+    handler: str = "echo"
+    """What it does with a page: echo, truncates, repeats, crashes, slow, loops_far,
+    loops_in_cells, needs_small_view, finds_nothing, dies."""
     delay_ms: Annotated[float, Field(ge=0)] = 0.0
     """Milliseconds that each page takes (handler `slow`: at least 1000)."""
+
+    @field_validator("handler")
+    @classmethod
+    def _known(cls, handler: str) -> str:
+        if handler not in FAKE_HANDLERS:
+            raise ValueError(f"choose from: {', '.join(FAKE_HANDLERS)}")
+        return handler
 
 
 class EngineConfig(Settings):
@@ -199,6 +262,39 @@ class EngineConfig(Settings):
     fake: FakeConfig = FakeConfig()
 
 
+class LadderConfig(Settings):
+    """What is tried when an answer is cut off, repeats itself, or is empty where there is ink.
+
+    Each rung is tried once at most, and only where it can help; the best answer is kept.
+    """
+
+    on: bool = True
+    """Whether anything is tried after the first answer."""
+    rungs: tuple[str, ...] = RUNGS
+    """What is tried, in this order. Rungs that the engine does not have are left out."""
+    max_attempts: Annotated[int, Field(ge=1)] = 6
+    """Most tries of one page, the first included."""
+    max_tokens: Annotated[int, Field(ge=1)] = 24_576
+    """Tokens of a page's answers after which the model is not asked again for it."""
+    rung_tokens: Annotated[int, Field(ge=1)] = 8192
+    """Most tokens of an answer after the first."""
+    ngram_window: Annotated[int, Field(ge=2)] = 1024
+    """Tokens that rung `wider_ngram` searches for a repeated sequence."""
+    cells_repeat: bool = False
+    """Whether table cells may repeat without end on rung `wider_ngram` too."""
+    max_repetition: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Repetition of an answer, 0 to 1, over which it has looped."""
+    least_ink_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 2000.0
+    """Ink over which a page cannot be empty, parts per million of its area; a line of text."""
+
+    @field_validator("rungs")
+    @classmethod
+    def _each_once(cls, rungs: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(rungs)) != len(rungs) or not set(rungs) <= set(RUNGS):
+            raise ValueError(f"name each of these once at most: {', '.join(RUNGS)}")
+        return rungs
+
+
 class StageConfig(Settings):
     """Resources of the stages beside the engine."""
 
@@ -212,6 +308,12 @@ class StageConfig(Settings):
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1
     """CPUs that Ray reserves for a task that reads the plan or writes a shard."""
+    max_lone_deaths: Annotated[int, Field(ge=1)] = 2
+    """Times that a worker's process may die while one page (or document) is alone on it. Then the
+    page gets an error row: it would take every worker with it."""
+    stall_s: Annotated[float, Field(gt=0)] = 1800.0
+    """Seconds in which no page moves from stage to stage after which the pages that are left are
+    started afresh, on the machines that are there then. More than an engine takes to start."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
     """Most pages that go from stage to stage together; fewer where a job is small."""
     buffer_mib: Annotated[int, Field(ge=0)] = 0
@@ -230,6 +332,15 @@ class OutputConfig(Settings):
     """Seconds after which a file is written even if it is not full: what a crash can cost."""
     compression_level: Annotated[int, Field(ge=1, le=22)] = 3
     """zstd level."""
+
+
+class LockConfig(Settings):
+    """The lock that keeps two jobs from writing to one output."""
+
+    beat_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds between two signs of life."""
+    stale_s: Annotated[float, Field(gt=0)] = 90.0
+    """Seconds without one after which a job on another machine counts as dead."""
 
 
 class RayConfig(Settings):
@@ -259,9 +370,14 @@ class Recipe(Settings):
     revision: str
     task: Task
     render: RenderConfig
+    text_layer: TextLayerMode = "auto"
+    route: RouteConfig = RouteConfig()
     onnx: OnnxConfig | None = None
     vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
+    ladder: LadderConfig = LadderConfig()
+    second: str = ""
+    """Release of the second engine (with its settings in `onnx`), empty where there is none."""
     version: str = __version__
 
     def hash(self) -> str:
@@ -276,23 +392,46 @@ class OcrOptions(Settings):
     """What the OCR job's flags can set: everything but its inputs."""
 
     output: Annotated[str, Field(min_length=1)]
-    """Folder for the result."""
+    """Folder for the result, also on a store: s3://BUCKET/FOLDER."""
     pages: str = ""
     """Pages of every document, such as 1-3,7. Empty: all."""
+    max_pages: Annotated[int, Field(ge=0)] = 0
+    """Most pages of every document, the first of those that `--pages` wants. 0: all."""
+    attachments: bool = False
+    """Recognise the documents embedded in PDFs too. Those embedded in these are not followed."""
     password: Annotated[str, Field(repr=False)] = ""
     """Password for encrypted PDFs."""
+    password_file: str = ""
+    """File with passwords for encrypted PDFs, one a line, tried in turn."""
+    passwords: str = ""
+    """CSV with the columns uri and password: which password opens which document. A uri may be a
+    pattern such as `*/2024/*.pdf`; its own passwords are tried before the others."""
     task: TaskName = "markdown"
     """What the model is asked for."""
+    text_layer: TextLayerMode = "auto"
+    """Which pages take their text from the PDF's own text layer instead of the engine: those
+    whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
+    page without one fails (only)."""
     self_test: bool = True
     """Test the engine with a page of its own before the first page (vllm only)."""
     dry_run: bool = False
     """Plan and print, recognise nothing."""
+    retry: Literal["none", "failed"] = "none"
+    """Which pages that have a row already are done again: none, or those that failed."""
+    overwrite: bool = False
+    """Delete what the output holds, after a question, and start from nothing."""
+    yes: bool = False
+    """Answer that question with yes."""
     input: InputConfig = InputConfig()
+    store: StoreConfig = StoreConfig()
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
+    route: RouteConfig = RouteConfig()
     engine: EngineConfig = EngineConfig()
+    ladder: LadderConfig = LadderConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
+    lock: LockConfig = LockConfig()
     ray: RayConfig = RayConfig()
     progress: ProgressConfig = ProgressConfig()
 
@@ -307,7 +446,7 @@ class OcrConfig(OcrOptions):
     """Recognise documents: one row of Parquet for every page."""
 
     inputs: tuple[str, ...]
-    """Files, folders, globs, or @FILE with one of them a line."""
+    """Files, folders, globs, s3:// gs:// az:// http(s)://, archives, or @LIST of them."""
 
     @field_validator("inputs")
     @classmethod

@@ -10,36 +10,83 @@ then drawing would run inside the engine's actor and wait for it; a test looks a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.data.exceptions import ExecutionTimeoutError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline import cluster, stages
-from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe
+from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
+from pipeline.copies import Twins
 from pipeline.engines import base
+from pipeline.errors import JobError
 from pipeline.fatal import own_error
+from pipeline.ledger import Ledger
 from pipeline.meter import Report, Send, StageTally, Tally
-from pipeline.summary import PlanSummary, Summary, todo_mask
+from pipeline.source import Listing
+from pipeline.storage.folder import Place, parquet, place_of, shards
+from pipeline.summary import PlanSummary, Summary
+from pipeline.suspects import Suspects, Verdict, Watch
 
-_DOCUMENTS_PER_TASK = 16
+_LISTERS = 64
 _WRITES_IN_FLIGHT = 4
 _LEAST_BUFFER_MIB = 1024
 _PAGE_MIB = 8
+_LAST_WRITES_S = 30.0
+"""Seconds that writes get to end once the chain has stalled."""
 
 S = TypeVar("S", PlanSummary, Summary)
 
 
-def plan_pages(documents: pa.Table, options: OcrOptions, recipe: Recipe, send: Send) -> Dataset:
-    """Documents (columns uri, size_bytes) -> rows of `schema.PLAN`."""
-    few = _split(ray.data.from_arrow(documents), _DOCUMENTS_PER_TASK, options.stages.write_cpus)
-    return few.map_batches(
+class StalledError(JobError):
+    """Nothing moved for `stages.stall_s`, or what was to be written could not be had any more.
+
+    Workers of a machine that is gone wait for room on another one, with their pages; where all
+    others are full, for ever. Rows that were written stay.
+    """
+
+
+def list_documents(listing: Listing, tally: SharedTally, num_cpus: float) -> Dataset:
+    """What the inputs name -> rows of `schema.DOCUMENTS`, found by the workers.
+
+    Inputs that do not overlap are listed side by side. A task yields documents while it lists:
+    those in front are planned while the next are found, and Ray holds it up when there are enough.
+    """
+    parts = list(enumerate(listing.parts()))
+    shares = [parts[start::_LISTERS] for start in range(min(_LISTERS, len(parts)))]
+    blocks = [pa.table({"share": [number]}) for number in range(len(shares))]
+    found = ray.data.from_arrow(blocks).map_batches(
+        _list_share,
+        fn_args=(shares, tally.leave_out()),
+        batch_format="pyarrow",
+        num_cpus=num_cpus,
+    )
+    return _split(found, 1, num_cpus)
+
+
+def _list_share(
+    numbers: pa.Table,
+    shares: list[list[tuple[int, Listing]]],
+    leave_out: Callable[[int, Counter[str]], object],
+) -> Iterator[pa.Table]:
+    for number in numbers["share"].to_pylist():
+        for part, listing in shares[number]:
+            yield from stages.list_documents(listing, partial(leave_out, part))
+
+
+def plan_pages(
+    documents: Dataset, options: OcrOptions, recipe: Recipe, send: Send, suspects: SharedSuspects
+) -> Dataset:
+    """Rows of `schema.DOCUMENTS` -> rows of `schema.PLAN`."""
+    return documents.map_batches(
         stages.Inspect,
-        fn_constructor_args=(options, recipe.hash(), send),
+        fn_constructor_args=(options, recipe.hash(), send, suspects.watch("plan")),
         batch_format="pyarrow",
         compute=_pool(cluster.cpus()),
         num_cpus=options.stages.plan_cpus,
@@ -47,38 +94,54 @@ def plan_pages(documents: pa.Table, options: OcrOptions, recipe: Recipe, send: S
 
 
 def recognise_pages(
-    plan: Path, todo: int, options: OcrOptions, recipe: Recipe, send: Send
+    plan: Place,
+    todo: int,
+    options: OcrOptions,
+    recipe: Recipe,
+    send: Send,
+    suspects: SharedSuspects,
+    same: Twins | None = None,
+    done: Place | None = None,
 ) -> Dataset:
-    """The plan's pages that have no row yet (`todo` of them) -> rows of `schema.PAGES`."""
+    """The plan's pages that have to be read (`todo` of them) -> rows of `schema.PAGES`.
+
+    `done` is where rows are that were written since the plan was made; None: nowhere.
+    """
     stage, engines = options.stages, engine_workers(options.engine)
     # A small job is cut finer, so that every engine gets work and none waits for the last.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
     drawers = stage.render_workers or max(1, cluster.cpus() // 2)
     # Not read_parquet: it lists the files in a task that asks for a whole CPU, and no option
     # changes that. One block a shard, so that each is read by a task of its own.
-    shards = [pa.table({"path": [str(path)]}) for path in sorted(plan.glob("*.parquet"))]
-    planned = ray.data.from_arrow(shards).map_batches(
-        read_plan, batch_format="pyarrow", num_cpus=stage.write_cpus
+    blocks = [pa.table({"path": [str(shard)]}) for shard in shards(plan)]
+    planned = ray.data.from_arrow(blocks).map_batches(
+        read_plan,
+        fn_args=(options.store, same or Twins(), done),
+        batch_format="pyarrow",
+        num_cpus=stage.write_cpus,
     )
     return (
         _split(planned, rows, stage.write_cpus)
         .map_batches(
             stages.Render,
-            fn_constructor_args=(options, send),
+            fn_constructor_args=(options, recipe, send, suspects.watch("render")),
             batch_format="pyarrow",
             compute=_pool(drawers),
             num_cpus=stage.render_cpus,
         )
         .map_batches(
             stages.Prepare,
-            fn_constructor_args=(recipe, send),
+            fn_constructor_args=(recipe, send, suspects.watch("prepare")),
             batch_format="pyarrow",
             compute=_pool(drawers),
             num_cpus=stage.prepare_cpus,
         )
         .map_batches(
             stages.Recognise,
-            fn_constructor_args=(options.engine, recipe, send, options.self_test),
+            fn_constructor_args=(
+                *(options.engine, recipe, send),
+                *(suspects.watch("recognise"), options.self_test),
+            ),
             batch_size=rows,  # Ray wants a number where a stage reserves GPUs
             batch_format="pyarrow",
             compute=_engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
@@ -94,6 +157,7 @@ def configure(options: OcrOptions) -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
+    context.execution_no_progress_timeout_s = options.stages.stall_s
     context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
         object_store_memory=buffer_mib(options) * 1024 * 1024
     )
@@ -107,7 +171,7 @@ def buffer_mib(options: OcrOptions) -> int:
 
 def drain(
     dataset: Dataset,
-    folder: Path,
+    folder: Place,
     prefix: str,
     config: OutputConfig,
     write: Callable[..., S],
@@ -128,24 +192,53 @@ def drain(
 
     Returns:
         `total`.
+
+    Raises:
+        StalledError: The chain came to a stand; no write is under way any more.
     """
     task = ray.remote(num_cpus=0, max_retries=3)(write)
     pending: list[ray.ObjectRef] = []
-    for number, refs in enumerate(_shards(dataset, config)):
-        path = folder / f"{prefix}-{number:06}.parquet"
-        pending.append(task.remote(str(path), config, *refs))
-        if len(pending) >= _WRITES_IN_FLIGHT:
+    try:
+        for number, refs in enumerate(_shards(dataset, config)):
+            path = folder / f"{prefix}-{number:06}.parquet"
+            pending.append(task.remote(path, config, *refs))
+            if len(pending) >= _WRITES_IN_FLIGHT:
+                total.merge(_written(pending.pop(0)))
+        while pending:
             total.merge(_written(pending.pop(0)))
-    for ref in pending:
-        total.merge(_written(ref))
+    except StalledError:
+        _end(pending)
+        raise
     return total
 
 
 def _written(ref: ray.ObjectRef) -> Any:
+    limit_s = DataContext.get_current().execution_no_progress_timeout_s
     try:
-        return ray.get(ref)
+        return ray.get(ref, timeout=limit_s)
+    except (ray.exceptions.GetTimeoutError, ray.exceptions.ObjectLostError):
+        _end([ref])
+        raise _stalled() from None
     except ray.exceptions.RayError as error:
         raise own_error(error) or error from None
+
+
+def _end(writes: list[ray.ObjectRef]) -> None:
+    """Leave no write behind that could add rows later: those pages may be done anew by then."""
+    if not writes:
+        return
+    _, stuck = ray.wait(writes, num_returns=len(writes), timeout=_LAST_WRITES_S)
+    for ref in stuck:
+        ray.cancel(ref, force=True)
+    ray.wait(writes, num_returns=len(writes), timeout=_LAST_WRITES_S)
+
+
+def _stalled() -> StalledError:
+    limit_s = DataContext.get_current().execution_no_progress_timeout_s
+    return StalledError(
+        f"no page moved for {limit_s:g} s (stages.stall_s): workers may have found no room after "
+        "a machine was lost, or an engine does not start; run the command again to go on"
+    )
 
 
 def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectRef]]:
@@ -166,6 +259,8 @@ def _bundles(dataset: Dataset) -> Iterator[Any]:
     """What the chain yields; errors that stop the job come out as our own."""
     try:
         yield from dataset.iter_internal_ref_bundles()
+    except ExecutionTimeoutError:
+        raise _stalled() from None
     except ray.exceptions.RayError as error:
         raise own_error(error) or error from None
 
@@ -181,12 +276,19 @@ def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
     return split
 
 
-def read_plan(shards: pa.Table) -> Iterator[pa.Table]:
-    """Yield the rows of plan shards (column path) that the run has to write."""
+def read_plan(
+    shards: pa.Table, store: StoreConfig, same: Twins, done: Place | None
+) -> Iterator[pa.Table]:
+    """Yield the rows of plan shards (column path) that have to be read from their documents.
+
+    Those that have a row in `done` by now are left out.
+    """
+    ledger = Ledger.read(done) if done else Ledger()
     for path in shards["path"].to_pylist():
-        for batch in pq.ParquetFile(path).iter_batches():
+        for batch in parquet(place_of(path, store)).iter_batches():
             plan = pa.Table.from_batches([batch])
-            yield plan.filter(todo_mask(plan))
+            plan = plan.filter(same.read_mask(plan))
+            yield plan.filter(pa.array(~ledger.has(plan["page_id"].to_pylist())))
 
 
 def _pool(most: int) -> ActorPoolStrategy:
@@ -232,19 +334,79 @@ def _engine_cpus(engine: EngineConfig) -> float:
     return 0.7 * _threads(engine)
 
 
+def _beside_the_driver() -> dict[str, Any]:
+    """Where an actor of the job itself runs: it must not go with another machine.
+
+    Not softly: Ray then places it on any other node as well.
+    """
+    here = ray.get_runtime_context().get_node_id()
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
+
+
 class SharedTally:
     """One `meter.Tally` for all workers of a job, as an actor that costs no CPU."""
 
     def __init__(self) -> None:
-        self._actor = ray.remote(num_cpus=0)(Tally).remote()
+        self._actor = ray.remote(**_beside_the_driver())(Tally).remote()
 
     def send(self) -> Send:
         """What workers report to."""
         return _Sender(self._actor)
 
+    def leave_out(self) -> Callable[[int, Counter[str]], object]:
+        """What workers tell of files that they leave out; it is counted when the call is back."""
+        return partial(_leave_out, self._actor)
+
+    def left_out(self) -> Counter[str]:
+        """Files that are no documents by their ending, by ending."""
+        return ray.get(self._actor.left_out.remote())  # type: ignore[no-any-return]
+
     def stages(self) -> dict[str, StageTally]:
         """The sums so far, by stage."""
         return ray.get(self._actor.stages.remote())  # type: ignore[no-any-return]
+
+
+def _leave_out(actor: Any, part: int, counts: Counter[str]) -> None:
+    ray.get(actor.leave_out.remote(part, counts))
+
+
+class SharedSuspects:
+    """One `suspects.Suspects` for all workers of a job, as an actor that costs no CPU.
+
+    Ray Data starts a worker that died again, and gives it the same pages, without end: that is
+    what makes a death of a worker's cost nothing, and what this puts an end to.
+
+    Args:
+        max_lone_deaths: Workers that may die with a page alone on them.
+    """
+
+    def __init__(self, max_lone_deaths: int) -> None:
+        # Should it die itself, what it knew is found out again.
+        lasting = {"max_restarts": -1, "max_task_retries": -1}
+        options = _beside_the_driver() | lasting
+        self._actor = ray.remote(**options)(Suspects).remote(max_lone_deaths)
+
+    def watch(self, stage: str) -> Watch:
+        """What the workers of a stage tell of their pages."""
+        return _Watch(self._actor, stage)
+
+
+class _Watch:
+    def __init__(self, actor: Any, stage: str) -> None:
+        self._actor = actor
+        self._stage = stage
+
+    def begin(self, keys: Sequence[str]) -> list[Verdict]:
+        return ray.get(self._actor.begin.remote(self._keys(keys)))  # type: ignore[no-any-return]
+
+    def enter(self, key: str, *, alone: bool) -> None:
+        ray.get(self._actor.enter.remote(*self._keys([key]), alone=alone))
+
+    def finish(self, keys: Sequence[str]) -> None:
+        self._actor.finish.remote(self._keys(keys))
+
+    def _keys(self, keys: Sequence[str]) -> list[str]:
+        return [f"{self._stage} {key}" for key in keys]
 
 
 class _Sender:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline import grammar, layout
+from pipeline.turns import turn_back
 from pipeline.types import Block, Box, Generation, Line, Request
 
 
@@ -11,7 +14,20 @@ def interpret(generation: Generation, request: Request) -> tuple[str, tuple[Bloc
 
     Engines with layout of their own return lines, which are put in reading order here.
     The text of the others is read by DeepSeek-OCR's grammar, which leaves plain text alone.
+    The boxes are on the page as displayed, however it was turned for the engine.
     """
+    text, blocks = _read(generation, request)
+    return text, tuple(_as_displayed(block, request) for block in blocks)
+
+
+def _as_displayed(block: Block, request: Request) -> Block:
+    if not request.turned_deg or block.box is None:
+        return block
+    size = (request.page_width_px, request.page_height_px)
+    return replace(block, box=turn_back(block.box, *size, request.turned_deg))
+
+
+def _read(generation: Generation, request: Request) -> tuple[str, tuple[Block, ...]]:
     if generation.lines:
         lines = _on_page(generation.lines, request)
         blocks = layout.blocks(lines, request.page_width_px, request.page_height_px)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyarrow as pa
-
-from pipeline import cluster, dataset, receipt, sink
+from pipeline import cluster, dataset, lock, passes, receipt, sink
 from pipeline.config import OcrConfig, Recipe
+from pipeline.copies import Twins
 from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
+from pipeline.interrupt import insisted
 from pipeline.progress import Progress
 from pipeline.source import Listing
+from pipeline.storage.fetch import clear_abandoned
+from pipeline.storage.folder import Place, absolute, place_of
 from pipeline.summary import PlanSummary, Summary
+from pipeline.types import Route
 
 Say = Callable[[str], None]
 
@@ -32,12 +37,14 @@ class Forecast:
 
     Attributes:
         plan: Sums of the plan.
+        copies: Rows of pages whose bytes are read under another name.
         engine: The engine that would run.
         seconds: Estimate for the pages that are left, None where nothing was measured.
         basis: What the estimate rests on.
     """
 
     plan: PlanSummary
+    copies: int
     engine: str
     files_left_out: dict[str, int]
     seconds: float | None
@@ -56,27 +63,49 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
         JobError: The output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
-    with cluster.connected(config.ray):
+    with cluster.connected(config.ray), _alone(config, say) as check, insisted():
+        if config.overwrite:
+            sink.clear(config.output, config.store)
         session = _Session.start(config, say)
-        pages, plan = sink.prepare_folder(session.config.output)
+        pages, plan = sink.prepare_folder(session.config.output, config.store)
         planned = session.plan(plan)
         run_begin = time.monotonic()
         written = session.recognise(plan, pages, planned)
         _assert_complete(planned, written)
+        check()
         finished = receipt.make(
             plan=planned,
             written=written,
             stages=session.tally.stages(),
-            files_left_out=session.listing.left_out,
+            files_left_out=session.tally.left_out(),
             wall_s=time.monotonic() - begin,
             run_s=time.monotonic() - run_begin,
             driver_peak_mib=_peak_mib(),
             recipe_hash=session.recipe.hash(),
             recipe=session.recipe.model_dump(mode="json"),
         )
-    if finished.rows or not Path(config.output, receipt.FILE_NAME).exists():
-        finished.write(Path(config.output))  # else the receipt of the run that did it stays
+    clear_abandoned()  # of the workers that ended with this job's own Ray
+    output = place_of(config.output, config.store)
+    if finished.rows or not (output / receipt.FILE_NAME).exists():
+        _write(finished, output)  # else the receipt of the run that did it stays
     return finished
+
+
+@contextmanager
+def _alone(config: OcrConfig, say: Say) -> Iterator[Callable[[], None]]:
+    """Keep other jobs off the output for the time inside; yields what checks that it worked."""
+    place = place_of(config.output, config.store)
+    if isinstance(place, Path):
+        sink.make_folder(place)
+    with lock.held(place, config.lock, say) as held:
+        yield held.check if held else lambda: None
+
+
+def _write(finished: receipt.Receipt, output: Place) -> None:
+    try:
+        finished.write(output)
+    except OSError as error:
+        raise JobError(f"cannot write {output}/{receipt.FILE_NAME}: {error}") from error
 
 
 def forecast(config: OcrConfig, say: Say) -> Forecast:
@@ -88,9 +117,11 @@ def forecast(config: OcrConfig, say: Say) -> Forecast:
     with cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
         session = _Session.start(config, say)
         planned = session.plan(Path(folder))
-        seconds, basis = _estimate(Path(config.output), session.recipe, planned)
+        copies = planned.routes[Route.COPY] + passes.twins(Path(folder), session.config).rows
+        output = place_of(config.output, config.store)
+        seconds, basis = _estimate(output, session.recipe, planned)
         return Forecast(
-            planned, session.recipe.engine, dict(session.listing.left_out), seconds, basis
+            planned, copies, session.recipe.engine, dict(session.tally.left_out()), seconds, basis
         )
 
 
@@ -102,6 +133,7 @@ class _Session:
     recipe: Recipe
     listing: Listing
     tally: dataset.SharedTally
+    suspects: dataset.SharedSuspects
     prefix: str
     say: Say
 
@@ -111,49 +143,130 @@ class _Session:
         if config.engine.kind == "auto":
             say(f"engine: {kind} (engine.kind auto)")
         engine = config.engine.model_copy(update={"kind": kind})
-        place = os.path.abspath(config.output)
-        config = config.model_copy(update={"engine": engine, "output": place})
+        place = absolute(config.output)
+        # Workers have folders of their own.
+        names = {name: getattr(config, name) for name in ("password_file", "passwords")}
+        places = {name: os.path.abspath(path) for name, path in names.items() if path}
+        config = config.model_copy(update={"engine": engine, "output": place} | places)
         dataset.configure(config)
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
-        listing = Listing(config.inputs, config.input)
+        listing = Listing(config.inputs, config.input, config.store, config.attachments)
         recipe = base.recipe(config, kind)
-        return cls(config, recipe, listing, dataset.SharedTally(), prefix, say)
+        tally = dataset.SharedTally()
+        suspects = dataset.SharedSuspects(config.stages.max_lone_deaths)
+        return cls(config, recipe, listing, tally, suspects, prefix, say)
 
-    def plan(self, folder: Path) -> PlanSummary:
-        documents = [(found.uri, found.size_bytes) for found in self.listing.documents()]
-        if not documents:
-            raise ConfigError(f"no documents in {', '.join(self.config.inputs)}{self._endings()}")
-        columns = zip(*documents, strict=True)
-        table = pa.table(dict(zip(("uri", "size_bytes"), map(list, columns), strict=True)))
-        chain = dataset.plan_pages(table, self.config, self.recipe, self.tally.send())
-        with self._progress("plan", 0):
-            return dataset.drain(
+    def plan(self, folder: Place) -> PlanSummary:
+        try:
+            return self._planned(folder)
+        except dataset.StalledError as stalled:
+            self.say(f"{stalled.args[0]}; planning anew")
+            sink.clear_plan(folder)
+            return self._planned(folder)
+
+    def _planned(self, folder: Place) -> PlanSummary:
+        found = dataset.list_documents(self.listing, self.tally, self.config.stages.write_cpus)
+        chain = dataset.plan_pages(
+            found, self.config, self.recipe, self.tally.send(), self.suspects
+        )
+        with self.progress("plan", 0):
+            planned = dataset.drain(
                 chain, folder, "plan", self.config.parquet, sink.write_plan, PlanSummary()
             )
+        if not planned.documents:
+            raise ConfigError(f"no documents in {', '.join(self.config.inputs)}{self._endings()}")
+        return planned
 
-    def recognise(self, plan: Path, pages: Path, planned: PlanSummary) -> Summary:
-        todo = planned.todo.rows
+    def recognise(self, plan: Place, pages: Place, planned: PlanSummary) -> Summary:
+        todo, same = planned.todo.rows, passes.twins(plan, self.config)
+        copies = planned.routes[Route.COPY] + same.rows
         self.say(
             f"planned: {planned.documents} documents, {sum(planned.routes.values())} pages, "
-            f"{todo} to do, {sum(planned.done.values())} done before"
+            f"{todo} to do{f' ({copies} are copies)' if copies else ''}, "
+            f"{sum(planned.done.values())} done before"
         )
-        if not todo:
-            return Summary()
-        chain = dataset.recognise_pages(plan, todo, self.config, self.recipe, self.tally.send())
-        with self._progress("recognise", todo):
-            return dataset.drain(
-                chain, pages, self.prefix, self.config.parquet, sink.write_pages, Summary()
-            )
+        if self.config.retry == "failed":
+            passes.forget(plan, pages, self.config)
+        written = Summary()
+        if todo > copies:
+            written.merge(_Run(self, plan, pages, self.prefix, same).read(todo - copies))
+        if copies:
+            copied = passes.copy(plan, pages, self.prefix, same, self.config)
+            written.merge(copied)
+            if left := copies - copied.written.rows:
+                # Their other name could not be fetched: they are read under their own.
+                own = _Run(self, plan, pages, f"{self.prefix}-own", Twins(are_read=True), pages)
+                written.merge(own.read(left))
+        return written
 
-    def _progress(self, stage: str, total: int) -> Progress:
+    def progress(self, stage: str, total: int) -> Progress:
         interval_s = self.config.progress.interval_s
         return Progress(stage, stage, total, self.tally.stages, sys.stderr, interval_s)
 
     def _endings(self) -> str:
-        if not self.listing.left_out:
+        left_out = self.tally.left_out()
+        if not left_out:
             return ""
-        endings = ", ".join(f"{count} {name}" for name, count in self.listing.left_out.items())
+        endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
         return f"; files not taken for their ending: {endings} (see input.suffixes)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The second pass over one part of a plan.
+
+    Attributes:
+        session: The job.
+        plan: Folder of the plan.
+        pages: Folder of the output's shards.
+        prefix: The first part of the names of its shards.
+        same: Which of the plan's pages it reads.
+        done: Where rows are that were written since the plan was made; None: nowhere.
+    """
+
+    session: _Session
+    plan: Place
+    pages: Place
+    prefix: str
+    same: Twins
+    done: Place | None = None
+
+    def read(self, todo: int) -> Summary:
+        """Read the pages, `todo` of them."""
+        try:
+            return self._once(todo, self.prefix, self.done)
+        except dataset.StalledError as stalled:
+            return self._go_on(todo, stalled)
+
+    def _go_on(self, todo: int, stalled: dataset.StalledError) -> Summary:
+        """Start what is left afresh, until all is done or nothing gets done twice running."""
+        before = -1
+        for number in itertools.count(2):
+            # What is on disk counts: the last words of a shard's writer may have been lost.
+            written = sink.read_summary(self.pages, self.prefix)
+            left = todo - written.written.rows
+            if not left:
+                return written
+            if written.written.rows == before:
+                raise stalled
+            before = written.written.rows
+            stall_s = self.session.config.stages.stall_s
+            self.session.say(f"no page moved for {stall_s:g} s; {left} are started anew")
+            try:
+                self._once(left, f"{self.prefix}-{number}", self.pages)
+            except dataset.StalledError as again:
+                stalled = again
+        raise AssertionError("unreachable")
+
+    def _once(self, todo: int, prefix: str, done: Place | None) -> Summary:
+        one, config = self.session, self.session.config
+        chain = dataset.recognise_pages(
+            self.plan, todo, config, one.recipe, one.tally.send(), one.suspects, self.same, done
+        )
+        with one.progress("recognise", todo):
+            return dataset.drain(
+                chain, self.pages, prefix, config.parquet, sink.write_pages, Summary()
+            )
 
 
 def _assert_complete(planned: PlanSummary, written: Summary) -> None:
@@ -165,10 +278,10 @@ def _assert_complete(planned: PlanSummary, written: Summary) -> None:
         )
 
 
-def _estimate(output: Path, recipe: Recipe, planned: PlanSummary) -> tuple[float | None, str]:
+def _estimate(output: Place, recipe: Recipe, planned: PlanSummary) -> tuple[float | None, str]:
     """Seconds for the pages that are left, from the speed of the last run of this recipe."""
     try:
-        last = json.loads((output / receipt.FILE_NAME).read_text(encoding="utf-8"))
+        last = json.loads((output / receipt.FILE_NAME).read_bytes())
     except (OSError, ValueError):
         last = {}
     if last.get("recipe_hash") != recipe.hash() or not last.get("pages_per_s"):

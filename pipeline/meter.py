@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,15 @@ class Tally:
 
     def __init__(self) -> None:
         self._stages: dict[str, StageTally] = {}
+        self._left_out: dict[int, Counter[str]] = {}
+
+    def leave_out(self, part: int, counts: Counter[str]) -> None:
+        """Take what a part of the inputs leaves out; the last word holds, if it comes twice."""
+        self._left_out[part] = counts
+
+    def left_out(self) -> Counter[str]:
+        """What all parts leave out."""
+        return sum(self._left_out.values(), Counter())
 
     def add(self, report: Report) -> None:
         """Add one report."""

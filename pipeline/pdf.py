@@ -1,4 +1,4 @@
-"""PDF pages as pictures: the only user of PyMuPDF.
+"""PDF pages as pictures: with `pdf_layer` and `pdf_attachments`, the only user of PyMuPDF.
 
 This runs in the reader's child process (`pipeline.reader`), where a page that spins, crashes or
 takes too much memory can be killed. Nothing here limits time or memory.
@@ -11,28 +11,31 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import pymupdf
 from pymupdf import mupdf
 
+from pipeline import complaints, pdf_attachments, pdf_damage, pdf_layer
 from pipeline.config import RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.images import Canvas, new_canvas
-from pipeline.types import PageImage
+from pipeline.layer import TextLayer
+from pipeline.quality import ink_ppm
+from pipeline.types import PageImage, Pixels
 
 MEDIA_TYPE: Final = "application/pdf"
 MAX_SIDE_PX: Final = 65_500
 """Longest side of a drawn page: what JPEG can hold, near enough, and far from C's limits."""
 
 _POINTS_PER_INCH: Final = 72
-_OUT_OF_MEMORY: Final = re.compile(r"[mc]alloc|not enough memory|out of memory", re.IGNORECASE)
-
-# Complaints are collected per page (`_take_warnings`); printed, they would say it twice.
-pymupdf.TOOLS.mupdf_display_errors(False)
-pymupdf.TOOLS.mupdf_display_warnings(False)
+_NAMES: Final = 20
+_NEARLY_BLANK_PPM: Final = 5000
+"""Ink of a page that is looked at more closely where MuPDF complained, parts per million."""
+_BROKEN_OFF: Final = re.compile(r"premature end|read error|unknown filter|Length incorrect")
 
 
 class PdfFile:
@@ -51,26 +54,46 @@ class PdfFile:
     media_type = MEDIA_TYPE
     is_reusable = True
 
-    def __init__(self, path: str, password: str, max_pages: int) -> None:
-        _take_warnings()
+    def __init__(self, path: str, password: str | Sequence[str], max_pages: int) -> None:
+        self._files: list[pdf_attachments.EmbeddedFile] | None = None
+        complaints.take()
         try:
             with _utf8_name(path) as name:
                 self._pdf = mupdf.pdf_open_document(name)
-            self._unlock(password)
+            self._unlock([password] if isinstance(password, str) else password)
             self._page_count = self._count_pages(max_pages)
         except mupdf.FzErrorBase as error:
-            _check_memory(str(error))
-            raise DocumentError(ErrorKind.UNREADABLE, f"no readable PDF: {_say(error)}") from None
-        self.warnings = _take_warnings()
+            complaints.check_memory(str(error))
+            raise DocumentError(
+                ErrorKind.UNREADABLE, f"no readable PDF: {complaints.say(error)}"
+            ) from None
+        self.warnings = (*self._peculiarities(), *complaints.take())
 
-    def _unlock(self, password: str) -> None:
+    def _peculiarities(self) -> Iterator[str]:
+        """What the pages do not show."""
+        try:
+            root = mupdf.pdf_dict_gets(mupdf.pdf_trailer(self._pdf), "Root")
+            if mupdf.pdf_dict_getp(root, "AcroForm/XFA").m_internal:
+                yield "an XFA form, of which only what stands on its PDF pages is drawn"
+            names = pdf_attachments.listed_names(self._pdf)
+            if count := len(names):
+                some = ", ".join(names[:_NAMES])
+                yield f"{count} embedded {'file' if count == 1 else 'files'}: {some}"
+        except mupdf.FzErrorBase as error:
+            complaints.check_memory(str(error))
+
+    def _unlock(self, passwords: Sequence[str]) -> None:
         # An encryption with an owner's password only opens by itself: it limits what may be
         # done with the file, not who may see it.
         if not mupdf.pdf_needs_password(self._pdf):
             return
-        if not mupdf.pdf_authenticate_password(self._pdf, password):
-            given = "the password does not open it" if password else "no password was given"
-            raise DocumentError(ErrorKind.PASSWORD, f"encrypted: {given}")
+        given = [password for password in passwords if password]
+        if not any(mupdf.pdf_authenticate_password(self._pdf, password) for password in given):
+            said = "no password was given"
+            if given:
+                several = f"none of {len(given)} passwords opens it"
+                said = "the password does not open it" if len(given) == 1 else several
+            raise DocumentError(ErrorKind.PASSWORD, f"encrypted: {said}")
 
     def _count_pages(self, max_pages: int) -> int:
         page_count = mupdf.pdf_count_pages(self._pdf) or self._count_repaired_pages()
@@ -124,31 +147,101 @@ class PdfFile:
             PageError: RENDER, the page cannot be drawn.
             MemoryError: MuPDF ran out of memory.
         """
-        _take_warnings()
-        try:
+        with _page_errors("draw"):
             return self._draw(page, render, canvas)
-        except mupdf.FzErrorBase as error:
-            _check_memory(str(error))
-            raise PageError(ErrorKind.RENDER, f"MuPDF cannot draw it: {_say(error)}") from None
 
-    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+    def layer(self, page: int, render: RenderConfig) -> TextLayer:
+        """The text layer of a page and what it draws, without drawing it.
+
+        Args:
+            page: 1-based number.
+            render: As `render`, for the pixels that boxes are given in.
+
+        Raises:
+            PageError: RENDER, the page's content cannot be read.
+            MemoryError: MuPDF ran out of memory.
+        """
+        with _page_errors("read"):
+            loaded = self._load(page)
+            found = pdf_layer.read(loaded, *_scale(mupdf.fz_bound_page(loaded), render))
+            warnings = complaints.take()
+            complaints.check_memory(*warnings)
+            lost = pdf_damage.lost_content(self._page_object(page))
+            return replace(found, warnings=(*warnings, *filter(None, [lost])))
+
+    def attachments(self) -> list[str]:
+        """The names of the files that it carries, no two alike.
+
+        Raises:
+            DocumentError: UNREADABLE, they cannot be listed.
+            MemoryError: MuPDF ran out of memory.
+        """
+        with _attachment_errors("listed"):
+            return [file.name for file in self._embedded_files()]
+
+    def extract(self, name: str, target: str, max_bytes: int) -> tuple[str, ...]:
+        """Write the file that it carries under a name to `target`.
+
+        Returns:
+            What MuPDF complained about without failing.
+
+        Raises:
+            DocumentError: NOT_FOUND, UNREADABLE, or LIMIT for more than `max_bytes`.
+            MemoryError: MuPDF ran out of memory.
+            OSError: The target cannot be written.
+        """
+        with _attachment_errors("read"):
+            file = next((file for file in self._embedded_files() if file.name == name), None)
+            if file is None:
+                raise DocumentError(ErrorKind.NOT_FOUND, "the PDF has no attachment of this name")
+            complaints.take()
+            pdf_attachments.extract(file, target, max_bytes)
+        warnings = complaints.take()
+        complaints.check_memory(*warnings)
+        # To MuPDF such a file is whole: a PDF without its end could lose pages and tell nobody.
+        for broken in filter(_BROKEN_OFF.search, warnings):
+            raise DocumentError(ErrorKind.UNREADABLE, f"the attachment is damaged: {broken}")
+        return warnings
+
+    def _embedded_files(self) -> list[pdf_attachments.EmbeddedFile]:
+        if self._files is None:
+            self._files = pdf_attachments.embedded_files(self._pdf, self._page_count)
+        return self._files
+
+    def _load(self, number: int) -> Any:
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
-        page = mupdf.fz_load_page(self._pdf.super(), number - 1)
+        return mupdf.fz_load_page(self._pdf.super(), number - 1)
+
+    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+        page = self._load(number)
         dpi, frame = _scale(mupdf.fz_bound_page(page), render)
         pixels = canvas(frame.y1 - frame.y0, frame.x1 - frame.x0)
         _run(page, dpi / _POINTS_PER_INCH, frame, pixels)
-        warnings = _take_warnings()
+        warnings = complaints.take()
         # MuPDF leaves out what it has no memory for and goes on: the page would look whole.
-        _check_memory(*warnings)
+        complaints.check_memory(*warnings)
+        doubt = self._doubt(number, pixels, warnings, render)
         if dpi < render.dpi:
             limit = f"{render.dpi} dpi would pass render.max_pixels ({render.max_pixels})"
             warnings = (f"drawn at {dpi:.3g} dpi: {limit}", *warnings)
-        return PageImage(pixels, dpi, warnings)
+        return PageImage(pixels, dpi, warnings, doubt=doubt)
+
+    def _doubt(
+        self, number: int, pixels: Pixels, warnings: tuple[str, ...], render: RenderConfig
+    ) -> str:
+        """Why a page that looks empty may not be, "" where nothing says so."""
+        page = self._page_object(number)
+        if not warnings or ink_ppm(pixels) > _NEARLY_BLANK_PPM:
+            return pdf_damage.lost_content(page)
+        return pdf_damage.damage(self._pdf, page, warnings, render.max_image_pixels)
+
+    def _page_object(self, number: int) -> Any:
+        return mupdf.pdf_lookup_page_obj(self._pdf, number - 1)
 
     def close(self) -> None:
         """Let go of the file and of what MuPDF remembers of it."""
-        self._pdf = None
+        self._pdf = self._files = None
         pymupdf.TOOLS.store_shrink(100)
 
 
@@ -162,6 +255,31 @@ def _utf8_name(path: str) -> Iterator[str]:
             yield f"/dev/fd/{file.fileno()}"
     else:
         yield path
+
+
+@contextmanager
+def _page_errors(doing: str) -> Iterator[None]:
+    """Start with no complaints, and turn MuPDF's errors into ours."""
+    complaints.take()
+    try:
+        yield
+    except mupdf.FzErrorBase as error:
+        complaints.check_memory(str(error))
+        raise PageError(
+            ErrorKind.RENDER, f"MuPDF cannot {doing} it: {complaints.say(error)}"
+        ) from None
+
+
+@contextmanager
+def _attachment_errors(doing: str) -> Iterator[None]:
+    """Turn MuPDF's errors about embedded files into ours."""
+    complaints.take()
+    try:
+        yield
+    except mupdf.FzErrorBase as error:
+        complaints.check_memory(str(error))
+        message = f"the PDF's attachments cannot be {doing}: {complaints.say(error)}"
+        raise DocumentError(ErrorKind.UNREADABLE, message) from None
 
 
 def _scale(box: Any, render: RenderConfig) -> tuple[float, Any]:
@@ -197,18 +315,3 @@ def _run(page: Any, zoom: float, frame: Any, pixels: Any) -> None:
     device = mupdf.fz_new_draw_device(mupdf.fz_scale(zoom, zoom), pixmap)
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-
-
-def _take_warnings() -> tuple[str, ...]:
-    """What MuPDF complained about since the last call."""
-    return tuple(pymupdf.TOOLS.mupdf_warnings(reset=True).splitlines())
-
-
-def _check_memory(*messages: str) -> None:
-    if any(map(_OUT_OF_MEMORY.search, messages)):
-        raise MemoryError
-
-
-def _say(error: Exception) -> str:
-    """MuPDF's message without its number ("code=7: no objects found")."""
-    return str(error).partition(": ")[2] or str(error)

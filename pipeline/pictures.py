@@ -63,7 +63,7 @@ class PictureFile:
         """The sizes of the pages, and a line about frames that are no pages."""
         if self._image.format == "TIFF":
             return self._tiff_frames(max_pages), ()
-        return [_size_pt(self._image)], _left_out(self._image)
+        return [_page_pt(self._image)], _left_out(self._image)
 
     def _tiff_frames(self, max_pages: int) -> list[tuple[float, float]]:
         """Follow the chain of frames to its end, to where it breaks, or over the limit.
@@ -75,7 +75,7 @@ class PictureFile:
         try:
             while len(sizes) <= max_pages:
                 self._image.seek(len(sizes))
-                sizes.append(_size_pt(self._image))
+                sizes.append(_page_pt(self._image))
         except EOFError:
             return sizes
         except MemoryError:
@@ -109,10 +109,13 @@ class PictureFile:
             except (PageError, MemoryError):
                 raise
             except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-                raise PageError(ErrorKind.LIMIT, _over(render.max_image_pixels)) from error
+                raise PageError(ErrorKind.LIMIT, over(render.max_image_pixels)) from error
             except Exception as error:
                 raise PageError(ErrorKind.RENDER, f"cannot be decoded: {_say(error)}") from error
         return PageImage(image.pixels, image.dpi, (*image.warnings, *_lines(caught)))
+
+    def layer(self, page: int, render: RenderConfig) -> None:
+        """A picture has no text layer."""
 
     def _check_page(self, page: int) -> None:
         pages = len(self._sizes_pt)
@@ -125,13 +128,13 @@ class PictureFile:
     def _decode(self, frame: int, max_pixels: int, canvas: Canvas) -> PageImage:
         self._image.seek(frame)
         size_px, dpi = _displayed_px(self._image), _displayed_dpi(self._image)
-        if math.prod(_square(size_px, dpi)) > max_pixels:
-            raise PageError(ErrorKind.LIMIT, _over(max_pixels))
+        if math.prod(square(size_px, dpi)) > max_pixels:
+            raise PageError(ErrorKind.LIMIT, over(max_pixels))
         self._image.load()
         decoded = to_rgb(upright(self._image))
         if decoded.shape[:2] != (size_px[1], size_px[0]):
             size_px, dpi = size_px[::-1], dpi[::-1]  # the orientation stood behind the pixels
-        width_px, height_px = _square(size_px, dpi)
+        width_px, height_px = square(size_px, dpi)
         pixels = canvas(height_px, width_px)
         np.copyto(pixels, resize(decoded, width_px, height_px))
         if (width_px, height_px) == size_px:
@@ -161,7 +164,7 @@ def _open(path: str, max_pixels: int) -> Image.Image:
 def _refusal(error: Exception, max_pixels: int) -> DocumentError:
     """What a failure to read a header means."""
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return DocumentError(ErrorKind.LIMIT, _over(max_pixels))
+        return DocumentError(ErrorKind.LIMIT, over(max_pixels))
     if isinstance(error, UnidentifiedImageError):
         return DocumentError(ErrorKind.UNREADABLE, "neither a PDF nor a picture that can be read")
     if "MAX_TEXT" in str(error):  # compressed text in a PNG, which nobody would look at
@@ -221,22 +224,31 @@ def _displayed_px(image: Image.Image) -> tuple[int, int]:
 def _displayed_dpi(image: Image.Image) -> tuple[float, float]:
     """Dots per inch across and down as displayed; (0, 0) where none, or none to believe."""
     try:
-        across, down = (float(value) for value in image.info["dpi"])
+        across, down = believed_dpi(*(float(value) for value in image.info["dpi"]))
     except (KeyError, TypeError, ValueError, ArithmeticError):
-        return 0.0, 0.0
-    if not all(_MIN_DPI <= value <= _MAX_DPI for value in (across, down)):
         return 0.0, 0.0
     return (down, across) if _is_turned(image) else (across, down)
 
 
-def _size_pt(image: Image.Image) -> tuple[float, float]:
-    (width_px, height_px), (across, down) = _displayed_px(image), _displayed_dpi(image)
+def believed_dpi(across: float, down: float) -> tuple[float, float]:
+    """A resolution that a file states; (0, 0) where it is none to believe."""
+    is_sane = all(_MIN_DPI <= value <= _MAX_DPI for value in (across, down))
+    return (across, down) if is_sane else (0.0, 0.0)
+
+
+def _page_pt(image: Image.Image) -> tuple[float, float]:
+    return size_pt(_displayed_px(image), _displayed_dpi(image))
+
+
+def size_pt(size_px: tuple[int, int], dpi: tuple[float, float]) -> tuple[float, float]:
+    """Width and height in points; (0, 0) without a resolution."""
+    (width_px, height_px), (across, down) = size_px, dpi
     if not across:
         return 0.0, 0.0
     return width_px * _POINTS_PER_INCH / across, height_px * _POINTS_PER_INCH / down
 
 
-def _square(size_px: tuple[int, int], dpi: tuple[float, float]) -> tuple[int, int]:
+def square(size_px: tuple[int, int], dpi: tuple[float, float]) -> tuple[int, int]:
     """The size in square pixels: the side with the lower resolution is enlarged."""
     (width_px, height_px), (across, down) = size_px, dpi
     if not across or max(dpi) <= _SQUARE * min(dpi):
@@ -244,7 +256,8 @@ def _square(size_px: tuple[int, int], dpi: tuple[float, float]) -> tuple[int, in
     return round(width_px * max(dpi) / across), round(height_px * max(dpi) / down)
 
 
-def _over(max_pixels: int) -> str:
+def over(max_pixels: int) -> str:
+    """What is said of a picture with too many pixels."""
     return f"the picture is over render.max_image_pixels ({max_pixels})"
 
 

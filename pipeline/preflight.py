@@ -6,9 +6,12 @@ import importlib.util
 import os
 from pathlib import Path
 
+from pipeline import lock, source
 from pipeline.config import OcrConfig
 from pipeline.errors import ConfigError
+from pipeline.passwords import Passwords
 from pipeline.source import Listing
+from pipeline.storage.folder import StorePath, place_of
 
 _SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray in the environment of the entrypoint of a submitted job."""
@@ -20,8 +23,25 @@ def check(config: OcrConfig) -> None:
     Raises:
         ConfigError: With a message that says what to change.
     """
-    Listing(config.inputs, config.input).check()
-    output = Path(config.output)
+    Listing(config.inputs, config.input, config.store, config.attachments).check()
+    Passwords.read(config)
+    if config.overwrite and config.dry_run:
+        raise ConfigError("--overwrite deletes and --dry-run only looks: take one of them")
+    output = place_of(config.output, config.store)
+    if isinstance(output, StorePath):
+        source.check_answers(output.place, config.store)
+    else:
+        _check_folder(output)
+    if not config.dry_run:
+        lock.check_free(output, config.lock)
+    if config.engine.kind == "vllm" and not has_vllm():
+        raise ConfigError(
+            "engine.kind is vllm and vLLM is not installed: install the extra with "
+            "pip install '.[gpu]', or take --engine.kind onnx"
+        )
+
+
+def _check_folder(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise ConfigError(f"--output {output} is a file; name a folder")
     parent = next(folder for folder in (output, *output.absolute().parents) if folder.is_dir())
@@ -31,11 +51,6 @@ def check(config: OcrConfig) -> None:
         raise ConfigError(
             f"--output {output} is relative: a submitted job runs in a copy of its working "
             "folder that Ray deletes; give an absolute path that all nodes share"
-        )
-    if config.engine.kind == "vllm" and not has_vllm():
-        raise ConfigError(
-            "engine.kind is vllm and vLLM is not installed: install the extra with "
-            "pip install '.[gpu]', or take --engine.kind onnx"
         )
 
 

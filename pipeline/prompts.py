@@ -25,7 +25,7 @@ from pathlib import PurePath
 from pipeline import images
 from pipeline.config import Recipe, VllmConfig
 from pipeline.errors import ConfigError
-from pipeline.types import Ask, PageImage, Request, Task
+from pipeline.types import Ask, PageImage, Request, Sampling, Task
 
 IMAGE_TOKEN = "<image>"  # noqa: S105 - a token of the model, not a secret
 """Stands for the picture in a prompt; vLLM puts one copy for every visual token."""
@@ -246,7 +246,11 @@ def room(wanted: int, context: int, prompt_tokens: int) -> int:
     return max(1, min(wanted, context - prompt_tokens))
 
 
-def ngram(config: VllmConfig, whitelist: tuple[int, ...]) -> dict[str, object]:
+def ngram(
+    config: VllmConfig,
+    whitelist: tuple[int, ...],
+    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+) -> dict[str, object]:
     """The arguments of vLLM's n-gram processor for one request (`SamplingParams.extra_args`).
 
     Without `ngram_size` the processor does nothing and says nothing, so it is always there.
@@ -254,11 +258,12 @@ def ngram(config: VllmConfig, whitelist: tuple[int, ...]) -> dict[str, object]:
     Args:
         config: Size and window.
         whitelist: The ids of `WHITELIST`, from the tokenizer.
+        sampling: What a request changes of it.
     """
     return {
         "ngram_size": config.ngram_size,
-        "window_size": config.ngram_window,
-        "whitelist_token_ids": list(whitelist),
+        "window_size": sampling.ngram_window or config.ngram_window,
+        "whitelist_token_ids": list(whitelist) if sampling.cells_repeat else [],
     }
 
 

@@ -8,11 +8,12 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
 from pipeline.meter import StageTally
+from pipeline.sink import write_text
+from pipeline.storage.folder import Place
 from pipeline.summary import PlanSummary, Summary
 from pipeline.types import Route, Status
 
@@ -25,15 +26,20 @@ class Receipt:
     """What a job did. Times are seconds, memory is MiB.
 
     Attributes:
-        documents: Documents that the inputs name.
+        documents: Documents that the inputs name, and with `--attachments` those embedded in them.
+        attachments: Documents among them that are embedded in a PDF.
+        attachments_left_out: Other files embedded in PDFs, where `--attachments` looked at them.
         unreadable_documents: Documents among them that cannot be opened.
         bytes: Size of all documents.
         files_left_out: Files of input folders that are no documents by their ending, by ending.
         pages: Pages that the documents say they have.
-        pages_left_out: Pages that `--pages` leaves out: they have no row.
+        pages_left_out: Pages that `--pages` and `--max-pages` leave out: they have no row.
         rows_before: Rows that the output had for these pages before, by status.
         rows: Rows that this run wrote, by status.
+        copied: Rows among them whose text was copied: the same bytes under another name.
         sources: Rows that this run wrote, by source.
+        rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
+        tokens_dropped: Output tokens of answers that are in no row: the price of the ladder.
         wall_s: Time of the whole job, start of Ray included.
         run_s: Time of the second pass alone.
         pages_per_s: Rows of this run by `run_s`.
@@ -50,6 +56,8 @@ class Receipt:
     """
 
     documents: int
+    attachments: int
+    attachments_left_out: int
     unreadable_documents: int
     bytes: int
     files_left_out: dict[str, int]
@@ -57,7 +65,10 @@ class Receipt:
     pages_left_out: int
     rows_before: dict[str, int]
     rows: dict[str, int]
+    copied: int
     sources: dict[str, int]
+    rungs: dict[str, dict[str, int]]
+    tokens_dropped: int
     wall_s: float
     run_s: float
     pages_per_s: float
@@ -82,12 +93,14 @@ class Receipt:
         yield from self.rows.items()
         yield from self.rows_before.items()
 
-    def write(self, output: Path) -> None:
-        """Write `receipt.json`, whole or not at all."""
-        hidden = output / f".{FILE_NAME}.tmp"
+    def write(self, output: Place) -> None:
+        """Write `receipt.json`, whole or not at all.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         text = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
-        hidden.write_text(text + "\n", encoding="utf-8")
-        hidden.replace(output / FILE_NAME)
+        write_text(output / FILE_NAME, text + "\n")
 
 
 def make(
@@ -107,6 +120,8 @@ def make(
     rows = written.written.rows
     return Receipt(
         documents=plan.documents,
+        attachments=plan.attachments,
+        attachments_left_out=plan.attachments_left_out,
         unreadable_documents=plan.unreadable,
         bytes=plan.bytes,
         files_left_out=dict(files_left_out),
@@ -114,7 +129,10 @@ def make(
         pages_left_out=plan.routes[Route.SKIP],
         rows_before=dict(plan.done),
         rows=dict(written.statuses),
+        copied=written.copied,
         sources=dict(written.sources),
+        rungs={rung: dict(counts) for rung, counts in written.rungs.items()},
+        tokens_dropped=written.tokens_dropped,
         wall_s=round(wall_s, 3),
         run_s=round(run_s, 3),
         pages_per_s=round(rows * per_s, 3),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.progress import clock
 from pipeline.receipt import Receipt
+from pipeline.rungs import Rung
 from pipeline.types import Route
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def receipt(receipt: Receipt) -> str:
         "-" * _WIDTH,
         *_table(_heads(receipt)),
         *_stage_lines(receipt),
+        *_ladder_lines(receipt),
         *_slowest_lines(receipt),
         *_error_lines(receipt),
         "-" * _WIDTH,
@@ -34,8 +37,11 @@ def receipt(receipt: Receipt) -> str:
 def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     bad = receipt.unreadable_documents
     yield "documents", f"{receipt.documents}" + (f", {bad} of them cannot be opened" if bad else "")
+    if receipt.attachments or receipt.attachments_left_out:
+        other = receipt.attachments_left_out
+        yield "attachments", f"{receipt.attachments} of the documents; {other} other files left out"
     yield "pages", f"{receipt.pages}" + _left_out(receipt)
-    yield "rows", _counts(receipt.rows)
+    yield "rows", _counts(receipt.rows) + _copies(receipt.copied)
     if receipt.rows_before:
         yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
     yield "source", _counts(receipt.sources)
@@ -49,10 +55,14 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
 def _left_out(receipt: Receipt) -> str:
     parts = []
     if receipt.pages_left_out:
-        parts.append(f"{receipt.pages_left_out} left out by --pages")
+        parts.append(f"{receipt.pages_left_out} left out")
     if receipt.files_left_out:
         parts.append(f"{sum(receipt.files_left_out.values())} other files in folders not read")
     return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _copies(rows: int) -> str:
+    return f" ({rows} copied: the same bytes under another name)" if rows else ""
 
 
 def _speed(receipt: Receipt) -> str:
@@ -68,6 +78,20 @@ def _stage_lines(receipt: Receipt) -> Iterator[str]:
         workers = receipt.workers.get(name, 1)
         busy = f"{receipt.busy[name]:.0%}" if name in receipt.busy else "-"
         yield f"  {name:<13}{workers:>8}{busy:>7}{peak:>10.0f}"
+
+
+def _ladder_lines(receipt: Receipt) -> Iterator[str]:
+    """What the pages went through that were read more than once."""
+    tried = [rung for rung in Rung if rung in receipt.rungs]
+    if tried in ([], [Rung.BASE]):
+        return
+    for number, rung in enumerate(tried):
+        outcomes = dict(receipt.rungs[rung])
+        rows = outcomes.pop("rows", 0)
+        heads = iter((f"{'ladder' if number == 0 else '':<13}{rung + ':':<15}",))
+        for line in textwrap.wrap(f"{_counts(outcomes)} ({rows} rows)", _WIDTH - 30):
+            yield f"  {next(heads, ''):<28}{line}"
+    yield f"  {'':<13}{receipt.tokens_dropped} tokens in answers that were dropped"
 
 
 def _slowest_lines(receipt: Receipt) -> Iterator[str]:
@@ -102,9 +126,10 @@ def forecast(forecast: Forecast) -> str:
         f"{plan.unreadable} of them cannot be opened",
         "pages": str(sum(plan.routes.values()) - plan.unreadable),
         "routes": _counts({route: plan.routes[route] for route in Route if plan.routes[route]}),
-        "skipped": f"{skipped} done before, {plan.routes[Route.SKIP]} left out by --pages, "
+        "skipped": f"{skipped} done before, "
+        f"{plan.routes[Route.SKIP]} left out by --pages, --max-pages, "
         f"{sum(forecast.files_left_out.values())} other files in folders",
-        "to do": f"{plan.todo.rows} rows with engine {forecast.engine}",
+        "to do": f"{plan.todo.rows} rows with engine {forecast.engine}" + _copies(forecast.copies),
         "time": f"{time} ({forecast.basis})",
     }
     return "\n".join(_table(iter(pairs.items())))

@@ -6,16 +6,20 @@ off. `RENDERED` and `PREPARED` carry pages between the stages of a job and are n
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
     Block,
     Box,
+    Document,
     Failure,
     FinishReason,
     Generation,
@@ -37,6 +41,17 @@ _BLOCK = pa.struct(
         ("box_pt", pa.struct(_BOX)),
     ]
 )
+_ATTEMPT = pa.struct(
+    [
+        ("rung", pa.string()),
+        ("outcome", pa.string()),
+        ("finish_reason", pa.string()),
+        ("repetition", pa.float32()),
+        ("output_tokens", pa.int32()),
+        ("ms", pa.float64()),
+        ("error", pa.string()),
+    ]
+)
 _REF = [
     ("uri", pa.string()),
     ("doc_id", pa.string()),
@@ -47,6 +62,17 @@ _REF = [
     ("height_pt", pa.float32()),
 ]
 _IDS = [("page_id", pa.string()), ("content_id", pa.string()), ("recipe_hash", pa.string())]
+_LOOK = [
+    ("text_layer_trust", pa.float32()),
+    ("text_layer_doubts", pa.list_(pa.string())),
+    ("turned_deg", pa.int32()),
+]
+_SETTLED = [
+    ("status", pa.string()),
+    ("source", pa.string()),
+    ("text", pa.string()),
+    ("blocks", pa.list_(_BLOCK)),
+]
 _FAILURE = [("error_kind", pa.string()), ("error", pa.string())]
 _PICTURE = [
     ("width_px", pa.int32()),
@@ -55,19 +81,24 @@ _PICTURE = [
     ("warnings", pa.list_(pa.string())),
 ]
 
+DOCUMENTS = pa.schema([("uri", pa.list_(pa.string())), ("size_bytes", pa.list_(pa.int64()))])
+"""What a listing finds, before anything is opened: in each row the documents that are planned
+together, so that a listing decides how many. Size 0 where it does not tell it."""
+
 PAGES = pa.schema(
     [
         *_IDS,
         *_REF,
-        ("status", pa.string()),
-        ("source", pa.string()),
-        ("text", pa.string()),
-        ("blocks", pa.list_(_BLOCK)),
+        *_SETTLED,
         ("raw", pa.string()),
         *_FAILURE,
         *_PICTURE,
+        *_LOOK,
+        ("copied_from", pa.string()),
         ("engine", pa.string()),
         ("model", pa.string()),
+        ("rung", pa.string()),
+        ("attempts", pa.list_(_ATTEMPT)),
         ("finish_reason", pa.string()),
         ("prompt_tokens", pa.int32()),
         ("image_tokens", pa.int32()),
@@ -90,16 +121,21 @@ PLAN = pa.schema(
         ("route", pa.string()),
         ("done", pa.string()),
         ("size_bytes", pa.int64()),
+        ("outer", pa.string()),
+        ("attachments_left_out", pa.int32()),
         *_FAILURE,
         ("warnings", pa.list_(pa.string())),
     ]
 )
 """One row for every page that any document says it has. `done` is the status of the row that
-the output has already, null where it has none."""
+the output has already, null where it has none. `outer` is the PDF that a document is embedded in.
+The first row of a PDF says how many of its own attachments are left out."""
 
-_FLIGHT = [*_IDS, *_REF, *_FAILURE, *_PICTURE, ("render_ms", pa.float64())]
+_FLIGHT = [*_IDS, *_REF, *_FAILURE, *_PICTURE, *_LOOK, *_SETTLED]
+_FLIGHT += [("layer", pa.string()), ("render_ms", pa.float64())]
 RENDERED = pa.schema([*_FLIGHT, ("pixels", pa.large_binary())])
-"""A drawn page: RGB bytes, rows from the top, null where drawing failed."""
+"""A page that was looked at. `status` is null where an engine has to read it; its pixels are RGB
+bytes, rows from the top, as displayed, null where drawing failed or the page is settled."""
 
 PREPARED = pa.schema(
     [
@@ -131,6 +167,14 @@ def from_table(table: pa.Table) -> list[PageResult]:
     return [_from_row(row) for row in table.to_pylist()]
 
 
+def documents_of(table: pa.Table) -> list[Document]:
+    """The documents of rows of `DOCUMENTS`, or of a table with one in each row."""
+    columns = [table["uri"], table["size_bytes"]]
+    if pa.types.is_list(columns[0].type):
+        columns = [pc.list_flatten(column) for column in columns]
+    return list(map(Document, *(column.to_pylist() for column in columns)))
+
+
 def ref_of(row: dict[str, Any]) -> PageRef:
     """The page that a row of any schema here is about."""
     return PageRef(**{name: row[name] for name, _ in _REF})
@@ -151,6 +195,20 @@ def failure_of(row: dict[str, Any]) -> Failure | None:
     if row.get("error_kind") is None:
         return None
     return Failure(ErrorKind(row["error_kind"]), row["error"])
+
+
+def settled_columns(recognition: Recognition) -> dict[str, Any]:
+    """The columns of a page that needs no engine."""
+    blocks = [_block_row(block, None) for block in recognition.blocks]
+    return {"status": recognition.status, "text": recognition.text, "blocks": blocks}
+
+
+def settled_of(row: dict[str, Any]) -> Recognition | None:
+    """What became of a page that needs no engine, None for others."""
+    if row["status"] is None:
+        return None
+    blocks = tuple(_block(block) for block in row["blocks"])
+    return Recognition(Status(row["status"]), row["text"], blocks)
 
 
 def binary_column(arrays: Sequence[np.ndarray | None]) -> pa.ChunkedArray:
@@ -199,30 +257,37 @@ def _to_row(result: PageResult) -> dict[str, Any]:
         "text": recognition.text,
         "blocks": [_block_row(block, _points_per_px(result)) for block in recognition.blocks],
         "raw": recognition.raw,
+        "rung": recognition.rung,
+        "attempts": [dataclasses.asdict(attempt) for attempt in recognition.attempts],
         "width_px": result.width_px,
         "height_px": result.height_px,
         "dpi": result.dpi,
         "warnings": list(result.warnings),
+        "text_layer_trust": result.text_layer_trust,
+        "text_layer_doubts": list(result.text_layer_doubts),
+        "turned_deg": result.turned_deg,
+        "copied_from": result.copied_from,
         "engine": result.engine,
         "model": result.model,
     }
     if recognition.failure:
         row |= {"error_kind": recognition.failure.kind, "error": recognition.failure.message}
     if generation:
-        row |= {name: getattr(generation, name) for name in _GENERATION}
+        row |= {name: getattr(generation, name) for name in GENERATION}
     return row | {name: getattr(result.timing, name) for name in Timing.__slots__}
 
 
-_GENERATION = (
+GENERATION = (
     *("finish_reason", "prompt_tokens", "image_tokens", "output_tokens"),
     *("input_ms", "queue_ms", "prefill_ms", "decode_ms"),
 )
+"""The columns of what the engine did for a page."""
 
 
 def _from_row(row: dict[str, Any]) -> PageResult:
     generation = None
     if row["finish_reason"] is not None:
-        fields = {name: row[name] for name in _GENERATION}
+        fields = {name: row[name] for name in GENERATION}
         generation = Generation(**fields | {"finish_reason": FinishReason(row["finish_reason"])})
     recognition = Recognition(
         status=Status(row["status"]),
@@ -231,16 +296,36 @@ def _from_row(row: dict[str, Any]) -> PageResult:
         raw=row["raw"],
         generation=generation,
         failure=failure_of(row),
+        rung=Rung(row["rung"]) if row["rung"] else None,
+        attempts=tuple(_attempt(attempt) for attempt in row["attempts"]),
     )
     same = ("page_id", "content_id", "recipe_hash", "width_px", "height_px", "dpi")
+    more = ("text_layer_trust", "turned_deg", "copied_from", "engine", "model")
     return PageResult(
-        **{name: row[name] for name in (*same, "engine", "model")},
+        **{name: row[name] for name in (*same, *more)},
         ref=ref_of(row),
         recognition=recognition,
         source=Source(row["source"]) if row["source"] else None,
         warnings=tuple(row["warnings"]),
+        text_layer_doubts=tuple(row["text_layer_doubts"]),
         timing=Timing(**{name: row[name] for name in Timing.__slots__}),
     )
+
+
+def copied(row: dict[str, Any], page_id: str, uri: str) -> dict[str, Any]:
+    """The row of a page under another name, from the row (of `PAGES`) that has its text.
+
+    What it cost to read the page is in that row alone.
+    """
+    cost = dict.fromkeys((*GENERATION, *Timing.__slots__))
+    source = {"copied_from": row["copied_from"] or row["page_id"]}
+    return row | cost | source | {"page_id": page_id, "uri": uri, "attempts": []}
+
+
+def _attempt(row: dict[str, Any]) -> Attempt:
+    rung, outcome, reason = row["rung"], row["outcome"], row["finish_reason"]
+    known = {"rung": Rung(rung), "outcome": Outcome(outcome)}
+    return Attempt(**row | known | {"finish_reason": FinishReason(reason) if reason else None})
 
 
 def _points_per_px(result: PageResult) -> tuple[float, float] | None:

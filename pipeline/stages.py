@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline import schema, sink
+from pipeline import ladder, schema, sink
 from pipeline.config import EngineConfig, OcrOptions, Recipe
+from pipeline.contents import Contents, extractor
 from pipeline.engines import base
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.ledger import Ledger
 from pipeline.meter import Meter, Send
 from pipeline.pages import PageSelection
+from pipeline.passwords import Passwords
 from pipeline.plan import PlannedPage, Planner
 from pipeline.reader import Reader
 from pipeline.recognise import failed, recognise
-from pipeline.source import local_path
+from pipeline.room import Room
+from pipeline.routes import PageView, Routes
+from pipeline.source import Listing
+from pipeline.storage.fetch import Documents
+from pipeline.suspects import Verdict, Watch, in_turn
+from pipeline.turns import turn_size
 from pipeline.types import (
     Document,
     Failure,
@@ -39,58 +49,82 @@ from pipeline.types import (
 )
 
 _PLAN_ROWS = 4096
+_FEWEST, _MOST = 4, 128
+"""Documents that are planned together: few at first, so that every worker has some soon; more
+as the listing grows, or a million of them would be so many tasks of Ray's."""
+
+_DEADLY = (
+    "the worker's process was killed each time that it worked on this alone; it may need more "
+    "memory than there is (stages.max_lone_deaths)"
+)
+
+
+def list_documents(
+    listing: Listing, leave_out: Callable[[Counter[str]], object]
+) -> Iterator[pa.Table]:
+    """Plan: yield `schema.DOCUMENTS` for what a listing names, in bounded memory.
+
+    Args:
+        listing: The inputs.
+        leave_out: Takes, at the end, the files that are no documents, counted by their ending.
+    """
+    documents, count = listing.documents(), 0
+    while some := list(islice(documents, min(_FEWEST + count // 64, _MOST))):
+        count += len(some)
+        row = {"uri": [one.uri for one in some], "size_bytes": [one.size_bytes for one in some]}
+        yield pa.Table.from_pylist([row], schema=schema.DOCUMENTS)
+    leave_out(listing.left_out)
 
 
 class Inspect:
     """Plan: opens documents and lists their pages."""
 
-    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send) -> None:
-        self._reader = Reader(options.read, options.render, options.input)
-        self._password = options.password
-        ledger = Ledger.read(sink.pages_folder(options.output))
-        self._planner = Planner(recipe_hash, PageSelection.parse(options.pages), ledger)
+    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send, watch: Watch) -> None:
+        folder = sink.pages_folder(options.output, options.store)
+        ledger = Ledger.read(folder, failed=options.retry != "failed")
+        selection = PageSelection.parse(options.pages)
+        self._planner = Planner(recipe_hash, selection, ledger, options.max_pages)
+        self._contents = Contents(options, self._planner)
         self._meter = Meter("plan", send)
+        self._watch = watch
 
-    def __call__(self, documents: pa.Table) -> Iterator[pa.Table]:
-        """Yield rows of `schema.PLAN` for documents with columns uri and size_bytes."""
-        for row in documents.to_pylist():
+    def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Yield rows of `schema.PLAN` for rows of `schema.DOCUMENTS`."""
+        documents = list(schema.documents_of(table))
+        turns = in_turn(self._watch, [document.uri for document in documents])
+        for may_run, document in zip(turns, documents, strict=True):
             with self._meter.busy():
-                pages = self._pages(Document(row["uri"], row["size_bytes"]))
+                pages = self._contents.pages(document) if may_run else [self._condemned(document)]
             for start in range(0, len(pages), _PLAN_ROWS):
                 yield _plan_table(pages[start : start + _PLAN_ROWS])
             self._meter.report(len(pages), sum(page.failure is not None for page in pages))
 
-    def _pages(self, document: Document) -> list[PlannedPage]:
-        try:
-            seen = self._reader.inspect(local_path(document.uri), self._password)
-            sizes = [(float(width), float(height)) for width, height in seen.pages]
-            return list(
-                self._planner.readable(document, seen.doc_id, seen.media_type, sizes, seen.warnings)
-            )
-        except RecordedError as error:
-            return [self._planner.unreadable(document, error)]
-        except Exception as error:
-            internal = DocumentError(ErrorKind.INTERNAL, repr(error))
-            return [self._planner.unreadable(document, internal)]
+    def _condemned(self, document: Document) -> PlannedPage:
+        return self._planner.unreadable(document, DocumentError(ErrorKind.CRASH, _DEADLY))
 
 
 class Render:
-    """Draws pages, in a process that may be killed."""
+    """Looks at pages and draws those that an engine has to read, in a process that may die."""
 
-    def __init__(self, options: OcrOptions, send: Send) -> None:
+    def __init__(self, options: OcrOptions, recipe: Recipe, send: Send, watch: Watch) -> None:
         self._reader = Reader(options.read, options.render, options.input)
-        self._password = options.password
+        self._passwords = Passwords.read(options)
+        extract = extractor(self._reader, self._passwords)
+        self._documents = Documents(options.store, options.input, options.store.cache_mib, extract)
+        self._routes = Routes(recipe)
         self._meter = Meter("render", send)
+        self._watch = watch
 
     def __call__(self, plan: pa.Table) -> Iterator[pa.Table]:
         """Yield `schema.RENDERED` for rows of `schema.PLAN`, in one table."""
         rows, pictures = [], []
-        for row in plan.to_pylist():
+        turns = in_turn(self._watch, plan["page_id"].to_pylist())
+        for may_run, row in zip(turns, plan.to_pylist(), strict=True):
             with self._meter.busy():
-                rendered, pixels = self._render(row)
+                rendered, pixels = self._render(row if may_run else _condemned(row))
             rows.append(rendered)
             pictures.append(pixels)
-        self._meter.report(len(rows), sum(pixels is None for pixels in pictures))
+        self._meter.report(len(rows), sum(bool(row["error_kind"]) for row in rows))
         yield _with_pictures(rows, schema.RENDERED, {"pixels": pictures})
 
     def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
@@ -98,37 +132,38 @@ class Render:
             return schema.flight_columns(row), None
         begin = time.perf_counter()
         try:
-            image = self._reader.render(local_path(row["uri"]), row["page"], self._password)
+            outer = row["outer"] or ""
+            path = self._documents.path(row["uri"], row["doc_id"], outer)
+            begin = time.perf_counter()
+            passwords = self._passwords.of(row["uri"], outer)
+            view = self._routes.view(self._reader, path, row["page"], passwords)
         except RecordedError as error:
             return schema.flight_columns(_failed(row, error.kind, str(error), begin)), None
         except Exception as error:
             return schema.flight_columns(_failed(row, ErrorKind.INTERNAL, repr(error), begin)), None
-        height_px, width_px = image.pixels.shape[:2]
-        drawn = row | {
-            "width_px": width_px,
-            "height_px": height_px,
-            "dpi": image.dpi,
-            "warnings": [*(row["warnings"] or ()), *image.warnings],
-            "render_ms": _ms_since(begin),
-        }
-        return schema.flight_columns(drawn), image.pixels
+        seen = row | _view_columns(view) | {"render_ms": _ms_since(begin)}
+        seen["warnings"] = [*(row["warnings"] or ()), *view.warnings]
+        return schema.flight_columns(seen), view.image.pixels if view.image else None
 
 
 class Prepare:
     """Turns drawn pages into what the engine takes."""
 
-    def __init__(self, recipe: Recipe, send: Send) -> None:
+    def __init__(self, recipe: Recipe, send: Send, watch: Watch) -> None:
         self._recipe = recipe
         self._meter = Meter("prepare", send)
+        self._watch = watch
 
     def __call__(self, rendered: pa.Table) -> pa.Table:
         """`schema.PREPARED` for rows of `schema.RENDERED`."""
         rows: list[dict[str, Any]] = []
         requests: list[Request | None] = []
         pictures = schema.buffers_of(rendered["pixels"])
-        for index, row in enumerate(rendered.drop_columns(["pixels"]).to_pylist()):
+        seen = rendered.drop_columns(["pixels"]).to_pylist()
+        turns = in_turn(self._watch, rendered["page_id"].to_pylist())
+        for may_run, row, picture in zip(turns, seen, pictures, strict=True):
             with self._meter.busy():
-                row, request = self._prepare(row, pictures[index])
+                row, request = self._prepare(row, picture) if may_run else (_condemned(row), None)
             rows.append(row)
             requests.append(request)
         self._meter.report(len(rows), 0)
@@ -146,20 +181,32 @@ class Prepare:
             return row, None
         begin = time.perf_counter()
         try:
-            request = base.prepare(PageImage(picture, row["dpi"]), self._recipe)
+            page = PageImage(picture, row["dpi"], turned_deg=row["turned_deg"], layer=row["layer"])
+            request = base.prepare(page, self._recipe)
         except Exception as error:
             return _failed(row, ErrorKind.INTERNAL, repr(error)), None
         return row | _request_columns(request) | {"prepare_ms": _ms_since(begin)}, request
 
 
 class Recognise:
-    """Reads pages with an engine: many at a time, no page waits for another."""
+    """Reads pages with an engine: many at a time, no page waits for another.
+
+    Pages that an engine's process died with are run with few others, then alone
+    (`pipeline.suspects`).
+    """
 
     def __init__(
-        self, config: EngineConfig, recipe: Recipe, send: Send, self_test: bool = True
+        self,
+        config: EngineConfig,
+        recipe: Recipe,
+        send: Send,
+        watch: Watch,
+        self_test: bool = True,
     ) -> None:
         self._engine = base.build(config, self_test)
-        self._room = asyncio.Semaphore(base.pages_in_flight(config))
+        self._second = base.second(recipe)
+        self._room = Room(base.pages_in_flight(config))
+        self._watch = watch
         self._recipe = recipe
         self._meter = Meter("recognise", send)
 
@@ -167,46 +214,82 @@ class Recognise:
         """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""
         pictures, tiles = (schema.buffers_of(prepared[name]) for name in ("image", "tiles"))
         rows = prepared.drop_columns(["image", "tiles"]).to_pylist()
+        keys = prepared["page_id"].to_pylist()
+        # In a thread: whatever keeps watch may be slow to answer, and other pages are at work.
+        verdicts = await asyncio.to_thread(self._watch.begin, keys)
         results = await asyncio.gather(
-            *(self._result(row, pictures[i], tiles[i]) for i, row in enumerate(rows))
+            *(self._result(*page) for page in zip(rows, pictures, tiles, verdicts, strict=True))
         )
+        await asyncio.to_thread(self._watch.finish, keys)
         yield schema.to_table(results)
 
     async def _result(
-        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
+        self,
+        row: dict[str, Any],
+        image: pa.Buffer | None,
+        tiles: pa.Buffer | None,
+        verdict: Verdict,
     ) -> PageResult:
-        result = await self._recognised(row, image, tiles)
+        if verdict is Verdict.GUILTY:
+            result = self._row(row, failed(ErrorKind.ENGINE, _DEADLY), None)
+        else:
+            result = await self._recognised(row, image, tiles, verdict)
         self._meter.report(1, int(result.recognition.failure is not None))
         return result
 
     async def _recognised(
-        self, row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None
+        self,
+        row: dict[str, Any],
+        image: pa.Buffer | None,
+        tiles: pa.Buffer | None,
+        verdict: Verdict,
     ) -> PageResult:
         failure = schema.failure_of(row)
         if failure:
             return self._row(row, failed(failure.kind, failure.message), None)
-        async with self._room:
+        settled = schema.settled_of(row)
+        if settled:
+            return self._row(row, settled, None)
+        async with self._entered(row["page_id"], verdict):
             begin = time.perf_counter()
             with self._meter.busy():
-                recognition = await recognise(self._engine, _request(row, image, tiles))
+                request = _request(row, image, tiles)
+                recognition = await recognise(self._engine, request, self._recipe, self._second)
             return self._row(row, recognition, _ms_since(begin))
+
+    @asynccontextmanager
+    async def _entered(self, key: str, verdict: Verdict) -> AsyncIterator[None]:
+        """Wait for room; a suspect is noted while it is inside."""
+        places = verdict.share(self._room.places)
+        async with self._room.taken(places):
+            if verdict is Verdict.TOGETHER:
+                yield
+                return
+            alone = places == self._room.places
+            await asyncio.to_thread(self._watch.enter, key, alone=alone)
+            yield
+            await asyncio.to_thread(self._watch.finish, [key])
 
     def _row(
         self, row: dict[str, Any], recognition: Recognition, generate_ms: float | None
     ) -> PageResult:
+        engine, model = base.reader(self._recipe, recognition.rung)
         return PageResult(
             page_id=row["page_id"],
             content_id=row["content_id"],
             recipe_hash=row["recipe_hash"],
             ref=schema.ref_of(row),
             recognition=recognition,
-            source=None if recognition.failure else Source.OCR,
+            source=ladder.source(recognition, Source(row["source"]) if row["source"] else None),
             width_px=row["width_px"] or 0,
             height_px=row["height_px"] or 0,
             dpi=row["dpi"] or 0.0,
             warnings=tuple(row["warnings"] or ()),
-            engine=self._recipe.engine,
-            model=self._recipe.model,
+            text_layer_trust=row["text_layer_trust"],
+            text_layer_doubts=tuple(row["text_layer_doubts"] or ()),
+            turned_deg=row["turned_deg"] or 0,
+            engine=engine,
+            model=model,
             timing=Timing(row["render_ms"], row["prepare_ms"], generate_ms),
         )
 
@@ -222,6 +305,11 @@ def _failed(
     return row | {"error_kind": kind, "error": message} | spent
 
 
+def _condemned(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a page that is not worked on any more; an error that it has already stays."""
+    return row if row["error_kind"] else _failed(row, ErrorKind.CRASH, _DEADLY)
+
+
 def _plan_table(pages: list[PlannedPage]) -> pa.Table:
     return pa.Table.from_pylist([_plan_row(page) for page in pages], schema=schema.PLAN)
 
@@ -235,6 +323,8 @@ def _plan_row(page: PlannedPage) -> dict[str, Any]:
         "route": page.route,
         "done": page.done,
         "size_bytes": page.size_bytes,
+        "outer": page.outer or None,
+        "attachments_left_out": page.attachments_left_out,
         "error_kind": failure.kind if page.failure else None,
         "error": failure.message if page.failure else None,
         "warnings": list(page.warnings),
@@ -249,6 +339,20 @@ def _with_pictures(
     columns = {name: table[name] for name in plain.names}
     columns |= {name: schema.binary_column(arrays) for name, arrays in pictures.items()}
     return pa.table([columns[name] for name in wanted.names], schema=wanted)
+
+
+def _view_columns(view: PageView) -> dict[str, Any]:
+    columns = {
+        "width_px": view.width_px,
+        "height_px": view.height_px,
+        "dpi": view.dpi,
+        "source": view.source,
+        "text_layer_trust": view.trust.score if view.trust else None,
+        "text_layer_doubts": list(view.trust.doubts) if view.trust else [],
+        "turned_deg": view.turned_deg,
+        "layer": view.image.layer if view.image else None,
+    }
+    return columns | (schema.settled_columns(view.settled) if view.settled else {})
 
 
 def _request_columns(request: Request) -> dict[str, Any]:
@@ -268,15 +372,18 @@ def _request_columns(request: Request) -> dict[str, Any]:
 
 def _request(row: dict[str, Any], image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request:
     side_px = row["tile_side_px"]
+    size_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
     picture = schema.picture_of(image, (row["image_height_px"], row["image_width_px"], 3))
     return Request(
         image=np.empty((0, 0, 3), np.uint8) if picture is None else picture,
-        page_width_px=row["width_px"],
-        page_height_px=row["height_px"],
+        page_width_px=size_px[0],
+        page_height_px=size_px[1],
         prompt=row["prompt"],
         task=Task(row["task"]),
         max_tokens=row["max_tokens"],
         tiles=schema.picture_of(tiles, (-1, side_px, side_px, 3)),
         grid=(row["grid_columns"], row["grid_rows"]),
         image_tokens=row["image_tokens"],
+        layer=row["layer"],
+        turned_deg=row["turned_deg"],
     )

@@ -54,8 +54,11 @@ class Summary:
         written: The rows.
         statuses: Rows by status.
         sources: Rows by source ("none" for failed pages).
+        rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
+        tokens_dropped: Output tokens of answers that are in no row.
         tokens: Output tokens, 0 where the engine has none.
         characters: Characters of text.
+        copied: Rows whose text is from another row, of the same bytes under another name.
         slowest: Milliseconds of generation, URI and page of the slowest pages.
         errors: Failed pages by kind of error.
     """
@@ -63,8 +66,11 @@ class Summary:
     written: Count = field(default_factory=Count)
     statuses: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
+    rungs: dict[str, Counter[str]] = field(default_factory=dict)
     tokens: int = 0
+    tokens_dropped: int = 0
     characters: int = 0
+    copied: int = 0
     slowest: list[tuple[float, str, int]] = field(default_factory=list)
     errors: dict[str, ErrorGroup] = field(default_factory=dict)
 
@@ -77,8 +83,24 @@ class Summary:
         summary.sources.update(source or "none" for source in pages["source"].to_pylist())
         summary.tokens = pc.sum(pages["output_tokens"]).as_py() or 0
         summary.characters = pc.sum(pc.utf8_length(pages["text"])).as_py() or 0
+        summary.copied = pages.num_rows - pages["copied_from"].null_count
+        summary._add_attempts(pages)
         summary._add_rows(pages)
         return summary
+
+    def _add_attempts(self, pages: pa.Table) -> None:
+        attempts = pc.list_flatten(pages["attempts"])
+        rungs, outcomes, tokens = (
+            pc.struct_field(attempts, name) for name in ("rung", "outcome", "output_tokens")
+        )
+        for rung, outcome in zip(rungs.to_pylist(), outcomes.to_pylist(), strict=True):
+            self._count(rung, Counter({outcome: 1}))
+        for rung, rows in Counter(pages["rung"].drop_null().to_pylist()).items():
+            self._count(rung, Counter(rows=rows))
+        self.tokens_dropped = (pc.sum(tokens).as_py() or 0) - self.tokens
+
+    def _count(self, rung: str, counts: Counter[str]) -> None:
+        self.rungs.setdefault(rung, Counter()).update(counts)
 
     def _add_rows(self, pages: pa.Table) -> None:
         wanted = pages.select(["uri", "page", "generate_ms", "error_kind", "error"])
@@ -99,8 +121,12 @@ class Summary:
         self.written.merge(other.written)
         self.statuses.update(other.statuses)
         self.sources.update(other.sources)
+        for rung, counts in other.rungs.items():
+            self._count(rung, counts)
         self.tokens += other.tokens
+        self.tokens_dropped += other.tokens_dropped
         self.characters += other.characters
+        self.copied += other.copied
         self.slowest = heapq.nlargest(SLOWEST, self.slowest + other.slowest)
         for kind, group in other.errors.items():
             self._add_error(kind, group.count, group.example)
@@ -117,6 +143,8 @@ class PlanSummary:
         routes: Pages by route.
         done: Pages that have a row already, by the status of that row.
         todo: The rows that the run has to write.
+        attachments: Documents among them that are embedded in a PDF.
+        attachments_left_out: Files embedded in PDFs that are no documents here.
     """
 
     documents: int = 0
@@ -125,6 +153,8 @@ class PlanSummary:
     routes: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     todo: Count = field(default_factory=Count)
+    attachments: int = 0
+    attachments_left_out: int = 0
 
     @classmethod
     def of(cls, plan: pa.Table) -> PlanSummary:
@@ -133,6 +163,8 @@ class PlanSummary:
         summary = cls(documents=first.num_rows, bytes=pc.sum(first["size_bytes"]).as_py() or 0)
         summary.routes.update(plan["route"].to_pylist())
         summary.unreadable = summary.routes[Route.ERROR]
+        summary.attachments = len(first["outer"].drop_null())
+        summary.attachments_left_out = pc.sum(first["attachments_left_out"]).as_py() or 0
         summary.done.update(status for status in plan["done"].to_pylist() if status)
         summary.todo.add(plan.filter(todo_mask(plan))["page_id"])
         return summary
@@ -145,6 +177,8 @@ class PlanSummary:
         self.routes.update(other.routes)
         self.done.update(other.done)
         self.todo.merge(other.todo)
+        self.attachments += other.attachments
+        self.attachments_left_out += other.attachments_left_out
 
 
 def todo_mask(plan: pa.Table) -> pa.ChunkedArray:

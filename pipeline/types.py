@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Attempt, Rung
 
 Pixels = npt.NDArray[np.uint8]
 """RGB pixels, shape (height, width, 3), 0 to 255."""
@@ -42,10 +43,12 @@ class Route(StrEnum):
 
     OCR = "ocr"
     """Render the page and give it to the engine."""
+    COPY = "copy"
+    """A row of the output has the page's text already, from the same bytes under another name."""
     ERROR = "error"
     """The document cannot be read: the row is written from the plan alone."""
     SKIP = "skip"
-    """`--pages` leaves the page out: no row in the output, counted in the receipt."""
+    """`--pages` or `--max-pages` leaves the page out: no row, counted in plan and receipt."""
 
 
 class Task(StrEnum):
@@ -87,10 +90,12 @@ class Document:
     Attributes:
         uri: Where it is: an absolute path.
         size_bytes: Its size when it was listed.
+        outer: Place of the PDF that it is embedded in, "" for none.
     """
 
     uri: str
     size_bytes: int
+    outer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +130,17 @@ class PageImage:
         dpi: Dots per inch that the picture was drawn with, or that the image file states;
             0 where the file states none.
         warnings: What the reader complained about without failing.
+        turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
+        layer: The text that the PDF has of the page, where it is good enough for a last resort.
+        doubt: Why the page is not to be believed if it looks blank, "" where it is.
     """
 
     pixels: Pixels
     dpi: float
     warnings: tuple[str, ...] = ()
+    turned_deg: int = 0
+    layer: str | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +166,15 @@ class Sampling:
         temperature: 0 picks the likeliest token every time, as DeepSeek-OCR's own scripts do.
         seed: Makes answers above temperature 0 repeatable, None where they need not be.
         stop: Strings that end the answer, which does not contain them.
+        ngram_window: Tokens that are searched for a repeated sequence, 0 for the config's.
+        cells_repeat: Whether empty table cells may repeat without end.
     """
 
     temperature: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    ngram_window: int = 0
+    cells_repeat: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +191,11 @@ class Request:
         tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
         grid: Columns and rows of the tiles, (0, 0) without tiles.
         image_tokens: Tokens that the picture must become in the prompt, 0 where unknown.
-        sampling: How tokens are picked. The batch always leaves the default.
+        sampling: How tokens are picked. The batch always starts with the default.
+        layer: The text that the PDF has of the page, where it is good enough for a last resort;
+            None where there is none.
+        turned_deg: How the page was turned clockwise before all this. The sizes above are those
+            of the turned page; blocks are given on the page as displayed.
     """
 
     image: Pixels
@@ -189,6 +208,8 @@ class Request:
     grid: tuple[int, int] = (0, 0)
     image_tokens: int = 0
     sampling: Sampling = Sampling()
+    layer: str | None = None
+    turned_deg: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +260,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What `recognise` made of a page: the part of a result that both doors share."""
+    """What `recognise` made of a page: the part of a result that both doors share.
+
+    Attributes:
+        status: What became of the page.
+        text: Its text, Markdown.
+        blocks: Its regions in reading order.
+        raw: The model's own words, None where it has none.
+        generation: Counts and times of the attempt that `text` is from.
+        failure: Why there is no text, None where there is.
+        rung: The attempt that `text` is from, None where there is none.
+        attempts: All tries, in their order; none where the page never came to an engine.
+    """
 
     status: Status
     text: str = ""
@@ -247,6 +279,8 @@ class Recognition:
     raw: str | None = None
     generation: Generation | None = None
     failure: Failure | None = None
+    rung: Rung | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +306,10 @@ class PageResult:
     height_px: int = 0
     dpi: float = 0.0
     warnings: tuple[str, ...] = ()
+    text_layer_trust: float | None = None
+    text_layer_doubts: tuple[str, ...] = ()
+    turned_deg: int = 0
+    copied_from: str | None = None
     engine: str = ""
     model: str = ""
     timing: Timing = field(default_factory=Timing)

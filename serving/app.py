@@ -31,6 +31,7 @@ from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 from pipeline.recognise import recognise
+from pipeline.routes import Routes
 from pipeline.types import PageImage, Recognition, Request
 from serving import api, chat, streams
 from serving.auth import Keys
@@ -76,6 +77,7 @@ class OcrReplica:
 
     def __init__(self, engine: EngineConfig, recipe: Recipe, self_test: bool) -> None:
         self._engine = base.build(engine, self_test)
+        self._second = base.second(recipe)
         self._recipe = recipe
         self._fault = ""
         self._warm = False
@@ -83,7 +85,7 @@ class OcrReplica:
     async def recognise(self, request: Request) -> Recognition:
         """Read one page."""
         try:
-            return await recognise(self._engine, request)
+            return await recognise(self._engine, request, self._recipe, self._second)
         except (ConfigError, JobError) as error:
             self._fault = str(error)  # no page will go better here
             raise
@@ -199,7 +201,8 @@ class Ingress:
         names = ocr_names(config, recipe)
         backend = _OcrBackend(handle, self._replicas(OCR, names[0]))
         readers = Readers(config.ingress.readers, config.read, config.render, config.input)
-        ocr = Ocr(readers, backend, config.limits)
+        waiting = partial(self._metrics.waiting, names[0])
+        ocr = Ocr(readers, backend, config.limits, Routes(recipe), waiting)
         return OcrModel(names, recipe, ocr, Fetcher(config.fetch), config, self._metrics.page)
 
     def _chat(self, handle: DeploymentHandle) -> ChatModel:

@@ -1,7 +1,7 @@
 """Settings of the online service: the batch's own models, and what only a server has.
 
-The sections `engine`, `render`, `read`, `task` and `chat` are those of `pipeline.config`, so one
-recipe serves both doors.
+The sections `engine`, `ladder`, `render`, `read`, `task` and `chat` are those of
+`pipeline.config`, so one recipe serves both doors.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from pipeline.config import (
     ChatConfig,
     EngineConfig,
     InputConfig,
+    LadderConfig,
     RayConfig,
     ReadConfig,
     RenderConfig,
+    RouteConfig,
     Settings,
     TaskName,
+    TextLayerMode,
 )
 
 ModelKind = Literal["ocr", "chat"]
@@ -200,12 +203,18 @@ class ServeConfig(Settings):
     """What is served: ocr, chat, or both."""
     task: TaskName = "markdown"
     """What the OCR model is asked for where a request does not say."""
+    text_layer: TextLayerMode = "auto"
+    """Which pages take their text from the PDF's own text layer instead of the model: those whose
+    layer can be trusted (auto), none (never), all that have one (always), or all, and a page
+    without one fails (only)."""
     self_test: bool = True
     """Test the engine with a page of its own before the first page (vllm only)."""
     input: InputConfig = InputConfig()
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
+    route: RouteConfig = RouteConfig()
     engine: EngineConfig = EngineConfig()
+    ladder: LadderConfig = LadderConfig()
     chat: ChatConfig = ChatConfig()
     ocr: OcrModelConfig = OcrModelConfig()
     scale: ScaleSection = ScaleSection()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import ErrorKind
-from pipeline.types import Block, Box, FinishReason, Recognition, Status, Timing
+from pipeline.rungs import Outcome, Rung
+from pipeline.types import Block, Box, FinishReason, Recognition, Source, Status, Timing
 from serving.errors import ApiError
 
 
@@ -75,6 +77,25 @@ class OcrTiming(Answer):
     """That the engine took in all."""
 
 
+class OcrAttempt(Answer):
+    """One try to read a page."""
+
+    rung: Rung
+    """How it was read: base, as asked, or another way that was tried after a bad answer."""
+    outcome: Outcome
+    """good, truncated, looped (repeats itself), empty (where there is ink) or failed."""
+    finish_reason: FinishReason | None
+    """stop or length; null where there was no answer."""
+    repetition: float | None
+    """How much the answer repeats itself, 0 to 1; null where the engine has no tokens."""
+    output_tokens: int | None
+    """Tokens of the answer; null where the engine has none."""
+    ms: float
+    """Milliseconds that it took."""
+    error: str | None
+    """Why there was no answer; null where there was one."""
+
+
 class OcrPage(Answer):
     """A page."""
 
@@ -89,7 +110,7 @@ class OcrPage(Answer):
     error: OcrError | None
     """Why it has no text; null where it was read."""
     finish_reason: FinishReason | None
-    """stop, or length where the answer was cut off; null for a failed page."""
+    """stop, or length where the answer was cut off; null where no model was asked."""
     width_px: int
     """Width of the picture that was read, pixels; 0 where there is none."""
     height_px: int
@@ -98,10 +119,22 @@ class OcrPage(Answer):
     """Dots per inch of the picture; 0 where an image file does not say."""
     warnings: list[str]
     """What the reader complained about without failing."""
+    source: Source | None
+    """ocr, or text_layer where the PDF's own text was taken; null for a failed page, and for one
+    that is blank without asking the model."""
+    text_layer_trust: float | None
+    """What the text layer is worth, 0 to 1; null where it was not looked at."""
+    turned_deg: int
+    """How far the page was turned clockwise to be read: 0, 90, 180 or 270. Boxes are on the page
+    as displayed, before that."""
+    rung: Rung | None
+    """The attempt that the text is from; null where there is none."""
+    attempts: list[OcrAttempt]
+    """All attempts to read it, in their order."""
     usage: OcrTokens
-    """Its tokens."""
+    """Tokens of the attempt that the text is from."""
     timing: OcrTiming
-    """Its times."""
+    """Its times, those of all attempts together."""
 
 
 class OcrDocument(Answer):
@@ -129,6 +162,9 @@ def page(
     height_px: int = 0,
     dpi: float = 0.0,
     warnings: Sequence[str] = (),
+    source: Source | None = None,
+    text_layer_trust: float | None = None,
+    turned_deg: int = 0,
     timing: Timing | None = None,
 ) -> OcrPage:
     """The answer for one page.
@@ -140,6 +176,9 @@ def page(
         height_px: Height of its picture in pixels, 0 where there is none.
         dpi: Dots per inch of its picture, 0 where unknown.
         warnings: What the reader complained about.
+        source: Where the text comes from.
+        text_layer_trust: What its text layer is worth.
+        turned_deg: The clockwise turn that makes its text upright.
         timing: Milliseconds spent on it.
     """
     failure, generation = recognition.failure, recognition.generation
@@ -155,6 +194,11 @@ def page(
         height_px=height_px,
         dpi=dpi,
         warnings=list(warnings),
+        source=source,
+        text_layer_trust=text_layer_trust,
+        turned_deg=turned_deg,
+        rung=recognition.rung,
+        attempts=[OcrAttempt(**asdict(attempt)) for attempt in recognition.attempts],
         usage=_tokens(recognition),
         timing=OcrTiming(**{name: getattr(times, name) for name in OcrTiming.model_fields}),
     )

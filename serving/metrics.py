@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from ray.util.metrics import Counter, Histogram
+from ray.util.metrics import Counter, Gauge, Histogram
 
+from pipeline.types import Recognition
 from serving.door import PATHS, Record
 
 _MS: Final = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000]
@@ -20,6 +21,9 @@ class Metrics:
         self._ms = Histogram("rayscribe_request_ms", "Milliseconds of a request", _MS, keys)
         page_keys = ("model", "status", "error_kind")
         self._pages = Counter("rayscribe_pages_total", "Pages recognised online", page_keys)
+        rung_keys = ("model", "rung", "outcome")
+        self._rungs = Counter("rayscribe_rungs_total", "Attempts to read pages online", rung_keys)
+        self._queue = Gauge("rayscribe_queue_pages", "Pages still to be read", ("model",))
         self._tokens = Counter(
             "rayscribe_tokens_total", "Tokens read and written", ("model", "kind")
         )
@@ -35,6 +39,14 @@ class Metrics:
             if count := record.fields.get(kind):
                 self._tokens.inc(count, tags={"model": model, "kind": kind.split("_")[0]})
 
-    def page(self, model: str, status: str, error_kind: str) -> None:
-        """Count a page."""
-        self._pages.inc(tags={"model": model, "status": status, "error_kind": error_kind})
+    def page(self, model: str, recognition: Recognition) -> None:
+        """Count a page, and every attempt to read it."""
+        kind = recognition.failure.kind if recognition.failure else ""
+        self._pages.inc(tags={"model": model, "status": recognition.status, "error_kind": kind})
+        for attempt in recognition.attempts:
+            tags = {"model": model, "rung": attempt.rung, "outcome": attempt.outcome}
+            self._rungs.inc(tags=tags)
+
+    def waiting(self, model: str, pages: int) -> None:
+        """Note how many pages are still to be read."""
+        self._queue.set(pages, tags={"model": model})

@@ -1,7 +1,8 @@
 """Documents in, recognised pages out: the OCR side of the service. Knows no HTTP and no Ray.
 
-A page takes the way that it takes in the batch: the reader draws it, `engines.base.prepare`
-makes a request of it, `recognise` reads it, on whichever replica the backend finds.
+A page takes the way that it takes in the batch: `routes` looks at it in a reader and may settle
+it from its text layer, `engines.base.prepare` makes a request of its picture, `recognise` reads
+that, on whichever replica the backend finds.
 """
 
 from __future__ import annotations
@@ -16,18 +17,31 @@ from functools import partial
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
+from pipeline import ladder
 from pipeline.errors import ErrorKind, PageError, RecordedError
 from pipeline.pages import PageSelection
 from pipeline.reader import Inspection
 from pipeline.recognise import failed
-from pipeline.types import PageImage, Recognition, Request, Timing
+from pipeline.routes import PageView, Routes
+from pipeline.types import Ask, PageImage, Recognition, Request, Source, Timing
 from serving.config import LimitConfig
 from serving.errors import ApiError, of_kind
 from serving.readers import OpenDocument, Readers
 
 T = TypeVar("T")
-Prepare = Callable[[PageImage], Request]
-"""Makes a request of a page; what was asked for is bound in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """What was asked for.
+
+    Attributes:
+        request: Makes a request of a page's picture.
+        ask: What the pages are asked for, None for the recipe's task.
+    """
+
+    request: Callable[[PageImage], Request]
+    ask: Ask | None = None
 
 
 class Backend(Protocol):
@@ -76,6 +90,9 @@ class ReadPage:
         height_px: Height of the picture, 0 where it could not be drawn.
         dpi: Dots per inch of the picture, 0 where unknown.
         warnings: What the reader complained about.
+        source: Where the text comes from, None for a failed page and one without ink.
+        text_layer_trust: What the page's text layer is worth, None where it was not looked at.
+        turned_deg: The clockwise turn that makes the text upright.
         timing: Milliseconds of each stage, with the waits for a reader and a replica.
     """
 
@@ -88,6 +105,9 @@ class ReadPage:
     height_px: int = 0
     dpi: float = 0.0
     warnings: tuple[str, ...] = ()
+    source: Source | None = None
+    text_layer_trust: float | None = None
+    turned_deg: int = 0
     timing: Timing = field(default_factory=Timing)
 
 
@@ -97,6 +117,23 @@ class _Place:
     document: int
     page: int
     opened: OpenDocument
+
+
+class Backlog:
+    """Counts the pages of all requests that are still to be read.
+
+    Args:
+        tell: Takes the number after every change.
+    """
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._pages = 0
+
+    def add(self, pages: int) -> None:
+        """Count pages that came, or, below 0, that are done or given up."""
+        self._pages += pages
+        self._tell(self._pages)
 
 
 class Pages:
@@ -110,12 +147,18 @@ class Pages:
         documents: Sequence[OpenDocument],
         places: Sequence[_Place],
         prepare: Prepare,
+        routes: Routes,
         backend: Backend,
         at_a_time: int,
+        backlog: Backlog,
     ) -> None:
+        self._backlog = backlog
+        self._left = len(places)
+        backlog.add(self._left)
         self._documents = documents
         self._places = places
         self._prepare = prepare
+        self._routes = routes
         self._backend = backend
         self._at_a_time = at_a_time
 
@@ -143,34 +186,65 @@ class Pages:
         """
         return _as_done(self._jobs(), self._at_a_time)
 
+    def close(self) -> None:
+        """Nobody wants those that are not read yet."""
+        if self._left:
+            self._backlog.add(-self._left)
+            self._left = 0
+
     def _jobs(self) -> Iterable[Callable[[], Awaitable[ReadPage]]]:
-        return (partial(self._read, place) for place in self._places)
+        return (partial(self._one, place) for place in self._places)
+
+    async def _one(self, place: _Place) -> ReadPage:
+        try:
+            return await self._read(place)
+        finally:
+            if self._left:  # else all were given up
+                self._left -= 1
+                self._backlog.add(-1)
 
     async def _read(self, place: _Place) -> ReadPage:
         known = (place.number, place.document, place.page, len(place.opened.inspection.pages))
         clock = [time.perf_counter()]
         try:
-            image = await place.opened.render(place.page)
+            view = await place.opened.view(place.page, self._routes, self._prepare.ask)
         except PageError as error:
             return ReadPage(*known, failed(error.kind, str(error)))
         clock.append(time.perf_counter())
-        try:
-            request = await asyncio.to_thread(self._prepare, image)
-        except Exception as error:  # as in the batch: a row, and the others go on
-            return ReadPage(*known, failed(ErrorKind.INTERNAL, repr(error)))
-        clock.append(time.perf_counter())
-        recognition = await self._backend.recognise(request)
-        clock.append(time.perf_counter())
-        height_px, width_px = image.pixels.shape[:2]
-        return ReadPage(
-            *known,
-            recognition,
-            width_px,
-            height_px,
-            image.dpi,
-            (*place.opened.inspection.warnings, *image.warnings),
-            Timing(*((end - begin) * 1000 for begin, end in pairwise(clock))),
-        )
+        recognition = view.settled
+        if view.image is not None:
+            try:
+                request = await asyncio.to_thread(self._prepare.request, view.image)
+            except Exception as error:  # as in the batch: a row, and the others go on
+                return ReadPage(*known, failed(ErrorKind.INTERNAL, repr(error)))
+            clock.append(time.perf_counter())
+            recognition = await self._backend.recognise(request)
+            clock.append(time.perf_counter())
+        assert recognition is not None  # noqa: S101 - a view is settled or has an image
+        warnings = (*place.opened.inspection.warnings, *view.warnings)
+        timing = Timing(*((end - begin) * 1000 for begin, end in pairwise(clock)))
+        return _read_page(known, view, recognition, warnings, timing)
+
+
+def _read_page(
+    known: tuple[int, int, int, int],
+    view: PageView,
+    recognition: Recognition,
+    warnings: tuple[str, ...],
+    timing: Timing,
+) -> ReadPage:
+    return ReadPage(
+        *known,
+        recognition,
+        view.width_px,
+        view.height_px,
+        view.dpi,
+        warnings,
+        ladder.source(recognition, view.source),
+        view.trust.score if view.trust else None,
+        view.turned_deg,
+        timing,
+    )
 
 
 class Ocr:
@@ -180,9 +254,20 @@ class Ocr:
         readers: Draw the pages.
         backend: Reads them.
         limits: What one request may ask for.
+        routes: Finds the way of pages, by the recipe.
+        waiting: Takes the number of pages that are still to be read, whenever it changes.
     """
 
-    def __init__(self, readers: Readers, backend: Backend, limits: LimitConfig) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        backend: Backend,
+        limits: LimitConfig,
+        routes: Routes,
+        waiting: Callable[[int], None] = lambda pages: None,
+    ) -> None:
+        self._backlog = Backlog(waiting)
+        self._routes = routes
         self._readers = readers
         self._backend = backend
         self._limits = limits
@@ -205,7 +290,11 @@ class Ocr:
                     if len(places) > self._limits.pages:
                         raise self._too_many(document)
             at_a_time = self._limits.pages_in_flight
-            yield Pages(documents, places, prepare, self._backend, at_a_time)
+            pages = Pages(
+                documents, places, prepare, self._routes, self._backend, at_a_time, self._backlog
+            )
+            stack.callback(pages.close)
+            yield pages
 
     async def _open(self, stack: AsyncExitStack, document: Sent) -> OpenDocument:
         try:

@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.reader import Inspection, Reader
-from pipeline.types import PageImage
+from pipeline.routes import PageView, Routes
+from pipeline.types import Ask
 
 T = TypeVar("T")
 
@@ -59,14 +60,19 @@ class OpenDocument:
         self._path = path
         self._password = password
 
-    async def render(self, page: int) -> PageImage:
-        """Draw a page, counted from 1.
+    async def view(self, page: int, routes: Routes, ask: Ask | None = None) -> PageView:
+        """Look at a page, counted from 1, and draw it where an engine has to read it.
+
+        Args:
+            page: Its number.
+            routes: Finds its way, as in the batch.
+            ask: What is asked for, None for the recipe's task.
 
         Raises:
-            PageError: As `pipeline.reader.Reader.render`.
+            PageError: As `pipeline.routes.Routes.view`.
         """
         return await self._readers.run(
-            lambda reader: reader.render(self._path, page, self._password)
+            lambda reader: routes.view(reader, self._path, page, self._password, ask)
         )
 
 

@@ -17,7 +17,8 @@ from pipeline.ask import ask
 from pipeline.config import Recipe
 from pipeline.engines import base
 from pipeline.errors import ConfigError
-from pipeline.types import Ask, Recognition, Sampling, Task
+from pipeline.ladder import BESIDE
+from pipeline.types import Ask, Recognition, Sampling, Source, Task
 from serving import answers, documents, http
 from serving.attachments import Attachment
 from serving.config import ServeConfig
@@ -27,8 +28,8 @@ from serving.fetch import Fetcher
 from serving.ocr import Ocr, Prepare, ReadPage, Sent
 from serving.openai import ChatAsk, OcrAsk, parse_chat
 
-PageDone = Callable[[str, str, str], None]
-"""Told of every page: model, status, error kind."""
+PageDone = Callable[[str, Recognition], None]
+"""Told of every page: the model, and what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +119,14 @@ class OcrModel:
             base.check(wanted, self.recipe)
         except ConfigError as error:
             raise ApiError(400, "unknown_task", str(error), param="messages") from None
-        return partial(
+        request = partial(
             base.prepare,
             recipe=self.recipe,
             ask=wanted,
             max_tokens=max_tokens,
             sampling=sampling,
         )
+        return Prepare(request, wanted)
 
     # --- pages
 
@@ -145,8 +147,9 @@ class OcrModel:
                 yield page.number, self._bounded(page, asked)
 
     def _bounded(self, page: ReadPage, asked: ChatAsk) -> Recognition:
-        if self.recipe.engine == "vllm":  # keeps both bounds by itself
-            return page.recognition
+        beside = page.source is not Source.OCR or page.recognition.rung in BESIDE
+        if self.recipe.engine == "vllm" and not beside:
+            return page.recognition  # it keeps both bounds by itself
         return answers.bounded(page.recognition, asked.max_tokens, asked.sampling.stop)
 
     async def _document(self, asked: OcrAsk, prepare: Prepare) -> documents.OcrDocument:
@@ -171,12 +174,14 @@ class OcrModel:
             height_px=page.height_px,
             dpi=page.dpi,
             warnings=page.warnings,
+            source=page.source,
+            text_layer_trust=page.text_layer_trust,
+            turned_deg=page.turned_deg,
             timing=page.timing,
         )
 
     def _count(self, page: ReadPage) -> None:
-        failure = page.recognition.failure
-        self.page_done(self.names[0], page.recognition.status, failure.kind if failure else "")
+        self.page_done(self.names[0], page.recognition)
 
     # --- streams
 

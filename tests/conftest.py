@@ -19,10 +19,12 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-from tests import jobs  # noqa: E402 - the folder has to be on the path
+from tests import jobs, stores  # noqa: E402 - the folder has to be on the path
 
 # Before anything imports Ray: the test run's own clusters know this token and no other.
 os.environ |= jobs.TOKEN
+# And no credentials of whoever runs the tests are ever sent anywhere.
+os.environ |= stores.CREDENTIALS
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,16 @@ def head() -> Iterator[jobs.Head]:
     """A Ray head with 2 CPUs and 2 logical GPUs, apart from any other, for the whole test run."""
     with jobs.running_head() as head:
         yield head
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[stores.S3Server]:
+    """An S3 service on loopback for the whole test run."""
+    with stores.running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: stores.S3Server) -> stores.S3Server:
+    """The service, without faults and with a bucket of the test's own."""
+    return s3_server.fresh()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,12 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 LETTER = (612.0, 792.0)
 WORDS = ("invoice", "quarter", "seventeen", "harbour", "copper", "ledger", "voyage", "tariff")
+
+_PROSE = (
+    "the old harbour master had written down every ship that came into the bay since "
+    "the spring and no one but his daughter could read the small letters that he used "
+    "for names of captains cargo and the weather on the morning when they left again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +37,25 @@ class Page:
     entries: bytes = b""
 
 
-def pdf(pages: Sequence[Page], resources: bytes = b"", objects: Sequence[bytes] = ()) -> bytes:
+def pdf(
+    pages: Sequence[Page],
+    resources: bytes = b"",
+    objects: Sequence[bytes] = (),
+    catalog: bytes = b"",
+) -> bytes:
     """A PDF with Helvetica as /F1.
 
     Args:
         pages: Its pages.
         resources: More of every page's resources.
         objects: More objects; the first has number 4.
+        catalog: More of the catalog.
     """
     first_page = 4 + len(objects)
     numbers = range(first_page, first_page + 2 * len(pages), 2)
     kids = b" ".join(b"%d 0 R" % number for number in numbers)
     body = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Catalog/Pages 2 0 R%s>>" % catalog,
         b"<</Type/Pages/Count %d/Kids[%s]/Resources<</Font<</F1 3 0 R>>%s>>>>"
         % (len(pages), kids, resources),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
@@ -90,6 +103,11 @@ def text_pdf(page_count: int = 1) -> bytes:
     return pdf([Page(text_content(text_lines(number))) for number in range(1, page_count + 1)])
 
 
+def marked(content: bytes, mark: object) -> bytes:
+    """The same PDF in other bytes, so that it is not taken for another one's twin."""
+    return content + f"\n% {mark}\n".encode()
+
+
 def text_lines(number: int, lines: int = 50) -> list[str]:
     """What stands on page `number` of `text_pdf`."""
     body = [
@@ -97,6 +115,52 @@ def text_lines(number: int, lines: int = 50) -> list[str]:
         for line in range(1, lines)
     ]
     return [f"Page {number}", *body]
+
+
+def prose(lines: int = 40) -> list[str]:
+    """Lines of English, without a word that is there by chance."""
+    words = _PROSE.split()
+    return [
+        " ".join(words[(line * 7 + word) % len(words)] for word in range(10))
+        for line in range(lines)
+    ]
+
+
+def swapped(lines: Sequence[str]) -> list[str]:
+    """The lines as a font without a table of its own says them: other letters, same shapes."""
+    table = str.maketrans("abcdefghijklmnopqrstuvwxyz", "qwkxzvbjgyfpmzqwkxvbjyfphc")
+    return [line.translate(table) for line in lines]
+
+
+def scan_pdf(text: bytes, before: bytes = b"", picture_pt: Sequence[float] = (612, 792)) -> bytes:
+    """A page with a grey picture, and content drawn before and after it."""
+    drawn = b"q %g 0 0 %g 0 0 cm /Im Do Q " % (picture_pt[0], picture_pt[1])
+    entries = b"/Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray"
+    picture = stream(b"\x80", entries + b"/BitsPerComponent 8")
+    page = Page(before + b" " + drawn + text)
+    return pdf([page], b"/XObject<</Im 4 0 R>>", [picture])
+
+
+def picture_pdf(content: bytes, entries: bytes, drawn: bytes = b"") -> bytes:
+    """A page that is a picture of 64 x 64 px, and content drawn after it."""
+    shape = b"/Type/XObject/Subtype/Image/Width 64/Height 64"
+    page = Page(b"q 612 0 0 792 0 0 cm /Im Do Q " + drawn)
+    return pdf([page], b"/XObject<</Im 4 0 R>>", [stream(content, shape + entries)])
+
+
+def turned_content(content: bytes, deg: int, size_pt: tuple[float, float] = LETTER) -> bytes:
+    """Content that stands upright once the page is turned clockwise by so much.
+
+    Content is that of a page of the turned size.
+    """
+    width, height = size_pt
+    matrix = {
+        0: (1, 0, 0, 1, 0, 0),
+        90: (0, 1, -1, 0, width, 0),
+        180: (-1, 0, 0, -1, width, height),
+        270: (0, -1, 1, 0, 0, height),
+    }[deg]
+    return b"q %g %g %g %g %g %g cm %s Q" % (*matrix, content)
 
 
 def corner_content(size_pt: tuple[float, float]) -> bytes:
@@ -129,6 +193,40 @@ def encrypted_pdf(user_password: str, owner_password: str = "owner") -> bytes:
             encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw=user_password, owner_pw=owner_password
         )
     return encrypted
+
+
+def carrying_pdf(
+    listed: Sequence[tuple[str, bytes | None]],
+    pinned: Sequence[tuple[str, bytes]] = (),
+    pages: Sequence[Page] = (Page(),),
+) -> bytes:
+    """A PDF with embedded files: in its list, and pinned to its first page.
+
+    Args:
+        listed: Names and bytes. None: the file is named and is not there.
+        pinned: Names and bytes.
+        pages: Its pages.
+    """
+    files = [*listed, *pinned]
+    objects, specs = [], []
+    for name, content in files:
+        text = f"\ufeff{name}".encode("utf-16-be", "surrogatepass")
+        spec = b"<</Type/Filespec/UF<%s>" % text.hex().encode()
+        if content is not None:
+            packed = zlib.compress(content)
+            objects.append(stream(packed, b"/Type/EmbeddedFile/Filter/FlateDecode"))
+            spec += b"/EF<</F %d 0 R>>" % (3 + len(objects))
+        specs.append(spec + b">>")
+    entries = enumerate(specs[: len(listed)])
+    names = b"".join(b"(%04d)%s" % (number, spec) for number, spec in entries)
+    pins = b"".join(
+        b"<</Type/Annot/Subtype/FileAttachment/Rect[9 9 19 19]/FS%s>>" % spec
+        for spec in specs[len(listed) :]
+    )
+    first, *others = pages
+    first = replace(first, entries=first.entries + b"/Annots[%s]" % pins)
+    catalog = b"/Names<</EmbeddedFiles<</Names[%s]>>>>" % names
+    return pdf([first, *others], objects=objects, catalog=catalog)
 
 
 def endless_pdf(depth: int = 12) -> bytes:
@@ -250,6 +348,76 @@ def tiff_with_broken_frame() -> bytes:
     struct.pack_into(order + "I", content, first + 2 + entries * 12, len(content))
     tag = struct.pack(order + "HHII", 0x0103, 3, 1, 1)  # the compression and nothing else
     return bytes(content + struct.pack(order + "H", 1) + tag + b"\0\0\0\0")
+
+
+def photoshop_file(image: Image.Image) -> bytes:
+    """A flat PSD: Pillow's reader of it is not in use here."""
+    pixels = np.asarray(image.convert("RGB"))
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, *pixels.shape[:2], 8, 3)
+    return head + bytes(14) + pixels.transpose(2, 0, 1).tobytes()
+
+
+def nibble_tiff(images: Sequence[Image.Image], tags: Sequence[tuple[int, int]] = ()) -> bytes:
+    """A TIFF with 4 bits a sample, which Pillow refuses.
+
+    Args:
+        images: A frame each, of an even number of pixels.
+        tags: More tags, with values of 16 bits, or of dots per inch for those of resolution.
+    """
+    content = bytearray(b"II*\0\x08\0\0\0")
+    for number, image in enumerate(images):
+        samples = (np.asarray(image.convert("RGB")) >> 4).reshape(-1)
+        pixels = (samples[0::2] << 4 | samples[1::2]).astype(np.uint8).tobytes()
+        entries = {256: image.width, 257: image.height, 259: 1, 262: 2, 277: 3, 278: image.height}
+        entries |= dict(tags) | {258: 0, 273: 0, 279: len(pixels)}
+        behind = len(content) + 2 + 12 * len(entries) + 4
+        bits, ratios = struct.pack("<3H", 4, 4, 4), bytearray()
+        directory = struct.pack("<H", len(entries))
+        for tag, value in sorted(entries.items()):
+            if tag in (282, 283):
+                directory += struct.pack("<HHII", tag, 5, 1, behind + len(bits) + len(ratios))
+                ratios += struct.pack("<II", value, 1)
+            elif tag == 258:
+                directory += struct.pack("<HHII", tag, 3, 3, behind)
+            elif tag == 273:
+                place = behind + len(bits) + 8 * sum(one in entries for one in (282, 283))
+                directory += struct.pack("<HHII", tag, 4, 1, place)
+            else:
+                directory += struct.pack("<HHII", tag, 4, 1, value)
+        end = place + len(pixels)
+        end += end % 2
+        is_last = number == len(images) - 1
+        content += directory + struct.pack("<I", 0 if is_last else end) + bits + ratios + pixels
+        content += bytes(end - len(content))
+    return bytes(content)
+
+
+def fax_bits(image: Image.Image) -> bytes:
+    """The dark pixels of a picture in fax group 4, without a file around them."""
+    dark = image.convert("L").point(lambda level: 255 * (level < 128)).convert("1")
+    content = saved(dark, "TIFF", compression="group4", strip_size=1 << 20)
+    with Image.open(io.BytesIO(content)) as file:
+        assert isinstance(file, TiffImagePlugin.TiffImageFile)
+        start, size = file.tag_v2[273][0], file.tag_v2[279][0]
+    return content[start : start + size]
+
+
+def jbig2_page(image: Image.Image) -> bytes:
+    """The dark pixels of a picture as JBIG2, as it stands in a PDF: a page and one region."""
+    size = struct.pack(">II", *image.size)
+    page = size + bytes(11)
+    region = size + bytes(9) + b"\x01" + fax_bits(image)  # 1: the region is coded as a fax is
+    segments = ((0, 48, page), (1, 38, region))
+    return b"".join(
+        struct.pack(">IBBBI", number, kind, 0, 1, len(body)) + body
+        for number, kind, body in segments
+    )
+
+
+def jbig2_file(image: Image.Image) -> bytes:
+    """The same as a file of its own."""
+    end = struct.pack(">IBBBI", 2, 49, 0, 1, 0) + struct.pack(">IBBBI", 3, 51, 0, 0, 0)
+    return b"\x97JB2\r\n\x1a\n\x01" + struct.pack(">I", 1) + jbig2_page(image) + end
 
 
 def text_bomb_png() -> bytes:

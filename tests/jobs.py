@@ -147,3 +147,16 @@ def ocr(
         timeout=timeout_s,
         check=False,
     )
+
+
+def show(*argv: object) -> subprocess.CompletedProcess[str]:
+    """Run `python -m jobs.show`."""
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.show", *map(str, argv)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

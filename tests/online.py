@@ -15,10 +15,11 @@ from urllib.error import HTTPError
 
 import uvicorn
 
-from pipeline.config import ChatConfig
+from pipeline.config import ChatConfig, Recipe
 from pipeline.engines import base
 from pipeline.engines.base import Engine
 from pipeline.recognise import recognise
+from pipeline.routes import Routes
 from pipeline.types import Recognition, Request
 from serving import api
 from serving.auth import Keys
@@ -41,13 +42,14 @@ class Backend:
     """Runs an engine here, and remembers what it was asked."""
 
     engine: Engine
+    recipe: Recipe
     requests: list[Request] = field(default_factory=list)
     cancelled: int = 0
 
     async def recognise(self, request: Request) -> Recognition:
         self.requests.append(request)
         try:
-            return await recognise(self.engine, request)
+            return await recognise(self.engine, request, self.recipe)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -89,6 +91,8 @@ class Online:
         talk: The chat side.
         records: One for every request that is over.
         model: The OCR model's name.
+        waiting: How many pages were still to be read, after every change.
+        pages: What became of every page.
     """
 
     url: str
@@ -97,6 +101,8 @@ class Online:
     readers: Readers
     records: list[Record]
     model: str
+    waiting: list[int]
+    pages: list[Recognition]
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         return ask(urllib.request.Request(self.url + path, headers=dict(headers or {})))
@@ -147,16 +153,17 @@ def running(
 ) -> Iterator[Online]:
     """Serve a config with an engine, on a free port."""
     recipe = base.recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
-    backend, talk = Backend(engine), Talk(FakeChat(config.chat))
+    backend, talk = Backend(engine, recipe), Talk(FakeChat(config.chat))
     readers = Readers(config.ingress.readers, config.read, config.render, config.input)
     records: list[Record] = []
+    waiting, pages = list[int](), list[Recognition]()
     model = OcrModel(
         ("ocr", recipe.model),
         recipe,
-        Ocr(readers, backend, config.limits),
+        Ocr(readers, backend, config.limits, Routes(recipe), waiting.append),
         Fetcher(config.fetch),
         config,
-        lambda *_: None,
+        lambda _, page: pages.append(page),
     )
 
     async def states() -> dict[str, api.ModelState]:
@@ -179,7 +186,8 @@ def running(
     try:
         while not server.started:
             threading.Event().wait(0.01)
-        yield Online(f"http://127.0.0.1:{port}", backend, talk, readers, records, "ocr")
+        url = f"http://127.0.0.1:{port}"
+        yield Online(url, backend, talk, readers, records, "ocr", waiting, pages)
     finally:
         server.should_exit = True
         thread.join()

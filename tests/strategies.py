@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from pipeline.config import EngineConfig, FakeConfig, OcrConfig, OutputConfig, RenderConfig
+from pipeline.config import (
+    EngineConfig,
+    FakeConfig,
+    LadderConfig,
+    OcrConfig,
+    OutputConfig,
+    RenderConfig,
+)
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
     Block,
     Failure,
@@ -44,12 +52,18 @@ def configs() -> st.SearchStrategy[OcrConfig]:
         pages=st.sampled_from(["", "1", "2-5,9-"]),
         password=texts,
         task=st.sampled_from(["markdown", "text", "locate"]),
+        text_layer=st.sampled_from(["auto", "never", "always", "only"]),
         dry_run=st.booleans(),
         render=st.builds(RenderConfig, dpi=st.integers(36, 1200)),
         engine=st.builds(
             EngineConfig,
             kind=st.sampled_from(["auto", "onnx", "fake"]),
             fake=st.builds(FakeConfig, delay_ms=st.floats(0, 1e6)),
+        ),
+        ladder=st.builds(
+            LadderConfig,
+            on=st.booleans(),
+            rungs=st.permutations(LadderConfig().rungs).map(lambda rungs: tuple(rungs[:3])),
         ),
         parquet=st.builds(OutputConfig, flush_s=st.floats(0.1, 1e6)),
     )
@@ -77,6 +91,20 @@ def generations() -> st.SearchStrategy[Generation]:
     )
 
 
+def attempts() -> st.SearchStrategy[Attempt]:
+    """Tries to read a page."""
+    return st.builds(
+        Attempt,
+        rung=st.sampled_from(Rung),
+        outcome=st.sampled_from(Outcome),
+        finish_reason=st.none() | st.sampled_from(FinishReason),
+        repetition=st.none() | st.floats(0, 1, width=32),
+        output_tokens=counts,
+        ms=st.floats(0, 1e9),
+        error=st.none() | texts,
+    )
+
+
 def recognitions() -> st.SearchStrategy[Recognition]:
     """Results of `recognise`."""
     score = st.none() | st.floats(0, 1, width=32)
@@ -89,6 +117,8 @@ def recognitions() -> st.SearchStrategy[Recognition]:
         raw=st.none() | texts,
         generation=st.none() | generations(),
         failure=st.none() | st.builds(Failure, st.sampled_from(ErrorKind), texts),
+        rung=st.none() | st.sampled_from(Rung),
+        attempts=st.lists(attempts(), max_size=2).map(tuple),
     )
 
 
@@ -98,6 +128,7 @@ def results() -> st.SearchStrategy[PageResult]:
         PageResult,
         page_id=texts,
         content_id=texts,
+        copied_from=st.none() | texts,
         recipe_hash=texts,
         ref=refs(),
         recognition=recognitions(),
@@ -106,6 +137,9 @@ def results() -> st.SearchStrategy[PageResult]:
         height_px=st.integers(0, 10_000),
         dpi=floats,
         warnings=st.lists(texts, max_size=2).map(tuple),
+        text_layer_trust=st.none() | st.floats(0, 1, width=32),
+        text_layer_doubts=st.lists(texts, max_size=2).map(tuple),
+        turned_deg=st.sampled_from([0, 90, 180, 270]),
         engine=texts,
         model=texts,
         timing=st.builds(Timing, times, times, times),

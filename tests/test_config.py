@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.config import (
+    FAKE_HANDLERS,
     FakeConfig,
     OcrConfig,
     OnnxConfig,
@@ -13,6 +14,7 @@ from pipeline.config import (
     Recipe,
     RenderConfig,
 )
+from pipeline.engines.fake import HANDLERS
 from pipeline.settings import dump_yaml, validate
 from pipeline.types import Task
 from tests.strategies import configs
@@ -24,6 +26,12 @@ def test_load_of_dump_is_the_same(config: OcrConfig):
     import yaml
 
     assert validate(OcrConfig, yaml.safe_load(dump_yaml(config))) == config
+
+
+def test_the_fake_engine_does_what_the_config_may_ask_for():
+    assert set(FAKE_HANDLERS) == set(HANDLERS)
+    with pytest.raises(ValidationError, match="choose from: echo"):
+        FakeConfig(handler="sings")
 
 
 def test_models_are_frozen():

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
 from pipeline.recognise import failed
-from pipeline.types import Block, FinishReason, Generation, Recognition, Status, Timing
+from pipeline.rungs import Attempt, Outcome, Rung
+from pipeline.types import Block, FinishReason, Generation, Recognition, Source, Status, Timing
 from serving import documents
 from serving.documents import OcrDocument, OcrPage
 from tests.strategies import recognitions
@@ -19,9 +20,29 @@ from tests.strategies import recognitions
 def test_a_page_says_all_that_is_known_of_it() -> None:
     blocks = (Block("title", "T", (1, 2, 3, 4), 0.5), Block("text", "x"))
     generation = Generation(prompt_tokens=3, image_tokens=2, output_tokens=1)
-    read = Recognition(Status.OK, "# T\n\nx", blocks, generation=generation)
+    tried = (
+        Attempt(Rung.BASE, Outcome.FAILED, ms=5, error="e"),
+        Attempt(Rung.SECOND, Outcome.GOOD, FinishReason.STOP, 0.5, 1, 2.5),
+    )
+    read = Recognition(
+        Status.OK,
+        "# T\n\nx",
+        blocks,
+        generation=generation,
+        rung=Rung.SECOND,
+        attempts=tried,
+    )
     page = documents.page(
-        2, read, width_px=10, height_px=20, dpi=150, warnings=("w",), timing=Timing(1, 2, 3)
+        2,
+        read,
+        width_px=10,
+        height_px=20,
+        dpi=150,
+        warnings=("w",),
+        source=Source.OCR,
+        text_layer_trust=0.25,
+        turned_deg=90,
+        timing=Timing(1, 2, 3),
     )
     assert json.loads(page.model_dump_json()) == {
         "page": 2,
@@ -42,6 +63,30 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
         "height_px": 20,
         "dpi": 150,
         "warnings": ["w"],
+        "source": "ocr",
+        "text_layer_trust": 0.25,
+        "turned_deg": 90,
+        "rung": "second_engine",
+        "attempts": [
+            {
+                "rung": "base",
+                "outcome": "failed",
+                "finish_reason": None,
+                "repetition": None,
+                "output_tokens": None,
+                "ms": 5,
+                "error": "e",
+            },
+            {
+                "rung": "second_engine",
+                "outcome": "good",
+                "finish_reason": "stop",
+                "repetition": 0.5,
+                "output_tokens": 1,
+                "ms": 2.5,
+                "error": None,
+            },
+        ],
         "usage": {"prompt_tokens": 3, "image_tokens": 2, "output_tokens": 1},
         "timing": {"render_ms": 1, "prepare_ms": 2, "generate_ms": 3},
     }

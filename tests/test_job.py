@@ -14,7 +14,7 @@ import pytest
 from pipeline import schema
 from tests import documents, jobs
 
-FAKE = ("--engine.kind", "fake", "--ray.cpus", "2")
+FAKE = ("--engine.kind", "fake", "--ray.cpus", "2", "--text-layer", "never")
 
 
 @pytest.fixture(scope="module")
@@ -138,29 +138,3 @@ def test_ctrl_c_stops_says_how_to_go_on_and_leaves_nothing(folder: Path, tmp_pat
     assert "run the same command again" in errors
     assert "Traceback" not in errors
     assert started.left() == []
-
-
-def test_the_last_pages_of_a_killed_job_are_done_by_the_next(tmp_path: Path, head: jobs.Head):
-    """The driver is killed outright; its Ray goes with it and the next run does what is missing."""
-    (tmp_path / "a.pdf").write_bytes(documents.text_pdf(8))
-    output = tmp_path / "o"
-    argv = [str(tmp_path / "a.pdf"), "--output", str(output), *FAKE, "--engine.workers", "1"]
-    slow = [
-        *("--engine.fake.delay-ms", "700", "--engine.pages-in-flight", "1"),
-        *("--parquet.flush-s", "0.1", "--stages.pages-per-task", "1"),
-    ]
-    started = jobs.start([sys.executable, "-m", "jobs.ocr", *argv, *slow])
-    deadline = time.monotonic() + 90
-    while not list((output / "pages").glob("*.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    started.process.kill()
-    started.process.communicate()
-    while started.left() and time.monotonic() < deadline:
-        time.sleep(0.2)  # a write that was under way may still end well
-    assert started.left() == []
-    kept = len(statuses(output))
-    assert 0 < kept < 8
-    done = jobs.ocr(*argv, head=head)
-    assert done.returncode == 0, done.stderr
-    assert f"{8 - kept} to do, {kept} done before" in done.stderr
-    assert [page for _, page, _, _ in statuses(output)] == list(range(1, 9))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +50,10 @@ def test_ids_tell_parts_apart(uri: str, doc: str, recipe: str, other: str):
 
 def test_names_that_are_no_unicode_have_ids():
     assert len(page_id("/bad\udcff.pdf", "d", 1, "r")) == 32
+
+
+def test_which_of_many_pages_have_a_row(tmp_path: Path):
+    assert list(Ledger().has(["a" * 32])) == [False]
+    known = Ledger(np.array(["a" * 32, "c" * 32], "S32"), np.zeros(2, np.uint8))
+    assert list(known.has(["c" * 32, "b" * 32, "a" * 32])) == [True, False, True]
+    assert list(known.has([])) == []

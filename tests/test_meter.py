@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 
 from pipeline.meter import Meter, Report, Tally
 
@@ -44,3 +45,10 @@ def test_the_tally_sums_over_workers():
     stage = tally.stages()["render"]
     assert (stage.pages, stage.failed, stage.busy_s) == (6, 1, 2.5)
     assert stage.peaks_mib == {"a:1": 100.0, "a:2": 300.0}
+
+
+def test_what_a_part_leaves_out_counts_once_however_often_it_is_told():
+    tally = Tally()
+    for part, count in ((0, 5), (1, 2), (0, 5)):
+        tally.leave_out(part, Counter({".txt": count}))
+    assert tally.left_out() == {".txt": 7}

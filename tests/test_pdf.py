@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +167,84 @@ def test_pixels_go_where_the_canvas_says(tmp_path: Path) -> None:
     image = document.render(1, RenderConfig(), lambda height, width: canvas[:height, :width])
     assert image.pixels is canvas or image.pixels.base is canvas
     assert (canvas == 255).all()
+
+
+def test_embedded_files_and_xfa_forms_are_named(tmp_path: Path) -> None:
+    with pymupdf.open(stream=documents.text_pdf(), filetype="pdf") as document:
+        document.embfile_add("entry", b"1,2", filename="figures.csv")
+        document.embfile_add("notes.txt", b"words")
+        content = document.tobytes()
+    [line] = opened(tmp_path, content).warnings
+    assert line.startswith("2 embedded files: ")
+    assert "figures.csv" in line
+    assert "notes.txt" in line
+    form = documents.pdf([Page()]).replace(
+        b"/Type/Catalog", b"/Type/Catalog/AcroForm<</Fields[]/XFA[()]>>"
+    )
+    [line] = opened(tmp_path, form).warnings[:1]
+    assert line.startswith("an XFA form")
+
+
+@pytest.mark.parametrize("kids", [b"2 0 R", b"2 0 R 3 0 R 2 0 R"])
+def test_a_page_tree_that_loops_ends(tmp_path: Path, kids: bytes) -> None:
+    tree = b"<</Type/Pages/Count 3/MediaBox[0 0 99 99]/Kids[%s]>>" % kids
+    page = b"<</Type/Page/Parent 2 0 R>>"
+    content = documents.file_of_objects([b"<</Type/Catalog/Pages 2 0 R>>", tree, page])
+    try:
+        pages = len(opened(tmp_path, content).sizes_pt())
+    except DocumentError:
+        pages = 1  # the row that says why
+    assert 1 <= pages <= 3
+
+
+def test_a_page_without_a_box_is_a_letter(tmp_path: Path) -> None:
+    tree = b"<</Type/Pages/Count 1/Kids[3 0 R]>>"
+    page = b"<</Type/Page/Parent 2 0 R>>"
+    content = documents.file_of_objects([b"<</Type/Catalog/Pages 2 0 R>>", tree, page])
+    assert opened(tmp_path, content).sizes_pt() == [documents.LETTER]
+
+
+def test_offsets_that_are_wrong_cost_no_page(tmp_path: Path) -> None:
+    content = documents.text_pdf(3)
+    start = content.rindex(b"xref\n0") + len(b"xref\n0 ")
+    moved = re.sub(rb"\d{10} 00000 n", b"0000000017 00000 n", content[start:])
+    document = opened(tmp_path, content[:start] + moved)
+    assert len(document.sizes_pt()) == 3
+    seen = [document.render(page, RenderConfig(dpi=72)).pixels for page in (1, 2, 3)]
+    good = opened(tmp_path, content)
+    for page in (1, 2, 3):
+        assert np.array_equal(seen[page - 1], good.render(page, RenderConfig(dpi=72)).pixels)
+
+
+CORNER = documents.corner_picture(64, 64)
+RGB = np.asarray(CORNER)
+LAB = np.where(RGB[..., 1:2] == 0, (0x87, 0xD0, 0xC3), (0xFF, 0x80, 0x80)).astype(np.uint8)
+BITS = b"/ColorSpace/DeviceGray/BitsPerComponent 1"
+LAB_SPACE = b"/ColorSpace[/Lab<</WhitePoint[0.96 1 0.82]/Range[-128 127 -128 127]>>]"
+PICTURES = {
+    "jbig2": (documents.jbig2_page(CORNER), BITS + b"/Filter/JBIG2Decode"),
+    "ccitt": (
+        documents.fax_bits(CORNER),
+        BITS + b"/Filter/CCITTFaxDecode/DecodeParms<</K -1/Columns 64/Rows 64>>",
+    ),
+    "jpx": (documents.saved(CORNER, "JPEG2000"), b"/Filter/JPXDecode"),
+    "cmyk": (
+        bytes(255 - value for value in CORNER.convert("CMYK").tobytes()),
+        b"/ColorSpace/DeviceCMYK/BitsPerComponent 8/Decode[1 0 1 0 1 0 1 0]",
+    ),
+    "lab": (LAB.tobytes(), LAB_SPACE + b"/BitsPerComponent 8"),
+    "16 bit": (
+        (RGB.astype(np.uint16) * 257).astype(">u2").tobytes(),
+        b"/ColorSpace/DeviceRGB/BitsPerComponent 16",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_of_every_kind_are_drawn(tmp_path: Path, name: str) -> None:
+    image = opened(tmp_path, documents.picture_pdf(*PICTURES[name])).render(1, RenderConfig(dpi=72))
+    assert (image.warnings, image.doubt) == ((), "")
+    red, green, blue = (int(value) for value in image.pixels[90, 60])
+    assert max(green, blue) < 60, "dark or red"
+    assert red > 180 or name in ("jbig2", "ccitt")
+    assert image.pixels[700, 500].min() > 250

@@ -209,3 +209,18 @@ def test_broken_exif_costs_nothing(tmp_path: Path) -> None:
         documents.corner_picture(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"
     )
     assert pixels_of(tmp_path, content).shape == (40, 60, 3)
+
+
+def test_big_and_lab_tiffs_keep_their_colours(tmp_path: Path) -> None:
+    picture = documents.corner_picture()
+    big = documents.saved(picture, "TIFF", big_tiff=True)
+    assert big[:4] == b"II+\0"
+    image = opened(tmp_path, big).render(1, RenderConfig())
+    assert np.array_equal(image.pixels, np.asarray(picture))
+    from PIL import ImageCms
+
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    as_lab = ImageCms.profileToProfile(picture, srgb, lab, outputMode="LAB")
+    assert as_lab is not None
+    image = opened(tmp_path, documents.saved(as_lab, "TIFF")).render(1, RenderConfig())
+    assert np.abs(image.pixels.astype(int) - np.asarray(picture)).max() < 30

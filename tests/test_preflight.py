@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import preflight
-from pipeline.config import OcrConfig
+from pipeline import lock, preflight
+from pipeline.config import LockConfig, OcrConfig
 from pipeline.errors import ConfigError
 
 
@@ -64,3 +64,13 @@ def test_wrong_usage_ends_with_2_before_ray_is_so_much_as_imported(argv: list[st
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_another_job_writes_to(tmp_path: Path):
+    output = tmp_path / "out"
+    output.mkdir()
+    with lock.held(output, LockConfig(), print):
+        with pytest.raises(ConfigError, match="is being written by another job"):
+            preflight.check(config(tmp_path))
+        preflight.check(config(tmp_path, dry_run=True))  # writes nothing there
+    preflight.check(config(tmp_path))

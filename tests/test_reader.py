@@ -245,13 +245,54 @@ def test_a_child_that_is_killed_in_mid_page(tmp_path: Path, signal_name: str) ->
     with Reader() as reader:
         reader.inspect(path)
         assert reader.pid is not None
-        killer = threading.Timer(0.3, os.kill, (reader.pid, signal.Signals[signal_name]))
-        killer.start()
+        killed = killing_every_child_of(reader, signal.Signals[signal_name], 2)
         with pytest.raises(PageError, match=f"killed by {signal_name}") as caught:
             reader.render(path, 2)
-        killer.join()
+        assert len(set(killed)) == 2, "it is tried once more, in a child of its own"
         assert caught.value.kind is ErrorKind.CRASH
         assert reader.render(path, 3).dpi == 150
+
+
+def killing_every_child_of(reader: Reader, number: signal.Signals, times: int) -> list[int]:
+    """Kill the child that works now, and so many in all; their process ids."""
+    killed: list[int] = []
+
+    def kill() -> None:
+        while len(killed) < times:
+            time.sleep(0.3)
+            if reader.pid is not None and reader.pid not in killed:
+                killed.append(reader.pid)
+                os.kill(reader.pid, number)
+
+    threading.Thread(target=kill, daemon=True).start()
+    return killed
+
+
+def test_a_child_that_dies_of_what_it_held_does_the_page_on_the_second_try(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, "endless.pdf", documents.endless_pdf())
+    with Reader(ReadConfig(wall_s=3)) as reader:
+        reader.inspect(path)
+        killing_every_child_of(reader, signal.SIGSEGV, 1)
+        with pytest.raises(PageError, match=r"read\.wall_s") as caught:
+            reader.render(path, 2)
+        assert caught.value.kind is ErrorKind.TIMEOUT
+
+
+def test_a_document_whose_pages_all_end_the_reader_is_given_up(
+    tmp_path: Path, text_pdf: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, "endless.pdf", documents.endless_pdf())
+    monkeypatch.setattr("pipeline.reader.deaths.MOST", 2)
+    with Reader(ReadConfig(wall_s=0.5)) as reader:
+        for _ in range(2):
+            with pytest.raises(PageError, match="wall_s"):
+                reader.render(path, 2)
+        with pytest.raises(PageError, match="given up"):
+            reader.render(path, 1)
+        assert reader.pid is None, "no child was started for it"
+        assert len(reader.inspect(text_pdf).pages) == 3
 
 
 def test_a_child_that_died_between_pages_is_replaced(reader: Reader, text_pdf: str) -> None:

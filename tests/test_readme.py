@@ -53,7 +53,8 @@ def test_the_settings_of_the_service_are_valid(tmp_path: Path):
     from pipeline.settings import read
     from serving.config import ServeConfig
 
-    (tmp_path / "serve.yaml").write_text(blocks("yaml")[1])
+    [text] = [block for block in blocks("yaml") if "jobs.serve" in block]
+    (tmp_path / "serve.yaml").write_text(text)
     argv = ["--config", str(tmp_path / "serve.yaml"), "--http.port", "9000"]
     config = read(ServeConfig, ServeConfig, argv, "jobs.serve")
     assert config.models == ("ocr", "chat")
@@ -65,11 +66,12 @@ def test_the_settings_in_yaml_are_valid(tmp_path: Path):
     from pipeline.config import OcrConfig, OcrOptions
     from pipeline.settings import read
 
-    text = blocks("yaml")[0]
+    text = "\n".join(block for block in blocks("yaml") if "jobs.serve" not in block)
     (tmp_path / "job.yaml").write_text(text)
     argv = ["--config", str(tmp_path / "job.yaml"), "--output", "out"]
     config = read(OcrConfig, OcrOptions, argv, "jobs.ocr", "inputs")
     assert config.render.dpi == 200
+    assert config.ladder.rungs == ("wider_ngram", "second_engine")
 
 
 def test_every_error_kind_is_described():

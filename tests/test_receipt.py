@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -36,6 +37,11 @@ def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> rece
             written=Count(7, 0),
             statuses=Counter(statuses),
             sources=Counter(ocr=6, none=1),
+            rungs={
+                "plain_text": Counter(good=2, looped=1, rows=2),
+                "base": Counter(good=4, looped=3, rows=4),
+            },
+            tokens_dropped=81000,
             tokens=700,
             characters=7000,
             slowest=[(1234.5, "/x/long.pdf", 4)],
@@ -91,13 +97,43 @@ def test_the_print_fits_80_columns_and_has_the_facts():
         assert fact in text
 
 
+def test_the_ladder_is_counted_and_printed_from_the_bottom_up():
+    done = made({"ok": 7})
+    assert done.rungs["plain_text"] == {"good": 2, "looped": 1, "rows": 2}
+    lines = report.receipt(done).splitlines()
+    [at] = [number for number, line in enumerate(lines) if "ladder" in line]
+    assert [" ".join(line.split()) for line in lines[at : at + 3]] == [
+        "ladder base: 4 good, 3 looped (4 rows)",
+        "plain_text: 2 good, 1 looped (2 rows)",
+        "81000 tokens in answers that were dropped",
+    ]
+
+
+def test_a_long_ladder_fits_80_columns_too():
+    outcomes = dict.fromkeys(("good", "empty", "failed", "looped", "truncated", "rows"), 1_234_567)
+    done = dataclasses.replace(made({"ok": 7}), rungs={"base": outcomes, "wider_ngram": outcomes})
+    lines = report.receipt(done).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert sum("1234567 truncated" in line for line in lines) == 2
+
+
+def test_a_job_whose_pages_were_read_at_once_says_nothing_of_a_ladder():
+    done = dataclasses.replace(made({"ok": 7}), rungs={"base": {"good": 7, "rows": 7}})
+    assert "ladder" not in report.receipt(done)
+
+
 def test_the_next_step_names_the_output():
     assert "jobs.show out" in report.next_steps(made({"ok": 7}), "out")
     assert "their rows say why" in report.next_steps(made({"failed": 7}), "out")
 
 
 def test_a_forecast_says_what_is_skipped_and_how_long():
-    text = report.forecast(Forecast(plan(), "onnx", {".txt": 4}, 90.0, "measured"))
-    for fact in ("8 ocr", "2 done before, 2 left out by --pages, 4 other", "1:30 (measured)"):
+    text = report.forecast(Forecast(plan(), 2, "onnx", {".txt": 4}, 90.0, "measured"))
+    for fact in (
+        "8 ocr",
+        "2 done before, 2 left out by --pages, --max-pages, 4 other",
+        "1:30 (measured)",
+        "(2 copied: the same bytes",
+    ):
         assert fact in text
-    assert "unknown" in report.forecast(Forecast(plan(), "onnx", {}, None, "no run"))
+    assert "unknown" in report.forecast(Forecast(plan(), 2, "onnx", {}, None, "no run"))

@@ -20,6 +20,19 @@ def test_flags_set_nested_fields_and_inputs_may_stand_anywhere():
     assert config.render.dpi == 150
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--ladder.rungs", "plain_text", "--ladder.rungs", "text_layer"],
+        ["--ladder.rungs", "plain_text,text_layer"],
+    ],
+)
+def test_the_ladder_is_set_by_flags(argv: list[str]):
+    config = parse("a", "--output", "o", *argv)
+    assert config.ladder.rungs == ("plain_text", "text_layer")
+    assert not parse("a", "--output", "o", "--no-ladder.on").ladder.on
+
+
 def test_flags_win_over_the_file(tmp_path: Path):
     file = tmp_path / "job.yaml"
     file.write_text("inputs: [x.pdf]\noutput: from-file\nrender: {dpi: 100, max_pixels: 20000}\n")

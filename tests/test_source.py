@@ -91,3 +91,24 @@ def test_names_that_are_no_unicode_become_file_uris(tmp_path: Path):
     from pipeline.source import local_path
 
     assert Path(local_path(document.uri)).read_bytes() == b"x"
+
+
+def test_an_attachment_may_be_named_but_not_beside_the_flag(folder: Path):
+    place = f"{folder / 'b.pdf'}!/in[1].pdf"
+    found = listing(place)
+    found.check()
+    assert [document.uri for document in found.documents()] == [place]
+    with pytest.raises(ConfigError, match="no such file"):
+        listing(f"{folder / 'no.pdf'}!/in.pdf").check()
+    lines = folder / "list.txt"
+    lines.write_text(f"{place}\n")
+    with pytest.raises(ConfigError, match="leave the flag out"):
+        Listing([place], InputConfig(), attachments=True).check()
+    listed = Listing([f"@{lines}"], InputConfig(), attachments=True)
+    with pytest.raises(ConfigError, match="leave the flag out"):
+        list(listed.documents())
+
+
+def test_an_attachment_and_its_folder_are_listed_together(folder: Path):
+    [part] = listing(folder, f"{folder / 'b.pdf'}!/in.pdf").parts()
+    assert len(list(part.documents())) == 5

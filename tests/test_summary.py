@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import schema
 from pipeline.errors import ErrorKind
+from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.summary import Count, PlanSummary, Summary
 from pipeline.types import (
     Failure,
@@ -72,6 +75,28 @@ def test_a_summary_counts_and_keeps_the_slowest_and_an_example():
     assert [number for _, _, number in summary.slowest] == [7, 6, 5, 4, 3]
     assert summary.errors["timeout"].count == 1
     assert summary.errors["timeout"].example == "/a.pdf page 8: said 8"
+
+
+def test_a_summary_counts_attempts_by_rung_and_outcome():
+    looped = Attempt(Rung.BASE, Outcome.LOOPED, output_tokens=900)
+    good = Attempt(Rung.PLAIN, Outcome.GOOD, output_tokens=100)
+    climbed = Recognition(
+        Status.OK,
+        "text",
+        generation=Generation(output_tokens=100),
+        rung=Rung.PLAIN,
+        attempts=(looped, good),
+    )
+    failed = page(1, Status.FAILED, 1.0, ErrorKind.TIMEOUT)
+    read = replace(page(2, Status.OK, 1.0), recognition=climbed)
+    summary = Summary.of(schema.to_table([failed, read]))
+    summary.merge(Summary.of(schema.to_table([read])))
+    assert summary.rungs == {
+        "base": {"looped": 2},
+        "plain_text": {"good": 2, "rows": 2},
+    }
+    assert summary.tokens == 2 * 100
+    assert summary.tokens_dropped == 2 * 900
 
 
 def plan_row(page: int, route: str, done: str | None) -> dict[str, object]:

@@ -166,7 +166,8 @@ async def test_a_page_becomes_a_generation_with_counts_and_times() -> None:
 async def test_every_request_has_the_n_gram_rule_and_the_contract() -> None:
     llm = FakeLLM()
     core = a_core(llm)
-    await asyncio.gather(core.generate(a_request()), core.generate(a_request(1000)))
+    for request in (a_request(), a_request(1000)):  # together they may come in any order
+        await core.generate(request)
     first, second = llm.params
     assert first.extra_args["ngram_size"] == 30
     assert first.extra_args["whitelist_token_ids"] == list(core.vocabulary.whitelist)
@@ -174,6 +175,18 @@ async def test_every_request_has_the_n_gram_rule_and_the_contract() -> None:
     assert first.max_tokens == 1024 - len(llm.renderer.prompts[0]["prompt_token_ids"]) - 273
     assert second.max_tokens == 1024 - len(llm.renderer.prompts[1]["prompt_token_ids"]) - 693
     assert len(set(llm.names)) == 2
+
+
+async def test_a_request_may_widen_the_n_gram_rule() -> None:
+    llm = FakeLLM()
+    wider = Sampling(ngram_window=1024, cells_repeat=False)
+    await a_core(llm).generate(replace(a_request(), sampling=wider))
+    (params,) = llm.params
+    assert params.extra_args == {
+        "ngram_size": 30,
+        "window_size": 1024,
+        "whitelist_token_ids": [],
+    }
 
 
 async def test_a_page_of_the_batch_is_sampled_with_these_arguments_and_no_others() -> None:

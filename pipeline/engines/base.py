@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from importlib.util import find_spec
+from typing import Any, Protocol
 
 from pipeline import prompts
-from pipeline.config import EngineConfig, EngineKind, Recipe, RenderConfig, TaskName, VllmConfig
+from pipeline.config import (
+    EngineConfig,
+    EngineKind,
+    LadderConfig,
+    OnnxConfig,
+    Recipe,
+    RenderConfig,
+    RouteConfig,
+    TaskName,
+    TextLayerMode,
+    VllmConfig,
+)
 from pipeline.engines import vllm_args
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, EngineError
+from pipeline.rungs import Rung
+from pipeline.turns import turn_pixels
 from pipeline.types import Ask, Generation, PageImage, Request, Sampling, Task
 
 
@@ -43,8 +59,20 @@ class Options(Protocol):
         """How pages are drawn."""
 
     @property
+    def text_layer(self) -> TextLayerMode:
+        """Which pages take their text from the text layer."""
+
+    @property
+    def route(self) -> RouteConfig:
+        """Which pages need no engine, and which are turned."""
+
+    @property
     def engine(self) -> EngineConfig:
         """Which engine, and how it is run."""
+
+    @property
+    def ladder(self) -> LadderConfig:
+        """What is tried after a bad answer."""
 
 
 def recipe(options: Options, kind: EngineKind) -> Recipe:
@@ -59,7 +87,14 @@ def recipe(options: Options, kind: EngineKind) -> Recipe:
 
 
 def _recipe(options: Options, kind: EngineKind) -> Recipe:
-    task = Task(options.task)
+    ladder = _ladder(options.ladder, kind)
+    shared: dict[str, Any] = {
+        "task": Task(options.task),
+        "render": options.render,
+        "text_layer": options.text_layer,
+        "route": options.route,
+        "ladder": ladder,
+    }
     if kind == "onnx":
         from pipeline.engines import onnx
 
@@ -67,8 +102,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
             engine=kind,
             model=onnx.MODEL,
             revision=onnx.revision(),
-            task=task,
-            render=options.render,
+            **shared,
             onnx=options.engine.onnx,
         )
     if kind == "fake":
@@ -76,19 +110,43 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
             engine=kind,
             model="fake",
             revision=options.engine.fake.handler,
-            task=task,
-            render=options.render,
+            **shared,
             fake=options.engine.fake,
         )
     vllm = options.engine.vllm
+    second = Rung.SECOND.value in ladder.rungs
     return Recipe(
         engine=kind,
         model=vllm.model,
         revision=prompts.revision(vllm),
-        task=task,
-        render=options.render,
+        **shared,
         vllm=vllm,
+        onnx=options.engine.onnx if second else None,
+        second=_second_release() if second else "",
     )
+
+
+_LINES_RUNGS = {Rung.LAYER.value}
+_FAKE_RUNGS = {rung.value for rung in Rung} - {Rung.SECOND.value}
+
+
+def _ladder(config: LadderConfig, kind: EngineKind) -> LadderConfig:
+    """The rungs that an engine has. The recipe's hash knows no others.
+
+    The embedded engine finds lines and then reads them: it cannot loop, takes no prompt, and a
+    page without lines is a picture more often than a fault.
+    """
+    known = {"onnx": _LINES_RUNGS, "fake": _FAKE_RUNGS}.get(kind, set(Rung))
+    if kind == "vllm" and find_spec("rapidocr") is None:
+        known = known - {Rung.SECOND}
+    rungs = tuple(rung for rung in config.rungs if config.on and rung in known)
+    return config.model_copy(update={"rungs": rungs, "on": bool(rungs)})
+
+
+def _second_release() -> str:
+    from pipeline.engines import onnx
+
+    return onnx.revision()
 
 
 def tasks(recipe: Recipe) -> tuple[Task, ...]:
@@ -132,7 +190,7 @@ def prepare(
     """Turn a page image into what the recipe's engine takes. Pure; runs on CPU workers.
 
     Args:
-        page: The page as a picture.
+        page: The page as a picture, as displayed; it is turned here as it says.
         recipe: The engine, and how it is asked.
         ask: What is asked for, None for the recipe's task.
         max_tokens: The most tokens of the answer, where that is less than the recipe's.
@@ -144,7 +202,10 @@ def prepare(
     """
     if ask is not None:
         check(ask, recipe)
+    if page.turned_deg:
+        page = replace(page, pixels=turn_pixels(page.pixels, page.turned_deg))
     request = _prepare(page, recipe, ask)
+    request = replace(request, turned_deg=page.turned_deg, layer=page.layer)
     if max_tokens is not None:
         request = replace(request, max_tokens=min(request.max_tokens, max_tokens))
     return request if sampling is None else replace(request, sampling=sampling)
@@ -181,3 +242,54 @@ def build(config: EngineConfig, self_test: bool = True) -> Engine:
     from pipeline.engines.fake import FakeEngine
 
     return FakeEngine.from_config(config.fake)
+
+
+class Lazy:
+    """An engine that is built with its first page, in a thread.
+
+    Args:
+        start: Builds it.
+    """
+
+    def __init__(self, start: Callable[[], Engine]) -> None:
+        self._start = start
+        self._engine: Engine | None = None
+        self._starting = asyncio.Lock()
+
+    async def generate(self, request: Request) -> Generation:
+        """Recognise one page.
+
+        Raises:
+            EngineError: The engine cannot be built, or failed on the page.
+        """
+        async with self._starting:
+            if self._engine is None:
+                self._engine = await self._built()
+        return await self._engine.generate(request)
+
+    async def _built(self) -> Engine:
+        try:
+            return await asyncio.to_thread(self._start)
+        except ConfigError as error:  # costs this page a rung, not the job its end
+            raise EngineError(str(error)) from error
+
+
+def second(recipe: Recipe) -> Engine | None:
+    """The recipe's second engine, built when a page comes to it; None where it has none.
+
+    It runs on CPUs of the engine's own process, one page at a time.
+    """
+    if not recipe.second:
+        return None
+    from pipeline.engines.onnx import OnnxEngine
+
+    return Lazy(lambda: OnnxEngine(recipe.onnx or OnnxConfig()))
+
+
+def reader(recipe: Recipe, rung: Rung | None) -> tuple[str, str]:
+    """Engine and model that a row names: the recipe's, or those of the second engine."""
+    if rung is not Rung.SECOND:
+        return recipe.engine, recipe.model
+    from pipeline.engines import onnx
+
+    return "onnx", onnx.MODEL

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from pipeline.config import FakeConfig, Recipe
 from pipeline.errors import EngineError
-from pipeline.types import FinishReason, Generation, PageImage, Request
+from pipeline.images import resize
+from pipeline.types import FinishReason, Generation, PageImage, Request, Task
 
 _STEP_PX = 4
 """Every fourth pixel of every fourth row: all of them would cost more than Ray does."""
+
+_MIB = 1 << 20
+_DYING_MIB = 64
+"""What the handler `dies` takes, MiB: enough to be seen, too little to do harm."""
 
 Handler = Callable[[Request], Generation]
 
@@ -51,6 +59,13 @@ def prepare(page: PageImage, recipe: Recipe) -> Request:
     return Request(page.pixels, width_px, height_px, task=recipe.task)
 
 
+def other_view(request: Request) -> Request:
+    """The page at half the size."""
+    height_px, width_px = request.image.shape[:2]
+    half = resize(request.image, max(1, width_px // 2), max(1, height_px // 2))
+    return replace(request, image=half)
+
+
 def echo(request: Request) -> Generation:
     """Say the size of the page and a digest of some of its pixels: equal pages, equal text."""
     some = request.image[::_STEP_PX, ::_STEP_PX].tobytes()
@@ -70,9 +85,48 @@ def repeats(request: Request) -> Generation:
     return Generation(text, finish_reason=FinishReason.LENGTH, output_tokens=1000)
 
 
+def loops_far(request: Request) -> Generation:
+    """Go round over more words than the n-gram rule looks back, unless it looks further."""
+    if request.sampling.ngram_window:
+        return echo(request)
+    words = " ".join(
+        f"word{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(200)
+    )
+    text = f"{words}. " * 7
+    return Generation(text, finish_reason=FinishReason.LENGTH, output_tokens=2000)
+
+
+def loops_in_cells(request: Request) -> Generation:
+    """Write empty cells, which the n-gram rule lets pass, and stop; plain text has none."""
+    if request.task is Task.TEXT:
+        return echo(request)
+    return Generation("<table><tr>" + "<td></td>" * 500 + "</tr></table>", output_tokens=1000)
+
+
+def needs_small_view(request: Request) -> Generation:
+    """Run out of tokens, unless the picture leaves room for more."""
+    if request.image.shape[0] < request.page_height_px:
+        return echo(request)
+    return truncates(request)
+
+
+def finds_nothing(request: Request) -> Generation:
+    """See no text at all."""
+    return Generation("", output_tokens=1)
+
+
 def crashes(request: Request) -> Generation:
     """Fail on every page."""
     raise EngineError("the fake engine fails on purpose (handler 'crashes')")
+
+
+def dies(request: Request) -> Generation:
+    """Take memory and be killed for it, as the kernel does it, on a page wider than it is high."""
+    if request.page_width_px <= request.page_height_px:
+        return echo(request)
+    taken = [b"1" * _MIB for _ in range(_DYING_MIB)]
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError(f"alive after SIGKILL with {len(taken)} MiB")
 
 
 HANDLERS: dict[str, Handler] = {
@@ -81,4 +135,9 @@ HANDLERS: dict[str, Handler] = {
     "repeats": repeats,
     "crashes": crashes,
     "slow": echo,
+    "loops_far": loops_far,
+    "loops_in_cells": loops_in_cells,
+    "needs_small_view": needs_small_view,
+    "finds_nothing": finds_nothing,
+    "dies": dies,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pipeline.engines.ink import tight
 from pipeline.engines.merged import split
 from pipeline.errors import ConfigError, EngineError
 from pipeline.images import fit, resize
-from pipeline.types import Generation, Line, PageImage, Pixels, Request
+from pipeline.types import Generation, Line, PageImage, Pixels, Request, Sampling
 
 MODEL = "PP-OCRv6-small"
 """The models for detection and recognition."""
@@ -42,6 +43,22 @@ _LEAST_WIDTH_PX = 96
 def revision() -> str:
     """The release of RapidOCR whose wheel carries the models, such as "rapidocr 3.10.0"."""
     return f"rapidocr {version('rapidocr')}"
+
+
+def second(request: Request, config: OnnxConfig) -> Request:
+    """A page that was prepared for another engine, as this one takes it."""
+    height_px, width_px = request.image.shape[:2]
+    size = fit(width_px, height_px, max_side_px=config.max_side_px)
+    return replace(
+        request,
+        image=resize(request.image, *size),
+        tiles=None,
+        grid=(0, 0),
+        image_tokens=0,
+        prompt="",
+        max_tokens=0,
+        sampling=Sampling(),
+    )
 
 
 def prepare(page: PageImage, recipe: Recipe) -> Request:
@@ -65,7 +82,7 @@ class OnnxEngine:
     def __init__(self, config: OnnxConfig) -> None:
         self._max_side_px = config.max_side_px
         self._min_score = config.min_score
-        self._ocr = _load(config)
+        self._ocr = load(config)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="onnx")
 
     async def generate(self, request: Request) -> Generation:
@@ -106,7 +123,7 @@ class OnnxEngine:
             yield Line(text.strip(), tight(canvas, (x0, y0, x1, y1)), float(score))
 
 
-def _load(config: OnnxConfig) -> Any:
+def load(config: OnnxConfig) -> Any:
     """A RapidOCR whose models are loaded and have run once."""
     try:
         import cv2

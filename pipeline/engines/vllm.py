@@ -120,7 +120,7 @@ class VllmCore:
             prompt,
             max_tokens=prompts.room(request.max_tokens, self.config.max_model_len, size),
             ignore_eos=self.config.ignore_eos,
-            extra_args=prompts.ngram(self.config, self.vocabulary.whitelist),
+            extra_args=prompts.ngram(self.config, self.vocabulary.whitelist, request.sampling),
             sampling=request.sampling,
         )
         return _generation(output, request, input_ms)

@@ -1,7 +1,8 @@
 """Reads documents in a child process that can be killed.
 
 `reader` is the parent's side and the only part that others use; `process` is its hold on the
-child, `protocol` what both say to each other, `child` what runs in the child.
+child, `deaths` counts what documents do to it, `protocol` is what both say to each other, `child`
+what runs in the child.
 """
 
 from pipeline.reader.reader import Inspection, Reader

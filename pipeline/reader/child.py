@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import json
 import os
 import resource
 import signal
@@ -16,13 +17,19 @@ import socket
 import stat
 import sys
 import time
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.images import Canvas
+from pipeline.layer import TextLayer
 from pipeline.reader.protocol import Message, Slot, bounded, receive, send, shorten
 from pipeline.types import PageImage, Pixels
+
+if TYPE_CHECKING:
+    from pipeline.pdf import PdfFile
 
 _PR_SET_PDEATHSIG: Final = 1
 _MIB: Final = 1 << 20
@@ -30,7 +37,7 @@ _SNIFFED_BYTES: Final = 1024
 
 
 class DocumentFile(Protocol):
-    """What `PdfFile` and `PictureFile` have in common."""
+    """What `PdfFile` and `Picture` have in common."""
 
     media_type: str
     warnings: tuple[str, ...]
@@ -41,6 +48,9 @@ class DocumentFile(Protocol):
 
     def render(self, page: int, render: RenderConfig, canvas: Canvas) -> PageImage:
         """Draw a page, counted from 1."""
+
+    def layer(self, page: int, render: RenderConfig) -> TextLayer | None:
+        """The text layer of a page, None where there cannot be one."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -81,7 +91,7 @@ class Child:
     def __init__(self, limits: Message) -> None:
         # Seconds of imports, which the parent waits for before it starts any clock.
         import pipeline.pdf
-        import pipeline.pictures  # noqa: F401
+        import pipeline.second_look  # noqa: F401
 
         self._read = ReadConfig.model_validate(limits["read"])
         self._render = RenderConfig.model_validate(limits["render"])
@@ -109,6 +119,12 @@ class Child:
         try:
             if request["do"] == "inspect":
                 return self._inspect(request["path"], request["password"], slot)
+            if request["do"] == "layer":
+                return self._layer(request["path"], request["password"], request["page"], slot)
+            if request["do"] == "attachments":
+                return self._attachments(request["path"], request["password"], slot)
+            if request["do"] == "extract":
+                return self._extract(request)
             return self._draw(request["path"], request["password"], request["page"], slot)
         except RecordedError as error:
             self._close()
@@ -119,7 +135,7 @@ class Child:
             self._close()
             return _failure(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}")
 
-    def _inspect(self, path: str, password: str, slot: Slot) -> Message:
+    def _inspect(self, path: str, password: list[str], slot: Slot) -> Message:
         size_bytes = self._check_file(path).st_size
         doc_id = _sha256(path)
         document = self._open(path, password)
@@ -134,7 +150,7 @@ class Child:
             "warnings": bounded(document.warnings),
         }
 
-    def _draw(self, path: str, password: str, page: int, slot: Slot) -> Message:
+    def _draw(self, path: str, password: list[str], page: int, slot: Slot) -> Message:
         def canvas(height_px: int, width_px: int) -> Pixels:
             slot.reserve(height_px * width_px * 3)
             return slot.array((height_px, width_px, 3))
@@ -148,8 +164,37 @@ class Child:
             "height_px": height_px,
             "width_px": width_px,
             "dpi": image.dpi,
+            "doubt": shorten(image.doubt),
             "warnings": bounded(image.warnings),
         }
+
+    def _layer(self, path: str, password: list[str], page: int, slot: Slot) -> Message:
+        found = self._open(path, password).layer(page, self._render)
+        if found is None:
+            return {"size_bytes": 0}
+        content = found.to_bytes()
+        slot.reserve(len(content))
+        slot.array((len(content),))[:] = np.frombuffer(content, np.uint8)
+        return {"size_bytes": len(content), "warnings": bounded(found.warnings)}
+
+    def _attachments(self, path: str, password: list[str], slot: Slot) -> Message:
+        document = self._open(path, password)
+        names = document.attachments() if isinstance(document, _pdf_file()) else []
+        content = json.dumps(names).encode()
+        slot.reserve(len(content))
+        slot.array((len(content),))[:] = np.frombuffer(content, np.uint8)
+        return {"size_bytes": len(content)}
+
+    def _extract(self, request: Message) -> Message:
+        document = self._open(request["path"], request["password"])
+        if not isinstance(document, _pdf_file()):
+            raise DocumentError(ErrorKind.NOT_FOUND, "only a PDF has attachments")
+        most = min(self._input.max_attachment_mib, self._input.max_file_mib) * _MIB
+        try:
+            warnings = document.extract(request["name"], request["target"], most)
+        except OSError as error:
+            raise DocumentError(ErrorKind.FETCH, f"cannot be copied: {error.strerror}") from None
+        return {"doc_id": _sha256(request["target"]), "warnings": bounded(warnings)}
 
     def _check_file(self, path: str) -> os.stat_result:
         """Refuse what is no file, empty or too large, before it is opened."""
@@ -163,26 +208,26 @@ class Child:
             raise DocumentError(ErrorKind.LIMIT, message)
         return status
 
-    def _open(self, path: str, password: str) -> DocumentFile:
+    def _open(self, path: str, password: list[str]) -> DocumentFile:
         """The document, still open from the last request where it is the same file."""
         status = self._check_file(path)
-        key = (path, status.st_mtime_ns, status.st_size, password)
+        key = (path, status.st_mtime_ns, status.st_size, *password)
         if self._document is None or self._key != key:
             self._close()
             self._document = self._open_by_content(path, password)
             self._key = key
         return self._document
 
-    def _open_by_content(self, path: str, password: str) -> DocumentFile:
+    def _open_by_content(self, path: str, password: list[str]) -> DocumentFile:
         from pipeline.pdf import PdfFile
-        from pipeline.pictures import PictureFile
+        from pipeline.second_look import Picture
 
         with _reading(path) as file:
             is_pdf = b"%PDF-" in file.read(_SNIFFED_BYTES)
         if is_pdf:
             return PdfFile(path, password, self._read.max_pages)
         try:
-            return PictureFile(path, self._render.max_image_pixels, self._read.max_pages)
+            return Picture(path, self._render.max_image_pixels, self._read.max_pages)
         except DocumentError as error:
             if error.kind is not ErrorKind.UNREADABLE or not path.lower().endswith(".pdf"):
                 raise
@@ -192,6 +237,12 @@ class Child:
         if self._document is not None:
             self._document.close()
         self._document, self._key = None, ()
+
+
+def _pdf_file() -> type[PdfFile]:
+    from pipeline.pdf import PdfFile
+
+    return PdfFile
 
 
 def _failure(kind: ErrorKind, message: str) -> Message:

@@ -7,16 +7,19 @@ that page and its time limit, and the next one gets a new child.
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, JobError, PageError, RecordedError
+from pipeline.layer import TextLayer
+from pipeline.reader.deaths import Deaths
 from pipeline.reader.process import ReaderProcess
 from pipeline.reader.protocol import Message, Slot, bounded, create_memory, shorten
 from pipeline.types import PageImage, Pixels
@@ -77,18 +80,20 @@ class Reader:
         self._slots = [Slot(create_memory()) for _ in range(_SLOTS)]
         self._child: ReaderProcess | None = None
         self._lock = threading.Lock()
+        self._is_killed = False
+        self._deaths = Deaths()
 
     @property
     def pid(self) -> int | None:
         """Process id of the child, None while there is none."""
         return None if self._child is None else self._child.pid
 
-    def inspect(self, path: str, password: str = "") -> Inspection:
+    def inspect(self, path: str, password: str | Sequence[str] = "") -> Inspection:
         """Open a document and list its pages.
 
         Args:
             path: The file. What it is, is seen from its bytes.
-            password: For encrypted PDFs; others ignore it.
+            password: For encrypted PDFs, or several that are tried in turn; others ignore it.
 
         Raises:
             DocumentError: NOT_FOUND, UNREADABLE, EMPTY, NO_PAGES, PASSWORD or LIMIT, or what
@@ -97,7 +102,7 @@ class Reader:
             RuntimeError: The reader is closed.
         """
         with self._lock, self._raising(DocumentError):
-            slot, reply = self._ask({"do": "inspect", "path": path, "password": password})
+            slot, reply = self._ask({"do": "inspect", "path": path, "password": _listed(password)})
             sizes = slot.array((int(reply["pages"]), 2), float).tolist()
             return Inspection(
                 doc_id=str(reply["doc_id"]),
@@ -107,13 +112,13 @@ class Reader:
                 warnings=bounded(reply["warnings"]),
             )
 
-    def render(self, path: str, page: int, password: str = "") -> PageImage:
+    def render(self, path: str, page: int, password: str | Sequence[str] = "") -> PageImage:
         """Draw a page of a PDF, or decode a page of an image file.
 
         Args:
             path: The file.
             page: 1-based number.
-            password: For encrypted PDFs; others ignore it.
+            password: For encrypted PDFs, or several that are tried in turn; others ignore it.
 
         Returns:
             The page. Its pixels may lie in memory that is shared with the child. That memory is
@@ -127,10 +132,75 @@ class Reader:
         """
         with self._lock, self._raising(PageError):
             slot, reply = self._ask(
-                {"do": "render", "path": path, "password": password, "page": page}
+                {"do": "render", "path": path, "password": _listed(password), "page": page}
             )
             pixels = self._take(slot, int(reply["height_px"]), int(reply["width_px"]))
-            return PageImage(pixels, float(reply["dpi"]), bounded(reply["warnings"]))
+            warnings, doubt = bounded(reply["warnings"]), str(reply["doubt"])
+            return PageImage(pixels, float(reply["dpi"]), warnings, doubt=doubt)
+
+    def layer(self, path: str, page: int, password: str | Sequence[str] = "") -> TextLayer | None:
+        """The text layer of a page of a PDF, with what the page draws; nothing is drawn.
+
+        Args:
+            path: The file.
+            page: 1-based number.
+            password: For encrypted PDFs, or several that are tried in turn; others ignore it.
+
+        Returns:
+            The layer, which may be without text; None for an image file.
+
+        Raises:
+            PageError: As `render`.
+            JobError: No child process can be started.
+            RuntimeError: The reader is closed.
+        """
+        with self._lock, self._raising(PageError):
+            request = {"do": "layer", "path": path, "password": _listed(password), "page": page}
+            slot, reply = self._ask(request)
+            size = int(reply["size_bytes"])
+            if not size:
+                return None
+            warnings = bounded(reply["warnings"])
+            return TextLayer.from_bytes(slot.array((size,)).tobytes(), warnings)
+
+    def attachments(self, path: str, password: str | Sequence[str] = "") -> tuple[str, ...]:
+        """The names of the files that a PDF carries, no two alike; none for an image file.
+
+        Args:
+            path: The file.
+            password: For encrypted PDFs, or several that are tried in turn.
+
+        Raises:
+            DocumentError: As `inspect`; UNREADABLE where they cannot be listed.
+        """
+        with self._lock, self._raising(DocumentError):
+            request = {"do": "attachments", "path": path, "password": _listed(password)}
+            slot, reply = self._ask(request)
+            names = json.loads(slot.array((int(reply["size_bytes"]),)).tobytes())
+            return tuple(str(name) for name in names)
+
+    def extract(
+        self, path: str, name: str, target: str, password: str | Sequence[str] = ""
+    ) -> tuple[str, tuple[str, ...]]:
+        """Write a file that a PDF carries to `target`, which is created or overwritten.
+
+        Args:
+            path: The PDF.
+            name: One of `attachments`.
+            target: Where the bytes go. Where this raises, some of them may be there.
+            password: For encrypted PDFs, or several that are tried in turn.
+
+        Returns:
+            SHA-256 (hex) of its bytes, and what the reader complained about.
+
+        Raises:
+            DocumentError: As `inspect`; NOT_FOUND for an unknown name, UNREADABLE for damaged
+                bytes, LIMIT for too many, FETCH where the target cannot be written.
+        """
+        with self._lock, self._raising(DocumentError):
+            request = {"do": "extract", "path": path, "password": _listed(password)}
+            _, reply = self._ask(request | {"name": name, "target": target})
+            return str(reply["doc_id"]), bounded(reply["warnings"])
 
     def _take(self, slot: Slot, height_px: int, width_px: int) -> Pixels:
         """The picture without a copy, unless it is very large or takes the last free slot."""
@@ -153,7 +223,33 @@ class Reader:
             raise error_type(ErrorKind.CRASH, shorten(message)) from None
 
     def _ask(self, request: Message) -> tuple[Slot, Message]:
-        """Put a request to the child. Whatever goes wrong, the next one finds a sound child."""
+        """Put a request to the child, and count what its documents do to it."""
+        path = request["path"]
+        self._deaths.check(path)
+        self._is_killed = False
+        try:
+            answer = self._ask_twice(request)
+        except RecordedError as error:
+            self._deaths.note(path, None if self._is_killed else error.kind)
+            raise
+        self._deaths.note(path, None)
+        return answer
+
+    def _ask_twice(self, request: Message) -> tuple[Slot, Message]:
+        """Ask a fresh child once more where the first one died.
+
+        What that still held of other documents may have been to blame. A request that ran out of
+        time is not tried again: it would take as much time once more.
+        """
+        try:
+            return self._ask_once(request)
+        except RecordedError as error:
+            if error.kind is not ErrorKind.CRASH or self._is_killed:
+                raise
+        return self._ask_once(request)
+
+    def _ask_once(self, request: Message) -> tuple[Slot, Message]:
+        """Whatever goes wrong, the next request finds a sound child."""
         if not self._slots:
             raise RuntimeError("the reader is closed")
         number = next(index for index, slot in enumerate(self._slots) if slot.is_free)
@@ -237,6 +333,7 @@ class Reader:
 
         The next call starts another child.
         """
+        self._is_killed = True
         child = self._child
         if child is not None:
             child.kill()
@@ -256,3 +353,7 @@ class Reader:
     def __del__(self) -> None:
         if hasattr(self, "_child"):  # absent where the constructor failed
             self.close()
+
+
+def _listed(password: str | Sequence[str]) -> list[str]:
+    return [password] if isinstance(password, str) else list(password)

@@ -86,7 +86,8 @@ def test_the_dashboard_asks_for_metrics_that_are_there(ocr: Cluster):
     run(commands("ocr")[2], "ocr", ocr)
     wanted = {
         *("ray_rayscribe_requests_total", "ray_rayscribe_request_ms_bucket"),
-        *("ray_rayscribe_pages_total", "ray_node_cpu_utilization"),
+        *("ray_rayscribe_pages_total", "ray_rayscribe_queue_pages", "ray_rayscribe_rungs_total"),
+        "ray_node_cpu_utilization",
         "ray_serve_deployment_replica_healthy",
     }
     ocr.until(lambda: all(name in ocr.metrics() for name in wanted))

@@ -9,13 +9,19 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import openai
 import pytest
 
-from pipeline.config import RenderConfig
+from pipeline.config import OcrOptions, RenderConfig
+from pipeline.engines import base
 from pipeline.engines.fake import HANDLERS, FakeEngine
+from pipeline.reader import Reader
+from pipeline.routes import Routes
+from pipeline.rungs import Rung
+from pipeline.types import Recognition, Sampling, Status
 from serving.config import (
     AuthConfig,
     FetchConfig,
@@ -24,6 +30,8 @@ from serving.config import (
     LimitConfig,
     ServeConfig,
 )
+from serving.ocr import ReadPage
+from serving.reading import OcrModel
 from tests import documents, online
 from tests.online import Online, data_uri, image, running, text
 
@@ -31,8 +39,8 @@ KEY = "k" * 32
 
 
 def config(**more: Any) -> ServeConfig:
-    base = {"engine": {"kind": "fake"}, "chat": online.chat_config()}
-    return ServeConfig.model_validate(base | more)
+    settings = {"engine": {"kind": "fake"}, "chat": online.chat_config(), "text_layer": "never"}
+    return ServeConfig.model_validate(settings | more)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +57,33 @@ def client(service: Online) -> Iterator[openai.OpenAI]:
 
 def picture(width_px: int = 60, height_px: int = 40) -> bytes:
     return documents.saved(documents.corner_picture(width_px, height_px), "PNG")
+
+
+# --- the ladder
+
+
+def test_a_page_climbs_the_batchs_ladder_and_its_answer_tells(service: Online) -> None:
+    engine = service.backend.engine
+    service.backend.engine = FakeEngine(HANDLERS["loops_far"])
+    try:
+        answer = service.post("/v1/ocr", {"document": data_uri(picture())})
+    finally:
+        service.backend.engine = engine
+    [page] = answer.json["pages"]
+    assert (page["status"], page["rung"]) == ("ok", "wider_ngram")
+    assert [one["outcome"] for one in page["attempts"]] == ["looped", "good"]
+    assert page["usage"]["output_tokens"] == page["attempts"][1]["output_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("rung", "text"), [(Rung.BASE, "one two three"), (Rung.SECOND, "one "), (Rung.LAYER, "one ")]
+)
+def test_the_bounds_of_a_request_hold_for_whom_vllm_did_not_bound(rung: Rung, text: str) -> None:
+    recipe = base.recipe(OcrOptions(output="o"), "vllm")
+    model = SimpleNamespace(recipe=recipe)
+    page = ReadPage(1, 1, 1, 1, Recognition(Status.OK, "one two three", rung=rung))
+    asked = SimpleNamespace(max_tokens=None, sampling=Sampling(stop=("two",)))
+    assert OcrModel._bounded(model, page, asked).text == text  # type: ignore[arg-type]
 
 
 # --- pages in chat
@@ -282,6 +317,36 @@ def test_a_document_as_json(service: Online) -> None:
     assert service.backend.requests[-1].task == "text"
 
 
+def test_a_trusted_text_layer_is_answered_as_in_the_batch_and_wakes_nobody(
+    service_of: Any, tmp_path: Any
+) -> None:
+    prose = documents.text_content(documents.prose())
+    content = documents.pdf([documents.Page(prose), documents.Page()])
+    (tmp_path / "prose.pdf").write_bytes(content)
+    with service_of(text_layer="auto") as service:
+        answer = service.post("/v1/ocr", {"document": data_uri(content, "application/pdf")})
+        spoken = service.chat(image(content, "application/pdf"), max_tokens=7)
+        assert service.backend.requests == []
+    layer, blank = answer.json["pages"]
+    options = OcrOptions(output="-", engine={"kind": "fake"})
+    with Reader() as reader:
+        routes = Routes(base.recipe(options, "fake"))
+        batch = routes.view(reader, str(tmp_path / "prose.pdf"), 1)
+    assert batch.settled is not None
+    assert batch.settled.text == layer["markdown"]
+    assert [block.text for block in batch.settled.blocks] == [
+        block["text"] for block in layer["blocks"]
+    ]
+    assert (layer["source"], layer["text_layer_trust"], layer["width_px"]) == (
+        "text_layer",
+        1,
+        1275,
+    )
+    assert (blank["status"], blank["source"]) == ("blank", None)
+    assert spoken.json["choices"][0]["message"]["content"].startswith(layer["markdown"][:7])
+    assert spoken.json["choices"][0]["finish_reason"] == "length"
+
+
 def test_pages_come_as_lines_as_they_are_done(service: Online) -> None:
     uri = data_uri(documents.text_pdf(4), "application/pdf")
     answer = service.post("/v1/ocr?stream=1", {"document": uri})
@@ -421,6 +486,15 @@ def test_an_answer_that_takes_too_long(service_of: Any) -> None:
         uri = data_uri(picture())
         assert service.post("/v1/ocr?stream=1", {"document": uri}).status == 504
         assert service.backend.cancelled == 3
+        assert service.waiting[-1] == 0  # nobody waits for them any more
+
+
+def test_pages_that_wait_and_what_became_of_them_are_told(service_of: Any) -> None:
+    with service_of(limits=LimitConfig(pages_in_flight=1)) as service:
+        assert service.chat(image(documents.text_pdf(3), "application/pdf")).status == 200
+        assert service.waiting == [3, 2, 1, 0]
+        [rungs] = {tuple(one.rung for one in page.attempts) for page in service.pages}
+        assert (len(service.pages), rungs) == (3, (Rung.BASE,))
 
 
 def test_a_stream_that_breaks_ends_with_an_error(service_of: Any) -> None:

@@ -13,6 +13,7 @@ from pipeline import schema
 from pipeline.config import EngineConfig, OcrOptions, OnnxConfig
 from pipeline.engines import base
 from pipeline.stages import Inspect, Prepare, Recognise, Render
+from pipeline.suspects import Suspects
 from serving.config import ServeConfig
 from tests import documents
 from tests.online import data_uri, running
@@ -36,11 +37,12 @@ async def batch(path: Path, config: EngineConfig, output: Path) -> list[dict[str
     def unheard(*_: object) -> None:
         return None
 
+    watch = Suspects(2)
     table = pa.table({"uri": [str(path)], "size_bytes": [path.stat().st_size]})
-    [plan] = Inspect(options, recipe.hash(), unheard)(table)
-    [rendered] = Render(options, unheard)(plan)
-    prepared = Prepare(recipe, unheard)(rendered)
-    [pages] = [rows async for rows in Recognise(config, recipe, unheard)(prepared)]
+    [plan] = Inspect(options, recipe.hash(), unheard, watch)(table)
+    [rendered] = Render(options, recipe, unheard, watch)(plan)
+    prepared = Prepare(recipe, unheard, watch)(rendered)
+    [pages] = [rows async for rows in Recognise(config, recipe, unheard, watch)(prepared)]
     assert pages.schema == schema.PAGES
     rows: list[dict[str, Any]] = pages.to_pylist()
     return rows

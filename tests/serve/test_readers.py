@@ -12,10 +12,15 @@ import psutil
 import pytest
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
+from pipeline.engines import base
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.reader import Reader
+from pipeline.routes import Routes
+from serving.config import ServeConfig
 from serving.readers import Readers
 from tests import documents
+
+ROUTES = Routes(base.recipe(ServeConfig(text_layer="never"), "fake"))
 
 
 @pytest.fixture
@@ -30,10 +35,10 @@ async def test_the_pixels_are_those_of_the_batch(readers: Readers, tmp_path: Pat
     path.write_bytes(documents.text_pdf(2))
     async with readers.open(path.read_bytes()) as document:
         assert len(document.inspection.pages) == 2
-        online = await document.render(2)
+        online = await document.view(2, ROUTES)
     with Reader() as reader:
         batch = reader.render(str(path), 2)
-    assert np.array_equal(online.pixels, batch.pixels)
+    assert np.array_equal(online.image.pixels, batch.pixels)
     assert online.dpi == batch.dpi
 
 
@@ -63,7 +68,7 @@ async def test_nothing_stays_on_the_disk(readers: Readers) -> None:
 async def test_who_hangs_up_gives_the_reader_back_at_once(readers: Readers) -> None:
     async def draw_for_ever() -> None:
         async with readers.open(documents.endless_pdf()) as document:
-            await document.render(2)
+            await document.view(2, ROUTES)
 
     hangs = [asyncio.create_task(draw_for_ever()) for _ in range(2)]
     while len(readers.pids) < 2:
@@ -74,7 +79,7 @@ async def test_who_hangs_up_gives_the_reader_back_at_once(readers: Readers) -> N
         task.cancel()
     await asyncio.gather(*hangs, return_exceptions=True)
     async with readers.open(documents.text_pdf()) as document:
-        await document.render(1)
+        await document.view(1, ROUTES)
     assert time.monotonic() - begin < 35  # and not read.wall_s, twice
 
 
@@ -82,10 +87,10 @@ async def test_a_page_that_hangs_is_an_error_and_the_pool_goes_on() -> None:
     pool = Readers(1, ReadConfig(wall_s=2), RenderConfig(), InputConfig())
     async with pool.open(documents.endless_pdf()) as document:
         with pytest.raises(PageError) as caught:
-            await document.render(2)
+            await document.view(2, ROUTES)
     assert caught.value.kind is ErrorKind.TIMEOUT
     async with pool.open(documents.text_pdf()) as document:
-        await document.render(1)
+        await document.view(1, ROUTES)
     pids = pool.pids
     pool.close()
     assert pids
@@ -95,7 +100,7 @@ async def test_a_page_that_hangs_is_an_error_and_the_pool_goes_on() -> None:
 async def test_requests_share_the_readers(readers: Readers) -> None:
     async def draw(pages: int) -> int:
         async with readers.open(documents.text_pdf(pages)) as document:
-            images = [await document.render(page) for page in range(1, pages + 1)]
+            images = [await document.view(page, ROUTES) for page in range(1, pages + 1)]
         return len(images)
 
     assert await asyncio.gather(*(draw(pages) for pages in (1, 2, 3, 2))) == [1, 2, 3, 2]

@@ -35,7 +35,11 @@ def test_two_pages_go_through_ray_data_and_vllm(tmp_path: Path) -> None:
         "engine.vllm.num-gpus": 0,
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    flags += ["--engine.vllm.enforce-eager", "--no-engine.vllm.profile-images"]
+    flags += [
+        "--ladder.rungs=wider_ngram,plain_text",
+        "--engine.vllm.enforce-eager",
+        "--no-engine.vllm.profile-images",
+    ]
     output = tmp_path / "out"
     command = [sys.executable, "-m", "jobs.ocr", "two.pdf", f"--output={output}", *flags]
     environment = os.environ | {"SHALLOW_TOWERS": "1"}
@@ -51,4 +55,6 @@ def test_two_pages_go_through_ray_data_and_vllm(tmp_path: Path) -> None:
         assert (row["status"], row["finish_reason"]) == ("truncated", "length")
         assert (row["image_tokens"], row["output_tokens"]) == (273, 8)
         assert row["prefill_ms"] > 0
+        assert [attempt["rung"] for attempt in row["attempts"]] == ["base", "plain_text"]
+        assert [attempt["outcome"] for attempt in row["attempts"]] == ["truncated"] * 2
         assert row["input_ms"] > 0

@@ -11,10 +11,12 @@ import psutil
 import pytest
 from models import write_deepseek_ocr
 
-from pipeline import prompts, selftest
-from pipeline.config import VllmConfig
+from pipeline import ladder, prompts, selftest
+from pipeline.config import EngineConfig, OcrOptions, VllmConfig
+from pipeline.engines import base
 from pipeline.engines.vllm import VllmCore, VllmEngine
 from pipeline.errors import EngineError
+from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import Ask, FinishReason, Request, Sampling, Task
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
@@ -101,6 +103,40 @@ async def test_the_arguments_of_the_n_gram_rule_arrive_in_the_sampler(
         rendered, max_tokens=size + 2, ignore_eos=True, extra_args=rule, logit_bias={allowed: 100}
     )
     assert list(output.outputs[0].token_ids) == [allowed] * (size + 2)
+
+
+async def test_table_cells_are_no_exception_where_a_request_says_so(
+    core: VllmCore, request_640: Request
+) -> None:
+    prompt = {"prompt_token_ids": core.vocabulary.encode("no picture here")}
+    rendered = core._llm.renderer.render_cmpl([prompt])[0]
+    cell = core.vocabulary.whitelist[0]
+    rule = prompts.ngram(core.config, core.vocabulary.whitelist, Sampling(cells_repeat=False))
+    output = await core.complete(
+        rendered,
+        max_tokens=4,
+        ignore_eos=True,
+        extra_args=rule | {"ngram_size": 2},
+        logit_bias={cell: 100},
+    )
+    assert list(output.outputs[0].token_ids)[2] != cell
+
+
+async def test_vllm_takes_every_rung_of_the_ladder(
+    engine: VllmEngine, core: VllmCore, config: VllmConfig, request_640: Request
+) -> None:
+    options = OcrOptions(output="o", engine=EngineConfig(vllm=config))
+    recipe = base.recipe(options, "vllm")
+    attempts = [Attempt(Rung.BASE, Outcome.LOOPED)]
+    while step := ladder.next_step(attempts, request_640, recipe):
+        if step.rung is Rung.NGRAM:
+            assert (await engine.generate(step.request)).output_tokens == ANSWER_TOKENS
+        elif step.rung is not Rung.SECOND:
+            await core.render(step.request)  # compares the count of image tokens
+        attempts.append(Attempt(step.rung, Outcome.LOOPED))
+    seen = [attempt.rung for attempt in attempts[:4]]
+    assert seen == [Rung.BASE, Rung.NGRAM, Rung.PLAIN, Rung.VIEW]
+    assert step is None
 
 
 async def test_a_count_that_vllm_does_not_share_fails_the_page_alone(

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
 
-from pipeline import cluster, dataset, schema, sink
+from pipeline import cluster, dataset, schema, sink, stages
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
 from pipeline.engines import base
 from pipeline.summary import PlanSummary, Summary
+from pipeline.types import Pixels
 from tests import documents, jobs
 
 
@@ -23,10 +27,14 @@ def local_ray(head: jobs.Head) -> Iterator[None]:
         yield
 
 
+def suspects() -> dataset.SharedSuspects:
+    return dataset.SharedSuspects(2)
+
+
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> OcrOptions:
     output = tmp_path_factory.mktemp("out")
-    return OcrOptions(output=str(output), engine={"kind": "fake", "workers": 2})
+    return OcrOptions(output=str(output), engine={"kind": "fake", "workers": 2}, text_layer="never")
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +46,11 @@ def planned(
     (folder / "short.pdf").write_bytes(documents.text_pdf(2))
     (folder / "bad.pdf").write_bytes(b"no document")
     rows = [{"uri": str(path), "size_bytes": 1} for path in sorted(folder.iterdir())]
+    found = ray.data.from_arrow(pa.Table.from_pylist(rows))
     _, plan = sink.prepare_folder(options.output)
     tally = dataset.SharedTally()
     chain = dataset.plan_pages(
-        pa.Table.from_pylist(rows), options, base.recipe(options, "fake"), tally.send()
+        found, options, base.recipe(options, "fake"), tally.send(), suspects()
     )
     config = OutputConfig(pages_per_file=10)
     return plan, dataset.drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
@@ -59,7 +68,9 @@ def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], option
     plan, summary = planned
     recipe = base.recipe(options, "fake")
     tally = dataset.SharedTally()
-    chain = dataset.recognise_pages(plan, summary.todo.rows, options, recipe, tally.send())
+    chain = dataset.recognise_pages(
+        plan, summary.todo.rows, options, recipe, tally.send(), suspects()
+    )
     pages = sink.pages_folder(options.output)
     config = OutputConfig(pages_per_file=12)
     written = dataset.drain(chain, pages, "part-x", config, sink.write_pages, Summary())
@@ -84,7 +95,7 @@ def test_drawing_is_not_fused_into_the_engine(
 ):
     recipe = base.recipe(options, "fake")
     tally = dataset.SharedTally()
-    chain = dataset.recognise_pages(planned[0], 26, options, recipe, tally.send())
+    chain = dataset.recognise_pages(planned[0], 26, options, recipe, tally.send(), suspects())
     for bundle in chain.iter_internal_ref_bundles():
         bundle.destroy_if_owned()
     operators = re.findall(r"^Operator \d+ (.+?):", chain.stats(), re.MULTILINE)
@@ -103,7 +114,7 @@ def test_a_stage_may_reserve_gpus(
     monkeypatch.setattr("pipeline.dataset._engine_gpus", lambda engine: 1.0)
     recipe = base.recipe(options, "fake")
     send = dataset.SharedTally().send()
-    assert dataset.recognise_pages(planned[0], 26, options, recipe, send) is not None
+    assert dataset.recognise_pages(planned[0], 26, options, recipe, send, suspects()) is not None
 
 
 def test_a_shard_that_cannot_be_written_ends_the_job(
@@ -112,39 +123,60 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
     from pipeline.errors import JobError
 
     recipe = base.recipe(options, "fake")
-    chain = dataset.recognise_pages(planned[0], 26, options, recipe, dataset.SharedTally().send())
+    chain = dataset.recognise_pages(
+        planned[0], 26, options, recipe, dataset.SharedTally().send(), suspects()
+    )
     with pytest.raises(JobError, match="cannot write"):
         dataset.drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
 
 
-def test_a_worker_that_is_killed_costs_no_page_and_doubles_none(
+def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    import os
-    import signal
-    import threading
+    recipe = base.recipe(options, "fake")
+    send, done = dataset.SharedTally().send(), tmp_path / "pages"
+    done.mkdir()
+    config = OutputConfig(pages_per_file=10)
+    half = tmp_path / "half"
+    half.mkdir()
+    some = pa.concat_tables([pq.read_table(shard) for shard in planned[0].glob("*.parquet")])[:10]
+    pq.write_table(some, half / "plan-0.parquet")
+    chain = dataset.recognise_pages(half, 10, options, recipe, send, suspects())
+    first = dataset.drain(chain, done, "a", config, sink.write_pages, Summary())
+    assert first.written.rows == 10
+    left = 26 - 10
+    chain = dataset.recognise_pages(planned[0], left, options, recipe, send, suspects(), done=done)
+    second = dataset.drain(chain, done, "b", config, sink.write_pages, Summary())
+    assert second.written.rows == left
+    assert sink.read_summary(done, "b").written == second.written
+    first.merge(second)
+    assert first.written == planned[1].todo
 
-    fake = options.engine.fake.model_copy(update={"delay_ms": 300.0})
-    engine = options.engine.model_copy(update={"fake": fake, "pages_in_flight": 2})
-    slow = options.model_copy(update={"engine": engine})
-    tally = dataset.SharedTally()
-    recipe = base.recipe(slow, "fake")
-    chain = dataset.recognise_pages(planned[0], 26, slow, recipe, tally.send())
-    killed: list[int] = []
 
-    def kill_one() -> None:
-        stages = tally.stages()
-        while "recognise" not in stages:
-            stages = tally.stages()
-        killed.append(int(next(iter(stages["recognise"].peaks_mib)).split(":")[1]))
-        os.kill(killed[0], signal.SIGKILL)
+def test_a_page_that_kills_the_worker_that_draws_it_gets_a_row(
+    planned: tuple[Path, PlanSummary],
+    options: OcrOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    class DyingRender(stages.Render):
+        """Its process is killed each time at the third page of the long document."""
 
-    thread = threading.Thread(target=kill_one)
-    thread.start()
+        def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
+            if row["page"] == 3 and not row["error_kind"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super()._render(row)
+
+    monkeypatch.setattr(stages, "Render", DyingRender)
+    recipe = base.recipe(options, "fake")
+    send = dataset.SharedTally().send()
+    chain = dataset.recognise_pages(planned[0], 26, options, recipe, send, suspects())
     written = dataset.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
-    thread.join(timeout=10)
-    assert killed
     assert written.written == planned[1].todo
+    [shard] = tmp_path.glob("*.parquet")
+    rows = pq.read_table(shard, columns=["page", "error_kind"]).to_pylist()
+    assert [row["page"] for row in rows if row["error_kind"] == "crash"] == [3]
+    assert written.statuses == {"ok": 24, "failed": 2}
 
 
 def test_the_buffer_grows_with_the_engines_and_can_be_set(options: OcrOptions, local_ray: None):

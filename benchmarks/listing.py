@@ -1,0 +1,156 @@
+"""How a large store is planned: ``python -m benchmarks.listing``.
+
+Simulated: the store (pages of 1000 keys that are made up as they are asked for, each after
+`--page-ms`, as a listing on S3 takes some 50 to 100) and the opening of documents (each has one
+page at once). Real: everything between, which is what the size of a listing could break: the
+listing on a worker, Ray Data's read, the plan's actors, rows, identities and Parquet shards, the
+sums on the driver, the search for documents with the same bytes.
+Memory is the most resident memory of the driver so far (shared memory included), of the worker
+that lists, and of the largest that plans (both without).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import psutil
+
+from pipeline import cluster, dataset, passes, sink, stages
+from pipeline.config import InputConfig, OcrOptions, RayConfig
+from pipeline.engines import base
+from pipeline.ledger import Ledger
+from pipeline.meter import Meter, Send, _resident_mib
+from pipeline.pages import PageSelection
+from pipeline.plan import PlannedPage, Planner
+from pipeline.source import Listing
+from pipeline.storage import listing
+from pipeline.summary import PlanSummary
+from pipeline.suspects import Watch
+from pipeline.types import Document
+
+_PAGE_KEYS = 1000
+_PEAK, _LISTED = "peak MiB", "listed"
+
+
+class FakeStore(Listing):
+    """A listing whose store makes its keys up."""
+
+    def documents(self) -> Iterator[Document]:
+        """List `s3://fake/COUNT/MILLISECONDS/`."""
+        process, peak_mib = psutil.Process(), 0.0
+        with mock.patch.object(listing, "_s3_pages", _made_up):
+            for number, document in enumerate(Listing.documents(self)):
+                if number % 5000 == 0:
+                    peak_mib = max(peak_mib, _resident_mib(process))
+                yield document
+        # The way in which a lister tells of what it saw.
+        self.left_out[_PEAK], self.left_out[_LISTED] = round(peak_mib), number + 1
+
+    def parts(self) -> list[Listing]:
+        """Itself."""
+        return [self]
+
+
+def _made_up(bucket: str, prefix: str, config: object) -> Iterator[dict[str, Any]]:
+    count, page_ms = (int(part) for part in prefix.split("/")[:2])
+    for start in range(0, count, _PAGE_KEYS):
+        time.sleep(page_ms / 1000)
+        names = range(start, min(start + _PAGE_KEYS, count))
+        yield {"Contents": [{"Key": f"{prefix}{n:09}.pdf", "Size": 100_000} for n in names]}
+
+
+class FakeInspect(stages.Inspect):
+    """Plans what `FakeContents` says."""
+
+    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send, watch: Watch) -> None:
+        self._planner = Planner(recipe_hash, PageSelection(), Ledger())
+        self._contents: Any = FakeContents(self._planner)
+        self._meter = Meter("plan", send)
+        self._watch = watch
+
+
+class FakeContents:
+    """Opens nothing: every document has one page."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    def pages(self, document: Document) -> list[PlannedPage]:
+        """The one page."""
+        doc_id = hashlib.sha256(document.uri.encode()).hexdigest()
+        return list(self._planner.readable(document, doc_id, "application/pdf", [(612.0, 792.0)]))
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.listing", description=__doc__)
+    parser.add_argument("--objects", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--page-ms", type=int, default=50, help="milliseconds of a page of keys")
+    parser.add_argument("--what", nargs="+", default=["list", "plan"], choices=["list", "plan"])
+    arguments = parser.parse_args(argv)
+    print(
+        f"{'objects':>9} {'what':<6} {'seconds':>8} {'objects/s':>10} "
+        f"{'driver MiB':>11} {'lister MiB':>11} {'planner MiB':>12}"
+    )
+    options = OcrOptions(output="o", engine={"kind": "fake"})
+    with cluster.connected(RayConfig()), mock.patch.object(stages, "Inspect", FakeInspect):
+        dataset.configure(options)
+        for count in arguments.objects:
+            for what in arguments.what:
+                {"list": listed, "plan": planned}[what](count, arguments.page_ms, options)
+    return 0
+
+
+def fake_store(count: int, page_ms: int) -> FakeStore:
+    return FakeStore([f"s3://fake/{count}/{page_ms}/"], InputConfig())
+
+
+def listed(count: int, page_ms: int, options: OcrOptions) -> None:
+    """List alone, and drop what is found."""
+    begin, tally = time.perf_counter(), dataset.SharedTally()
+    chain = dataset.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
+    for bundle in chain.iter_internal_ref_bundles():
+        bundle.destroy_if_owned()
+    told = tally.left_out()
+    show(count, "list", told[_LISTED], time.perf_counter() - begin, [told[_PEAK], 0])
+
+
+def planned(count: int, page_ms: int, options: OcrOptions) -> None:
+    """The first pass of a job, up to its shards."""
+    begin, tally = time.perf_counter(), dataset.SharedTally()
+    suspects = dataset.SharedSuspects(options.stages.max_lone_deaths)
+    with tempfile.TemporaryDirectory(prefix="listing-") as folder:
+        found = dataset.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
+        chain = dataset.plan_pages(
+            found, options, base.recipe(options, "fake"), tally.send(), suspects
+        )
+        summary = dataset.drain(
+            chain, Path(folder), "plan", options.parquet, sink.write_plan, PlanSummary()
+        )
+        assert not passes.twins(Path(folder), options).rows
+    seconds = time.perf_counter() - begin
+    planner_mib = max(tally.stages()["plan"].peaks_mib.values())
+    show(count, "plan", summary.todo.rows, seconds, [tally.left_out()[_PEAK], planner_mib])
+
+
+def show(count: int, what: str, rows: int, seconds: float, workers_mib: list[float]) -> None:
+    if rows != count:
+        raise SystemExit(f"{rows} rows of {count}")
+    driver_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{count:>9} {what:<6} {seconds:>8.1f} {rows / seconds:>10.0f} {driver_mib:>11.0f} "
+        f"{workers_mib[0]:>11.0f} {workers_mib[1]:>12.0f}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,75 @@
+"""Which passwords are tried on which document."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
+from typing import Self
+
+from pipeline.config import OcrOptions
+from pipeline.errors import ConfigError
+
+_COLUMNS = {"uri", "password"}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Passwords:
+    """Passwords for encrypted documents.
+
+    Attributes:
+        named: Patterns of URIs, or of file names, with the password of each.
+        common: Passwords for all documents.
+    """
+
+    named: tuple[tuple[str, str], ...] = ()
+    common: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, options: OcrOptions) -> Self:
+        """Read the files that the options name.
+
+        Raises:
+            ConfigError: A file cannot be read, or the CSV has other columns.
+        """
+        lines = _text("--password-file", options.password_file).splitlines()
+        given = (options.password, *lines)
+        named = tuple(_rows(_text("--passwords", options.passwords)))
+        return cls(named, tuple(dict.fromkeys(filter(None, given))))
+
+    def of(self, uri: str, outer: str = "") -> tuple[str, ...]:
+        """The passwords to try on a document, in their order; those named for it come first.
+
+        Args:
+            uri: The document.
+            outer: The PDF that it is embedded in: whoever opens that may try the same on this.
+        """
+        places = (uri, outer) if outer else (uri,)
+        own = [
+            password for one in places for pattern, password in self.named if _matches(one, pattern)
+        ]
+        return tuple(dict.fromkeys((*own, *self.common)))
+
+
+def _matches(uri: str, pattern: str) -> bool:
+    """Whether a document is meant: by its URI, its file's name or a pattern for one of them."""
+    names = (uri, PurePath(uri).name)
+    return pattern in names or any(fnmatchcase(name, pattern) for name in names)
+
+
+def _text(flag: str, path: str) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{flag} {path} cannot be read: {error}") from None
+
+
+def _rows(text: str) -> Iterator[tuple[str, str]]:
+    table = csv.DictReader(text.splitlines())
+    if text and set(table.fieldnames or ()) != _COLUMNS:
+        raise ConfigError("--passwords needs a CSV whose first line is: uri,password")
+    yield from ((row["uri"], row["password"] or "") for row in table)

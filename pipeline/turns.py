@@ -1,0 +1,44 @@
+"""Quarter turns of pages: pixels and boxes there and back. Pure.
+
+A turn is given in degrees clockwise: what has to be done to the page as displayed so that its
+text stands upright.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from pipeline.types import Box, Pixels
+
+TURNS: Final = (0, 90, 180, 270)
+
+
+def turn_pixels(pixels: Pixels, deg: int) -> Pixels:
+    """The picture turned clockwise; the same array for 0."""
+    if not deg:
+        return pixels
+    return np.ascontiguousarray(np.rot90(pixels, k=-deg // 90))
+
+
+def turn_size(width_px: int, height_px: int, deg: int) -> tuple[int, int]:
+    """Width and height of a picture after a turn."""
+    return (height_px, width_px) if deg % 180 else (width_px, height_px)
+
+
+def turn_box(box: Box, width_px: float, height_px: float, deg: int) -> Box:
+    """A box of a page of this size on the page after a clockwise turn."""
+    x0, y0, x1, y1 = box
+    if deg == 90:
+        return height_px - y1, x0, height_px - y0, x1
+    if deg == 180:
+        return width_px - x1, height_px - y1, width_px - x0, height_px - y0
+    if deg == 270:
+        return y0, width_px - x1, y1, width_px - x0
+    return box
+
+
+def turn_back(box: Box, width_px: float, height_px: float, deg: int) -> Box:
+    """A box of a turned page of this (turned) size on the page as it was displayed."""
+    return turn_box(box, width_px, height_px, -deg % 360)

@@ -1,0 +1,82 @@
+"""Whole jobs on an object store: what comes in goes out, once, whatever the store does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.storage import folder
+from tests import documents, jobs
+from tests.stores import Fault, S3Server
+from tests.test_storage_archives import zipped
+
+FAKE = ("--engine.kind", "fake", "--ray.cpus", "2", "--store.pause-s", "0.05")
+
+
+def rows(server: S3Server, output: str) -> list[tuple[str, int, str, str | None]]:
+    shards = folder.place_of(f"{output}/pages", server.config()).glob("*.parquet")
+    found = [row for shard in shards for row in folder.parquet(shard).read().to_pylist()]
+    prefix = f"s3://{server.bucket}/in/"
+    return sorted(
+        (row["uri"].removeprefix(prefix), row["page"], row["status"], row["error_kind"])
+        for row in found
+    )
+
+
+@pytest.fixture
+def store(s3: S3Server) -> S3Server:
+    s3.put("in/a b/ü ñ.pdf", documents.text_pdf(3))
+    s3.put("in/broken.pdf", documents.marked(documents.text_pdf(1), "broken"))
+    s3.put("in/flaky.pdf", documents.text_pdf(2))
+    s3.put("in/gone.pdf", documents.marked(documents.text_pdf(2), "gone"))
+    s3.put("in/early.pdf", documents.text_pdf(2))  # the same as flaky.pdf, and asked for first
+    s3.put("in/mail.zip", zipped({"scan.pdf": documents.text_pdf(1), "notes.txt": b""}))
+    s3.put("in/notes.txt", b"no document")
+    s3.faults += [
+        Fault("reset", "flaky.pdf", times=2),
+        Fault("busy", "flaky.pdf", times=2, method="HEAD GET"),
+        # After they were planned.
+        Fault("gone", "early.pdf", after=2, method="HEAD GET"),
+        Fault("gone", "gone.pdf", after=2, method="HEAD GET"),
+        Fault("cut", "broken.pdf"),
+        Fault("busy", "pages/part-", times=2, method="PUT"),
+    ]
+    return s3
+
+
+def test_from_a_store_to_a_store_and_again(store: S3Server, head: jobs.Head):
+    output = f"s3://{store.bucket}/deep/out"
+    places = [f"s3://{store.bucket}/in/", f"s3://{store.bucket}/in/mail.zip"]
+    argv = [*places, "--output", output, "--store.s3-endpoint", store.endpoint, *FAKE]
+    done = jobs.ocr(*argv, head=head)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    expected = [
+        ("a b/ü ñ.pdf", 1, "ok", None),
+        ("a b/ü ñ.pdf", 2, "ok", None),
+        ("a b/ü ñ.pdf", 3, "ok", None),
+        ("broken.pdf", 0, "failed", "fetch"),
+        ("early.pdf", 1, "failed", "not_found"),
+        ("early.pdf", 2, "failed", "not_found"),
+        ("flaky.pdf", 1, "ok", None),
+        ("flaky.pdf", 2, "ok", None),
+        ("gone.pdf", 1, "failed", "not_found"),
+        ("gone.pdf", 2, "failed", "not_found"),
+        ("mail.zip!/scan.pdf", 1, "ok", None),
+    ]
+    assert rows(store, output) == expected
+    receipt = json.loads(folder.place_of(f"{output}/receipt.json", store.config()).read_bytes())
+    assert (receipt["documents"], receipt["pages"], receipt["unreadable_documents"]) == (6, 10, 1)
+    assert receipt["files_left_out"] == {".txt": 2, ".zip": 1}
+    before = store.keys("deep/out/pages/")
+
+    store.faults[:] = [fault for fault in store.faults if fault.key == "broken.pdf"]
+    again = jobs.ocr(*argv, head=head)
+    assert again.returncode == 1, again.stderr
+    assert "0 to do, 11 done before" in again.stderr
+    assert store.keys("deep/out/pages/") == before
+    assert rows(store, output) == expected
+
+    shown = jobs.show(output, "flaky", "--s3-endpoint", store.endpoint)
+    assert f"{store.bucket}/in/flaky.pdf, page 2 of 2" in shown.stdout

@@ -1,0 +1,111 @@
+"""`pipeline.orientation`: pages that lie are turned, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from pipeline.config import OcrOptions, RenderConfig
+from pipeline.engines import base
+from pipeline.interpret import interpret
+from pipeline.orientation import Compass
+from pipeline.orientation.compass import _choice
+from pipeline.orientation.lean import lean
+from pipeline.pdf import PdfFile
+from pipeline.reader import Reader
+from pipeline.routes import Routes
+from pipeline.turns import TURNS, turn_pixels
+from pipeline.types import Pixels
+from tests import documents
+from tests.documents import LETTER, Page
+from tests.strategies import pictures
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Pixels:
+    path = tmp_path_factory.mktemp("pages") / "prose.pdf"
+    path.write_bytes(documents.pdf([Page(documents.text_content(documents.prose()))]))
+    return PdfFile(str(path), "", 10).render(1, RenderConfig()).pixels
+
+
+@pytest.fixture(scope="module")
+def compass() -> Compass:
+    return Compass()
+
+
+@given(pictures())
+def test_any_picture_can_be_measured(picture: Pixels) -> None:
+    found = lean(picture)
+    assert found.across >= 0
+    assert -1 <= found.above <= 1
+
+
+def test_upright_text_is_left_alone_without_models(page: Pixels) -> None:
+    fresh = Compass()
+    assert fresh.turn(page) == 0
+    assert fresh._models is None
+
+
+@pytest.mark.parametrize("deg", TURNS[1:])
+def test_text_that_lies_is_suspicious_and_turned(page: Pixels, compass: Compass, deg: int) -> None:
+    lying = turn_pixels(page, -deg % 360)
+    assert lean(lying).is_suspicious
+    assert compass.turn(lying) == deg
+
+
+def test_white_on_black_lies_as_black_on_white(page: Pixels, compass: Compass) -> None:
+    assert compass.turn(turn_pixels(255 - page, 90)) == 270
+
+
+@pytest.mark.parametrize("side_px", [1, 40, 300])
+def test_pictures_without_text_are_not_turned(compass: Compass, side_px: int) -> None:
+    noise = np.asarray(documents.noise_picture(side_px, side_px))
+    assert compass.turn(noise) == 0
+    assert compass.turn(np.full_like(noise, 255)) == 0
+
+
+@pytest.mark.parametrize(
+    ("upright", "turned", "expected"),
+    [
+        ((0.9, 40), (0.3, 40), 0),
+        ((0.3, 40), (0.9, 40), 180),
+        ((0.8, 40), (0.9, 40), 0),  # not clearly ahead
+        ((0.3, 40), (0.6, 40), 0),  # not sure
+        ((0.3, 40), (0.9, 5), 0),  # too little to go by
+        ((0.0, 0), (0.0, 0), 0),
+    ],
+)
+def test_without_strong_evidence_nothing_is_turned(
+    upright: tuple[float, int], turned: tuple[float, int], expected: int
+) -> None:
+    assert _choice({0: upright, 180: turned}, 0, 180) == expected
+
+
+def test_a_sideways_scan_is_read_and_its_boxes_are_on_the_page_as_displayed(
+    tmp_path: Path,
+) -> None:
+    lines = [*documents.prose(8), "harbour lights at dusk"]
+    content = documents.turned_content(documents.text_content(lines, 14, top_pt=560), 90)
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(documents.pdf([Page(content, LETTER)]))
+    options = OcrOptions(output="-", engine={"kind": "onnx"}, text_layer="never")
+    recipe = base.recipe(options, "onnx")
+    with Reader() as reader:
+        view = Routes(recipe).view(reader, str(path), 1)
+    assert view.turned_deg == 90
+    assert (view.width_px, view.height_px) == (1275, 1650)
+    assert view.image is not None
+    request = base.prepare(view.image, recipe)
+    assert (request.page_width_px, request.page_height_px) == (1650, 1275)
+    engine: Any = base.build(options.engine)
+    text, blocks = interpret(asyncio.run(engine.generate(request)), request)
+    assert "harbour lights at dusk" in text
+    inked = np.argwhere(view.image.pixels.min(axis=2) < 128)
+    boxes = np.array([block.box for block in blocks])
+    assert np.allclose(boxes[:, :2].min(axis=0), inked.min(axis=0)[::-1], atol=15)
+    assert np.allclose(boxes[:, 2:].max(axis=0), inked.max(axis=0)[::-1], atol=15)
