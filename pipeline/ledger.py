@@ -2,6 +2,15 @@
 
 The ledger is the output itself: a page is done when a committed shard has a row with its
 `page_id`. There is no second book that could disagree with the rows.
+
+Ray Data has a book of its own (`ray.data.checkpoint`, Ray 2.60, beta). It is sound: files of ids
+beside the rows, committed in two phases, and a filter right after the read. It is not used, for
+
+- it works between a reader and a writer of Ray's own, and that writer leaves partial files under
+  final names and can drop whole blocks (`max_errored_blocks`), so shards are written by `sink`;
+- it knows that an id is done, not how: the exit code, the receipt and `--retry failed` need the
+  status, and `copies` which texts there are;
+- rows that are taken out (`--retry`, `--overwrite`) would have to be taken out of two books.
 """
 
 from __future__ import annotations
