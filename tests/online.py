@@ -101,8 +101,8 @@ class Online:
     readers: Readers
     records: list[Record]
     model: str
-    waiting: list[int]
-    pages: list[Recognition]
+    waiting: list[int] = field(default_factory=list)
+    pages: list[Recognition] = field(default_factory=list)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         return ask(urllib.request.Request(self.url + path, headers=dict(headers or {})))

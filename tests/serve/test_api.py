@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -15,13 +16,14 @@ from typing import Any
 import openai
 import pytest
 
+from pipeline import ladder
 from pipeline.config import OcrOptions, RenderConfig
 from pipeline.engines import base
 from pipeline.engines.fake import HANDLERS, FakeEngine
 from pipeline.reader import Reader
 from pipeline.routes import Routes
 from pipeline.rungs import Rung
-from pipeline.types import Recognition, Sampling, Status
+from pipeline.types import Recognition, Sampling, Source, Status
 from serving.config import (
     AuthConfig,
     FetchConfig,
@@ -82,6 +84,7 @@ def test_the_bounds_of_a_request_hold_for_whom_vllm_did_not_bound(rung: Rung, te
     recipe = base.recipe(OcrOptions(output="o"), "vllm")
     model = SimpleNamespace(recipe=recipe)
     page = ReadPage(1, 1, 1, 1, Recognition(Status.OK, "one two three", rung=rung))
+    page = replace(page, source=ladder.source(page.recognition, Source.OCR))
     asked = SimpleNamespace(max_tokens=None, sampling=Sampling(stop=("two",)))
     assert OcrModel._bounded(model, page, asked).text == text  # type: ignore[arg-type]
 
