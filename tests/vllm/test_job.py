@@ -36,6 +36,7 @@ def test_two_pages_go_through_ray_data_and_vllm(tmp_path: Path) -> None:
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     flags += [
+        "--text-layer=never",
         "--ladder.rungs=wider_ngram,plain_text",
         "--engine.vllm.enforce-eager",
         "--no-engine.vllm.profile-images",
