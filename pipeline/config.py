@@ -116,7 +116,8 @@ class RouteConfig(Settings):
     """Most ink of a blank page, parts per million of its area: 10 are 0.6 mm2 of a Letter page,
     three full stops. Less is not given to the engine."""
     turn: bool = True
-    """Turn pages that were scanned sideways or upside down before they are recognised."""
+    """Turn pages that were scanned sideways or upside down before they are recognised. RapidOCR
+    finds them; where it is not installed no page is turned."""
 
 
 class OnnxConfig(Settings):

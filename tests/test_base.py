@@ -89,3 +89,12 @@ def test_a_request_may_have_fewer_tokens_and_not_more() -> None:
     assert base.prepare(PAGE, recipe, max_tokens=7).max_tokens == 7
     assert base.prepare(PAGE, recipe, max_tokens=10**30).max_tokens == 100
     assert base.prepare(PAGE, a_recipe("onnx"), max_tokens=7).max_tokens == 0
+
+
+def test_without_rapidocr_no_page_is_turned(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = OcrOptions(output="o")
+    assert base.recipe(options, "vllm").route.turn
+    monkeypatch.setattr(base, "find_spec", lambda name: None)
+    found = base.recipe(options, "vllm")
+    assert not found.route.turn
+    assert found.second == ""

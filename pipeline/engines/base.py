@@ -92,7 +92,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
         "task": Task(options.task),
         "render": options.render,
         "text_layer": options.text_layer,
-        "route": options.route,
+        "route": _route(options.route),
         "ladder": ladder,
     }
     if kind == "onnx":
@@ -124,6 +124,13 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
         onnx=options.engine.onnx if second else None,
         second=_second_release() if second else "",
     )
+
+
+def _route(config: RouteConfig) -> RouteConfig:
+    """Which way up a page lies is read by RapidOCR: without it no page is turned."""
+    if find_spec("rapidocr") is None:
+        return config.model_copy(update={"turn": False})
+    return config
 
 
 _LINES_RUNGS = {Rung.LAYER.value}
