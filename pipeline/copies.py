@@ -84,8 +84,7 @@ class Twins:
 
 def keys(plan: pa.Table) -> Keys:
     """A number for every document of a plan that is to be read, once for each of its names."""
-    doc_ids = _names(plan)["doc_id"].to_pylist()
-    return np.array([_key(doc_id) for doc_id in doc_ids], np.uint64)
+    return _keys(_names(plan))
 
 
 def several(every: Iterable[Keys]) -> Keys:
@@ -97,8 +96,7 @@ def several(every: Iterable[Keys]) -> Keys:
 def names(plan: pa.Table, wanted: Keys) -> pa.Table:
     """Rows of `NAMES` for those documents of a plan whose number is wanted."""
     found = _names(plan)
-    numbers = np.array([_key(doc_id) for doc_id in found["doc_id"].to_pylist()], np.uint64)
-    return found.filter(pa.array(np.isin(numbers, wanted)))
+    return found.filter(pa.array(np.isin(_keys(found), wanted)))
 
 
 def _names(plan: pa.Table) -> pa.Table:
@@ -107,8 +105,9 @@ def _names(plan: pa.Table) -> pa.Table:
     return pa.table([counts["doc_id"], counts["uri"], counts["count_all"]], schema=NAMES)
 
 
-def _key(doc_id: str) -> int:
-    return int(doc_id[:16] or "0", 16)
+def _keys(named: pa.Table) -> Keys:
+    doc_ids = named["doc_id"].to_pylist()
+    return np.array([int(doc_id[:16] or "0", 16) for doc_id in doc_ids], np.uint64)
 
 
 def _usable(pages: pa.Table, wanted: pa.Table) -> pa.Table:

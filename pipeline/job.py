@@ -178,13 +178,16 @@ class _Session:
         return planned
 
     def recognise(self, plan: Place, pages: Place, planned: PlanSummary) -> Summary:
-        todo, same = planned.todo.rows, passes.twins(plan, self.config)
+        todo = planned.todo.rows
+        same = passes.twins(plan, self.config) if todo else Twins()
         copies = planned.routes[Route.COPY] + same.rows
         self.say(
             f"planned: {planned.documents} documents, {sum(planned.routes.values())} pages, "
             f"{todo} to do{f' ({copies} are copies)' if copies else ''}, "
             f"{sum(planned.done.values())} done before"
         )
+        if not todo:
+            return Summary()
         if self.config.retry == "failed":
             passes.forget(plan, pages, self.config)
         written = Summary()

@@ -7,7 +7,6 @@ another one refuses; a lock without a sign of life, or of a process that is gone
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import socket
@@ -165,10 +164,9 @@ def _readable(slot: Slot) -> Iterator[None]:
 
 def _taken(slot: Slot, config: LockConfig, say: Callable[[str], None]) -> Lock:
     content = json.dumps(asdict(Holder.me())).encode()
-    mine = Found(content, 0.0, hashlib.sha256(content).hexdigest()[:32])
     while not (slot.create(content) or _taken_over(slot, content, config, say)):
         time.sleep(_PAUSE_S)
-    return Lock(slot, mine)
+    return Lock(slot, Found(content, 0.0, ""))
 
 
 def _taken_over(slot: Slot, content: bytes, config: LockConfig, say: Callable[[str], None]) -> bool:

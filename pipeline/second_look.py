@@ -50,7 +50,7 @@ class Picture:
             raise error if error.kind is ErrorKind.LIMIT else refusal from None
 
     def _said(self) -> tuple[str, ...]:
-        return (f"read by MuPDF, for Pillow refuses: {self._refusal}",) if self._refusal else ()
+        return (_warning(self._refusal),) if self._refusal else ()
 
     def sizes_pt(self) -> list[tuple[float, float]]:
         """Width and height of every page as displayed; (0, 0) where no resolution is stated."""
@@ -74,7 +74,7 @@ class Picture:
             if self._refusal or refusal.kind is not ErrorKind.RENDER:
                 raise
             return self._second(page, render, canvas, refusal)
-        return replace(image, doubt=self._doubt(self._refusal)) if self._refusal else image
+        return replace(image, doubt=_doubt(self._refusal)) if self._refusal else image
 
     def _second(
         self, page: int, render: RenderConfig, canvas: Canvas, refusal: PageError
@@ -85,11 +85,7 @@ class Picture:
             image = other.render(page, render, canvas)
         except (DocumentError, PageError):
             raise refusal from None
-        warning = f"read by MuPDF, for Pillow refuses: {refusal}"
-        return replace(image, warnings=(warning,), doubt=self._doubt(str(refusal)))
-
-    def _doubt(self, refusal: str) -> str:
-        return f"Pillow refuses it: {refusal}"
+        return replace(image, warnings=(_warning(str(refusal)),), doubt=_doubt(str(refusal)))
 
     def layer(self, page: int, render: RenderConfig) -> None:
         """A picture has no text layer."""
@@ -97,3 +93,11 @@ class Picture:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+
+def _warning(refusal: str) -> str:
+    return f"read by MuPDF, for Pillow refuses: {refusal}"
+
+
+def _doubt(refusal: str) -> str:
+    return f"Pillow refuses it: {refusal}"

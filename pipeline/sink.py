@@ -10,7 +10,7 @@ last part is there).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +165,7 @@ def clear(output: str, store: StoreConfig | None = None) -> None:
     place = place_of(output, store)
     receipt = place / "receipt.json"
     found = [receipt] if receipt.exists() else []
-    try:
-        for file in (*found, *shards(place / "_plan"), *shards(place / "pages")):
-            file.unlink()
-    except OSError as error:
-        raise JobError(f"cannot delete {file}: {error}") from error
+    _delete((*found, *shards(place / "_plan"), *shards(place / "pages")))
 
 
 def clear_plan(plan: Place) -> None:
@@ -178,11 +174,15 @@ def clear_plan(plan: Place) -> None:
     Raises:
         JobError: It cannot be removed.
     """
-    try:
-        for file in plan.glob("*.parquet"):
+    _delete(shards(plan))
+
+
+def _delete(files: Iterable[Place]) -> None:
+    for file in files:
+        try:
             file.unlink()
-    except OSError as error:
-        raise JobError(f"cannot clear the plan {plan}: {error}") from error
+        except OSError as error:
+            raise JobError(f"cannot delete {file}: {error}") from error
 
 
 def _prepare_local(output: Path) -> tuple[Path, Path]:

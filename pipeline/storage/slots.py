@@ -141,7 +141,7 @@ class FileSlot:
 
     def _is_same(self, found: Found) -> bool:
         now = self.look()
-        return now is not None and now.tag == found.tag
+        return now is not None and now.content == found.content
 
     def _hidden(self, content: bytes) -> Path:
         hidden = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}.tmp")
