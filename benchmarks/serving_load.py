@@ -8,7 +8,7 @@ import re
 import statistics
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any
@@ -117,6 +117,16 @@ def quantile_of(values: Sequence[float], quantile: float) -> float:
 def closed(url: str, kind: Kind, clients: int, count: int) -> Load:
     """As many clients, each of which asks again as soon as it has its answer."""
     return asyncio.run(asked(url, kind, clients, count))
+
+
+def varied(url: str, kinds: Iterator[Kind], clients: int, count: int) -> Load:
+    """As `closed`, every request the next one of many kinds."""
+
+    async def run() -> Load:
+        async with _session(url) as session:
+            return await _loops(lambda: ask(session, next(kinds)), clients, count)
+
+    return asyncio.run(run())
 
 
 def arriving(url: str, kind: Kind, per_s: float, count: int, seed: int = 0) -> Load:

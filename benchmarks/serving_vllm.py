@@ -1,14 +1,15 @@
 """The service against `vllm serve`: the same model, engine arguments and load, in one run.
 
     python -m benchmarks.serving --vllm --out FILE.json [--model FOLDER]
-    python -m benchmarks.serving --vllm --out FILE.json --part bare --part ours   (in steps)
+    python -m benchmarks.serving --vllm --out FILE.json --part bare --part haproxy   (in steps)
     python -m benchmarks.serving --vllm --out FILE.json --table                   (what is there)
 
-One GPU holds one of them at a time, so they take turns: bare, ours, bare again, which shows how
-far two runs of the same thing lie apart. Each turn adds its result to the file, so that turns can
-be run in separate calls on a machine lent by the minute. The load is streamed chat completions in
-closed loops, every answer of the same length (`ignore_eos`). Without `--model` a folder with the
-sizes of DeepSeek-R1-Distill-Llama-8B and no weights is written; vLLM fills it with random ones.
+One GPU holds one of them at a time, so they take turns: bare, ours (with Serve's proxy), ours
+behind HAProxy, bare again, which shows how far two runs of the same thing lie apart. Each turn
+adds its result to the file, so that turns can be run in separate calls on a machine lent by the
+minute. The load is streamed chat completions in closed loops, every answer of the same length
+(`ignore_eos`). Without `--model` a folder with the sizes of DeepSeek-R1-Distill-Llama-8B and no
+weights is written; vLLM fills it with random ones.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ LLAMA_8B = {
 }
 """DeepSeek-R1-Distill-Llama-8B, but for the ids of the tokens that begin and end a text."""
 SENTENCE = "The quick brown fox jumps over the lazy dog and asks for its invoice. "
+SIDES = {"bare": "vllm serve", "ours": "the service", "haproxy": "the service behind HAProxy"}
 NAME = "measured"
 _START_S = 900.0
 _END_S = 60.0
@@ -79,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--model", type=Path, help="model folder; left out: 8B without weights")
     group.add_argument("--load-format", default="dummy", choices=["dummy", "auto", "safetensors"])
     group.add_argument("--out", type=Path, default=Path("serving-vllm.json"))
-    group.add_argument("--part", action="append", choices=["bare", "ours"], default=[])
+    group.add_argument("--part", action="append", choices=[*SIDES], default=[])
     group.add_argument(
         "--table", action="store_true", help="print what the file holds, run nothing"
     )
@@ -92,6 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--memory-share", type=float, default=0.85, help="of the GPU's memory")
     group.add_argument("--eager", action="store_true", help="without compilation and CUDA graphs")
     group.add_argument("--events-per-s", type=float, help="ingress.events_per_s of the service")
+    group.add_argument("--ingresses", type=int, default=1, help="ingress.replicas of the service")
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -99,10 +102,10 @@ def compare(arguments: argparse.Namespace) -> int:
     if not arguments.table:
         os.environ.update(_ENVIRONMENT)
         arguments.model = arguments.model or write_model(_work() / "llama-8b")
-        turns = {"bare": _bare, "ours": _ours}
-        for part in arguments.part or ("bare", "ours", "bare"):
+        for part in arguments.part or (*SIDES, "bare"):
             begin = time.monotonic()
-            with turns[part](_config(arguments)) as url:
+            serve = _bare if part == "bare" else _ours
+            with serve(_config(arguments, part)) as url:
                 start_s = time.monotonic() - begin
                 _keep(arguments, part, _measure(url, arguments) | {"start_s": round(start_s, 1)})
     print(table(json.loads(arguments.out.read_text(encoding="utf-8"))))
@@ -123,7 +126,7 @@ def _work() -> Path:
     return Path(tempfile.gettempdir(), "rayscribe-serving")
 
 
-def _config(arguments: argparse.Namespace) -> ServeConfig:
+def _config(arguments: argparse.Namespace, part: str) -> ServeConfig:
     share = 1.0 if shutil.which("nvidia-smi") else 0.0
     values: dict[str, Any] = {
         "models": ["chat"],
@@ -140,9 +143,11 @@ def _config(arguments: argparse.Namespace) -> ServeConfig:
             "num_gpus": share,
         },
         "scale": {"chat": {"min_replicas": 1, "max_replicas": 1, "num_cpus": 0}},
+        "http": {"proxy": "haproxy" if part == "haproxy" else "serve"},
+        "ingress": {"replicas": arguments.ingresses},
     }
     if arguments.events_per_s:
-        values["ingress"] = {"events_per_s": arguments.events_per_s}
+        values["ingress"]["events_per_s"] = arguments.events_per_s
     return ServeConfig.model_validate(values)
 
 
@@ -263,7 +268,7 @@ def _keep(arguments: argparse.Namespace, part: str, result: dict[str, Any]) -> N
     known["host"] = gpu.host()
     known["engine"] = {"model": arguments.model.name} | {
         name: getattr(arguments, name)
-        for name in ("load_format", "max_model_len", "dtype", "max_num_seqs", "eager")
+        for name in ("load_format", "max_model_len", "dtype", "max_num_seqs", "eager", "ingresses")
     }
     known.setdefault(part, []).append(result)
     path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
@@ -275,14 +280,14 @@ def table(found: dict[str, Any]) -> str:
         "| clients | | tokens/s | first token, p50 ms | first token, p95 ms | ms per token |",
         "| ---: | --- | ---: | ---: | ---: | ---: |",
     ]
-    sides = {"bare": "vllm serve", "ours": "the service"}
-    parts = [part for part in sides if part in found]
+    parts = [part for part in SIDES if part in found]
     for clients in found[parts[0]][0]["clients"]:
         for part in parts:
             cells = [_cell(found[part], clients, name) for name in _COLUMNS]
-            lines.append(f"| {clients} | {sides[part]} | {' | '.join(cells)} |")
-        if len(parts) == len(sides):
-            lines.append(f"| {clients} | difference | {' | '.join(_differences(found, clients))} |")
+            lines.append(f"| {clients} | {SIDES[part]} | {' | '.join(cells)} |")
+            if part != "bare" and "bare" in found:
+                differences = " | ".join(_differences(found, part, clients))
+                lines.append(f"| {clients} | difference | {differences} |")
     return "\n".join(lines)
 
 
@@ -298,10 +303,10 @@ def _values(runs: Sequence[dict[str, Any]], clients: str, name: str) -> list[flo
     return [value for run in runs for value in run["clients"].get(clients, {}).get(name, [])]
 
 
-def _differences(found: dict[str, Any], clients: str) -> Iterator[str]:
+def _differences(found: dict[str, Any], part: str, clients: str) -> Iterator[str]:
     for name in _COLUMNS:
         bare, ours = (
-            statistics.median(_values(found[part], clients, name)) for part in ("bare", "ours")
+            statistics.median(_values(found[side], clients, name)) for side in ("bare", part)
         )
         if name == "tokens_per_s":
             yield f"{100 * (ours - bare) / bare:+.1f} %"

@@ -68,8 +68,8 @@ _ONE_LOOP: Final = {
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
 }
-"""For the ingress: every piece of a stream would change threads four times. Nothing in the ingress
-blocks, so it needs no loop of its own beside Serve's."""
+"""For the ingress and chat: every piece of a stream would change threads four times in each.
+Nothing there blocks for long, so they need no loop of their own beside Serve's."""
 
 
 class OcrReplica:
@@ -295,6 +295,7 @@ def build(config: ServeConfig) -> Application:
     if "chat" in config.models:
         gpus = config.chat.num_gpus if config.chat.kind == "vllm" else 0.0
         options = _options(CHAT, config.scale.chat, config.chat.max_num_seqs, gpus)
+        options["ray_actor_options"]["runtime_env"] = {"env_vars": _ONE_LOOP}
         chat_model = serve.deployment(ChatReplica, **options).bind(
             config.chat, config.ingress.events_per_s
         )

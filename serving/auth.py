@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.errors import ConfigError
+from serving.balancer import knows_clients
 from serving.config import AuthConfig, HttpConfig
 from serving.errors import ApiError
 
@@ -73,7 +74,7 @@ def check_binding(http: HttpConfig, auth: AuthConfig, environment: Mapping[str, 
             or the keys in the environment cannot be used.
     """
     has_keys = bool(auth.keys_file or parse_keys(environment.get(VARIABLE, ""), VARIABLE))
-    if has_keys or auth.disabled or http.host.lower() == "localhost" or _is_loopback(http.host):
+    if has_keys or auth.disabled or is_bound_to_loopback(http):
         return
     raise ConfigError(
         f"http.host {http.host!r} is open to other machines, and there are no API keys: set "
@@ -104,6 +105,7 @@ class Keys:
         self._off = config.disabled
         self._path = Path(config.keys_file) if config.keys_file else None
         self._fixed = _find(environment.get(VARIABLE, ""), VARIABLE)
+        self._knows_clients = knows_clients(environment)
         self._clock = clock
         self._looked_s = clock()
         self._stamp = _stamp(self._path)
@@ -165,7 +167,8 @@ class Keys:
         if self._off:
             return ANONYMOUS
         # Behind a proxy on this machine, everybody comes from loopback.
-        if client_host is not None and _is_loopback(client_host) and not forwarded:
+        is_direct = self._knows_clients and not forwarded
+        if client_host is not None and _is_loopback(client_host) and is_direct:
             return LOCAL
         raise ApiError(
             401,
@@ -256,6 +259,11 @@ def _bearer(header: str | None) -> bytes | None:
     if scheme.lower() != "bearer" or not secret.strip():
         return None
     return hashlib.sha256(secret.strip().encode(errors="surrogatepass")).digest()
+
+
+def is_bound_to_loopback(http: HttpConfig) -> bool:
+    """Whether only this machine reaches the service."""
+    return http.host.lower() == "localhost" or _is_loopback(http.host)
 
 
 def _is_loopback(host: str) -> bool:

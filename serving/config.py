@@ -34,6 +34,11 @@ class HttpConfig(Settings):
     """Address. Anything but loopback needs API keys, or `auth.disabled`."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port."""
+    proxy: Literal["serve", "haproxy"] = "serve"
+    """What takes connections and passes them to the ingress, where this starts a Ray of its own:
+    Serve's proxy in Python, or HAProxy (Linux only), which costs a fifth of it. HAProxy's pages of
+    statistics and metrics listen on all addresses. A running cluster has its own, by
+    RAY_SERVE_ENABLE_HA_PROXY in its environment."""
     cors_origins: tuple[str, ...] = ()
     """Web origins whose pages may call the service, such as https://app.example. Empty: none."""
 

@@ -11,7 +11,8 @@ from contextlib import suppress
 
 from pipeline.config import RayConfig
 from pipeline.errors import ConfigError, JobError
-from serving.auth import check_binding
+from serving import balancer
+from serving.auth import check_binding, is_bound_to_loopback
 from serving.config import HttpConfig, ServeConfig
 
 APP = "rayscribe"
@@ -26,6 +27,7 @@ def check(config: ServeConfig) -> None:
     """
     check_binding(config.http, config.auth, os.environ)
     if not _address(config.ray):
+        balancer.check(config.http)
         _check_port(config.http)
 
 
@@ -43,10 +45,10 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
     """
     from pipeline import cluster
 
-    # Between proxy and ingress by value, over gRPC: half of what the object store costs. Read by
-    # the processes of a Ray that is started here; a running cluster has its own environment.
-    os.environ.setdefault("RAY_SERVE_PROXY_USE_GRPC", "1")
-    with cluster.connected(config.ray, worker_output=True):
+    with (
+        balancer.chosen(config.http, is_bound_to_loopback(config.http)),
+        cluster.connected(config.ray, worker_output=True),
+    ):
         _serve(config, say, stop)
 
 

@@ -175,11 +175,10 @@ def test_the_head_serves_while_there_is_no_worker(manifest: Manifest):
 @pytest.mark.parametrize("overlay", ["seed-ocr", "production"])
 def test_what_scales_to_zero_has_its_ingress_on_the_head(overlay: str):
     manifest = service(overlay, "deepseek-ocr")
+    ingress = args(manifest).ingress
+    assert (ingress.on_head, ingress.num_cpus) == (True, 0)
     [application] = manifests.serve_config(manifest)["applications"]
-    [ingress] = application["deployments"]
-    assert ingress["name"] == "Ingress"
-    assert ingress["ray_actor_options"]["num_cpus"] == 0
-    assert ingress["ray_actor_options"]["resources"] == {"node:__internal_head__": 0.001}
+    assert "deployments" not in application, "they would take the place of the code's options"
     head = manifests.cluster(manifest)["headGroupSpec"]
     assert head["rayStartParams"]["num-cpus"] == "0", "and a replica has nothing to run on there"
 
@@ -350,7 +349,8 @@ def test_serve_knows_every_key(manifest: Manifest):
 def test_a_key_that_serve_would_forget_is_caught(place: str, key: str):
     config = manifests.serve_config(service("seed-ocr"))
     [application] = config["applications"]
-    [deployment] = application["deployments"]
+    deployment: dict[str, Any] = {"name": "Ingress"}
+    application["deployments"] = [deployment]
     deployment["autoscaling_config"] = {}
     places = {
         "config": config,
@@ -366,7 +366,8 @@ def test_a_key_that_serve_would_forget_is_caught(place: str, key: str):
 def test_bounds_in_the_wrong_order_pass_ray_and_not_our_settings():
     config = manifests.serve_config(service("seed-ocr"))
     [application] = config["applications"]
-    application["deployments"][0]["autoscaling_config"] = {"min_replicas": 3, "max_replicas": 2}
+    bounds = {"min_replicas": 3, "max_replicas": 2}
+    application["deployments"] = [{"name": "Ingress", "autoscaling_config": bounds}]
     ServeDeploySchema.model_validate(config)  # not a word; so they stand in args
     application["args"]["scale"]["ocr"] |= {"min_replicas": 3, "max_replicas": 2}
     with pytest.raises(ConfigError, match="min_replicas is more than max_replicas"):

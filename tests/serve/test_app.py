@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import psutil
 import pytest
 import yaml
 
+from serving import balancer
 from tests import documents, jobs, online
 from tests import test_readme as readme
 from tests.online import Online, image
@@ -75,9 +77,22 @@ def head_processes(mark: str) -> Iterator[psutil.Process]:
             yield process
 
 
+@pytest.fixture(scope="module", params=["serve", "haproxy"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[jobs.Head]:
+    """A cluster with Serve's own proxy, and one with HAProxy."""
+    if request.param == "serve":
+        yield request.getfixturevalue("head")
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="rs-", dir="/tmp") as folder,
+        jobs.running_head(**balancer.haproxy(Path(folder), is_local=True)) as head,
+    ):
+        yield head
+
+
 @pytest.fixture(scope="module")
-def app(head: jobs.Head, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    port = jobs.free_port()
+def app(cluster: jobs.Head, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    head, port = cluster, jobs.free_port()
     path = tmp_path_factory.mktemp("serve") / "serve.yaml"
     path.write_text(yaml.safe_dump(CONFIG | {"http": {"port": port}}))
     command = [sys.executable, "-m", "jobs.serve", "--config", str(path)]
@@ -116,6 +131,12 @@ def page(number: int = 0) -> dict[str, Any]:
 def chat_body(words: int, **more: Any) -> dict[str, Any]:
     messages = [{"role": "user", "content": " ".join(["word"] * words)}]
     return {"model": online.CHAT, "messages": messages} | more
+
+
+def test_what_takes_the_connections(app: App, request: pytest.FixtureRequest) -> None:
+    names = {process.name() for process in head_processes(app.mark)}
+    chosen = request.node.callspec.params["cluster"]
+    assert ("haproxy" in names) == (chosen == "haproxy")
 
 
 def test_nothing_wakes_the_model_but_a_page_worth_reading(app: App) -> None:

