@@ -171,28 +171,43 @@ def _until(holds: Callable[[], object], what: str, timeout_s: float = END_S) -> 
         time.sleep(0.1)
 
 
+def _shards(output: Path) -> int:
+    """Shards of rows that are whole."""
+    return len(list((output / "pages").glob("*.parquet")))
+
+
 def _under_way(output: Path, started: Started, shards: int = 1) -> None:
     """Wait until some pages are written and others are not."""
 
     def is_under_way() -> bool:
         if started.process.poll() is not None:
             raise AssertionError(f"ended too soon: {started.process.communicate()}")
-        return len(list((output / "pages").glob("*.parquet"))) >= shards
+        return _shards(output) >= shards
 
     _until(is_under_way, "the first shards")
 
 
 def driver_killed(site: Site, rounds: int, kills: int, rng: random.Random) -> Outcome:
-    """SIGKILL to the driver at random moments, so many times a job; then the same command."""
+    """SIGKILL to the driver at random moments, so many times a job; then the same command.
+
+    A moment is told by the shards that are there, and a second: by the clock alone most would fall
+    into Ray's start, which takes longer than the pages.
+    """
     outcome = Outcome("driver killed (SIGKILL)")
+    most = _shards(site.place / "undisturbed")
     for _ in range(rounds):
         output, begin = site.output("driver"), time.monotonic()
         for _ in range(kills):
+            moment = _shards(output) + rng.randrange(max(1, most // kills - 1))
             started = jobs.start(site.command(output))
-            time.sleep(site.undisturbed_s * rng.uniform(0.2, 0.9))
+            _until(
+                lambda s=started, o=output, m=moment: _has_ended(s) or _shards(o) >= m, "the moment"
+            )
+            time.sleep(rng.uniform(0, 1))
             outcome.tried += started.process.poll() is None
             started.process.kill()
             _ended(started)
+            outcome.notes.append(f"killed at {_shards(output)} of {most} shards")
         site.finish(output)
         outcome.extra_s += time.monotonic() - begin - site.undisturbed_s
         outcome.count(output, site.pages)
