@@ -66,7 +66,10 @@ class Compass:
         is_down = _length(down, 1) > _length(across, 0)
         pieces = [_piece(pixels, box, int(is_down)) for box in (down if is_down else across)]
         one, other = (90, 270) if is_down else (0, 180)
-        scores = {deg: self._score([turn_pixels(x, deg) for x in pieces]) for deg in (one, other)}
+        scores = {one: self._score(pieces, one)}
+        if one == 0 and scores[one][0] > 1 - _AHEAD:
+            return 0  # the other direction cannot be so far ahead
+        scores[other] = self._score(pieces, other)
         return _choice(scores, one, other)
 
     def _boxes(self, pixels: Pixels) -> Boxes:
@@ -80,13 +83,13 @@ class Compass:
         corners = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
         return np.asarray(corners * (width_px / size[0]), np.float32)
 
-    def _score(self, pieces: Sequence[Pixels]) -> tuple[float, int]:
-        """Mean confidence over the characters that are read, and their number."""
+    def _score(self, pieces: Sequence[Pixels], deg: int) -> tuple[float, int]:
+        """Mean confidence over the characters that are read after a turn, and their number."""
         from rapidocr.ch_ppocr_rec import TextRecInput
 
         if not pieces:
             return 0.0, 0
-        crops = [np.ascontiguousarray(piece[:, :, ::-1]) for piece in pieces]
+        crops = [np.ascontiguousarray(turn_pixels(x, deg)[:, :, ::-1]) for x in pieces]
         read = self._models.text_rec(TextRecInput(img=crops, return_word_box=False))
         counts = [len(text.replace(" ", "")) for text in read.txts]
         if not sum(counts):
