@@ -106,7 +106,8 @@ def _sums(ink: Levels, strip_px: int) -> Ink:
     strips = width // strip_px
     cut = ink[:, : strips * strip_px].reshape(height, strips, strip_px)
     # 16 bits hold a strip of 500 px; `_SIDE_PX` leaves it less than half of that.
-    return cut.sum(axis=2, dtype=np.uint16) / np.float32(_FULL * strip_px)
+    sums: Ink = cut.sum(axis=2, dtype=np.uint16) / np.float32(_FULL * strip_px)
+    return sums
 
 
 def _jumps(sums: Ink) -> float:
