@@ -18,7 +18,7 @@ import psutil
 import ray
 
 from pipeline.config import RayConfig
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 
 _END_S = 5.0
@@ -35,6 +35,7 @@ def connected(config: RayConfig, *, worker_output: bool = False) -> Iterator[Non
 
     Raises:
         ConfigError: There is no cluster at the address.
+        JobError: Ray does not start, or the cluster does not let the job in.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for name in ("ray.data", "ray.data._internal.progress"):
@@ -89,6 +90,23 @@ def _start(config: RayConfig, address: str, temp_dir: str, worker_output: bool) 
             f"no Ray cluster answers at {address!r} ({error}); "
             "start one with 'ray start --head' or leave ray.address empty"
         ) from None
+    except Exception as error:  # Ray raises plain ones where its processes do not come up in time
+        raise JobError(_no_start(address, temp_dir, error)) from error
+
+
+def _no_start(address: str, temp_dir: str, error: Exception) -> str:
+    """What went wrong, and what to look at."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    if address:
+        return (
+            f"the Ray cluster at {address!r} cannot be joined ({said}); ask it with 'ray status', "
+            "and check that Ray and Python have the same versions here and there"
+        )
+    return (
+        f"Ray does not start on this machine ({said}); check that memory, processes and room in "
+        f"{temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. With "
+        "ray.temp_dir set to a folder of yours Ray's logs stay there"
+    )
 
 
 def _keep_token_to_ourselves() -> None:

@@ -53,7 +53,7 @@ class Contents:
         """
         document = replace(document, outer=outer_of(document.uri))
         pages = self._own_pages(document)
-        if not self._wants_attachments or not _is_pdf(pages):
+        if not self._wants_attachments or not _may_carry(pages):
             return pages
         try:
             names = self._names(document)
@@ -90,7 +90,7 @@ class Contents:
     def _attached(self, document: Document) -> list[PlannedPage]:
         """The pages of an attachment, with a remark where it has attachments itself."""
         pages = self._own_pages(document)
-        if not _is_pdf(pages):
+        if not _may_carry(pages):
             return pages
         try:
             nested = len(self._names(document))
@@ -133,8 +133,11 @@ def extractor(reader: Reader, passwords: Passwords, tell: Tell | None = None) ->
     return extract
 
 
-def _is_pdf(pages: list[PlannedPage]) -> bool:
-    return pages[0].ref.media_type == _PDF
+def _may_carry(pages: list[PlannedPage]) -> bool:
+    """Whether the document is a PDF that opens; it may be one without pages."""
+    failure = pages[0].failure
+    has_no_pages = failure is not None and failure.kind is ErrorKind.NO_PAGES
+    return has_no_pages or pages[0].ref.media_type == _PDF
 
 
 def _remarked(pages: list[PlannedPage], line: str, left_out: int) -> list[PlannedPage]:

@@ -60,7 +60,7 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
 
     Raises:
         ConfigError: Wrong usage.
-        JobError: The output cannot be written, or rows out are not pages in.
+        JobError: Ray does not start, the output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
     with cluster.connected(config.ray), _alone(config, say) as check, insisted():
@@ -113,6 +113,7 @@ def forecast(config: OcrConfig, say: Say) -> Forecast:
 
     Raises:
         ConfigError: Wrong usage.
+        JobError: Ray does not start.
     """
     with cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
         session = _Session.start(config, say)

@@ -47,7 +47,7 @@ class PdfFile:
         is_reusable: Further pages may be asked for without opening it again.
 
     Raises:
-        DocumentError: UNREADABLE, PASSWORD, NO_PAGES, or LIMIT for more than `max_pages`.
+        DocumentError: UNREADABLE, PASSWORD, or LIMIT for more than `max_pages`.
         MemoryError: MuPDF ran out of memory.
     """
 
@@ -97,12 +97,10 @@ class PdfFile:
 
     def _count_pages(self, max_pages: int) -> int:
         page_count = mupdf.pdf_count_pages(self._pdf) or self._count_repaired_pages()
-        if page_count <= 0:
-            raise DocumentError(ErrorKind.NO_PAGES, "the PDF has no pages that can be found")
         if page_count > max_pages:
             message = f"claims {page_count} pages, over read.max_pages ({max_pages})"
             raise DocumentError(ErrorKind.LIMIT, message)
-        return int(page_count)
+        return max(0, int(page_count))
 
     def _count_repaired_pages(self) -> Any:
         """Look again after MuPDF has searched the whole file for objects.
@@ -120,7 +118,11 @@ class PdfFile:
         """Width and height of every page as displayed; (0, 0) for a page that is broken.
 
         Takes about 10 microseconds a page: only the page's dictionary is read.
+
+        Raises:
+            DocumentError: NO_PAGES. Such a PDF may still carry files.
         """
+        self._check_has_pages()
         return [self._size_pt(index) for index in range(self._page_count)]
 
     def _size_pt(self, index: int) -> tuple[float, float]:
@@ -145,6 +147,7 @@ class PdfFile:
 
         Raises:
             PageError: RENDER, the page cannot be drawn.
+            DocumentError: NO_PAGES.
             MemoryError: MuPDF ran out of memory.
         """
         with _page_errors("draw"):
@@ -159,6 +162,7 @@ class PdfFile:
 
         Raises:
             PageError: RENDER, the page's content cannot be read.
+            DocumentError: NO_PAGES.
             MemoryError: MuPDF ran out of memory.
         """
         with _page_errors("read"):
@@ -208,7 +212,12 @@ class PdfFile:
             self._files = pdf_attachments.embedded_files(self._pdf, self._page_count)
         return self._files
 
+    def _check_has_pages(self) -> None:
+        if not self._page_count:
+            raise DocumentError(ErrorKind.NO_PAGES, "the PDF has no pages that can be found")
+
     def _load(self, number: int) -> Any:
+        self._check_has_pages()
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
         return mupdf.fz_load_page(self._pdf.super(), number - 1)

@@ -205,7 +205,7 @@ def carrying_pdf(
     Args:
         listed: Names and bytes. None: the file is named and is not there.
         pinned: Names and bytes.
-        pages: Its pages.
+        pages: Its pages; none where nothing is pinned.
     """
     files = [*listed, *pinned]
     objects, specs = [], []
@@ -223,10 +223,9 @@ def carrying_pdf(
         b"<</Type/Annot/Subtype/FileAttachment/Rect[9 9 19 19]/FS%s>>" % spec
         for spec in specs[len(listed) :]
     )
-    first, *others = pages
-    first = replace(first, entries=first.entries + b"/Annots[%s]" % pins)
+    pinning = [replace(page, entries=page.entries + b"/Annots[%s]" % pins) for page in pages[:1]]
     catalog = b"/Names<</EmbeddedFiles<</Names[%s]>>>>" % names
-    return pdf([first, *others], objects=objects, catalog=catalog)
+    return pdf([*pinning, *pages[1:]], objects=objects, catalog=catalog)
 
 
 def endless_pdf(depth: int = 12) -> bytes:

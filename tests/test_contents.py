@@ -96,6 +96,36 @@ def test_what_is_beyond_the_limit_is_one_row(mail: Path, tmp_path: Path):
     assert pages[-1].failure.message.startswith("4 more embedded documents than input.max_att")
 
 
+def test_a_pdf_without_pages_carries_attachments_too(tmp_path: Path):
+    path = tmp_path / "cover.pdf"
+    listed = [("in.pdf", documents.text_pdf()), ("notes.txt", b"words")]
+    path.write_bytes(documents.carrying_pdf(listed, pages=()))
+    [alone] = planned(tmp_path, path, attachments=False)
+    own, attached = planned(tmp_path, path)
+    assert rows([own, attached], tmp_path) == [
+        ("cover.pdf", 0, ErrorKind.NO_PAGES),
+        ("cover.pdf!/in.pdf", 1, None),
+    ]
+    assert (own.page_id, own.failure, own.ref) == (alone.page_id, alone.failure, alone.ref)
+    assert (own.attachments_left_out, attached.outer) == (1, str(path))
+    [same] = planned(tmp_path, f"{path}!/in.pdf", attachments=False)
+    assert (same.page_id, same.failure) == (attached.page_id, None)
+
+
+def test_a_pdf_without_pages_and_without_attachments_is_one_row(tmp_path: Path):
+    path = tmp_path / "none.pdf"
+    path.write_bytes(documents.no_pages_pdf())
+    assert rows(planned(tmp_path, path), tmp_path) == [("none.pdf", 0, ErrorKind.NO_PAGES)]
+
+
+def test_what_an_attachment_without_pages_carries_is_not_followed(tmp_path: Path):
+    inner = documents.carrying_pdf([("deep.pdf", documents.text_pdf())], pages=())
+    (tmp_path / "mail.pdf").write_bytes(documents.carrying_pdf([("inner.pdf", inner)]))
+    pages = planned(tmp_path, tmp_path / "mail.pdf")
+    assert rows(pages, tmp_path)[1:] == [("mail.pdf!/inner.pdf", 0, ErrorKind.NO_PAGES)]
+    assert pages[1].attachments_left_out == 1
+
+
 def test_a_large_attachment_is_a_row(tmp_path: Path):
     path = tmp_path / "mail.pdf"
     path.write_bytes(documents.carrying_pdf([("a.pdf", bytes(2 << 20)), ("b.png", PNG)]))

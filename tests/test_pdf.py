@@ -24,7 +24,7 @@ def opened(tmp_path: Path, content: bytes, password: str = "", max_pages: int = 
 
 def refusal(tmp_path: Path, content: bytes, password: str = "") -> DocumentError:
     with pytest.raises(DocumentError) as caught:
-        opened(tmp_path, content, password)
+        opened(tmp_path, content, password).sizes_pt()
     return caught.value
 
 

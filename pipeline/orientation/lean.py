@@ -9,7 +9,6 @@ capitals) than below (g, j, p, q, y): that tells up from down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +26,7 @@ a few words."""
 _RULE: Final = 0.6
 """Rows with more ink than this share of the strip's width are ruled lines or pictures; what they
 have more is not counted."""
-_FULL: Final = 128.0
+_FULL: Final = 128
 """A pixel so far from the paper, of 255, is all ink."""
 
 _LINE_PX: Final = (6, 70)
@@ -42,7 +41,10 @@ _ACROSS: Final = 1.1
 _UPRIGHT: Final = 0.05
 _TINY: Final = 1e-6
 
+Levels = npt.NDArray[np.uint8]
 Ink = npt.NDArray[np.float32]
+Spans = npt.NDArray[np.intp]
+"""Where stretches of rows begin and end, shape (stretches, 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +81,32 @@ def lean(pixels: Pixels) -> Lean:
     ink = _ink(pixels)
     strip_px = max(1, min(ink.shape) // _STRIPS)
     rows, columns = _sums(ink, strip_px), _sums(ink.T, strip_px)
-    lines = list(_lines(rows))
-    count = max(len(lines), sum(1 for _ in _lines(columns)))
-    return Lean(_jumps(rows) / max(_jumps(columns), _TINY), _above(lines), count)
+    (along, lines), (_, stretches) = _lines(rows), _lines(columns)
+    across = _jumps(rows) / max(_jumps(columns), _TINY)
+    return Lean(across, _above(along, lines), max(len(lines), len(stretches)))
 
 
-def _ink(pixels: Pixels) -> Ink:
-    """0 for paper to 1 for ink, whichever of them is the darker one."""
+def _ink(pixels: Pixels) -> Levels:
+    """0 for paper to `_FULL` for ink, whichever of them is the darker one.
+
+    It stays in bytes: a page has millions of pixels, and floats take most of the time.
+    """
     grey = Image.fromarray(pixels).convert("L")
     factor = max(1, round(max(grey.size) / _SIDE_PX))
     if factor > 1:
         grey = grey.reduce(factor)
     paper = int(np.argmax(grey.histogram()))
-    levels = np.minimum(np.abs(np.arange(256) - paper) / _FULL, 1).astype(np.float32)
-    ink: Ink = levels[np.asarray(grey)]
-    return ink
+    levels = np.minimum(np.abs(np.arange(256) - paper), _FULL)
+    return np.asarray(grey.point(levels.tolist()))
 
 
-def _sums(ink: Ink, strip_px: int) -> Ink:
-    """The share of ink in each row of each strip, shape (rows, strips)."""
+def _sums(ink: Levels, strip_px: int) -> Ink:
+    """The share of ink in each row of each strip, 0 to 1, shape (rows, strips)."""
     height, width = ink.shape
     strips = width // strip_px
-    sums: Ink = ink[:, : strips * strip_px].reshape(height, strips, strip_px).mean(axis=2)
+    cut = ink[:, : strips * strip_px].reshape(height, strips, strip_px)
+    # 16 bits hold a strip of 500 px; `_SIDE_PX` leaves it less than half of that.
+    sums: Ink = cut.sum(axis=2, dtype=np.uint16) / np.float32(_FULL * strip_px)
     return sums
 
 
@@ -110,22 +116,35 @@ def _jumps(sums: Ink) -> float:
     return float(np.square(steps).mean()) if steps.size else 0.0
 
 
-def _above(lines: Sequence[Ink]) -> float:
-    above = below = 0.0
-    for line in lines:
-        core = np.flatnonzero(line >= _CORE * line.max())
-        above += float(line[: core[0]].sum())
-        below += float(line[core[-1] + 1 :].sum())
-    return (above - below) / max(above + below, _TINY)
-
-
-def _lines(sums: Ink) -> Iterator[Ink]:
-    """Stretches of rows with ink that are as high as lines of text, strip by strip."""
+def _lines(sums: Ink) -> tuple[Ink, Spans]:
+    """All rows, strip after strip, and the stretches with ink as high as a line of text."""
     gap = np.zeros((1, sums.shape[1]), sums.dtype)
     rows = np.concatenate([sums, gap]).T.ravel()
     has_ink = (rows > _LEAST_INK).astype(np.int8)
-    ends = np.diff(has_ink, prepend=0, append=0)
+    spans = np.flatnonzero(np.diff(has_ink, prepend=0, append=0)).reshape(-1, 2)
     low, high = _LINE_PX
-    for top, bottom in zip(np.flatnonzero(ends == 1), np.flatnonzero(ends == -1), strict=True):
-        if low <= bottom - top <= high:
-            yield rows[top:bottom]
+    heights = spans[:, 1] - spans[:, 0]
+    return rows, spans[(low <= heights) & (heights <= high)]
+
+
+def _above(rows: Ink, lines: Spans) -> float:
+    """Ink above the small letters less that below, as a share of both, -1 to 1.
+
+    Args:
+        rows: Ink of each row.
+        lines: Which rows are lines of text.
+    """
+    if not len(lines):
+        return 0.0
+    tops, bottoms = lines.T
+    # What lies between two lines is a segment of its own; it comes second and has no core.
+    ends = lines.ravel()
+    peaks = np.maximum.reduceat(rows, ends)
+    peaks[1::2] = np.inf
+    is_core = rows[tops[0] :] >= _CORE * np.repeat(peaks, np.diff(ends, append=len(rows)))
+    core = np.flatnonzero(is_core) + tops[0]
+    first, last = core[np.searchsorted(core, tops)], core[np.searchsorted(core, bottoms) - 1]
+    ink = np.concatenate([[0.0], np.cumsum(rows, dtype=np.float64)])
+    above = float((ink[first] - ink[tops]).sum())
+    below = float((ink[bottoms] - ink[last + 1]).sum())
+    return (above - below) / max(above + below, _TINY)
