@@ -27,7 +27,10 @@ _RULE: Final = 0.6
 """Rows with more ink than this share of the strip's width are ruled lines or pictures; what they
 have more is not counted."""
 _FULL: Final = 128
-"""A pixel so far from the paper, of 255, is all ink."""
+"""A pixel so far from the paper, of 255, is all ink ..."""
+_NOISE: Final = 24
+"""... and one no farther is paper that a scanner saw."""
+_INK: Final = _FULL - _NOISE
 
 _LINE_PX: Final = (6, 70)
 """Height of a line of text in the shrunk picture, smallest and largest."""
@@ -87,7 +90,7 @@ def lean(pixels: Pixels) -> Lean:
 
 
 def _ink(pixels: Pixels) -> Levels:
-    """0 for paper to `_FULL` for ink, whichever of them is the darker one.
+    """0 for paper to `_INK` for ink, whichever of them is the darker one.
 
     It stays in bytes: a page has millions of pixels, and floats take most of the time.
     """
@@ -96,7 +99,7 @@ def _ink(pixels: Pixels) -> Levels:
     if factor > 1:
         grey = grey.reduce(factor)
     paper = int(np.argmax(grey.histogram()))
-    levels = np.minimum(np.abs(np.arange(256) - paper), _FULL)
+    levels = np.clip(np.abs(np.arange(256) - paper), _NOISE, _FULL) - _NOISE
     return np.asarray(grey.point(levels.tolist()))
 
 
@@ -106,7 +109,7 @@ def _sums(ink: Levels, strip_px: int) -> Ink:
     strips = width // strip_px
     cut = ink[:, : strips * strip_px].reshape(height, strips, strip_px)
     # 16 bits hold a strip of 500 px; `_SIDE_PX` leaves it less than half of that.
-    sums: Ink = cut.sum(axis=2, dtype=np.uint16) / np.float32(_FULL * strip_px)
+    sums: Ink = cut.sum(axis=2, dtype=np.uint16) / np.float32(_INK * strip_px)
     return sums
 
 
