@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,30 @@ def test_drawing_is_not_fused_into_the_engine(
         "MapBatches(Prepare)",
         "MapBatches(Recognise)",
     ]
+
+
+def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None, tmp_path: Path):
+    @ray.remote(num_cpus=0)
+    def block() -> pa.Table:
+        return pa.table({"n": [1]})  # so small that it lies in the driver
+
+    def write(path: Path, config: OutputConfig, *tables: pa.Table) -> Summary:
+        path.touch()
+        return Summary()
+
+    writes = dataset._Writes(tmp_path, "p", OutputConfig(pages_per_file=1), write, Summary())
+    ref = block.remote()
+    name = ref.hex()
+    writes.add([ref], 1)
+    del ref
+    core = ray._private.worker.global_worker.core_worker
+    deadline = time.monotonic() + 60
+    while name in core.get_all_reference_counts() and time.monotonic() < deadline:
+        time.sleep(0.1)
+        writes.add([], 0)
+    assert name not in core.get_all_reference_counts()
+    assert [path.name for path in tmp_path.iterdir()] == ["p-000000.parquet"]
+    writes.finish()
 
 
 def test_a_stage_may_reserve_gpus(
