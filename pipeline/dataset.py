@@ -1,4 +1,4 @@
-"""The job as two chains on Ray Data. The only module that knows Ray Data.
+"""The job as two chains on Ray Data. The only module that knows Ray Data, but for `bounds`.
 
 `plan_pages` lists every page of every document. `recognise_pages` works the list off:
 read plan, render, prepare, recognise. `drain` runs a chain and writes its rows in shards.
@@ -21,7 +21,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.data.exceptions import ExecutionTimeoutError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipeline import cluster, stages
+from pipeline import bounds, cluster, stages
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
 from pipeline.copies import Twins
 from pipeline.engines import base
@@ -157,6 +157,7 @@ def configure(options: OcrOptions) -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
+    bounds.keep(context)
     context.execution_no_progress_timeout_s = options.stages.stall_s
     context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
         object_store_memory=buffer_mib(options) * 1024 * 1024

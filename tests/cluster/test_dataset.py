@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
+from ray.data.block import BlockStats
 
 from pipeline import cluster, dataset, schema, sink, stages
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
@@ -107,6 +109,20 @@ def test_drawing_is_not_fused_into_the_engine(
         "MapBatches(Prepare)",
         "MapBatches(Recognise)",
     ]
+
+
+def test_the_driver_keeps_nothing_for_each_block(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
+):
+    one = options.model_copy(
+        update={"stages": options.stages.model_copy(update={"pages_per_task": 1})}
+    )
+    send = dataset.SharedTally().send()
+    recipe = base.recipe(options, "fake")
+    chain = dataset.recognise_pages(planned[0], 26, one, recipe, send, suspects())
+    dataset.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
+    # Ray Data has them for 26 blocks of 4 stages else.
+    assert sum(type(each) is BlockStats for each in gc.get_objects()) < 26
 
 
 def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None, tmp_path: Path):
