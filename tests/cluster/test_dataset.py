@@ -126,27 +126,24 @@ def test_the_driver_keeps_nothing_for_each_block(
 
 
 def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None, tmp_path: Path):
-    @ray.remote(num_cpus=0)
-    def block() -> pa.Table:
-        return pa.table({"n": [1]})  # so small that it lies in the driver
-
     def write(path: Path, config: OutputConfig, *tables: pa.Table) -> Summary:
         path.touch()
         return Summary()
 
     writes = dataset._Writes(tmp_path, "p", OutputConfig(pages_per_file=1), write, Summary())
-    ref = block.remote()
-    name = ref.hex()
+    core = ray._private.worker.global_worker.core_worker
+    ref = ray.put(pa.table({"n": [1]}))
+    name = ref.hex().encode()
+    assert name in core.get_all_reference_counts()
     writes.add([ref], 1)
     del ref
-    core = ray._private.worker.global_worker.core_worker
     deadline = time.monotonic() + 60
-    while name in core.get_all_reference_counts() and time.monotonic() < deadline:
+    while writes._pending and time.monotonic() < deadline:
         time.sleep(0.1)
-        writes.add([], 0)
+        writes.add([], 0)  # as the next block comes, long before the next shard is full
+    assert not writes._pending, "a result keeps what its write was called with"
     assert name not in core.get_all_reference_counts()
     assert [path.name for path in tmp_path.iterdir()] == ["p-000000.parquet"]
-    writes.finish()
 
 
 def test_a_stage_may_reserve_gpus(
