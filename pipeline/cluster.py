@@ -21,6 +21,10 @@ from pipeline.config import RayConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 
+_UNWATCHED = {"task_events_report_interval_ms": 0, "enable_metrics_collection": False}
+"""For a Ray of our own, which has no dashboard: keep no history of 100,000 tasks and no metrics,
+which nobody could look at. They would be hundreds of MiB in a large job."""
+
 _END_S = 5.0
 """Seconds that processes of a Ray of our own get to end by themselves."""
 
@@ -84,6 +88,7 @@ def _start(config: RayConfig, address: str, temp_dir: str, worker_output: bool) 
                     log_to_driver=worker_output,
                     logging_level="ERROR",
                     _temp_dir=temp_dir,
+                    _system_config=_UNWATCHED,
                 )
     except ConnectionError as error:
         raise ConfigError(

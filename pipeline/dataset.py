@@ -1,4 +1,4 @@
-"""The job as two chains on Ray Data. The only module that knows Ray Data.
+"""The job as two chains on Ray Data. The only module that knows Ray Data, but for `bounds`.
 
 `plan_pages` lists every page of every document. `recognise_pages` works the list off:
 read plan, render, prepare, recognise. `drain` runs a chain and writes its rows in shards.
@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import ray
@@ -21,7 +21,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.data.exceptions import ExecutionTimeoutError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipeline import cluster, stages
+from pipeline import bounds, cluster, stages
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
 from pipeline.copies import Twins
 from pipeline.engines import base
@@ -157,6 +157,7 @@ def configure(options: OcrOptions) -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
+    bounds.keep(context)
     context.execution_no_progress_timeout_s = options.stages.stall_s
     context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
         object_store_memory=buffer_mib(options) * 1024 * 1024
@@ -196,20 +197,75 @@ def drain(
     Raises:
         StalledError: The chain came to a stand; no write is under way any more.
     """
-    task = ray.remote(num_cpus=0, max_retries=3)(write)
-    pending: list[ray.ObjectRef] = []
+    writes = _Writes(folder, prefix, config, write, total)
     try:
-        for number, refs in enumerate(_shards(dataset, config)):
-            path = folder / f"{prefix}-{number:06}.parquet"
-            pending.append(task.remote(path, config, *refs))
-            if len(pending) >= _WRITES_IN_FLIGHT:
-                total.merge(_written(pending.pop(0)))
-        while pending:
-            total.merge(_written(pending.pop(0)))
+        for bundle in _bundles(dataset):
+            writes.add(bundle.block_refs, bundle.num_rows() or 0)
+        writes.finish()
     except StalledError:
-        _end(pending)
+        writes.end()
         raise
     return total
+
+
+class _Writes(Generic[S]):
+    """Gathers blocks to shards of `pages_per_file` rows or `flush_s` seconds, and has them written.
+
+    Nothing is held longer than needed. Small blocks lie in the driver's own memory and not in the
+    object store, so a reference to one holds its rows there; and so does the result of a write, for
+    whose sake Ray keeps what the write was called with. Left until the next shard is full, they
+    would be four shards of rows in the driver.
+
+    Args:
+        folder: Where the shards go.
+        prefix: The first part of their names.
+        config: Size of the shards.
+        write: Writes tables as one shard and sums them up.
+        total: The sum to add to.
+    """
+
+    def __init__(
+        self, folder: Place, prefix: str, config: OutputConfig, write: Callable[..., S], total: S
+    ) -> None:
+        self._folder, self._prefix, self._config = folder, prefix, config
+        self._task = ray.remote(num_cpus=0, max_retries=3)(write)
+        self._total: S = total
+        self._number = 0
+        self._refs: list[ray.ObjectRef] = []
+        self._rows, self._begin = 0, time.monotonic()
+        self._pending: list[ray.ObjectRef] = []  # in the order of their shards
+
+    def add(self, refs: Sequence[ray.ObjectRef], rows: int) -> None:
+        """Take the next blocks, and let go of the shards that are written by now."""
+        self._refs += refs
+        self._rows += rows
+        is_late = time.monotonic() - self._begin > self._config.flush_s
+        if self._rows >= self._config.pages_per_file or (self._rows and is_late):
+            self._write()
+        if self._pending:
+            most = len(self._pending)
+            written, self._pending = ray.wait(self._pending, num_returns=most, timeout=0)
+            for ref in written:
+                self._total.merge(_written(ref))
+
+    def finish(self) -> None:
+        """Write what is left and wait for all shards."""
+        if self._rows:
+            self._write()
+        while self._pending:
+            self._total.merge(_written(self._pending.pop(0)))
+
+    def end(self) -> None:
+        """Leave no write behind."""
+        _end(self._pending)
+
+    def _write(self) -> None:
+        while len(self._pending) >= _WRITES_IN_FLIGHT:
+            self._total.merge(_written(self._pending.pop(0)))
+        path = self._folder / f"{self._prefix}-{self._number:06}.parquet"
+        self._pending.append(self._task.remote(path, self._config, *self._refs))
+        self._number += 1
+        self._refs, self._rows, self._begin = [], 0, time.monotonic()
 
 
 def _written(ref: ray.ObjectRef) -> Any:
@@ -239,20 +295,6 @@ def _stalled() -> StalledError:
         f"no page moved for {limit_s:g} s (stages.stall_s): workers may have found no room after "
         "a machine was lost, or an engine does not start; run the command again to go on"
     )
-
-
-def _shards(dataset: Dataset, config: OutputConfig) -> Iterator[list[ray.ObjectRef]]:
-    """References to blocks, gathered to shards of `pages_per_file` rows or `flush_s` seconds."""
-    refs: list[ray.ObjectRef] = []
-    rows, begin = 0, time.monotonic()
-    for bundle in _bundles(dataset):
-        refs += bundle.block_refs
-        rows += bundle.num_rows() or 0
-        if rows >= config.pages_per_file or (rows and time.monotonic() - begin > config.flush_s):
-            yield refs
-            refs, rows, begin = [], 0, time.monotonic()
-    if rows:
-        yield refs
 
 
 def _bundles(dataset: Dataset) -> Iterator[Any]:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
+from ray.data.block import BlockStats
 
 from pipeline import cluster, dataset, schema, sink, stages
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
@@ -106,6 +109,41 @@ def test_drawing_is_not_fused_into_the_engine(
         "MapBatches(Prepare)",
         "MapBatches(Recognise)",
     ]
+
+
+def test_the_driver_keeps_nothing_for_each_block(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
+):
+    one = options.model_copy(
+        update={"stages": options.stages.model_copy(update={"pages_per_task": 1})}
+    )
+    send = dataset.SharedTally().send()
+    recipe = base.recipe(options, "fake")
+    chain = dataset.recognise_pages(planned[0], 26, one, recipe, send, suspects())
+    dataset.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
+    # Ray Data has them for 26 blocks of 4 stages else.
+    assert sum(type(each) is BlockStats for each in gc.get_objects()) < 26
+
+
+def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None, tmp_path: Path):
+    def write(path: Path, config: OutputConfig, *tables: pa.Table) -> Summary:
+        path.touch()
+        return Summary()
+
+    writes = dataset._Writes(tmp_path, "p", OutputConfig(pages_per_file=1), write, Summary())
+    core = ray._private.worker.global_worker.core_worker
+    ref = ray.put(pa.table({"n": [1]}))
+    name = ref.hex().encode()
+    assert name in core.get_all_reference_counts()
+    writes.add([ref], 1)
+    del ref
+    deadline = time.monotonic() + 60
+    while writes._pending and time.monotonic() < deadline:
+        time.sleep(0.1)
+        writes.add([], 0)  # as the next block comes, long before the next shard is full
+    assert not writes._pending, "a result keeps what its write was called with"
+    assert name not in core.get_all_reference_counts()
+    assert [path.name for path in tmp_path.iterdir()] == ["p-000000.parquet"]
 
 
 def test_a_stage_may_reserve_gpus(
