@@ -21,21 +21,24 @@ from pipeline.config import RayConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.preflight import has_vllm
 
-_UNWATCHED = {"task_events_report_interval_ms": 0, "enable_metrics_collection": False}
-"""For a Ray of our own, which has no dashboard: keep no history of 100,000 tasks and no metrics,
-which nobody could look at. They would be hundreds of MiB in a large job."""
+_NO_HISTORY = {"task_events_report_interval_ms": 0}
+"""For a Ray of our own, which has no dashboard: 100,000 tasks are hundreds of MiB in a large job,
+and nobody could look at them."""
 
 _END_S = 5.0
 """Seconds that processes of a Ray of our own get to end by themselves."""
 
 
 @contextmanager
-def connected(config: RayConfig, *, worker_output: bool = False) -> Iterator[None]:
+def connected(
+    config: RayConfig, *, worker_output: bool = False, metrics: bool = False
+) -> Iterator[None]:
     """Connect to a cluster, or start one for the time inside and remove all of it after.
 
     Args:
         config: Which cluster.
         worker_output: Print what workers print.
+        metrics: Have a Ray of our own collect and export metrics.
 
     Raises:
         ConfigError: There is no cluster at the address.
@@ -52,7 +55,7 @@ def connected(config: RayConfig, *, worker_output: bool = False) -> Iterator[Non
     others = set(psutil.Process().children(recursive=True))
     try:
         with _our_sigterm():
-            _start(config, address, temp_dir, worker_output)
+            _start(config, address, temp_dir, worker_output, metrics)
         yield
     finally:
         _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
@@ -74,7 +77,9 @@ def _our_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, handler)
 
 
-def _start(config: RayConfig, address: str, temp_dir: str, worker_output: bool) -> None:
+def _start(
+    config: RayConfig, address: str, temp_dir: str, worker_output: bool, metrics: bool
+) -> None:
     try:
         with _quiet_start():
             if address:
@@ -88,7 +93,7 @@ def _start(config: RayConfig, address: str, temp_dir: str, worker_output: bool) 
                     log_to_driver=worker_output,
                     logging_level="ERROR",
                     _temp_dir=temp_dir,
-                    _system_config=_UNWATCHED,
+                    _system_config=_NO_HISTORY | {"enable_metrics_collection": metrics},
                 )
     except ConnectionError as error:
         raise ConfigError(

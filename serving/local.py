@@ -47,7 +47,7 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
 
     with (
         balancer.chosen(config.http, is_bound_to_loopback(config.http)),
-        cluster.connected(config.ray, worker_output=True),
+        cluster.connected(config.ray, worker_output=True, metrics=True),
     ):
         _serve(config, say, stop)
 

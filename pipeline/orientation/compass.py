@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from pipeline.config import OnnxConfig
 from pipeline.engines import onnx
@@ -96,8 +95,7 @@ class Compass:
         """Confidence in a line that is read after a turn, and the number of its characters."""
         from rapidocr.ch_ppocr_rec import TextRecInput
 
-        grey = np.asarray(Image.fromarray(turn_pixels(piece, deg)).convert("L"))
-        crop = np.repeat(grey[:, :, None], 3, axis=2)
+        crop = np.ascontiguousarray(turn_pixels(piece, deg)[:, :, ::-1])
         read = self._models.text_rec(TextRecInput(img=[crop], return_word_box=False))
         return float(read.scores[0]), len(read.txts[0].replace(" ", ""))
 
