@@ -108,13 +108,13 @@ async def joined(
     """The pieces, those that come while the last one was just sent joined to one.
 
     The first is handed on at once. What a piece costs on its way through Serve is paid once for
-    all that are joined, and nobody waits longer than the pause.
+    all that are joined, and nobody waits longer than the pause. The last ones don't wait.
 
     Args:
         pieces: What is sent.
         pause_s: Seconds from one piece to the next, asked anew each time.
     """
-    ready, waiting = asyncio.Event(), list[str]()
+    ready, due, waiting = asyncio.Event(), asyncio.Event(), list[str]()
 
     async def collect() -> None:
         try:
@@ -123,7 +123,9 @@ async def joined(
                 ready.set()
         finally:
             ready.set()
+            due.set()
 
+    loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(collect())
     try:
         while not (task.done() and not waiting):
@@ -134,7 +136,9 @@ async def joined(
                 waiting.clear()
                 yield piece
                 if not task.done():
-                    await asyncio.sleep(pause_s())
+                    due.clear()
+                    loop.call_later(pause_s(), due.set)
+                    await due.wait()
             if task.done():
                 ready.set()
         task.result()

@@ -107,6 +107,11 @@ async def test_pieces_that_come_in_the_pause_are_joined() -> None:
     assert 2 <= len(pieces) < 8
 
 
+async def test_the_last_pieces_do_not_wait_for_the_pause_to_end() -> None:
+    async with asyncio.timeout(10):
+        assert await joined(Source((0, "a"), (0.01, "b"), (0.01, "c")), 60) == ["a", "bc"]
+
+
 async def test_without_a_pause_each_piece_is_sent_as_it_comes() -> None:
     assert await joined(Source((0.01, "a"), (0.01, "b"), (0.01, "c")), 0) == ["a", "b", "c"]
     assert await joined(Source(), 0) == []
