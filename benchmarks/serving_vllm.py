@@ -5,7 +5,8 @@
     python -m benchmarks.serving --vllm --out FILE.json --table                   (what is there)
 
 One GPU holds one of them at a time, so they take turns: bare, ours (with Serve's proxy), ours
-behind HAProxy, bare again, which shows how far two runs of the same thing lie apart. Each turn
+behind HAProxy, ours with four ingresses behind it, bare again, which shows how far two runs of
+the same thing lie apart. Each turn
 adds its result to the file, so that turns can be run in separate calls on a machine lent by the
 minute. The load is streamed chat completions in closed loops, every answer of the same length
 (`ignore_eos`). Without `--model` a folder with the sizes of DeepSeek-R1-Distill-Llama-8B and no
@@ -68,7 +69,12 @@ LLAMA_8B = {
 }
 """DeepSeek-R1-Distill-Llama-8B, but for the ids of the tokens that begin and end a text."""
 SENTENCE = "The quick brown fox jumps over the lazy dog and asks for its invoice. "
-SIDES = {"bare": "vllm serve", "ours": "the service", "haproxy": "the service behind HAProxy"}
+SIDES = {
+    "bare": "vllm serve",
+    "ours": "the service",
+    "haproxy": "the service behind HAProxy",
+    "haproxy-4": "4 ingresses behind HAProxy",
+}
 NAME = "measured"
 _START_S = 900.0
 _END_S = 60.0
@@ -94,7 +100,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--memory-share", type=float, default=0.85, help="of the GPU's memory")
     group.add_argument("--eager", action="store_true", help="without compilation and CUDA graphs")
     group.add_argument("--events-per-s", type=float, help="ingress.events_per_s of the service")
-    group.add_argument("--ingresses", type=int, default=1, help="ingress.replicas of the service")
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -143,8 +148,8 @@ def _config(arguments: argparse.Namespace, part: str) -> ServeConfig:
             "num_gpus": share,
         },
         "scale": {"chat": {"min_replicas": 1, "max_replicas": 1, "num_cpus": 0}},
-        "http": {"proxy": "haproxy" if part == "haproxy" else "serve"},
-        "ingress": {"replicas": arguments.ingresses},
+        "http": {"proxy": "haproxy" if part.startswith("haproxy") else "serve"},
+        "ingress": {"replicas": 4 if part == "haproxy-4" else 1},
     }
     if arguments.events_per_s:
         values["ingress"]["events_per_s"] = arguments.events_per_s
@@ -268,7 +273,7 @@ def _keep(arguments: argparse.Namespace, part: str, result: dict[str, Any]) -> N
     known["host"] = gpu.host()
     known["engine"] = {"model": arguments.model.name} | {
         name: getattr(arguments, name)
-        for name in ("load_format", "max_model_len", "dtype", "max_num_seqs", "eager", "ingresses")
+        for name in ("load_format", "max_model_len", "dtype", "max_num_seqs", "eager")
     }
     known.setdefault(part, []).append(result)
     path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
