@@ -28,10 +28,17 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.show", description=__doc__)
     parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
     parser.add_argument("word", metavar="WORD", nargs="?", help="part of a document's place")
-    parser.add_argument("--s3-endpoint", default="", help="as --store.s3-endpoint of the job")
+    for scheme in ("s3", "gs", "az"):
+        flag = f"{scheme}-endpoint"
+        parser.add_argument(f"--{flag}", default="", help=f"as --store.{flag} of the job")
     parser.add_argument("--anonymous", action="store_true", help="as --store.anonymous of the job")
     arguments = parser.parse_args(argv)
-    store = StoreConfig(s3_endpoint=arguments.s3_endpoint, anonymous=arguments.anonymous)
+    store = StoreConfig(
+        s3_endpoint=arguments.s3_endpoint,
+        gs_endpoint=arguments.gs_endpoint,
+        az_endpoint=arguments.az_endpoint,
+        anonymous=arguments.anonymous,
+    )
     try:
         rows = _rows(arguments.output, store)
     except RayscribeError as error:

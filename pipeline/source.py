@@ -213,7 +213,7 @@ class Listing:
             yield Document(text, size_bytes)
         elif uri.has_magic(text):
             yield from self._matches(text)
-        elif is_folder or (is_named and listing.first(f"{text}/", self.store)):
+        elif is_folder or (is_named and listing.is_any(f"{text}/", self.store)):
             yield from self._under(f"{text.rstrip('/')}/")
         else:
             yield Document(text, 0)
@@ -271,7 +271,7 @@ def check_answers(prefix: str, store: StoreConfig) -> bool | None:
     """
     hasty = store.model_copy(update={"tries": 1, "connect_s": min(1.0, store.connect_s)})
     try:
-        return within(_CHECK_S, lambda: listing.first(prefix, hasty)) is not None
+        return within(_CHECK_S, lambda: listing.is_any(prefix, hasty))
     except TimeoutError:
         return None
     except JobError as error:

@@ -45,3 +45,10 @@ def s3_server() -> Iterator[stores.S3Server]:
 def s3(s3_server: stores.S3Server) -> stores.S3Server:
     """The service, without faults and with a bucket of the test's own."""
     return s3_server.fresh()
+
+
+@pytest.fixture
+def gs() -> Iterator[stores.GsServer]:
+    """A Google Cloud Storage service on loopback with an empty bucket."""
+    with stores.running_gs() as server:
+        yield server

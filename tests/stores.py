@@ -1,11 +1,16 @@
-"""A real S3 service on loopback (moto in server mode), with faults on demand in front of it."""
+"""Object stores on loopback: S3 (moto in server mode) with faults on demand in front of it, and
+Google's (an emulator)."""
 
 from __future__ import annotations
 
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
+import urllib.parse
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -175,3 +180,62 @@ def running_s3() -> Iterator[S3Server]:
         http.shutdown()
         thread.join(timeout=10)
         http.server_close()
+
+
+@dataclass(frozen=True)
+class GsServer:
+    """A Google Cloud Storage service on loopback, without credentials.
+
+    Attributes:
+        endpoint: Its address.
+        bucket: A bucket of the test's own.
+    """
+
+    endpoint: str
+    bucket: str
+
+    def config(self) -> StoreConfig:
+        """How to reach it."""
+        return StoreConfig(gs_endpoint=self.endpoint, anonymous=True, pause_s=0.01, tries=4)
+
+    def put(self, key: str, body: bytes) -> str:
+        """Put an object there, as a client does that makes no folders; its place."""
+        address = f"{self.endpoint}/upload/storage/v1/b/{self.bucket}/o"
+        query = urllib.parse.urlencode({"uploadType": "media", "name": key})
+        kind = {"Content-Type": "application/pdf"}
+        asked = urllib.request.Request(f"{address}?{query}", body, kind, method="POST")
+        urllib.request.urlopen(asked, timeout=10).close()
+        return f"gs://{self.bucket}/{key}"
+
+
+@contextmanager
+def running_gs() -> Iterator[GsServer]:
+    """Start the service with one bucket on a free port, and end it.
+
+    In a process of its own: pyarrow keeps Python's lock while it opens a file there.
+    """
+    from tests.jobs import free_port
+
+    port, bucket = free_port(), f"bucket-{uuid.uuid4().hex[:12]}"
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--in-memory"]
+    command += ["--host=127.0.0.1", f"--port={port}", f"--default-bucket={bucket}"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
+        try:
+            _wait_for(port)
+            yield GsServer(f"http://127.0.0.1:{port}", bucket)
+        finally:
+            process.kill()
+
+
+def _wait_for(port: int) -> None:
+    deadline_s = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.05)
+        else:
+            return

@@ -14,7 +14,7 @@ from pipeline import preflight, source
 from pipeline.config import InputConfig, OcrConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.source import Listing
-from tests.stores import Fault, S3Server
+from tests.stores import Fault, GsServer, S3Server
 from tests.test_storage_archives import tarred, zipped
 
 KEYS = [
@@ -201,3 +201,32 @@ def test_overlapping_inputs_give_a_document_once(bucket: S3Server):
     assert len(found.parts()) == 2
     uris = [one.uri for part in found.parts() for one in part.documents()]
     assert len(uris) == len(set(uris)) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("in", ["in/a.PDF", "in/b/c/ü ñ.tiff", "in/b/d.pdf"]),
+        ("in/", ["in/a.PDF", "in/b/c/ü ñ.tiff", "in/b/d.pdf"]),
+        ("in/b", ["in/b/c/ü ñ.tiff", "in/b/d.pdf"]),
+        ("in/*.PDF", ["in/a.PDF"]),
+        ("in/**/*.pdf", ["in/b/d.pdf"]),
+        ("in*/[cd].pdf", ["in2/c.pdf"]),
+        ("in/b/d.pdf", ["in/b/d.pdf"]),
+        ("", ["in/a.PDF", "in/b/c/ü ñ.tiff", "in/b/d.pdf", "in2/c.pdf"]),
+    ],
+)
+def test_what_lies_deeper_on_a_google_store_is_found(gs: GsServer, text: str, expected: list[str]):
+    for key in ("in/a.PDF", "in/b/d.pdf", "in/b/c/ü ñ.tiff", "in/b/notes.txt", "in2/c.pdf"):
+        gs.put(key, b"x" * 7)
+    found = Listing([f"gs://{gs.bucket}/{text}"], InputConfig(), gs.config())
+    found.check()
+    documents = list(found.documents())
+    assert [one.uri.removeprefix(f"gs://{gs.bucket}/") for one in documents] == expected
+    assert {one.size_bytes for one in documents} == {7}
+
+
+def test_nothing_on_a_google_store_is_said_before_the_job_starts(gs: GsServer):
+    gs.put("in/a.pdf", b"x")
+    with pytest.raises(ConfigError, match="nothing at gs://"):
+        Listing([f"gs://{gs.bucket}/on"], InputConfig(), gs.config()).check()

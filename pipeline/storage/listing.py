@@ -33,8 +33,9 @@ class Found:
 def objects(prefix: str, config: StoreConfig) -> Iterator[Found]:
     """Every object whose place begins with `prefix`; the markers that end in a slash are none.
 
-    S3 answers page by page, in the order of the keys. On the other stores pyarrow lists one
-    folder at a time, so memory goes with the largest folder.
+    S3 answers page by page, in the order of the keys. On Azure pyarrow lists one folder at a
+    time, so memory goes with the largest folder; on Google's store it lists all that is in a
+    folder and below it at once, some 300 bytes an object.
 
     Raises:
         JobError: The store does not answer, or refuses.
@@ -54,6 +55,24 @@ def first(prefix: str, config: StoreConfig) -> Found | None:
         JobError: The store does not answer, or refuses.
     """
     return next(objects(prefix, config), None)
+
+
+def is_any(prefix: str, config: StoreConfig) -> bool:
+    """Whether there is an object, or a folder with some, whose place begins with `prefix`.
+
+    Raises:
+        JobError: The store does not answer, or refuses.
+    """
+    if uri.scheme(prefix) != "s3" and _is_there(prefix.rstrip("/"), config):
+        return True  # without a listing of what may be the whole bucket
+    return first(prefix, config) is not None
+
+
+def _is_there(place: str, config: StoreConfig) -> bool:
+    from pyarrow.fs import FileType
+
+    filesystem, _ = connect.filesystem(f"{place}/", config)
+    return bool(_info(filesystem, place).type != FileType.NotFound)
 
 
 def may_pass(error: JobError) -> bool:
@@ -79,11 +98,15 @@ def size_of(place: str, config: StoreConfig) -> int | None:
 
 
 def _file_size(filesystem: FileSystem, place: str) -> int | None:
+    found = _info(filesystem, place)
+    return int(found.size) if found.is_file else None
+
+
+def _info(filesystem: FileSystem, place: str) -> FileInfo:
     try:
-        found = filesystem.get_file_info("/".join(uri.bucket_and_key(place)))
+        return filesystem.get_file_info("/".join(uri.bucket_and_key(place)).rstrip("/"))
     except OSError as error:
         raise JobError(f"{place} cannot be found: {error}") from error
-    return int(found.size) if found.is_file else None
 
 
 def _s3(prefix: str, config: StoreConfig) -> Iterator[Found]:
@@ -104,21 +127,25 @@ def _by_folder(prefix: str, config: StoreConfig) -> Iterator[Found]:
     bucket, key = uri.bucket_and_key(prefix)
     wanted = f"{bucket}/{key}"
     filesystem, _ = connect.filesystem(prefix, config)
+    # On Google's store folders are names that objects have in common, and pyarrow shows none
+    # unless it lists what is in them (apache/arrow#35993).
+    is_deep = scheme == "gs"
     waiting = [wanted[: wanted.rfind("/")]]
     while waiting:
-        for entry in reversed(_children(filesystem, waiting.pop(), waiting)):
+        entries = _entries(filesystem, waiting.pop(), is_deep)
+        if not is_deep:
+            waiting += [entry.path for entry in reversed(entries) if not entry.is_file]
+        for entry in entries:
             if entry.is_file and entry.path.startswith(wanted):
                 yield Found(f"{scheme}://{entry.path}", int(entry.size))
 
 
-def _children(filesystem: FileSystem, folder: str, waiting: list[str]) -> list[FileInfo]:
-    """What is in a folder, last name first; its folders are put where they wait."""
-    from pyarrow.fs import FileSelector, FileType
+def _entries(filesystem: FileSystem, folder: str, is_deep: bool) -> list[FileInfo]:
+    """What is in a folder, by name."""
+    from pyarrow.fs import FileSelector
 
-    selector = FileSelector(folder, allow_not_found=True)
-    entries = sorted(filesystem.get_file_info(selector), key=_path, reverse=True)
-    waiting += [entry.path for entry in entries if entry.type == FileType.Directory]
-    return entries
+    selector = FileSelector(folder, allow_not_found=True, recursive=is_deep)
+    return sorted(filesystem.get_file_info(selector), key=_path)
 
 
 def _path(entry: FileInfo) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.storage import folder
 from tests import documents, jobs
-from tests.stores import Fault, S3Server
+from tests.stores import Fault, GsServer, S3Server
 from tests.test_storage_archives import zipped
 
 FAKE = ("--engine.kind", "fake", "--ray.cpus", "2", "--store.pause-s", "0.05")
@@ -80,3 +80,26 @@ def test_from_a_store_to_a_store_and_again(store: S3Server, head: jobs.Head):
 
     shown = jobs.show(output, "flaky", "--s3-endpoint", store.endpoint)
     assert f"{store.bucket}/in/flaky.pdf, page 2 of 2" in shown.stdout
+
+
+def test_from_googles_store_and_back_and_again(gs: GsServer, head: jobs.Head):
+    gs.put("in/a.pdf", documents.text_pdf(2))
+    gs.put("in/deep/er/ü ñ.pdf", documents.text_pdf(1))
+    output = f"gs://{gs.bucket}/out"
+    reach = ("--store.gs-endpoint", gs.endpoint, "--store.anonymous")
+    argv = [f"gs://{gs.bucket}/in", "--output", output, *reach, *FAKE]
+    done = jobs.ocr(*argv, head=head)
+    assert done.returncode == 0, done.stderr
+    shards = folder.place_of(f"{output}/pages", gs.config()).glob("*.parquet")
+    found = [row for shard in shards for row in folder.parquet(shard).read().to_pylist()]
+    assert sorted(
+        (row["uri"].rpartition("/in/")[2], row["page"], row["status"]) for row in found
+    ) == [
+        ("a.pdf", 1, "ok"),
+        ("a.pdf", 2, "ok"),
+        ("deep/er/ü ñ.pdf", 1, "ok"),
+    ]
+    again = jobs.ocr(*argv, head=head)
+    assert "0 to do, 3 done before" in again.stderr
+    shown = jobs.show(output, "deep", "--gs-endpoint", gs.endpoint, "--anonymous")
+    assert "ü ñ.pdf, page 1 of 1" in shown.stdout
