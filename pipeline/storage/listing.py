@@ -35,7 +35,7 @@ def objects(prefix: str, config: StoreConfig) -> Iterator[Found]:
 
     S3 answers page by page, in the order of the keys. On Azure pyarrow lists one folder at a
     time, so memory goes with the largest folder; on Google's store it lists all that is in a
-    folder and below it at once, some 300 bytes an object.
+    folder and below it at once, some 200 bytes an object.
 
     Raises:
         JobError: The store does not answer, or refuses.
