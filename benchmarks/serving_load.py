@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 import aiohttp
@@ -121,12 +121,7 @@ def closed(url: str, kind: Kind, clients: int, count: int) -> Load:
 
 def varied(url: str, kinds: Iterator[Kind], clients: int, count: int) -> Load:
     """As `closed`, every request the next one of many kinds."""
-
-    async def run() -> Load:
-        async with _session(url) as session:
-            return await _loops(lambda: ask(session, next(kinds)), clients, count)
-
-    return asyncio.run(run())
+    return asyncio.run(_asked(url, kinds, clients, count))
 
 
 def arriving(url: str, kind: Kind, per_s: float, count: int, seed: int = 0) -> Load:
@@ -136,8 +131,12 @@ def arriving(url: str, kind: Kind, per_s: float, count: int, seed: int = 0) -> L
 
 async def asked(url: str, kind: Kind, clients: int, count: int) -> Load:
     """As `closed`, on the running loop."""
+    return await _asked(url, repeat(kind), clients, count)
+
+
+async def _asked(url: str, kinds: Iterator[Kind], clients: int, count: int) -> Load:
     async with _session(url) as session:
-        return await _loops(lambda: ask(session, kind), clients, count)
+        return await _loops(lambda: ask(session, next(kinds)), clients, count)
 
 
 async def _arriving(url: str, kind: Kind, per_s: float, count: int, seed: int) -> Load:

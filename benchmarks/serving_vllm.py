@@ -6,11 +6,10 @@
 
 One GPU holds one of them at a time, so they take turns: bare, ours (with Serve's proxy), ours
 behind HAProxy, ours with four ingresses behind it, bare again, which shows how far two runs of
-the same thing lie apart. Each turn
-adds its result to the file, so that turns can be run in separate calls on a machine lent by the
-minute. The load is streamed chat completions in closed loops, every answer of the same length
-(`ignore_eos`). Without `--model` a folder with the sizes of DeepSeek-R1-Distill-Llama-8B and no
-weights is written; vLLM fills it with random ones.
+the same thing lie apart. Each turn adds its result to the file, so that turns can be run in
+separate calls on a machine lent by the minute. The load is streamed chat completions in closed
+loops, every answer of the same length (`ignore_eos`). Without `--model` a folder with the sizes of
+DeepSeek-R1-Distill-Llama-8B and no weights is written; vLLM fills it with random ones.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ async def joined(
         pieces: What is sent.
         pause_s: Seconds from one piece to the next, asked anew each time.
     """
-    ready, due, waiting = asyncio.Event(), asyncio.Event(), list[str]()
+    ready, waiting = asyncio.Event(), list[str]()
 
     async def collect() -> None:
         try:
@@ -123,9 +123,7 @@ async def joined(
                 ready.set()
         finally:
             ready.set()
-            due.set()
 
-    loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(collect())
     try:
         while not (task.done() and not waiting):
@@ -136,9 +134,7 @@ async def joined(
                 waiting.clear()
                 yield piece
                 if not task.done():
-                    due.clear()
-                    loop.call_later(pause_s(), due.set)
-                    await due.wait()
+                    await asyncio.wait({task}, timeout=pause_s())
             if task.done():
                 ready.set()
         task.result()

@@ -78,17 +78,17 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    """Wait until the dashboard answers."""
+    """Wait until a web server answers, such as Ray's dashboard."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             with urlopen(f"http://127.0.0.1:{port}/api/version", timeout=2):
                 return
         except HTTPError:
-            return  # it answers; whether it wants a token is the business of the ray command
+            return  # it answers; what it wants is the business of those who ask it
         except (URLError, OSError):
             time.sleep(0.3)
-    raise TimeoutError("the dashboard of the test's own Ray did not come up")
+    raise TimeoutError(f"no web server came up on port {port}")
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ def running_gs() -> Iterator[GsServer]:
 
     In a process of its own: pyarrow keeps Python's lock while it opens a file there.
     """
-    from tests.jobs import free_port
+    from tests.jobs import free_port, wait_for
 
     port, bucket = free_port(), f"bucket-{uuid.uuid4().hex[:12]}"
     command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--in-memory"]
@@ -222,20 +222,7 @@ def running_gs() -> Iterator[GsServer]:
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
         try:
-            _wait_for(port)
+            wait_for(port)
             yield GsServer(f"http://127.0.0.1:{port}", bucket)
         finally:
             process.kill()
-
-
-def _wait_for(port: int) -> None:
-    deadline_s = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > deadline_s:
-                raise
-            time.sleep(0.05)
-        else:
-            return

@@ -63,16 +63,11 @@ def is_any(prefix: str, config: StoreConfig) -> bool:
     Raises:
         JobError: The store does not answer, or refuses.
     """
-    if uri.scheme(prefix) != "s3" and _is_there(prefix.rstrip("/"), config):
-        return True  # without a listing of what may be the whole bucket
-    return first(prefix, config) is not None
-
-
-def _is_there(place: str, config: StoreConfig) -> bool:
     from pyarrow.fs import FileType
 
-    filesystem, _ = connect.filesystem(f"{place}/", config)
-    return bool(_info(filesystem, place).type != FileType.NotFound)
+    if uri.scheme(prefix) != "s3" and _info(prefix, config).type != FileType.NotFound:
+        return True  # without a listing of what may be the whole bucket
+    return first(prefix, config) is not None
 
 
 def may_pass(error: JobError) -> bool:
@@ -89,22 +84,18 @@ def size_of(place: str, config: StoreConfig) -> int | None:
         JobError: The store does not answer, or refuses.
     """
     if uri.scheme(place) != "s3":
-        parent = place[: place.rfind("/") + 1]
-        filesystem, _ = connect.filesystem(parent, config)
-        return _file_size(filesystem, place)
+        found = _info(place, config)
+        return int(found.size) if found.is_file else None
     # A listing and no HEAD: it works with any key, and sorts the object itself before the rest.
-    found = first(place, config)
-    return found.size_bytes if found and found.place == place else None
+    listed = first(place, config)
+    return listed.size_bytes if listed and listed.place == place else None
 
 
-def _file_size(filesystem: FileSystem, place: str) -> int | None:
-    found = _info(filesystem, place)
-    return int(found.size) if found.is_file else None
-
-
-def _info(filesystem: FileSystem, place: str) -> FileInfo:
+def _info(place: str, config: StoreConfig) -> FileInfo:
+    """What pyarrow says of an object or a folder."""
+    filesystem, path = connect.filesystem(place, config)
     try:
-        return filesystem.get_file_info("/".join(uri.bucket_and_key(place)).rstrip("/"))
+        return filesystem.get_file_info(path.rstrip("/"))
     except OSError as error:
         raise JobError(f"{place} cannot be found: {error}") from error
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.storage import folder
+from pipeline.storage import folder, uri
 from tests import documents, jobs
 from tests.stores import Fault, GsServer, S3Server
 from tests.test_storage_archives import zipped
@@ -14,10 +14,10 @@ from tests.test_storage_archives import zipped
 FAKE = ("--engine.kind", "fake", "--ray.cpus", "2", "--store.pause-s", "0.05")
 
 
-def rows(server: S3Server, output: str) -> list[tuple[str, int, str, str | None]]:
+def rows(server: S3Server | GsServer, output: str) -> list[tuple[str, int, str, str | None]]:
     shards = folder.place_of(f"{output}/pages", server.config()).glob("*.parquet")
     found = [row for shard in shards for row in folder.parquet(shard).read().to_pylist()]
-    prefix = f"s3://{server.bucket}/in/"
+    prefix = f"{uri.scheme(output)}://{server.bucket}/in/"
     return sorted(
         (row["uri"].removeprefix(prefix), row["page"], row["status"], row["error_kind"])
         for row in found
@@ -90,14 +90,10 @@ def test_from_googles_store_and_back_and_again(gs: GsServer, head: jobs.Head):
     argv = [f"gs://{gs.bucket}/in", "--output", output, *reach, *FAKE]
     done = jobs.ocr(*argv, head=head)
     assert done.returncode == 0, done.stderr
-    shards = folder.place_of(f"{output}/pages", gs.config()).glob("*.parquet")
-    found = [row for shard in shards for row in folder.parquet(shard).read().to_pylist()]
-    assert sorted(
-        (row["uri"].rpartition("/in/")[2], row["page"], row["status"]) for row in found
-    ) == [
-        ("a.pdf", 1, "ok"),
-        ("a.pdf", 2, "ok"),
-        ("deep/er/ü ñ.pdf", 1, "ok"),
+    assert rows(gs, output) == [
+        ("a.pdf", 1, "ok", None),
+        ("a.pdf", 2, "ok", None),
+        ("deep/er/ü ñ.pdf", 1, "ok", None),
     ]
     again = jobs.ocr(*argv, head=head)
     assert "0 to do, 3 done before" in again.stderr
