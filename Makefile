@@ -30,13 +30,13 @@ test: $(VENV)/dev
 	@echo "Not run here: the running service (make test-serve), whole jobs (make test-cluster), the deployments (make test-k8s) and the real vLLM (make test-vllm)."
 
 test-serve: $(VENV)/dev
-	$(BIN)/python -m pytest tests/serve
+	$(BIN)/python -m pytest tests/integration/serving
 
 test-cluster: $(VENV)/dev
-	$(BIN)/python -m pytest tests/cluster
+	$(BIN)/python -m pytest tests/integration/batch
 
 test-k8s: $(VENV)/dev
-	$(BIN)/python -m pytest tests/k8s
+	$(BIN)/python -m pytest tests/integration/k8s
 
 k8s: $(VENV)/dev
 	$(BIN)/python k8s/closure.py
@@ -63,9 +63,9 @@ $(VENV)/dev: requirements-dev.lock | $(VENV)/python
 
 # An environment of its own: vLLM pins other versions, and its CPU build is for Python 3.11 alone.
 test-vllm: $(VLLM)/ready
-	PYTHONPATH=tests/vllm $(VLLM)/bin/python -m pytest tests/vllm
+	PYTHONPATH=tests/integration/vllm $(VLLM)/bin/python -m pytest tests/integration/vllm
 
-$(VLLM)/ready: tests/vllm/requirements.txt
+$(VLLM)/ready: tests/integration/vllm/requirements.txt
 	python3.11 -m venv $(VLLM)
 	$(VLLM)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
 	touch $@

@@ -33,9 +33,9 @@ from pathlib import Path, PurePath
 from statistics import fmean
 
 from pipeline.config import EngineConfig, OcrOptions, RenderConfig
+from pipeline.documents.sandbox import Reader
 from pipeline.engines import base
-from pipeline.interpret import interpret
-from pipeline.reader import Reader
+from pipeline.recognition.answer import interpret
 
 _CORPUS = Path("../shared/corpus/accuracy")
 _TRUTH_NAME = re.compile(r"(?P<name>.+)\.p(?P<index>\d+)\.txt")

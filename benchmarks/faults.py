@@ -1,9 +1,10 @@
 """What becomes of the pages when something breaks: ``python -m benchmarks.faults``.
 
-The scenarios of `tests/cluster/scenarios.py`, more often and with more pages. Printed is a Markdown
-table: the fault, how often it was brought about, pages planned, rows written, duplicates, lost
-pages, rows with an error, and the mean extra time of a job against the same job undisturbed (with
-the second run, where the same command is run again). Exit code 1 if a page was lost or done twice.
+The scenarios of `tests/integration/batch/scenarios.py`, more often and with more pages. Printed is
+a Markdown table: the fault, how often it was brought about, pages planned, rows written,
+duplicates, lost pages, rows with an error, and the mean extra time of a job against the same job
+undisturbed (with the second run, where the same command is run again). Exit code 1 if a page was
+lost or done twice.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests import jobs, stores
-from tests.cluster import scenarios
-from tests.cluster.scenarios import Outcome, Site
+from tests.integration.batch import scenarios
+from tests.integration.batch.scenarios import Outcome, Site
+from tests.support import job_process, object_stores
 
 _HEAD = ("fault", "times", "pages", "rows", "duplicates", "lost", "error rows", "extra s", "notes")
 
@@ -30,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=6, help="of the random moments")
     parser.add_argument("--only", nargs="+", help="parts of the names of the faults to run")
     arguments = parser.parse_args(argv)
-    os.environ |= jobs.TOKEN | stores.CREDENTIALS
+    os.environ |= job_process.TOKEN | object_stores.CREDENTIALS
     with tempfile.TemporaryDirectory(prefix="faults-") as place:
         site = Site.lay_out(Path(place), arguments.pages)
         print(f"A job of {site.pages} pages takes {site.undisturbed_s:.0f} s undisturbed.\n")
@@ -58,7 +59,7 @@ def _faults(site: Site, rounds: int, rng: random.Random) -> dict[str, Callable[[
 
 
 def _store(site: Site) -> Outcome:
-    with stores.running_s3() as server:
+    with object_stores.running_s3() as server:
         return scenarios.store_faults(site, server.fresh())
 
 

@@ -235,11 +235,11 @@ def _times(rows: Any) -> dict[str, float]:
 
 def _write_ms(rows: Any, work: Path) -> float:
     """Milliseconds of a page to write the rows once more, as the sink does."""
-    from pipeline import sink
     from pipeline.config import OutputConfig
+    from pipeline.output import shards
 
     begin = time.perf_counter()
-    sink.write_pages(str(work / "again.parquet"), OutputConfig(), rows)
+    shards.write_pages(str(work / "again.parquet"), OutputConfig(), rows)
     return round((time.perf_counter() - begin) * 1000 / rows.num_rows, 3)
 
 
@@ -266,7 +266,7 @@ def _start_s(work: Path, cache: Path, extra: dict[str, Any]) -> float:
     } | extra
     code = (
         "import json, sys; from pipeline.config import VllmConfig;"
-        " from pipeline.engines.vllm import VllmEngine\n"
+        " from pipeline.engines.deepseek_ocr.engine import VllmEngine\n"
         "if __name__ == '__main__': VllmEngine(VllmConfig(**json.loads(sys.argv[1]))).close()"
     )
     script = work / "start.py"

@@ -13,7 +13,7 @@ def model(work: Path) -> Path:
     """The model folder: the real sizes, a stand-in tokenizer, no weights."""
     folder = work / "deepseek-ocr"
     if not (folder / "tokenizer_config.json").exists():
-        from tests.vllm import models
+        from tests.integration.vllm import models
 
         models.write_deepseek_ocr(folder, full_size=True)
     return folder

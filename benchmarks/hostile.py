@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pyarrow.dataset
 
+from pipeline.documents.sandbox import Reader
 from pipeline.errors import DocumentError, PageError
-from pipeline.reader import Reader
 
 WIDTH = 100
 COLUMNS = ["uri", "page", "page_count", "status", "error_kind", "error", "warnings"]

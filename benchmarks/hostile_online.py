@@ -23,8 +23,8 @@ import psutil
 from pipeline.config import ReadConfig
 from pipeline.engines.fake import HANDLERS, FakeEngine
 from serving.config import LimitConfig, ServeConfig
-from tests import documents, online
-from tests.online import Answer, Online, image, running
+from tests.support import live_service, sample_documents
+from tests.support.live_service import Answer, Online, image, running
 
 TYPES = {
     ".pdf": "application/pdf",
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     config = ServeConfig.model_validate(
         {
             "engine": {"kind": "fake"},
-            "chat": online.chat_config(),
+            "chat": live_service.chat_config(),
             "read": ReadConfig(wall_s=arguments.wall_s),
             "limits": LimitConfig(request_s=60),
         }
@@ -136,7 +136,7 @@ def _unwell(service: Online) -> Iterator[str]:
     """What is wrong with a service that is still to run."""
     if service.get("/health").status != 200:
         yield "no health"
-    good = documents.saved(documents.corner_picture(), "PNG")
+    good = sample_documents.saved(sample_documents.corner_picture(), "PNG")
     if service.chat(image(good)).status != 200:
         yield "it reads no picture"
     if left := list(Path(service.readers._folder.name).iterdir()):

@@ -24,17 +24,20 @@ from unittest import mock
 
 import psutil
 
-from pipeline import cluster, dataset, passes, sink, stages
 from pipeline.config import InputConfig, OcrOptions, RayConfig
+from pipeline.documents.listing import Listing
 from pipeline.engines import base
-from pipeline.ledger import Ledger
-from pipeline.meter import Meter, Send, _resident_mib
-from pipeline.pages import PageSelection
-from pipeline.plan import PlannedPage, Planner
-from pipeline.source import Listing
-from pipeline.storage import listing
-from pipeline.summary import PlanSummary
-from pipeline.suspects import Watch
+from pipeline.job import ray_cluster
+from pipeline.job.metrics import Meter, Send, _resident_mib
+from pipeline.job.ray_data import chains, shard_tasks
+from pipeline.job.stages import stages
+from pipeline.job.stages.plan import PlannedPage, Planner
+from pipeline.job.stages.quarantine import Watch
+from pipeline.output import shards
+from pipeline.output.completed import Ledger
+from pipeline.output.totals import PlanSummary
+from pipeline.page_range import PageSelection
+from pipeline.storage import objects
 from pipeline.types import Document
 
 _PAGE_KEYS = 1000
@@ -47,7 +50,7 @@ class FakeStore(Listing):
     def documents(self) -> Iterator[Document]:
         """List `s3://fake/COUNT/MILLISECONDS/`."""
         process, peak_mib = psutil.Process(), 0.0
-        with mock.patch.object(listing, "_s3_pages", _made_up):
+        with mock.patch.object(objects, "_s3_pages", _made_up):
             for number, document in enumerate(Listing.documents(self)):
                 if number % 5000 == 0:
                     peak_mib = max(peak_mib, _resident_mib(process))
@@ -101,8 +104,8 @@ def main(argv: Sequence[str]) -> int:
         f"{'driver MiB':>11} {'lister MiB':>11} {'planner MiB':>12}"
     )
     options = OcrOptions(output="o", engine={"kind": "fake"})
-    with cluster.connected(RayConfig()), mock.patch.object(stages, "Inspect", FakeInspect):
-        dataset.configure(options)
+    with ray_cluster.connected(RayConfig()), mock.patch.object(stages, "Inspect", FakeInspect):
+        chains.configure(options)
         for count in arguments.objects:
             for what in arguments.what:
                 {"list": listed, "plan": planned}[what](count, arguments.page_ms, options)
@@ -115,8 +118,8 @@ def fake_store(count: int, page_ms: int) -> FakeStore:
 
 def listed(count: int, page_ms: int, options: OcrOptions) -> None:
     """List alone, and drop what is found."""
-    begin, tally = time.perf_counter(), dataset.SharedTally()
-    chain = dataset.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
+    begin, tally = time.perf_counter(), chains.SharedTally()
+    chain = chains.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
     for bundle in chain.iter_internal_ref_bundles():
         bundle.destroy_if_owned()
     told = tally.left_out()
@@ -125,17 +128,17 @@ def listed(count: int, page_ms: int, options: OcrOptions) -> None:
 
 def planned(count: int, page_ms: int, options: OcrOptions) -> None:
     """The first pass of a job, up to its shards."""
-    begin, tally = time.perf_counter(), dataset.SharedTally()
-    suspects = dataset.SharedSuspects(options.stages.max_lone_deaths)
+    begin, tally = time.perf_counter(), chains.SharedTally()
+    suspects = chains.SharedSuspects(options.stages.max_lone_deaths)
     with tempfile.TemporaryDirectory(prefix="listing-") as folder:
-        found = dataset.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
-        chain = dataset.plan_pages(
+        found = chains.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
+        chain = chains.plan_pages(
             found, options, base.recipe(options, "fake"), tally.send(), suspects
         )
-        summary = dataset.drain(
-            chain, Path(folder), "plan", options.parquet, sink.write_plan, PlanSummary()
+        summary = chains.drain(
+            chain, Path(folder), "plan", options.parquet, shards.write_plan, PlanSummary()
         )
-        assert not passes.twins(Path(folder), options).rows
+        assert not shard_tasks.twins(Path(folder), options).rows
     seconds = time.perf_counter() - begin
     planner_mib = max(tally.stages()["plan"].peaks_mib.values())
     show(count, "plan", summary.todo.rows, seconds, [tally.left_out()[_PEAK], planner_mib])

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.processes import watch
-from tests import documents
+from tests.support import sample_documents
 
 ROOT = Path(__file__).parent.parent
 _PAGES_PER_FILE = 50
@@ -59,10 +59,12 @@ def lay_out(folder: Path, pages: int) -> None:
     for start in range(0, pages, _PAGES_PER_FILE):
         numbers = range(start, min(pages, start + _PAGES_PER_FILE))
         sheets = [
-            documents.Page(documents.text_content(documents.text_lines(_FIRST + number, 6), 24))
+            sample_documents.Page(
+                sample_documents.text_content(sample_documents.text_lines(_FIRST + number, 6), 24)
+            )
             for number in numbers
         ]
-        (folder / f"{start:06}.pdf").write_bytes(documents.pdf(sheets))
+        (folder / f"{start:06}.pdf").write_bytes(sample_documents.pdf(sheets))
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ from statistics import mean, median
 import numpy as np
 from PIL import Image
 
+from pipeline.documents.sandbox import Reader
 from pipeline.errors import RecordedError
-from pipeline.orientation import Compass
-from pipeline.orientation.lean import lean
-from pipeline.reader import Reader
-from pipeline.turns import TURNS, turn_pixels
+from pipeline.imaging.projection import lean
+from pipeline.imaging.rotation import TURNS, turn_pixels
+from pipeline.recognition.orientation import Compass
 from pipeline.types import Pixels
 
 

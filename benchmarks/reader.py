@@ -21,8 +21,8 @@ import numpy.typing as npt
 import pymupdf  # noqa: TID253 - the peer
 
 from pipeline.config import RenderConfig
-from pipeline.reader import Reader
-from tests import documents
+from pipeline.documents.sandbox import Reader
+from tests.support import sample_documents
 
 DPI = RenderConfig().dpi
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 def _generated(folder: str) -> str:
     path = Path(folder, "generated.pdf")
-    path.write_bytes(documents.text_pdf(40))
+    path.write_bytes(sample_documents.text_pdf(40))
     return str(path)
 
 

@@ -35,13 +35,13 @@ from benchmarks.serving_app import App
 from benchmarks.serving_load import Kind, Load
 from pipeline.config import EngineConfig
 from pipeline.engines import base
-from pipeline.recognise import recognise
+from pipeline.recognition.recognise import recognise
 from pipeline.types import PageImage, Request
-from serving import local
+from serving import run
 from serving.app import OCR
 from serving.config import ServeConfig
-from tests import documents
-from tests.online import image
+from tests.support import sample_documents
+from tests.support.live_service import image
 
 CLIENTS = (1, 8, 32)
 RATES_PER_S = (20.0, 60.0)
@@ -90,7 +90,7 @@ def kinds() -> list[Kind]:
     talk = {"model": "chat", "messages": [words]}
     page = {
         "model": "fake",
-        "messages": [{"role": "user", "content": [image(documents.saved(drawn(), "PNG"))]}],
+        "messages": [{"role": "user", "content": [image(sample_documents.saved(drawn(), "PNG"))]}],
     }
     path = "/v1/chat/completions"
     return [
@@ -103,7 +103,7 @@ def kinds() -> list[Kind]:
 
 def drawn() -> Image.Image:
     """A small picture."""
-    return documents.corner_picture(200, 100)
+    return sample_documents.corner_picture(200, 100)
 
 
 # --- loops
@@ -172,7 +172,7 @@ def ways(app: App, arguments: argparse.Namespace) -> None:
 async def _ways(app: App) -> dict[str, float]:
     from ray import serve
 
-    handle = serve.get_deployment_handle(OCR, local.APP)
+    handle = serve.get_deployment_handle(OCR, run.APP)
     engine = base.build(EngineConfig(kind="fake"))
     request = _request(app.config)
 

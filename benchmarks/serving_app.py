@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import psutil
 
-from serving import local
+from serving import run
 from serving.config import ServeConfig
-from tests.jobs import free_port
+from tests.support.job_process import free_port
 
 _START_S = 900.0
 _MIB = 1024 * 1024
 _NAMES = {
     "proxy": "ray::ProxyActor",
-    "ingress": f"ray::ServeReplica:{local.APP}:Ingress",
-    "ocr": f"ray::ServeReplica:{local.APP}:Ocr",
-    "chat": f"ray::ServeReplica:{local.APP}:Chat",
+    "ingress": f"ray::ServeReplica:{run.APP}:Ingress",
+    "ocr": f"ray::ServeReplica:{run.APP}:Ocr",
+    "chat": f"ray::ServeReplica:{run.APP}:Chat",
     "controller": "ray::ServeController",
 }
 
@@ -74,7 +74,7 @@ def running(config: ServeConfig) -> Iterator[App]:
 
     def serve() -> None:
         try:
-            local.run(config, lambda _: ready.set(), stop)
+            run.run(config, lambda _: ready.set(), stop)
         except Exception as error:
             faults.append(error)
         finally:

@@ -28,8 +28,8 @@ import aiohttp
 from benchmarks import serving_app
 from benchmarks.serving_app import App
 from serving.config import ServeConfig
-from tests import documents
-from tests.online import image
+from tests.support import sample_documents
+from tests.support.live_service import image
 
 CHAT_PATH = "/v1/chat/completions"
 SETTINGS: dict[str, Any] = {
@@ -275,7 +275,7 @@ def talk(words: int, **more: Any) -> dict[str, Any]:
 
 def page() -> dict[str, Any]:
     """A picture to read."""
-    content = image(documents.saved(documents.corner_picture(), "PNG"))
+    content = image(sample_documents.saved(sample_documents.corner_picture(), "PNG"))
     return {"model": "fake", "messages": [{"role": "user", "content": [content]}]}
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks import gpu, gpu_pages, serving_app, serving_load
 from benchmarks.serving_load import Kind, Load
 from serving.config import ServeConfig
-from tests import documents, online
+from tests.support import live_service, sample_documents
 
 NAME = "measured"
 _WARM = 8
@@ -87,7 +87,10 @@ def _kinds(work: Path, count: int) -> list[Kind]:
             {
                 "model": NAME,
                 "messages": [
-                    {"role": "user", "content": [online.image(documents.saved(page, "PNG"))]}
+                    {
+                        "role": "user",
+                        "content": [live_service.image(sample_documents.saved(page, "PNG"))],
+                    }
                 ],
             },
         )

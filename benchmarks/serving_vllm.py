@@ -33,9 +33,9 @@ from urllib.error import URLError
 
 from benchmarks import gpu, serving_app, serving_load
 from benchmarks.serving_load import Kind, Load
-from serving import chat
+from serving.chat import engine
 from serving.config import ServeConfig
-from tests.jobs import free_port
+from tests.support.job_process import free_port
 
 LLAMA_8B = {
     "architectures": ["LlamaForCausalLM"],
@@ -119,7 +119,7 @@ def compare(arguments: argparse.Namespace) -> int:
 def write_model(folder: Path) -> Path:
     """A model folder of the real sizes with a tokenizer of bytes; weights there are none."""
     if not (folder / "tokenizer_config.json").exists():
-        from tests.vllm import models
+        from tests.integration.vllm import models
 
         tokens = (*models.THINK, "<|User|>", "<|Assistant|>")
         models._write(folder, LLAMA_8B, tokens, at=128000, chat_template=models.CHAT_TEMPLATE)
@@ -188,7 +188,7 @@ def _command(config: ServeConfig) -> list[str]:
     # What `vllm serve` runs, also where its script is not on the path.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--host=127.0.0.1", f"--served-model-name={config.chat.name}"]
-    values = chat.engine_args(config.chat)
+    values = engine.engine_args(config.chat)
     for name, value in values.items():
         flag = f"--{name.replace('_', '-')}"
         if value is True:

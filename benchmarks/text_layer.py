@@ -28,13 +28,13 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.accuracy import character_error_rate, folded
-from pipeline import layer as layers
 from pipeline.config import EngineConfig, OcrOptions, RouteConfig
+from pipeline.documents.sandbox import Reader
 from pipeline.engines import base
 from pipeline.errors import RecordedError
-from pipeline.interpret import interpret
-from pipeline.reader import Reader
-from pipeline.trust import trust
+from pipeline.recognition.answer import interpret
+from pipeline.text import layer as layers
+from pipeline.text.text_layer_trust import trust
 
 _WORD = re.compile(r"\w+")
 _READ = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "GREEK", "MATHEMATICAL", "MICRO")

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline import preflight
+from pipeline.cli import read
 from pipeline.config import OcrConfig, OcrOptions
 from pipeline.errors import ConfigError, JobError
-from pipeline.settings import read
+from pipeline.job import preflight
 
 PROG = "python -m jobs.ocr"
 
@@ -45,16 +45,16 @@ def main(argv: Sequence[str]) -> int:
 def _run(config: OcrConfig) -> int:
     preflight.check(config)
     # Ray is slow to import, and wrong usage is told before that.
-    from pipeline import job, report
+    from pipeline.job import report, run
 
     if config.overwrite and not _may_overwrite(config):
         print("Nothing was deleted.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _interrupt)
     if config.dry_run:
-        print(report.forecast(job.forecast(config, _say)))
+        print(report.forecast(run.forecast(config, _say)))
         return 0
-    receipt = job.run(config, _say)
+    receipt = run.run(config, _say)
     print(report.receipt(receipt))
     print(report.next_steps(receipt, config.output))
     return 0 if receipt.complete else 1
@@ -62,7 +62,7 @@ def _run(config: OcrConfig) -> int:
 
 def _may_overwrite(config: OcrConfig) -> bool:
     """Say what `--overwrite` deletes, and ask."""
-    from pipeline import sink
+    from pipeline.output import shards as sink
 
     shards, rows = sink.contents(config.output, config.store)
     if config.yes or not shards:

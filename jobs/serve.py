@@ -10,9 +10,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from pipeline.cli import read
 from pipeline.errors import ConfigError, JobError
-from pipeline.settings import read
-from serving import local
+from serving import run
 from serving.config import ServeConfig
 
 PROG = "python -m jobs.serve"
@@ -23,10 +23,10 @@ def main(argv: Sequence[str]) -> int:
     stop = threading.Event()
     try:
         config = read(ServeConfig, ServeConfig, argv, PROG)
-        local.check(config)
+        run.check(config)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        local.run(config, _say, stop)
+        run.run(config, _say, stop)
     except ConfigError as error:
         print(f"{PROG}: {error}", file=sys.stderr)
         return 2

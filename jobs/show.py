@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from pipeline.config import StoreConfig
 from pipeline.errors import RayscribeError
-from pipeline.sink import pages_folder
+from pipeline.output.shards import pages_folder
 from pipeline.storage import uri
-from pipeline.storage.folder import parquet, shards
+from pipeline.storage.paths import parquet, shards
 
 _COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms"]
 

@@ -1,7 +1,7 @@
 """Every setting and every limit, declared once.
 
 YAML files, command-line flags and Serve's arguments are read from these same models
-(`pipeline.settings`). Models are frozen and refuse keys that they do not know. The text
+(`pipeline.cli`). Models are frozen and refuse keys that they do not know. The text
 under a field is its help text; a field that carries a unit names it.
 """
 
@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline import __version__
-from pipeline.pages import PageSelection
+from pipeline.page_range import PageSelection
 from pipeline.rungs import Rung
 from pipeline.types import Task
 

@@ -1,6 +1,7 @@
 """The words of the retry ladder: its rungs, what is thought of an answer, and one attempt.
 
-`pipeline.ladder` decides which rung comes next, `pipeline.quality` what is thought of an answer.
+`pipeline.recognition.retry_ladder` decides which rung comes next, `pipeline.recognition.quality`
+what is thought of an answer.
 """
 
 from __future__ import annotations

@@ -294,7 +294,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """One row of the output. The columns are described in `pipeline.schema`."""
+    """One row of the output. The columns are described in `pipeline.output.schema`."""
 
     page_id: str
     content_id: str

@@ -25,26 +25,27 @@ from ray.serve.schema import LoggingConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from pipeline import prompts
 from pipeline.config import ChatConfig, EngineConfig, Recipe
 from pipeline.engines import base
+from pipeline.engines.deepseek_ocr import model
 from pipeline.errors import ConfigError, JobError
-from pipeline.preflight import has_vllm
-from pipeline.recognise import recognise
-from pipeline.routes import Routes
+from pipeline.job.preflight import has_vllm
+from pipeline.recognition.recognise import recognise
+from pipeline.recognition.route import Routes
 from pipeline.types import PageImage, Recognition, Request
-from serving import api, chat, streams
-from serving.auth import Keys
+from serving.chat import engine as chat
+from serving.chat.handler import ChatModel
 from serving.config import IngressConfig, ScaleConfig, ServeConfig
-from serving.conversing import ChatModel
-from serving.door import OPEN_PATHS, Door, Record
-from serving.fetch import Fetcher
-from serving.limits import Gate
+from serving.http import routes, streaming
+from serving.http.auth import Keys
+from serving.http.middleware import OPEN_PATHS, Door, Record
+from serving.http.rate_limit import Gate
 from serving.metrics import Metrics
-from serving.ocr import Ocr
-from serving.readers import Readers
-from serving.reading import OcrModel
-from serving.replicas import Replicas
+from serving.ocr.handler import OcrModel
+from serving.ocr.reader_pool import Readers
+from serving.ocr.service import Ocr
+from serving.ocr.url_fetch import Fetcher
+from serving.replica_calls import Replicas
 
 OCR, CHAT, INGRESS = "Ocr", "Chat", "Ingress"
 """Names of the deployments."""
@@ -131,7 +132,7 @@ class ChatReplica:
         assert not isinstance(answer, dict)  # noqa: S101 - the body asks for one
         self._streams += 1
         try:
-            async with aclosing(streams.joined(answer, self._pause_s)) as pieces:
+            async with aclosing(streaming.joined(answer, self._pause_s)) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
@@ -147,7 +148,7 @@ class ChatReplica:
 
 
 class _OcrBackend:
-    """The OCR replicas, as `serving.ocr` wants them."""
+    """The OCR replicas, as `serving.ocr.service` wants them."""
 
     def __init__(self, handle: DeploymentHandle, replicas: Replicas) -> None:
         self._handle = handle
@@ -158,7 +159,7 @@ class _OcrBackend:
 
 
 class _ChatBackend:
-    """The chat replicas, as `serving.api` wants them."""
+    """The chat replicas, as `serving.http.routes` wants them."""
 
     def __init__(self, handle: DeploymentHandle, replicas: Replicas) -> None:
         # By value, over gRPC: through the object store a token takes four times as long.
@@ -189,7 +190,7 @@ class Ingress:
         self._keys = Keys(config.auth, os.environ)
         self._states = States({OCR: config.scale.ocr, CHAT: config.scale.chat})
         self._config = config
-        self._service = api.Service(
+        self._service = routes.Service(
             limits=config.limits,
             ocr=self._ocr(ocr, recipe) if ocr and recipe else None,
             chat=self._chat(chat_model) if chat_model else None,
@@ -222,7 +223,7 @@ class Ingress:
         config = self._config
         gate = Gate(config.auth)
         app = Door(
-            api.build(self._service), self._keys, gate, config.limits, config.http, self._done
+            routes.build(self._service), self._keys, gate, config.limits, config.http, self._done
         )
         if not config.http.cors_origins:
             return app
@@ -246,11 +247,13 @@ class States:
         self._scales = scales
         self._app = serve.get_replica_context().app_name
 
-    async def by_name(self) -> dict[str, api.ModelState]:
+    async def by_name(self) -> dict[str, routes.ModelState]:
         """The state of every model that is served."""
         counts = await asyncio.to_thread(self._counts)
         return {
-            name: api.ModelState(counts.get(deployment, 0), self._scales[deployment].min_replicas)
+            name: routes.ModelState(
+                counts.get(deployment, 0), self._scales[deployment].min_replicas
+            )
             for deployment, name in self.names.items()
         }
 
@@ -271,7 +274,7 @@ class States:
 
 def ocr_names(config: ServeConfig, recipe: Recipe) -> tuple[str, ...]:
     """What the OCR model is called in requests. No engine goes by the name of another."""
-    default = {"vllm": prompts.family(config.engine.vllm).name, "onnx": ONNX_NAME}
+    default = {"vllm": model.family(config.engine.vllm).name, "onnx": ONNX_NAME}
     name = config.ocr.name or default.get(recipe.engine, recipe.engine)
     return tuple(dict.fromkeys((name, recipe.model)))
 

@@ -7,7 +7,7 @@ from typing import Final
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from pipeline.types import Recognition
-from serving.door import PATHS, Record
+from serving.http.middleware import PATHS, Record
 
 _MS: Final = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000]
 

@@ -19,36 +19,36 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-from tests import jobs, stores  # noqa: E402 - the folder has to be on the path
+from tests.support import job_process, object_stores  # noqa: E402 - the folder has to be on the path
 
 # Before anything imports Ray: the test run's own clusters know this token and no other.
-os.environ |= jobs.TOKEN
+os.environ |= job_process.TOKEN
 # And no credentials of whoever runs the tests are ever sent anywhere.
-os.environ |= stores.CREDENTIALS
+os.environ |= object_stores.CREDENTIALS
 
 
 @pytest.fixture(scope="session")
-def head() -> Iterator[jobs.Head]:
+def head() -> Iterator[job_process.Head]:
     """A Ray head with 2 CPUs and 2 logical GPUs, apart from any other, for the whole test run."""
-    with jobs.running_head() as head:
+    with job_process.running_head() as head:
         yield head
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[stores.S3Server]:
+def s3_server() -> Iterator[object_stores.S3Server]:
     """An S3 service on loopback for the whole test run."""
-    with stores.running_s3() as server:
+    with object_stores.running_s3() as server:
         yield server
 
 
 @pytest.fixture
-def s3(s3_server: stores.S3Server) -> stores.S3Server:
+def s3(s3_server: object_stores.S3Server) -> object_stores.S3Server:
     """The service, without faults and with a bucket of the test's own."""
     return s3_server.fresh()
 
 
 @pytest.fixture
-def gs() -> Iterator[stores.GsServer]:
+def gs() -> Iterator[object_stores.GsServer]:
     """A Google Cloud Storage service on loopback with an empty bucket."""
-    with stores.running_gs() as server:
+    with object_stores.running_gs() as server:
         yield server

@@ -8,7 +8,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from pipeline import prompts
 from pipeline.config import (
     EngineConfig,
     EngineKind,
@@ -21,10 +20,10 @@ from pipeline.config import (
     TextLayerMode,
     VllmConfig,
 )
-from pipeline.engines import vllm_args
+from pipeline.engines.deepseek_ocr import engine_args, model
 from pipeline.errors import ConfigError, EngineError
+from pipeline.imaging.rotation import turn_pixels
 from pipeline.rungs import Rung
-from pipeline.turns import turn_pixels
 from pipeline.types import Ask, Generation, PageImage, Request, Sampling, Task
 
 
@@ -96,7 +95,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
         "ladder": ladder,
     }
     if kind == "onnx":
-        from pipeline.engines import onnx
+        from pipeline.engines.ppocr import engine as onnx
 
         return Recipe(
             engine=kind,
@@ -118,7 +117,7 @@ def _recipe(options: Options, kind: EngineKind) -> Recipe:
     return Recipe(
         engine=kind,
         model=vllm.model,
-        revision=prompts.revision(vllm),
+        revision=model.revision(vllm),
         **shared,
         vllm=vllm,
         onnx=options.engine.onnx if second else None,
@@ -151,7 +150,7 @@ def _ladder(config: LadderConfig, kind: EngineKind) -> LadderConfig:
 
 
 def _second_release() -> str:
-    from pipeline.engines import onnx
+    from pipeline.engines.ppocr import engine as onnx
 
     return onnx.revision()
 
@@ -162,7 +161,7 @@ def tasks(recipe: Recipe) -> tuple[Task, ...]:
         return Task.MARKDOWN, Task.TEXT  # its text is the same for both
     if recipe.engine == "fake":
         return tuple(Task)
-    return tuple(prompts.family(recipe.vllm or VllmConfig()).prompts)
+    return tuple(model.family(recipe.vllm or VllmConfig()).prompts)
 
 
 def check(ask: Ask, recipe: Recipe) -> None:
@@ -177,12 +176,12 @@ def check(ask: Ask, recipe: Recipe) -> None:
         )
     if recipe.engine == "vllm":
         config = recipe.vllm or VllmConfig()
-        prompts.wording(ask, prompts.family(config), config.find)
+        model.wording(ask, model.family(config), config.find)
 
 
 def pages_in_flight(config: EngineConfig) -> int:
     """Pages that one engine works on at a time."""
-    suits = {"onnx": 1, "fake": 64, "vllm": vllm_args.pages_in_flight(config.vllm)}
+    suits = {"onnx": 1, "fake": 64, "vllm": engine_args.pages_in_flight(config.vllm)}
     return config.pages_in_flight or suits[config.kind]
 
 
@@ -220,11 +219,11 @@ def prepare(
 
 def _prepare(page: PageImage, recipe: Recipe, ask: Ask | None) -> Request:
     if recipe.engine == "vllm":
-        return prompts.prepare(page, recipe, ask)
+        return model.prepare(page, recipe, ask)
     if ask is not None:
         recipe = recipe.model_copy(update={"task": ask.task})
     if recipe.engine == "onnx":
-        from pipeline.engines import onnx
+        from pipeline.engines.ppocr import engine as onnx
 
         return onnx.prepare(page, recipe)
     from pipeline.engines import fake
@@ -239,11 +238,11 @@ def build(config: EngineConfig, self_test: bool = True) -> Engine:
         ConfigError: The engine's package or device is missing.
     """
     if config.kind == "onnx":
-        from pipeline.engines.onnx import OnnxEngine
+        from pipeline.engines.ppocr.engine import OnnxEngine
 
         return OnnxEngine(config.onnx)
     if config.kind == "vllm":
-        from pipeline.engines.vllm import VllmEngine
+        from pipeline.engines.deepseek_ocr.engine import VllmEngine
 
         return VllmEngine(config.vllm, self_test)
     from pipeline.engines.fake import FakeEngine
@@ -288,7 +287,7 @@ def second(recipe: Recipe) -> Engine | None:
     """
     if not recipe.second:
         return None
-    from pipeline.engines.onnx import OnnxEngine
+    from pipeline.engines.ppocr.engine import OnnxEngine
 
     return Lazy(lambda: OnnxEngine(recipe.onnx or OnnxConfig()))
 
@@ -297,6 +296,6 @@ def reader(recipe: Recipe, rung: Rung | None) -> tuple[str, str]:
     """Engine and model that a row names: the recipe's, or those of the second engine."""
     if rung is not Rung.SECOND:
         return recipe.engine, recipe.model
-    from pipeline.engines import onnx
+    from pipeline.engines.ppocr import engine as onnx
 
     return "onnx", onnx.MODEL

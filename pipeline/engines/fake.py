@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from pipeline.config import FakeConfig, Recipe
 from pipeline.errors import EngineError
-from pipeline.images import resize
+from pipeline.imaging.transform import resize
 from pipeline.types import FinishReason, Generation, PageImage, Request, Task
 
 _STEP_PX = 4

@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol, Self
 
 from pipeline.config import StoreConfig
 from pipeline.errors import DocumentError, ErrorKind
-from pipeline.storage import remote, uri
+from pipeline.storage import remote_file, uri
 
 _BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError),
@@ -75,7 +75,7 @@ class ZipArchive:
 
     def __init__(self, place: str, config: StoreConfig) -> None:
         with ExitStack() as opened:
-            self._file = opened.enter_context(remote.reader(place, config))
+            self._file = opened.enter_context(remote_file.reader(place, config))
             self._zip = zipfile.ZipFile(self._file)
             opened.pop_all()  # it is sound, and stays open
         self._by_name: dict[str, zipfile.ZipInfo] = {}
@@ -132,7 +132,7 @@ class TarArchive:
         self.close()
         self._passed: set[str] = set()
         with ExitStack() as opened:
-            self._file = opened.enter_context(remote.reader(self._place, self._config))
+            self._file = opened.enter_context(remote_file.reader(self._place, self._config))
             self._tar = _open_tar(self._place, self._file)
             opened.pop_all()
 

@@ -131,7 +131,7 @@ def split_member(place: str) -> tuple[str, str] | None:
 def split_attachment(place: str) -> tuple[str, str] | None:
     """PDF and attachment of ``mail.pdf!/invoice.pdf``, None for what names no attachment.
 
-    Names of attachments have no slash (`pipeline.attachments`).
+    Names of attachments have no slash (`pipeline.documents.attachments`).
     """
     outer, _, name = place.rpartition(_MEMBER)
     path = urlsplit(outer).path if is_web(outer) else outer

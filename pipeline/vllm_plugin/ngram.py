@@ -1,8 +1,8 @@
 """The rule against repetition: no sequence of n tokens twice within a window. Pure.
 
-DeepSeek-OCR is decoded with it (`pipeline.prompts` has its numbers). It says the same as vLLM's
-`NoRepeatNGramLogitsProcessor`, which compares every place of the window in Python for every
-page and step; on a GPU that held the whole engine up (`benchmarks/results/`).
+DeepSeek-OCR is decoded with it (`pipeline.engines.deepseek_ocr.model` has its numbers). It says the
+same as vLLM's `NoRepeatNGramLogitsProcessor`, which compares every place of the window in Python
+for every page and step; on a GPU that held the whole engine up (`benchmarks/results/`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Image files. Runs in the child process of `pipeline.documents.sandbox`."""

@@ -1,0 +1,1 @@
+"""DeepSeek-OCR on vLLM: prompts, pictures, answers, arguments, supervision."""

@@ -1,0 +1,242 @@
+"""DeepSeek-OCR on vLLM: one `AsyncLLM`, many pages in flight, prepared beside its event loop.
+
+The one place that knows vLLM's interface, from 0.26 to 0.29. Three things are done our way:
+
+- A page is turned into model input by `renderer.render_cmpl` in threads of our own. Given raw
+  prompts, `AsyncLLM.generate` does that work on its event loop (0.26) or on one thread (0.29).
+- The prompt goes in as token ids with the start token in front, so that no default of the
+  tokenizer decides what the model reads.
+- The count of image tokens is compared before a page is submitted: a mismatch inside the core
+  ends the core. Nothing from outside reaches `mm_processor_kwargs`, which can cause one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from PIL import Image
+
+from pipeline.config import VllmConfig
+from pipeline.engines.deepseek_ocr import model
+from pipeline.engines.deepseek_ocr import self_test as selftest
+from pipeline.engines.deepseek_ocr.engine_args import check_version, engine_args, set_environment
+from pipeline.engines.deepseek_ocr.supervisor import Core, CoreDied, Restarting
+from pipeline.engines.deepseek_ocr.tokens import Vocabulary
+from pipeline.errors import EngineError
+from pipeline.types import FinishReason, Generation, Request, Sampling
+
+
+class VllmEngine:
+    """The engine of the config's model. Starting it takes minutes on a GPU.
+
+    Args:
+        config: The model and how it is run.
+        self_test: Test it with a page of our own before the first one.
+
+    Raises:
+        ConfigError: vLLM is missing, or a version that this release does not know.
+        EngineError: vLLM did not start.
+    """
+
+    def __init__(self, config: VllmConfig, self_test: bool = True) -> None:
+        start = partial(VllmCore.start, config, self_test)
+        self._cores = Restarting(start, config.max_restarts)
+
+    async def generate(self, request: Request) -> Generation:
+        """Recognise one page.
+
+        Raises:
+            EngineError: The page failed.
+            ConfigError: The self-test failed (with the first page).
+            JobError: The engine died too often.
+        """
+        return await self._cores.generate(request)
+
+    def close(self) -> None:
+        """End the engine and its processes."""
+        self._cores.close()
+
+
+class VllmCore:
+    """One running `AsyncLLM`. See `pipeline.engines.deepseek_ocr.supervisor.Core`.
+
+    Args:
+        llm: The `AsyncLLM`, or something with its `renderer`, `model_config`, `generate`,
+            `errored` and `shutdown`.
+        config: The model and how it is run.
+        self_test: Whether `check` does anything.
+    """
+
+    def __init__(self, llm: Any, config: VllmConfig, self_test: bool) -> None:
+        self.config = config
+        self.vocabulary = Vocabulary(llm.renderer.get_tokenizer())
+        self.architecture: str = llm.model_config.architecture
+        self._llm = llm
+        self._self_test = self_test
+        self._closed = False
+        self._threads = ThreadPoolExecutor(config.prepare_threads, thread_name_prefix="render")
+        self._numbers = itertools.count()
+
+    @classmethod
+    def start(cls, config: VllmConfig, self_test: bool) -> Core:
+        """Start vLLM; blocks until the model is loaded."""
+        check_version()
+        set_environment(config)
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        try:
+            llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
+        except Exception as error:
+            raise EngineError(f"vLLM did not start with {config.model}: {error}") from error
+        return cls(llm, config, self_test)
+
+    async def check(self) -> None:
+        """Run the self-test, unless it is switched off.
+
+        Raises:
+            ConfigError: It failed; the message says what to change.
+        """
+        if self._self_test:
+            await selftest.run(self)
+
+    async def generate(self, request: Request) -> Generation:
+        """Recognise one page.
+
+        Raises:
+            EngineError: This page failed.
+            CoreDied: vLLM's core is dead.
+        """
+        start = time.perf_counter()
+        prompt = await self.render(request)
+        input_ms = (time.perf_counter() - start) * 1000
+        size = len(prompt["prompt_token_ids"])
+        output = await self.complete(
+            prompt,
+            max_tokens=model.room(request.max_tokens, self.config.max_model_len, size),
+            ignore_eos=self.config.ignore_eos,
+            extra_args=model.ngram(self.config, self.vocabulary.whitelist, request.sampling),
+            sampling=request.sampling,
+        )
+        return _generation(output, request, input_ms)
+
+    async def render(self, request: Request) -> dict[str, Any]:
+        """Turn a page into the model's input, beside the event loop.
+
+        Raises:
+            EngineError: vLLM cannot, or makes another number of image tokens than expected.
+            CoreDied: vLLM's core is dead.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            prompt = await loop.run_in_executor(self._threads, self._render, request)
+        except Exception as error:
+            raise self._blame(error, "cannot prepare the page") from error
+        made = sum(place.length for place in prompt["mm_placeholders"]["image"])
+        if made != request.image_tokens:
+            raise EngineError(
+                f"vLLM made {made} image tokens of the page where {request.image_tokens} belong"
+            )
+        return prompt
+
+    def _render(self, request: Request) -> dict[str, Any]:
+        ids = self.vocabulary.encode(request.prompt)
+        image = Image.fromarray(request.image)
+        prompt = {"prompt_token_ids": ids, "multi_modal_data": {"image": image}}
+        rendered: list[dict[str, Any]] = self._llm.renderer.render_cmpl([prompt])
+        return rendered[0]
+
+    async def complete(
+        self,
+        prompt: Mapping[str, Any],
+        *,
+        max_tokens: int,
+        extra_args: Mapping[str, object],
+        ignore_eos: bool = False,
+        logit_bias: Mapping[int, float] | None = None,
+        sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+    ) -> Any:
+        """Let the model answer a rendered prompt; vLLM's `RequestOutput` when it has finished.
+
+        Raises:
+            EngineError: This page failed.
+            CoreDied: vLLM's core is dead.
+        """
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        if "ngram_size" not in extra_args:
+            raise EngineError("ngram_size is missing: vLLM would not look for repetitions")
+        params = SamplingParams(
+            **_picking(sampling),
+            max_tokens=max_tokens,
+            skip_special_tokens=model.SKIP_SPECIAL_TOKENS,
+            ignore_eos=ignore_eos,
+            logit_bias=dict(logit_bias) if logit_bias else None,
+            extra_args=dict(extra_args),
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        number = next(self._numbers)
+        try:
+            outputs = [out async for out in self._llm.generate(prompt, params, f"page-{number}")]
+        except EngineDeadError as error:
+            raise CoreDied from error
+        except Exception as error:
+            raise self._blame(error, "failed on the page") from error
+        if not outputs or not outputs[-1].outputs:
+            raise EngineError("vLLM ended the page without an answer")
+        return outputs[-1]
+
+    def _blame(self, error: Exception, what: str) -> EngineError | CoreDied:
+        """The page's fault, or that of a core that is dead or closed by now."""
+        if self._closed or self._llm.errored:
+            return CoreDied()
+        return EngineError(f"vLLM {what}: {error}")
+
+    def close(self) -> None:
+        """End vLLM's processes."""
+        self._closed = True
+        self._threads.shutdown(wait=False)
+        self._llm.shutdown()
+
+
+def _picking(sampling: Sampling) -> dict[str, Any]:
+    """The arguments of `SamplingParams` for a way of picking tokens; none that was not asked for.
+
+    VLLM leaves a stop string out of the text, and searches the text with its special tokens.
+    """
+    arguments: dict[str, Any] = {"temperature": sampling.temperature}
+    if sampling.seed is not None:
+        arguments["seed"] = sampling.seed
+    if sampling.stop:
+        arguments["stop"] = list(sampling.stop)
+    return arguments
+
+
+def _generation(output: Any, request: Request, input_ms: float) -> Generation:
+    answer, times = output.outputs[0], output.metrics
+    if answer.finish_reason not in ("stop", "length"):
+        raise EngineError(f"vLLM ended the page early: {answer.finish_reason}")
+    return Generation(
+        text=answer.text,
+        finish_reason=FinishReason(answer.finish_reason),
+        prompt_tokens=len(output.prompt_token_ids),
+        image_tokens=request.image_tokens,
+        output_tokens=len(answer.token_ids),
+        input_ms=input_ms,
+        queue_ms=_between(times, "queued_ts", "scheduled_ts"),
+        prefill_ms=_between(times, "scheduled_ts", "first_token_ts"),
+        decode_ms=_between(times, "first_token_ts", "last_token_ts"),
+    )
+
+
+def _between(times: Any, start: str, end: str) -> float | None:
+    """Milliseconds between two of vLLM's clocks, None where either was not taken."""
+    from_s, to_s = getattr(times, start, 0.0), getattr(times, end, 0.0)
+    return (to_s - from_s) * 1000 if from_s and to_s else None

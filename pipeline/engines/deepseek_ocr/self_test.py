@@ -1,0 +1,149 @@
+"""Tests an engine before its first page: what vLLM gets wrong without a word, found here.
+
+The test is one page drawn by ourselves, and a few questions to the tokenizer. Seen in the
+wild: a release that skipped the n-gram rule in greedy decoding, a model runner that refuses
+it, tokenizers that lost the start token or the spaces between words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pipeline.config import VllmConfig
+from pipeline.engines.deepseek_ocr import model
+from pipeline.engines.deepseek_ocr.tokens import Vocabulary
+from pipeline.errors import ConfigError, EngineError
+from pipeline.types import Ask, PageImage, Request, Task
+
+_WORDS = "Two words and a third."
+_TOKENS = 6
+"""Length of the test answers: three equal tokens, and room for the rule to break them up."""
+_NGRAM = 3
+_BIAS = 100.0
+"""The most that vLLM adds to a token's logit: enough to force it whatever the weights are."""
+_SKIP = "--no-self-test goes on regardless"
+
+
+class Subject(Protocol):
+    """What is tested: `pipeline.engines.deepseek_ocr.engine.VllmCore`."""
+
+    config: VllmConfig
+    vocabulary: Vocabulary
+    architecture: str
+
+    async def render(self, request: Request) -> dict[str, Any]:
+        """Turn a page into the model's input."""
+        ...
+
+    async def complete(
+        self,
+        prompt: dict[str, Any],
+        *,
+        max_tokens: int,
+        extra_args: dict[str, object],
+        ignore_eos: bool = False,
+        logit_bias: dict[int, float] | None = None,
+    ) -> Any:
+        """Let the model answer."""
+        ...
+
+
+async def run(subject: Subject) -> None:
+    """Run every test.
+
+    Raises:
+        ConfigError: One failed; the message says what to change.
+    """
+    check_model(subject)
+    check_tokens(subject.vocabulary)
+    small = await check_placeholders(subject)
+    await check_ngram_rule(subject, small)
+
+
+def page(width_px: int, height_px: int) -> PageImage:
+    """A page with a few lines of black text on white."""
+    picture = Image.new("RGB", (width_px, height_px), "white")
+    draw = ImageDraw.Draw(picture)
+    for line, y_px in enumerate(range(40, height_px - 40, 40)):
+        draw.text((40, y_px), f"{line}. {_WORDS}", fill="black")
+    return PageImage(np.asarray(picture), dpi=72)
+
+
+def check_model(subject: Subject) -> None:
+    """The model folder must hold the architecture of the family."""
+    expected = model.family(subject.config)
+    if subject.architecture != expected.architecture:
+        raise ConfigError(
+            f"self-test: {subject.config.model} is a {subject.architecture}, and the prompts of"
+            f" {expected.name} need {expected.architecture}; set engine.vllm.family, or {_SKIP}"
+        )
+
+
+def check_tokens(vocabulary: Vocabulary) -> None:
+    """A prompt must start once, hold one picture and keep its spaces."""
+    ids = vocabulary.encode(f"{model.IMAGE_TOKEN}\n{_WORDS}")
+    pictures, starts = ids.count(vocabulary.image), ids.count(vocabulary.start)
+    if (pictures, starts) != (1, 1):
+        raise ConfigError(
+            f"self-test: the prompt holds {pictures} pictures and {starts} start tokens where one"
+            f" of each belongs; take the tokenizer files of the model's repository, or {_SKIP}"
+        )
+    if (text := vocabulary.decode(vocabulary.plain(_WORDS)).strip()) != _WORDS:
+        raise ConfigError(
+            f"self-test: the tokenizer turns {_WORDS!r} into {text!r}; the installed transformers"
+            f" does not read this tokenizer: change tokenizer_class in its files, or {_SKIP}"
+        )
+
+
+async def check_placeholders(subject: Subject) -> dict[str, Any]:
+    """As many image tokens must come from vLLM as we count, with tiles and without.
+
+    Returns:
+        The input made of the page without tiles.
+    """
+    small = model.request(page(600, 600), Ask(Task.TEXT), subject.config)
+    tiled = model.request(page(1275, 1650), Ask(Task.MARKDOWN), subject.config)
+    try:
+        await subject.render(tiled)
+        return await subject.render(small)
+    except EngineError as error:
+        raise ConfigError(
+            f"self-test: {error}; vLLM and engine.vllm.family disagree about the model: install a"
+            f" vLLM in range, set the family, or {_SKIP}"
+        ) from error
+
+
+async def check_ngram_rule(subject: Subject, prompt: dict[str, Any]) -> None:
+    """A token that is forced again and again must be broken up, one on the whitelist not."""
+    plain = subject.vocabulary.plain("a")[0]
+    free = subject.vocabulary.whitelist[0]
+    looped, allowed = await asyncio.gather(
+        _forced(subject, prompt, plain), _forced(subject, prompt, free)
+    )
+    if looped.count(plain) == _TOKENS:
+        raise ConfigError(
+            "self-test: the n-gram rule does nothing, so that pages would repeat themselves to the"
+            " end: this vLLM skips its logits processors; install another in range (unset"
+            f" VLLM_USE_V2_MODEL_RUNNER and speculative decoding), or {_SKIP}"
+        )
+    if looped[:_NGRAM] != [plain] * _NGRAM or allowed != [free] * _TOKENS:
+        raise ConfigError(
+            f"self-test: forced tokens came out as {looped} and {allowed}: the n-gram rule does not"
+            f" work as its arguments say; install another vLLM in range, or {_SKIP}"
+        )
+
+
+async def _forced(subject: Subject, prompt: dict[str, Any], token: int) -> list[int]:
+    rule = model.ngram(subject.config, subject.vocabulary.whitelist)
+    output = await subject.complete(
+        prompt,
+        max_tokens=_TOKENS,
+        ignore_eos=True,
+        extra_args={**rule, "ngram_size": _NGRAM, "window_size": 2 * _TOKENS},
+        logit_bias={token: _BIAS},
+    )
+    return list(output.outputs[0].token_ids)

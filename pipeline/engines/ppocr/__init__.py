@@ -1,0 +1,1 @@
+"""PP-OCR on ONNX Runtime through RapidOCR: the engine that runs on a CPU."""

@@ -1,0 +1,195 @@
+"""The embedded engine: PP-OCR on ONNX Runtime, from the models inside the RapidOCR wheel.
+
+It needs no GPU and no network. It returns lines with boxes and scores; their reading order
+is the business of `pipeline.text.layout`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import OnnxConfig, Recipe
+from pipeline.engines.ppocr import dot_leaders
+from pipeline.engines.ppocr.ink_runs import tight
+from pipeline.engines.ppocr.split_columns import split
+from pipeline.errors import ConfigError, EngineError
+from pipeline.imaging.transform import fit, resize
+from pipeline.types import Generation, Line, PageImage, Pixels, Request, Sampling
+
+MODEL = "PP-OCRv6-small"
+"""The models for detection and recognition."""
+
+_DETECTOR = "PP-OCRv6_det_small.onnx"
+_RECOGNISER = "PP-OCRv6_rec_small.onnx"
+
+_WHITE = 255
+_LEAST_SIDE_PX = 64
+"""Smaller pictures are padded to this: the detector works on squares of 32 px."""
+_GOOD_SIDE_PX = 736
+"""Pictures with a shorter side than this are enlarged, as PP-OCR's own settings do."""
+
+_LEAST_WIDTH_PX = 96
+"""Narrower crops (48 px high) are padded to this width for the recogniser."""
+
+
+def revision() -> str:
+    """The release of RapidOCR whose wheel carries the models, such as "rapidocr 3.10.0"."""
+    return f"rapidocr {version('rapidocr')}"
+
+
+def second(request: Request, config: OnnxConfig) -> Request:
+    """A page that was prepared for another engine, as this one takes it."""
+    height_px, width_px = request.image.shape[:2]
+    size = fit(width_px, height_px, max_side_px=config.max_side_px)
+    return replace(
+        request,
+        image=resize(request.image, *size),
+        tiles=None,
+        grid=(0, 0),
+        image_tokens=0,
+        prompt="",
+        max_tokens=0,
+        sampling=Sampling(),
+    )
+
+
+def prepare(page: PageImage, recipe: Recipe) -> Request:
+    """Shrink a page so that its longest side is at most `recipe.onnx.max_side_px`. Pure."""
+    height_px, width_px = page.pixels.shape[:2]
+    limit_px = (recipe.onnx or OnnxConfig()).max_side_px
+    size = fit(width_px, height_px, max_side_px=limit_px)
+    return Request(resize(page.pixels, *size), width_px, height_px, task=recipe.task)
+
+
+class OnnxEngine:
+    """Recognises one page at a time, off the event loop.
+
+    Args:
+        config: Threads, size limit and the least score of a line.
+
+    Raises:
+        ConfigError: RapidOCR is not installed, or its wheel lacks the models.
+    """
+
+    def __init__(self, config: OnnxConfig) -> None:
+        self._max_side_px = config.max_side_px
+        self._min_score = config.min_score
+        self._ocr = load(config)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="onnx")
+
+    async def generate(self, request: Request) -> Generation:
+        """Recognise one page. Boxes are pixels of `request.image`.
+
+        Raises:
+            EngineError: ONNX Runtime failed on the page.
+        """
+        loop = asyncio.get_running_loop()
+        lines = await loop.run_in_executor(self._worker, self._lines, request.image)
+        return Generation(lines=lines)
+
+    def _lines(self, image: Pixels) -> tuple[Line, ...]:
+        canvas, scale = _canvas(image, self._max_side_px)
+        height_px, width_px = image.shape[:2]
+        try:
+            found = list(self._recognised(canvas))
+            dots = dot_leaders.find(image)  # the detector does not see them
+        except Exception as error:  # whatever the model's code raises
+            raise EngineError(f"PP-OCR failed on a page: {error}") from error
+        on_image = (_on_image(line, scale, width_px, height_px) for line in found)
+        lines = dot_leaders.placed([line for line in on_image if line], dots)
+        return tuple(line for line in lines if line.score >= self._min_score)
+
+    def _recognised(self, canvas: Pixels) -> Iterator[Line]:
+        """The lines of a picture, those with narrow gutters in them cut."""
+        from rapidocr.ch_ppocr_rec import TextRecInput
+
+        bgr = np.ascontiguousarray(canvas[:, :, ::-1])  # the models' order of colours
+        quads = self._ocr.text_det(bgr).boxes
+        if quads is None or not len(quads):
+            return
+        quads = split(canvas, quads)
+        crops = self._ocr.crop_text_regions(bgr, quads)
+        read = self._ocr.text_rec(TextRecInput(img=crops, return_word_box=False))
+        for text, quad, score in zip(read.txts, quads, read.scores, strict=True):
+            (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
+            yield Line(text.strip(), tight(canvas, (x0, y0, x1, y1)), float(score))
+
+
+def load(config: OnnxConfig) -> Any:
+    """A RapidOCR whose models are loaded and have run once."""
+    try:
+        import cv2
+        import rapidocr
+    except ImportError as error:
+        raise ConfigError(f"the engine onnx needs the package rapidocr: {error}") from error
+    models = Path(rapidocr.__file__).parent / "models"
+    # Each process has one engine; N engines with N pools of OpenCV threads would fight.
+    cv2.setNumThreads(config.threads)
+    ocr = rapidocr.RapidOCR(params=_parameters(config, models))
+    blank = np.full((_LEAST_SIDE_PX, _LEAST_SIDE_PX, 3), _WHITE, np.uint8)
+    ocr(blank, use_rec=False)
+    ocr(blank, use_det=False, use_rec=True)
+    ocr.update_params(use_det=True)
+    return ocr
+
+
+def _parameters(config: OnnxConfig, models: Path) -> dict[str, Any]:
+    """RapidOCR's settings. Explicit model paths keep it from downloading a missing one.
+
+    Raises:
+        ConfigError: The wheel lacks a model.
+    """
+    detector, recogniser = models / _DETECTOR, models / _RECOGNISER
+    for path in (detector, recogniser):
+        if not path.is_file():
+            raise ConfigError(f"{path.name} is missing from the rapidocr wheel; reinstall rapidocr")
+    return {
+        "Global.log_level": "critical",
+        # The classifier of upside-down lines turns some upright ones.
+        "Global.use_cls": False,
+        # Sizes are settled by `prepare` and `_canvas`.
+        "Global.use_preprocess_img": False,
+        "Global.use_vertical_padding": False,
+        "Det.model_path": str(detector),
+        "Det.limit_type": "max",
+        "Det.limit_side_len": 100_000,
+        "Rec.model_path": str(recogniser),
+        # Batches are padded to their widest line, and no line to more than it needs: on a CPU
+        # one at a time is a fifth faster, with the same text.
+        "Rec.rec_batch_num": 1,
+        "Rec.rec_img_shape": [3, 48, _LEAST_WIDTH_PX],
+        "EngineConfig.onnxruntime.intra_op_num_threads": config.threads,
+        "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+    }
+
+
+def _canvas(image: Pixels, max_side_px: int) -> tuple[Pixels, float]:
+    """The picture as the detector needs it, and how much larger it is than the image.
+
+    Narrow pictures are padded on the right and below with white, small ones are enlarged.
+    """
+    height_px, width_px = image.shape[:2]
+    below, right = (max(0, _LEAST_SIDE_PX - side) for side in (height_px, width_px))
+    if below or right:
+        image = np.pad(image, ((0, below), (0, right), (0, 0)), constant_values=_WHITE)
+    shorter_px, longer_px = sorted(image.shape[:2])
+    scale = max(1.0, min(_GOOD_SIDE_PX / shorter_px, max_side_px / longer_px))
+    height_px, width_px = image.shape[:2]
+    return resize(image, round(width_px * scale), round(height_px * scale)), scale
+
+
+def _on_image(line: Line, scale: float, width_px: int, height_px: int) -> Line | None:
+    """The line in pixels of the image, None where it has no text or lies outside."""
+    x0, y0, x1, y1 = (side / scale for side in line.box)
+    box = (max(0.0, x0), max(0.0, y0), min(float(width_px), x1), min(float(height_px), y1))
+    if box[0] >= box[2] or box[1] >= box[3] or not line.text:
+        return None
+    return Line(line.text, box, line.score)

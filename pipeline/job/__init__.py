@@ -1,0 +1,1 @@
+"""One run of the batch job, from its config to its receipt."""

@@ -1,0 +1,217 @@
+"""One job at a time on an output.
+
+Two jobs on one output would each do pages that the other has in flight. So a job holds a lock: a
+file in the output that says whose it is and shows a sign of life. A job that finds the lock of
+another one refuses; a lock without a sign of life, or of a process that is gone, is taken over.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import psutil
+
+from pipeline.config import LockConfig
+from pipeline.errors import ConfigError, JobError
+from pipeline.storage import conditional_file
+from pipeline.storage.conditional_file import Found, Slot
+from pipeline.storage.paths import Place
+
+FILE_NAME: Final = "_lock.json"
+_PAUSE_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock.
+
+    Attributes:
+        token: Tells this run from every other one.
+        host: The machine of the driver.
+        pid: Its process.
+        born: When that process was started, Unix time in seconds: process ids are used again.
+        since: When the lock was taken, Unix time in seconds.
+    """
+
+    token: str
+    host: str
+    pid: int
+    born: float
+    since: float
+
+    @classmethod
+    def me(cls) -> Holder:
+        """This process, now."""
+        process = psutil.Process()
+        host, born = socket.gethostname(), process.create_time()
+        return cls(secrets.token_hex(8), host, process.pid, born, time.time())
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return f"process {self.pid} on {self.host}"
+
+    def is_gone(self) -> bool:
+        """Whether it ran on this machine and has ended."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            return psutil.Process(self.pid).create_time() != self.born
+        except psutil.NoSuchProcess:
+            return True
+
+
+def check_free(output: Place, config: LockConfig) -> None:
+    """Refuse an output that another job is writing to, without taking its lock.
+
+    Raises:
+        ConfigError: Another job is writing there.
+        JobError: The lock cannot be read.
+    """
+    slot = conditional_file.slot(output, FILE_NAME)
+    if slot is not None:
+        with _readable(slot):
+            found = slot.look()
+            if found is not None:
+                _refuse_if_alive(slot, found, config)
+
+
+class Lock:
+    """The lock of an output, held by this process.
+
+    Args:
+        slot: Its file.
+        found: What this process wrote into it.
+    """
+
+    def __init__(self, slot: Slot, found: Found) -> None:
+        self._slot = slot
+        self._found = found
+        self._ended = threading.Event()
+
+    def check(self) -> None:
+        """Make sure that it is still ours: a driver that was stopped for long may have lost it.
+
+        Raises:
+            JobError: Another job has taken it over, or it cannot be read.
+        """
+        with _readable(self._slot):
+            found = self._slot.look()
+        holder = _holder(found)
+        mine = _holder(self._found)
+        if holder is None or mine is None or holder.token != mine.token:
+            other = holder.name if holder else "somebody"
+            raise JobError(f"the lock {self._slot.name} was taken over by {other}; this job ends")
+
+    def beat(self, every_s: float) -> None:
+        """Show a sign of life until the lock is let go."""
+        while not self._ended.wait(every_s):
+            with suppress(OSError):  # the next one may get through
+                self._slot.touch(self._found)
+
+    def release(self) -> None:
+        """Let it go, unless another job has it by now."""
+        self._ended.set()
+        with suppress(OSError):  # it counts as dead soon
+            self._slot.remove(self._found)
+
+
+@contextmanager
+def held(output: Place, config: LockConfig, say: Callable[[str], None]) -> Iterator[Lock | None]:
+    """Hold the lock of an output for the time inside; None where there can be none.
+
+    Args:
+        output: The output's folder; it is there.
+        config: How long a lock lasts without a sign of life.
+        say: Told of a lock that is taken over, and of an output without one.
+
+    Raises:
+        ConfigError: Another job is writing there.
+        JobError: The lock cannot be written.
+    """
+    slot = conditional_file.slot(output, FILE_NAME)
+    if slot is None:
+        say(f"{output} has no lock: see to it that no other job writes there")
+        yield None
+        return
+    with _readable(slot):
+        lock = _taken(slot, config, say)
+    thread = threading.Thread(target=lock.beat, args=(config.beat_s,), daemon=True)
+    thread.start()
+    try:
+        yield lock
+    finally:
+        lock.release()
+        thread.join()
+
+
+@contextmanager
+def _readable(slot: Slot) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        problem = error.strerror or error
+        raise JobError(f"cannot read or write the lock {slot.name}: {problem}") from error
+
+
+def _taken(slot: Slot, config: LockConfig, say: Callable[[str], None]) -> Lock:
+    content = json.dumps(asdict(Holder.me())).encode()
+    while not (slot.create(content) or _taken_over(slot, content, config, say)):
+        time.sleep(_PAUSE_S)
+    return Lock(slot, Found(content, 0.0, ""))
+
+
+def _taken_over(slot: Slot, content: bytes, config: LockConfig, say: Callable[[str], None]) -> bool:
+    """Put our lock in the place of a dead one.
+
+    Raises:
+        ConfigError: Its holder is alive.
+    """
+    dead = slot.look()
+    if dead is None:
+        return False  # it was let go
+    _refuse_if_alive(slot, dead, config)
+    if not slot.replace(dead, content):
+        return False
+    holder = _holder(dead)
+    name = holder.name if holder else "a dead job"
+    say(f"took over the lock of {name}, silent for {_duration(dead.silent_s)}")
+    return True
+
+
+def _refuse_if_alive(slot: Slot, found: Found, config: LockConfig) -> None:
+    other = _holder(found)
+    if found.silent_s >= config.stale_s or (other and other.is_gone()):
+        return
+    if other is None:
+        raise ConfigError(
+            f"{slot.name} is no lock of ours; remove it if no job writes to its folder"
+        )
+    age = _duration(time.time() - other.since)
+    raise ConfigError(
+        f"{slot.name.removesuffix('/' + FILE_NAME)} is being written by another job "
+        f"({other.name}, for {age}, last sign of life {found.silent_s:.0f} s ago); wait for it, "
+        "or choose another --output"
+    )
+
+
+def _holder(found: Found | None) -> Holder | None:
+    try:
+        return Holder(**json.loads(found.content)) if found else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _duration(seconds: float) -> str:
+    minutes, hours = seconds / 60, seconds / 3600
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{minutes:.0f} min" if minutes >= 1 else f"{seconds:.0f} s"

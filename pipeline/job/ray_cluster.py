@@ -1,0 +1,178 @@
+"""The Ray that a job runs on: a running cluster, or one of the job's own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import ray
+
+from pipeline.config import RayConfig
+from pipeline.errors import ConfigError, JobError
+from pipeline.job.preflight import has_vllm
+
+_NO_HISTORY = {"task_events_report_interval_ms": 0}
+"""For a Ray of our own, which has no dashboard: 100,000 tasks are hundreds of MiB in a large job,
+and nobody could look at them."""
+
+_END_S = 5.0
+"""Seconds that processes of a Ray of our own get to end by themselves."""
+
+
+@contextmanager
+def connected(
+    config: RayConfig, *, worker_output: bool = False, metrics: bool = False
+) -> Iterator[None]:
+    """Connect to a cluster, or start one for the time inside and remove all of it after.
+
+    Args:
+        config: Which cluster.
+        worker_output: Print what workers print.
+        metrics: Have a Ray of our own collect and export metrics.
+
+    Raises:
+        ConfigError: There is no cluster at the address.
+        JobError: Ray does not start, or the cluster does not let the job in.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name in ("ray.data", "ray.data._internal.progress"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors arrive as exceptions
+    if not worker_output:
+        # Ray Data's own actors make Ray's core print an alarm about their constructor arguments.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    address = config.address or os.environ.get("RAY_ADDRESS", "")
+    temp_dir = "" if address else config.temp_dir or _temp_dir()
+    others = set(psutil.Process().children(recursive=True))
+    try:
+        with _our_sigterm():
+            _start(config, address, temp_dir, worker_output, metrics)
+        yield
+    finally:
+        _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
+        if temp_dir and not config.temp_dir:
+            with suppress(OSError):
+                shutil.rmtree(temp_dir)
+
+
+@contextmanager
+def _our_sigterm() -> Iterator[None]:
+    """Keep the handler of SIGTERM: Ray's own ends the process on the spot, with a stack trace."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _start(
+    config: RayConfig, address: str, temp_dir: str, worker_output: bool, metrics: bool
+) -> None:
+    try:
+        with _quiet_start():
+            if address:
+                ray.init(address=address, log_to_driver=worker_output, logging_level="ERROR")
+            else:
+                _keep_token_to_ourselves()
+                ray.init(
+                    address="local",
+                    num_cpus=config.cpus or None,
+                    include_dashboard=False,
+                    log_to_driver=worker_output,
+                    logging_level="ERROR",
+                    _temp_dir=temp_dir,
+                    _system_config=_NO_HISTORY | {"enable_metrics_collection": metrics},
+                )
+    except ConnectionError as error:
+        raise ConfigError(
+            f"no Ray cluster answers at {address!r} ({error}); "
+            "start one with 'ray start --head' or leave ray.address empty"
+        ) from None
+    except Exception as error:  # Ray raises plain ones where its processes do not come up in time
+        raise JobError(_no_start(address, temp_dir, error)) from error
+
+
+def _no_start(address: str, temp_dir: str, error: Exception) -> str:
+    """What went wrong, and what to look at."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    if address:
+        return (
+            f"the Ray cluster at {address!r} cannot be joined ({said}); ask it with 'ray status', "
+            "and check that Ray and Python have the same versions here and there"
+        )
+    return (
+        f"Ray does not start on this machine ({said}); check that memory, processes and room in "
+        f"{temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. With "
+        "ray.temp_dir set to a folder of yours Ray's logs stay there"
+    )
+
+
+def _keep_token_to_ourselves() -> None:
+    """Guard a Ray of our own with a token that lives in the environment of its processes.
+
+    Left alone, Ray writes one to ~/.ray/auth_token, and from then on every `ray start --head` of
+    this user wants a token that `ray job submit` does not send by itself.
+    """
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        ray._raylet.Config.initialize("")  # Ray read the environment when it was imported
+
+
+def _shutdown(ours: set[psutil.Process]) -> None:
+    """Leave the cluster; of a Ray of our own leave no process, not even a worker that hangs."""
+    ray.shutdown()
+    _, alive = psutil.wait_procs(ours, timeout=_END_S)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep the lines that Ray's core prints past Python's streams off the terminal.
+
+    Errors of the start are exceptions and arrive all the same.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _temp_dir() -> str:
+    """A short path: Ray's socket names have to stay under 107 characters."""
+    short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108 - mkdtemp makes it private
+    return tempfile.mkdtemp(prefix="rayscribe-", dir=short)
+
+
+def cpus() -> int:
+    """CPUs of the cluster, at least 1."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def gpus() -> float:
+    """GPUs of the cluster."""
+    return float(ray.cluster_resources().get("GPU", 0))
+
+
+def has_gpu() -> bool:
+    """Whether the cluster has a GPU and this environment has vLLM to use it."""
+    return gpus() > 0 and has_vllm()

@@ -1,0 +1,150 @@
+"""Passes over shards beside the two chains: copies for pages with several names, and retries.
+
+Each is a task of Ray for every shard. The driver holds what they are about: copies, failed pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray
+
+from pipeline.config import OcrOptions, OutputConfig
+from pipeline.job.ray_data import duplicates, retry_failed
+from pipeline.job.ray_data.duplicates import Twins
+from pipeline.job.ray_data.errors import own_error
+from pipeline.output import shards as sink
+from pipeline.output.totals import Summary
+from pipeline.storage.paths import Place, parquet, shards
+
+T = TypeVar("T")
+
+_IN_FLIGHT = 16
+_COPY_COLUMNS = ["route", "done", "doc_id", "uri", "content_id", "page_id"]
+_TEXT_COLUMNS = ["content_id", "status", "error_kind"]
+_FAILED_COLUMNS = ["page_id", "uri", "page", "status"]
+_REPLACED_COLUMNS = ["route", "done", "page_id", "uri", "page"]
+
+
+def twins(plan: Place, options: OcrOptions) -> Twins:
+    """Find the documents of a plan that have the same bytes.
+
+    The driver holds eight bytes for every document, and the names of those that are the same.
+    """
+    every = _each(options, shards(plan), _of, duplicates.keys, _COPY_COLUMNS)
+    several = duplicates.several(keys for _, keys in every)
+    if not len(several):
+        return Twins()
+    named = _each(options, shards(plan), _of, duplicates.names, _COPY_COLUMNS, several)
+    return Twins.of(pa.concat_tables([names for _, names in named]))
+
+
+def copy(plan: Place, pages: Place, prefix: str, same: Twins, options: OcrOptions) -> Summary:
+    """Write the rows of pages whose text is in the output under another name.
+
+    Left out are those whose other name could not be fetched.
+
+    Args:
+        plan: Folder of the plan.
+        pages: Folder of the output's shards.
+        prefix: The first part of the new shards' names.
+        same: What `twins` found.
+        options: The job's.
+    """
+    parts = _each(options, shards(plan), _of, same.wanted, _COPY_COLUMNS)
+    wanted = pa.concat_tables([part for _, part in parts]).combine_chunks()
+    where = _sources(pages, wanted, options)
+    total = Summary()
+    for _, written in _each(options, _cut(where, wanted, pages, prefix, options), _copy):
+        total.merge(written)
+    return total
+
+
+def _sources(pages: Place, wanted: pa.Table, options: OcrOptions) -> dict[str, Place]:
+    """By `content_id`, a shard that has the text: a good one where there is one."""
+    found: dict[str, tuple[bool, Place]] = {}
+    named = ray.put(wanted)
+    for shard, texts in _each(options, shards(pages), _of, duplicates.texts, _TEXT_COLUMNS, named):
+        for content_id, is_good in texts.items():
+            if content_id not in found or (is_good and not found[content_id][0]):
+                found[content_id] = is_good, shard
+    return {content_id: shard for content_id, (_, shard) in found.items()}
+
+
+def _cut(
+    where: dict[str, Place], wanted: pa.Table, pages: Place, prefix: str, options: OcrOptions
+) -> Iterator[tuple[Place, Place, pa.Table, OutputConfig]]:
+    """What goes into each new shard: its place, the shard with the texts, the rows."""
+    sources = pa.array([str(where.get(each, "")) for each in wanted["content_id"].to_pylist()])
+    number = 0
+    for shard in sorted(set(where.values()), key=str):
+        rows = wanted.filter(pc.equal(sources, str(shard)))
+        for start in range(0, rows.num_rows, options.parquet.pages_per_file):
+            target = pages / f"{prefix}-copy-{number:06}.parquet"
+            number += 1
+            piece = rows.slice(start, options.parquet.pages_per_file)
+            yield target, shard, piece, options.parquet
+
+
+def _copy(piece: tuple[Place, Place, pa.Table, OutputConfig]) -> Summary:
+    target, shard, wanted, config = piece
+    return sink.write_pages(target, config, duplicates.copied(parquet(shard).read(), wanted))
+
+
+def forget(plan: Place, pages: Place, options: OcrOptions) -> None:
+    """Take the failed rows that a plan replaces out of the output.
+
+    A job that stops after this finds their pages without rows, and does them.
+    """
+    found = _each(options, shards(pages), _of, retry_failed.failed, _FAILED_COLUMNS)
+    some = {str(shard) for shard, rows in found if rows.num_rows}
+    bad = pa.concat_tables([retry_failed.FAILED.empty_table(), *(rows for _, rows in found)])
+    planned = _each(
+        options, shards(plan), _of, retry_failed.replaced, _REPLACED_COLUMNS, ray.put(bad)
+    )
+    gone = pa.concat_arrays([pa.array([], pa.string()), *(ids for _, ids in planned)])
+    touched = [shard for shard in shards(pages) if str(shard) in some]
+    _each(options, touched, _drop, ray.put(gone), options.parquet)
+
+
+def _drop(shard: Place, gone: pa.Array, config: OutputConfig) -> None:
+    if not shard.exists():
+        return  # an attempt of this task before did it
+    pages = parquet(shard).read()
+    kept = retry_failed.kept(pages, gone)
+    if not kept.num_rows:
+        shard.unlink()
+    elif kept.num_rows < pages.num_rows:
+        sink.write_shard(shard, config, kept)
+
+
+def _of(shard: Place, function: Callable[..., T], columns: list[str], *more: Any) -> T:
+    return function(parquet(shard).read(columns=columns), *more)
+
+
+def _each(
+    options: OcrOptions, items: Iterable[Any], function: Callable[..., T], *more: Any
+) -> list[tuple[Any, T]]:
+    """Call a function for each of many items, in tasks of Ray; the items with what came of them.
+
+    Raises:
+        RayscribeError: As the function does.
+    """
+    task = ray.remote(num_cpus=options.stages.write_cpus, max_retries=3)(function)
+    done: list[tuple[Any, T]] = []
+    pending: list[tuple[Any, ray.ObjectRef]] = []
+    for item in items:
+        pending.append((item, task.remote(item, *more)))
+        if len(pending) >= _IN_FLIGHT:
+            done.append(_result(*pending.pop(0)))
+    return done + [_result(*each) for each in pending]
+
+
+def _result(item: Any, ref: ray.ObjectRef) -> tuple[Any, Any]:
+    try:
+        return item, ray.get(ref)
+    except ray.exceptions.RayError as error:
+        raise own_error(error) or error from None

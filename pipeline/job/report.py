@@ -1,0 +1,144 @@
+"""What a person reads at the end of a job or of a dry run, at most 80 columns but for paths."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pipeline.job.progress import clock
+from pipeline.output.receipt import Receipt
+from pipeline.rungs import Rung
+from pipeline.types import Route
+
+if TYPE_CHECKING:
+    from pipeline.job.run import Forecast
+
+_WIDTH = 80
+
+
+def receipt(receipt: Receipt) -> str:
+    """The receipt for a person, at most 80 columns wide but for paths."""
+    lines = [
+        "-" * _WIDTH,
+        *_table(_heads(receipt)),
+        *_stage_lines(receipt),
+        *_ladder_lines(receipt),
+        *_slowest_lines(receipt),
+        *_error_lines(receipt),
+        "-" * _WIDTH,
+    ]
+    return "\n".join(lines)
+
+
+def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
+    bad = receipt.unreadable_documents
+    yield "documents", f"{receipt.documents}" + (f", {bad} of them cannot be opened" if bad else "")
+    if receipt.attachments or receipt.attachments_left_out:
+        other = receipt.attachments_left_out
+        yield "attachments", f"{receipt.attachments} of the documents; {other} other files left out"
+    yield "pages", f"{receipt.pages}" + _left_out(receipt)
+    yield "rows", _counts(receipt.rows) + _copies(receipt.copied)
+    if receipt.rows_before:
+        yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
+    yield "source", _counts(receipt.sources)
+    yield "speed", _speed(receipt)
+    yield "time", f"{clock(receipt.wall_s)} in all, {clock(receipt.run_s)} for the pages"
+    yield "recipe", f"{receipt.recipe_hash} ({receipt.recipe['engine']}, {receipt.recipe['model']})"
+    names = [f"{name} {number}" for name, number in receipt.versions.items()]
+    yield "versions", ", ".join(names[:4])
+
+
+def _left_out(receipt: Receipt) -> str:
+    parts = []
+    if receipt.pages_left_out:
+        parts.append(f"{receipt.pages_left_out} left out")
+    if receipt.files_left_out:
+        parts.append(f"{sum(receipt.files_left_out.values())} other files in folders not read")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _copies(rows: int) -> str:
+    return f" ({rows} copied: the same bytes under another name)" if rows else ""
+
+
+def _speed(receipt: Receipt) -> str:
+    tokens = (
+        f"{receipt.tokens_per_s:.0f} tokens/s" if receipt.tokens_per_s else "no tokens (no LLM)"
+    )
+    return f"{receipt.pages_per_s:.2f} pages/s, {tokens}, {receipt.characters_per_s:.0f} char/s"
+
+
+def _stage_lines(receipt: Receipt) -> Iterator[str]:
+    yield f"  {'stage':<13}{'workers':>8}{'busy':>7}{'peak MiB':>10}"
+    for name, peak in receipt.peak_mib.items():
+        workers = receipt.workers.get(name, 1)
+        busy = f"{receipt.busy[name]:.0%}" if name in receipt.busy else "-"
+        yield f"  {name:<13}{workers:>8}{busy:>7}{peak:>10.0f}"
+
+
+def _ladder_lines(receipt: Receipt) -> Iterator[str]:
+    """What the pages went through that were read more than once."""
+    tried = [rung for rung in Rung if rung in receipt.rungs]
+    if tried in ([], [Rung.BASE]):
+        return
+    for number, rung in enumerate(tried):
+        outcomes = dict(receipt.rungs[rung])
+        rows = outcomes.pop("rows", 0)
+        heads = iter((f"{'ladder' if number == 0 else '':<13}{rung + ':':<15}",))
+        for line in textwrap.wrap(f"{_counts(outcomes)} ({rows} rows)", _WIDTH - 30):
+            yield f"  {next(heads, ''):<28}{line}"
+    yield f"  {'':<13}{receipt.tokens_dropped} tokens in answers that were dropped"
+
+
+def _slowest_lines(receipt: Receipt) -> Iterator[str]:
+    for number, page in enumerate(receipt.slowest_pages):
+        head = "slowest" if number == 0 else ""
+        place = f"{os.path.basename(page['uri'])} page {page['page']}"
+        yield f"  {head:<13}{page['generate_ms'] / 1000:>7.2f} s  {place}"
+
+
+def _error_lines(receipt: Receipt) -> Iterator[str]:
+    for number, (kind, group) in enumerate(sorted(receipt.errors.items())):
+        yield f"  {'errors' if number == 0 else '':<13}{group['count']:>5} {kind}"
+        yield f"  {'':<13}      e.g. {group['example']}"
+
+
+def _table(pairs: Iterator[tuple[str, str]]) -> list[str]:
+    return [f"  {name:<13}{value}" for name, value in pairs]
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    return listed or "none"
+
+
+def forecast(forecast: Forecast) -> str:
+    """What a job would do."""
+    plan = forecast.plan
+    skipped = sum(plan.done.values())
+    time = "unknown" if forecast.seconds is None else clock(forecast.seconds)
+    pairs = {
+        "documents": f"{plan.documents} ({plan.bytes / 1e6:.1f} MB), "
+        f"{plan.unreadable} of them cannot be opened",
+        "pages": str(sum(plan.routes.values()) - plan.unreadable),
+        "routes": _counts({route: plan.routes[route] for route in Route if plan.routes[route]}),
+        "skipped": f"{skipped} done before, "
+        f"{plan.routes[Route.SKIP]} left out by --pages, --max-pages, "
+        f"{sum(forecast.files_left_out.values())} other files in folders",
+        "to do": f"{plan.todo.rows} rows with engine {forecast.engine}" + _copies(forecast.copies),
+        "time": f"{time} ({forecast.basis})",
+    }
+    return "\n".join(_table(iter(pairs.items())))
+
+
+def next_steps(receipt: Receipt, output: str) -> str:
+    """Where the rows are, and the next command to try."""
+    lines = [f"rows     {output}/pages/*.parquet", f"receipt  {output}/receipt.json"]
+    if not receipt.complete:
+        lines.append("Some pages failed: their rows say why (columns error_kind and error).")
+    command = shlex.join([os.path.relpath(sys.executable), "-m", "jobs.show", output])
+    return "\n".join([*lines, f"Read the pages:  {command}"])

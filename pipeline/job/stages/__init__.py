@@ -1,0 +1,1 @@
+"""What a worker does at each stage of a job. Nothing here imports Ray."""

@@ -1,0 +1,1 @@
+"""Rows out: the schema, the shards, what is done, the receipt."""

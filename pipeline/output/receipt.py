@@ -1,0 +1,170 @@
+"""The receipt of a job: what went in, what came out, where the time went."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pipeline import __version__
+from pipeline.job.metrics import StageTally
+from pipeline.output.shards import write_text
+from pipeline.output.totals import PlanSummary, Summary
+from pipeline.storage.paths import Place
+from pipeline.types import Route, Status
+
+FILE_NAME = "receipt.json"
+_PACKAGES = ("ray", "pyarrow", "pymupdf", "pillow", "onnxruntime", "rapidocr", "vllm", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a job did. Times are seconds, memory is MiB.
+
+    Attributes:
+        documents: Documents that the inputs name, and with `--attachments` those embedded in them.
+        attachments: Documents among them that are embedded in a PDF.
+        attachments_left_out: Other files embedded in PDFs, where `--attachments` looked at them.
+        unreadable_documents: Documents among them that cannot be opened.
+        bytes: Size of all documents.
+        files_left_out: Files of input folders that are no documents by their ending, by ending.
+        pages: Pages that the documents say they have.
+        pages_left_out: Pages that `--pages` and `--max-pages` leave out: they have no row.
+        rows_before: Rows that the output had for these pages before, by status.
+        rows: Rows that this run wrote, by status.
+        copied: Rows among them whose text was copied: the same bytes under another name.
+        sources: Rows that this run wrote, by source.
+        rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
+        tokens_dropped: Output tokens of answers that are in no row: the price of the ladder.
+        wall_s: Time of the whole job, start of Ray included.
+        run_s: Time of the second pass alone.
+        pages_per_s: Rows of this run by `run_s`.
+        tokens_per_s: Output tokens by `run_s`, None where the engine has no tokens.
+        characters_per_s: Characters of text by `run_s`.
+        busy: Share of `run_s` that a stage's workers were busy, 0 to 1, mean of its workers.
+        workers: Workers that each stage had.
+        peak_mib: Most memory of the driver, and of the largest worker of each stage.
+        slowest_pages: The pages that the engine took longest for.
+        errors: Failed pages by kind: how many, and one example.
+        recipe_hash: Identity of the recipe.
+        recipe: All that can change the text of a page.
+        versions: Versions of what took part.
+    """
+
+    documents: int
+    attachments: int
+    attachments_left_out: int
+    unreadable_documents: int
+    bytes: int
+    files_left_out: dict[str, int]
+    pages: int
+    pages_left_out: int
+    rows_before: dict[str, int]
+    rows: dict[str, int]
+    copied: int
+    sources: dict[str, int]
+    rungs: dict[str, dict[str, int]]
+    tokens_dropped: int
+    wall_s: float
+    run_s: float
+    pages_per_s: float
+    tokens_per_s: float | None
+    characters_per_s: float
+    busy: dict[str, float]
+    workers: dict[str, int]
+    peak_mib: dict[str, float]
+    slowest_pages: list[dict[str, Any]]
+    errors: dict[str, dict[str, Any]]
+    recipe_hash: str
+    recipe: dict[str, Any]
+    versions: dict[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every page that was wanted has a row with status ok or blank."""
+        good = {Status.OK.value, Status.BLANK.value}
+        return not any(count for status, count in self._statuses() if status not in good)
+
+    def _statuses(self) -> Iterator[tuple[str, int]]:
+        yield from self.rows.items()
+        yield from self.rows_before.items()
+
+    def write(self, output: Place) -> None:
+        """Write `receipt.json`, whole or not at all.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        text = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
+        write_text(output / FILE_NAME, text + "\n")
+
+
+def make(
+    *,
+    plan: PlanSummary,
+    written: Summary,
+    stages: Mapping[str, StageTally],
+    files_left_out: Mapping[str, int],
+    wall_s: float,
+    run_s: float,
+    driver_peak_mib: float,
+    recipe_hash: str,
+    recipe: dict[str, Any],
+) -> Receipt:
+    """Put a receipt together from the sums of the plan, the shards and the stages."""
+    per_s = 1 / run_s if run_s else 0.0
+    rows = written.written.rows
+    return Receipt(
+        documents=plan.documents,
+        attachments=plan.attachments,
+        attachments_left_out=plan.attachments_left_out,
+        unreadable_documents=plan.unreadable,
+        bytes=plan.bytes,
+        files_left_out=dict(files_left_out),
+        pages=sum(plan.routes.values()) - plan.unreadable,
+        pages_left_out=plan.routes[Route.SKIP],
+        rows_before=dict(plan.done),
+        rows=dict(written.statuses),
+        copied=written.copied,
+        sources=dict(written.sources),
+        rungs={rung: dict(counts) for rung, counts in written.rungs.items()},
+        tokens_dropped=written.tokens_dropped,
+        wall_s=round(wall_s, 3),
+        run_s=round(run_s, 3),
+        pages_per_s=round(rows * per_s, 3),
+        tokens_per_s=round(written.tokens * per_s, 1) if written.tokens else None,
+        characters_per_s=round(written.characters * per_s, 1),
+        busy={name: _busy(stage, run_s) for name, stage in stages.items() if name != "plan"},
+        workers={name: len(stage.peaks_mib) for name, stage in stages.items()},
+        peak_mib={"driver": round(driver_peak_mib, 1)}
+        | {name: round(max(stage.peaks_mib.values()), 1) for name, stage in stages.items()},
+        slowest_pages=[
+            {"generate_ms": round(ms, 1), "uri": uri, "page": page}
+            for ms, uri, page in written.slowest
+        ],
+        errors={kind: dataclasses.asdict(group) for kind, group in written.errors.items()},
+        recipe_hash=recipe_hash,
+        recipe=recipe,
+        versions=versions(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Rayscribe, Python and the packages that take part."""
+    found = {"rayscribe": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _busy(stage: StageTally, run_s: float) -> float:
+    if not run_s or not stage.peaks_mib:
+        return 0.0
+    return round(min(1.0, stage.busy_s / run_s / len(stage.peaks_mib)), 3)

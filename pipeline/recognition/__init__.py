@@ -1,0 +1,1 @@
+"""From a page to its text: route, orientation, recognition, quality of the answer, retries."""

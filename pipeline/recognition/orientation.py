@@ -1,0 +1,141 @@
+"""Reads a few lines of a page in every direction to find which way is up.
+
+The models are those of the embedded engine, on one thread, and are loaded with the first page
+that is suspicious: about a second, once in each process that draws pages.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import OnnxConfig
+from pipeline.engines.ppocr import engine
+from pipeline.imaging.projection import lean
+from pipeline.imaging.rotation import turn_pixels
+from pipeline.imaging.transform import fit, resize
+from pipeline.types import Pixels
+
+_LOOK_PX: Final = 800
+"""Longest side of the picture in which lines are looked for."""
+_LEAST_PX: Final = 64
+_LONG: Final = 2.0
+"""A line of text is at least so many times longer than high."""
+_LINES: Final = 5
+"""Lines that are read, the longest ones."""
+_PIECE: Final = 10
+"""Of a longer line the middle is read: so many times its height."""
+_SURE: Final = 0.75
+"""Confidence of the recogniser in the direction that is taken, at least, 0 to 1 ..."""
+_AHEAD: Final = 0.2
+"""... and how far it has to be ahead of the other direction."""
+_LEAST_CHARS: Final = 12
+"""Characters that have to be read before a page is turned."""
+_PLAIN: Final = 0.95
+"""Confidence in one line of so many characters with which a page is left as it lies. Nine of ten
+lines are read so that stand upright; of those that stand on their head hardly one over 0.8."""
+
+Boxes = npt.NDArray[np.float32]
+
+
+class Compass:
+    """Says how pages have to be turned. May be used by several threads."""
+
+    def __init__(self) -> None:
+        self._models: Any = None
+        self._lock = threading.Lock()
+
+    def turn(self, pixels: Pixels) -> int:
+        """The clockwise turn that makes a page's text upright: 0, 90, 180 or 270.
+
+        Without strong evidence it is 0.
+
+        Args:
+            pixels: The page as displayed.
+        """
+        if min(pixels.shape[:2]) < _LEAST_PX or not lean(pixels).is_suspicious:
+            return 0
+        with self._lock:
+            self._models = self._models or engine.load(OnnxConfig())
+            return self._read(pixels)
+
+    def _read(self, pixels: Pixels) -> int:
+        boxes = self._boxes(pixels)
+        across, down = _lines(boxes, 0), _lines(boxes, 1)
+        is_down = _length(down, 1) > _length(across, 0)
+        pieces = [_piece(pixels, box, int(is_down)) for box in (down if is_down else across)]
+        one, other = (90, 270) if is_down else (0, 180)
+        ahead = []
+        for piece in pieces:
+            ahead.append(self._line(piece, one))
+            if one == 0 and _is_plain(*ahead[-1]):
+                return 0
+        score = _mean(ahead)
+        if one == 0 and score[0] > 1 - _AHEAD:
+            return 0  # the other direction cannot be so far ahead
+        back = _mean([self._line(piece, other) for piece in pieces])
+        return _choice({one: score, other: back}, one, other)
+
+    def _boxes(self, pixels: Pixels) -> Boxes:
+        """Where lines are: x0, y0, x1, y1 in pixels of the page, one a row."""
+        height_px, width_px = pixels.shape[:2]
+        size = fit(width_px, height_px, max_side_px=_LOOK_PX)
+        small = resize(pixels, *size)
+        quads = self._models.text_det(np.ascontiguousarray(small[:, :, ::-1])).boxes
+        if quads is None or not len(quads):
+            return np.empty((0, 4), np.float32)
+        corners = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
+        return np.asarray(corners * (width_px / size[0]), np.float32)
+
+    def _line(self, piece: Pixels, deg: int) -> tuple[float, int]:
+        """Confidence in a line that is read after a turn, and the number of its characters."""
+        from rapidocr.ch_ppocr_rec import TextRecInput
+
+        crop = np.ascontiguousarray(turn_pixels(piece, deg)[:, :, ::-1])
+        read = self._models.text_rec(TextRecInput(img=[crop], return_word_box=False))
+        return float(read.scores[0]), len(read.txts[0].replace(" ", ""))
+
+
+def _is_plain(score: float, characters: int) -> bool:
+    return score >= _PLAIN and characters >= _LEAST_CHARS
+
+
+def _mean(lines: Sequence[tuple[float, int]]) -> tuple[float, int]:
+    """Mean confidence over the characters of lines, and their number."""
+    scores, counts = [score for score, _ in lines], [count for _, count in lines]
+    return (float(np.average(scores, weights=counts)), sum(counts)) if any(counts) else (0.0, 0)
+
+
+def _choice(scores: dict[int, tuple[float, int]], one: int, other: int) -> int:
+    """The direction that is clearly ahead, 0 where none is."""
+    best, worse = (one, other) if scores[one][0] >= scores[other][0] else (other, one)
+    score, characters = scores[best]
+    is_clear = score >= _SURE and score - scores[worse][0] >= _AHEAD
+    return best if is_clear and characters >= _LEAST_CHARS else 0
+
+
+def _lines(boxes: Boxes, axis: int) -> Boxes:
+    """The longest lines along an axis: 0 across the page, 1 down."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    lines = boxes[sides[:, axis] > _LONG * sides[:, 1 - axis]]
+    longest = np.argsort(lines[:, axis] - lines[:, axis + 2])
+    return lines[longest[:_LINES]]
+
+
+def _length(lines: Boxes, axis: int) -> float:
+    return float((lines[:, axis + 2] - lines[:, axis]).sum())
+
+
+def _piece(pixels: Pixels, box: npt.NDArray[np.float32], axis: int) -> Pixels:
+    """The middle of a line, cut out of the page."""
+    low, high = box[:2].copy(), box[2:].copy()
+    longest = _PIECE * (high[1 - axis] - low[1 - axis])
+    spare = max(0.0, high[axis] - low[axis] - longest) / 2
+    low[axis] += spare
+    high[axis] -= spare
+    (x0, y0), (x1, y1) = np.maximum(low, 0).astype(int), np.ceil(high).astype(int)
+    return pixels[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]

@@ -1,0 +1,1 @@
+"""Text without pictures: text layers and their trust, reading order, repetition. Pure."""

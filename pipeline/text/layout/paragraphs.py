@@ -1,0 +1,113 @@
+"""Paragraphs and tables from the rows of one column. Pure and total.
+
+The lines of a paragraph are joined by spaces, except after a hyphen at a line's end: that line
+end stays, so that "reading-" can still be told from "reading" and nothing is guessed. The
+rows of a table stay on lines of their own, with a tab between the cells. So do the entries of
+a list of contents; a leader is part of the text on both of its sides. A dotted rule stands
+alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from pipeline.text.layout.rows import Row
+
+_CELL_EM = 1.2
+"""White space between two cells, in heights of a line; between words it is less."""
+_GAP_EM = 0.35
+"""White space between paragraphs beyond that between lines, in heights of a line."""
+_SIZE = 1.35
+"""How much higher the lines of a heading are, at least."""
+_SHORT_EM = 2.0
+"""White space at the end of a line that ends a paragraph, in heights of a line."""
+_INDENT_EM = 0.7
+"""White space at the start of a line that begins a paragraph, in heights of a line."""
+
+_ITEM = re.compile(r"[•●▪■◦‣·*\u2013\u2014-]\s|\(?(\d{1,3}|[A-Za-z])[.)]\s")
+_LEADER = re.compile(r"(?:\.\s?){6,}")
+_HYPHEN = re.compile(r"\w[-\u2010\u00ad]$")
+_WIDE_SCRIPT = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60]")
+
+
+def paragraphs(column: Sequence[Row], em_px: float) -> list[list[Row]]:
+    """Divide the rows of a column, from top to bottom, into paragraphs and tables."""
+    if not column:
+        return []
+    gaps = [below.box[1] - above.box[3] for above, below in pairwise(column)]
+    usual_gap = median(gaps) if gaps else 0.0
+    right = max(row.box[2] for row in column)
+    found = [[column[0]]]
+    for (above, below), gap in zip(pairwise(column), gaps, strict=True):
+        if gap > min(usual_gap, em_px) + _GAP_EM * em_px or _parted(above, below, right, em_px):
+            found.append([])
+        found[-1].append(below)
+    return found
+
+
+def text_of(paragraph: Sequence[Row]) -> str:
+    """The text of the rows of one paragraph or table."""
+    texts = [_row_text(row) for row in paragraph]
+    if any(_is_listed(row) for row in paragraph):
+        return "\n".join(texts)
+    joined = texts[0]
+    for text in texts[1:]:
+        joined += _joint(joined, text) + text
+    return joined
+
+
+def _parted(above: Row, below: Row, right: float, em_px: float) -> bool:
+    """Whether a paragraph ends between two rows that stand close together."""
+    if _is_rule(above) or _is_rule(below):
+        return not (_is_rule(above) and _is_rule(below))
+    if _is_listed(above) or _is_listed(below):
+        # A row of a table may go on with one cell only; a table under text is a new block.
+        return not _is_listed(above)
+    if _ITEM.match(below.lines[0].text):
+        return True
+    heights = sorted(row.box[3] - row.box[1] for row in (above, below))
+    if heights[1] > _SIZE * heights[0]:
+        return True
+    ends_short = right - above.box[2] > _SHORT_EM * em_px
+    indented = below.box[0] - above.box[0] > _INDENT_EM * em_px
+    return ends_short and (indented or above.lines[-1].text.endswith((".", ":", "!", "?")))
+
+
+def _is_listed(row: Row) -> bool:
+    """Whether the row is one of a table or an entry with a leader."""
+    has_gap = any(_is_cell_gap(row, i) for i in range(1, len(row.lines)))
+    return has_gap or any(_LEADER.search(line.text) for line in row.lines)
+
+
+def _is_rule(row: Row) -> bool:
+    """Whether the row is nothing but dots."""
+    return all(_LEADER.fullmatch(line.text) for line in row.lines)
+
+
+def _is_cell_gap(row: Row, i: int) -> bool:
+    """Whether the white space before the i-th line of a row is wider than between words.
+
+    A leader bridges the space on both of its sides.
+    """
+    if any(_LEADER.fullmatch(line.text) for line in row.lines[i - 1 : i + 1]):
+        return False
+    return row.lines[i].box[0] - row.lines[i - 1].box[2] > _CELL_EM * (row.box[3] - row.box[1])
+
+
+def _row_text(row: Row) -> str:
+    text = row.lines[0].text
+    for i, line in enumerate(row.lines[1:], 1):
+        text += ("\t" if _is_cell_gap(row, i) else _joint("", line.text)) + line.text
+    return text
+
+
+def _joint(before: str, after: str) -> str:
+    """What stands between two pieces of text that follow each other."""
+    if _HYPHEN.search(before):
+        return "\n"
+    if _WIDE_SCRIPT.match(before[-1:]) and _WIDE_SCRIPT.match(after[:1]):
+        return ""
+    return " "

@@ -1,0 +1,1 @@
+"""Requests to the chat model, answered by vLLM's own OpenAI classes."""

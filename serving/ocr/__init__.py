@@ -1,0 +1,1 @@
+"""Requests to the OCR model and `/v1/ocr`, and their answers."""

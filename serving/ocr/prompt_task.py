@@ -1,0 +1,121 @@
+"""What a person who writes to the model wants of a page. English only. Pure.
+
+DeepSeek-OCR was trained with six prompts and is not to be talked to in any other words. So a
+sentence is not given to the model: it is mapped onto a task, or onto nothing where it asks for
+something that the model cannot do. A sentence belongs to a task if it has one of the task's
+words, and no word beyond those that such a sentence may have: "extract the text" is text,
+"extract the text and translate it" is nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.engines.deepseek_ocr import model
+from pipeline.types import Ask, Task
+
+_LONGEST = 500
+"""Characters of a sentence. What is longer asks for more than a task."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_PLACES = "image picture photo photograph scan document page pdf file screenshot"
+_FILLING = _words(
+    f"{_PLACES} images pictures photos scans documents doc docs pages pdfs files scanned"
+    " invoice receipt letter form book article paper report slide contract certificate card note"
+    " notes sheet newspaper label"
+    " a an the this that these those all any every each of from in on at into to as and with for"
+    " by me my us it its is are be i i'd you your please kindly can could would will want need"
+    " like give get return output provide produce show print write make just only entire whole"
+    " complete full everything exactly verbatim found visible contained attached following given"
+    " here do using use"
+)
+"""Words that say nothing about the task. No word that takes something away is among them."""
+
+_DRAWINGS = _words("figure figures chart charts diagram diagrams graph graphs plot plots")
+_CHANGING = _words("convert conversion turn transform extract read parse")
+_WRITING = _words("text texts content contents words lines")
+_RULES = (
+    (
+        Task.DESCRIBE,
+        _words("describe description caption depict depicts depicted what what's"),
+        _DRAWINGS | _words("detail details detailed scene content contents see shows shown does")
+        | _words("happening going generate"),
+    ),
+    (
+        Task.FIGURE,
+        _DRAWINGS,
+        _CHANGING | _words("analyse analyze interpret data values numbers table"),
+    ),
+    (
+        Task.MARKDOWN,
+        _words("markdown md layout structure structured formatting table tables parse"),
+        _CHANGING | _WRITING | _DRAWINGS
+        | _words("transcribe ocr perform run keep keeping preserve preserving retain retaining")
+        | _words("maintain maintaining include including original format html latex equations")
+        | _words("formulas lists headings captions reading order natural"),
+    ),
+    (
+        Task.TEXT,
+        _words("text texts content contents ocr transcribe transcription transcript read extract")
+        | _words("say says written recognise recognize recognition"),
+        _CHANGING | _WRITING
+        | _words("what what's does free plain raw format perform run apply out handwritten")
+        | _words("handwriting printed reading order natural"),
+    ),
+)  # fmt: skip
+"""Task, the words of which a sentence has one, the words that it may have besides."""
+
+_WORD = re.compile(r"\w+(?:'\w+)?")
+_EDGES = " .,;:!?'`"
+_QUOTES = str.maketrans("", "", '"\u2018\u201c\u201d\u201e\u00ab\u00bb')
+_LOCATE = re.compile(
+    r"(?:(?:please|kindly|can you|could you|would you),? ){0,2}"
+    r"(?:locate|find|where(?:'s| is| are)):? (.+)",
+    re.IGNORECASE,
+)
+_PLACE = rf"(?:in|on|from|within) (?:the |this |that |my )?(?:{_PLACES.replace(' ', '|')})"
+_TAIL = re.compile(rf",? (?:please|{_PLACE})$", re.IGNORECASE)
+
+
+def ask(text: str, default: Task) -> Ask | None:
+    """What a prompt of a request asks for.
+
+    Args:
+        text: One of the model's own prompts, a sentence in English, or nothing.
+        default: The task where there is no text.
+
+    Returns:
+        The ask, or None where no task is what the text says, or where it holds markup of the
+        model and is not one of its prompts.
+    """
+    if not text.strip():
+        return Ask(default)
+    if own := model.own(text):
+        return own
+    sentence = " ".join(text.split()).replace("\u2019", "'")
+    if len(sentence) > _LONGEST or model.has_markup(sentence):
+        return None
+    return _located(sentence) or _by_words(sentence)
+
+
+def _located(sentence: str) -> Ask | None:
+    match = _LOCATE.match(sentence)
+    if not match:
+        return None
+    phrase = match[1].translate(_QUOTES)
+    for _ in range(2):  # "... in the image, please"
+        phrase = _TAIL.sub("", " " + phrase.strip(_EDGES))
+    phrase = phrase.strip(_EDGES)
+    return Ask(Task.LOCATE, find=phrase) if phrase else None
+
+
+def _by_words(sentence: str) -> Ask | None:
+    words = set(_WORD.findall(sentence.casefold()))
+    for task, cues, others in _RULES:
+        if words & cues and words <= cues | others | _FILLING:
+            return Ask(task)
+    return None

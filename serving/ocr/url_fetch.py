@@ -1,0 +1,321 @@
+"""Documents named by URL: fetched only from listed hosts, and only from public addresses.
+
+A caller chooses the URL, and a listed host its redirects and DNS answers, so none of them is
+trusted. A name is resolved once; the addresses that were checked are those that are connected to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from pipeline import __version__
+from pipeline.documents.sandbox.protocol import shorten
+from pipeline.errors import ConfigError
+from serving.config import FetchConfig
+from serving.errors import ApiError
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host and port -> addresses. Raises OSError where there are none."""
+AddressCheck = Callable[[IPAddress], bool]
+
+MAX_URL_CHARS: Final = 8192
+_PORTS: Final = {"https": 443, "http": 80}
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_OK: Final = 200
+_NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z_][a-z0-9_-]{0,62}")
+"""A host name after IDNA. The last label begins with no digit, so it's no odd way to write an IPv4
+address, such as 127.1 or 0x7f000001."""
+_NOT_IN_HOST: Final = re.compile(r"[\s/?#@\\]")
+_VISIBLE: Final = re.compile(r"[!-~]*")
+_HEADERS: Final = {"User-Agent": f"rayscribe/{__version__}", "Accept-Encoding": "identity"}
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
+
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_NOT_PUBLIC: Final = (
+    # Python's own tables leave these out, some of them only in its older releases.
+    ipaddress.ip_network("100.64.0.0/10"),  # carrier-grade NAT, and a cloud's metadata
+    ipaddress.ip_network("168.63.129.16/32"),  # Azure's host, as seen from its machines
+    ipaddress.ip_network("192.0.0.0/24"),  # protocol assignments, and a cloud's metadata
+    ipaddress.ip_network("192.88.99.0/24"),  # 6to4 relays
+    ipaddress.ip_network("2001::/23"),  # protocol assignments
+    ipaddress.ip_network("3fff::/20"),  # documentation
+)
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether an address is one on the internet, and so is each that is written inside of it."""
+    inside = _embedded(address)
+    return all(map(_is_plain_public, inside or (address,)))
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host, as this machine sees them.
+
+    Raises:
+        OSError: There are none.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+class Fetcher:
+    """Fetches documents by URL. Cookies, proxies and passwords of this machine are not used.
+
+    Args:
+        config: From where, and how much.
+        resolver: Finds the addresses of a host; called once for each connection.
+        is_allowed: Whether an address may be connected to.
+        tls: What is trusted; None for this machine's certificate authorities.
+
+    Raises:
+        ConfigError: A host in `fetch.hosts` is not written as one.
+    """
+
+    def __init__(
+        self,
+        config: FetchConfig,
+        *,
+        resolver: Resolver = resolve,
+        is_allowed: AddressCheck = is_public,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._config = config
+        self._max_bytes = int(config.max_mib * (1 << 20))
+        self._hosts = frozenset(map(_listed, config.hosts))
+        self._resolver = resolver
+        self._is_allowed = is_allowed
+        self._tls: ssl.SSLContext | bool = True if tls is None else tls
+
+    async def fetch(self, url: str, param: str | None = None) -> bytes:
+        """The bytes that `url` answers with.
+
+        Args:
+            url: Where the document is.
+            param: The field of the request that has the URL, for errors.
+
+        Raises:
+            ApiError: Status 400 for an address that nothing is fetched from, 413 for too large a
+                document, 422 for any answer that is none, 504 for one that takes too long.
+        """
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                return await self._follow(url)
+        except TimeoutError:
+            message = f"the document did not arrive in {self._config.timeout_s:g} s"
+            raise ApiError(504, "fetch_timeout", message, param=param) from None
+        except ApiError as error:
+            error.param = param
+            raise
+
+    async def _follow(self, text: str) -> bytes:
+        if not self._hosts:
+            raise _refused("this service fetches no documents (fetch.hosts is empty)")
+        url = self._checked(_parse(text))
+        for _ in range(self._config.max_redirects + 1):
+            answer = await self._get(url)
+            if isinstance(answer, bytes):
+                return answer
+            url = self._checked(answer)
+        raise _failed(f"more than {self._config.max_redirects} redirects")
+
+    def _checked(self, url: URL) -> URL:
+        """The URL with its host as it is listed."""
+        if url.scheme != "https" and not (url.scheme == "http" and self._config.allow_http):
+            raise _refused("only https is fetched" + " or http" * self._config.allow_http)
+        if "@" in url.raw_authority:
+            raise _refused("a URL with a user or a password is not fetched")
+        host, port = _host(url), url.port or 0
+        is_default = port == _PORTS[url.scheme]
+        if (host, port) not in self._hosts and not (is_default and (host, None) in self._hosts):
+            named = host if is_default else f"{host}, port {port},"
+            raise _refused(f"{shorten(named)} is not listed in fetch.hosts")
+        return url.with_host(host)
+
+    async def _get(self, url: URL) -> bytes | URL:
+        """The document, or where it has gone."""
+        # One connection, and nothing that a later one could find still open or in a cache.
+        connector = aiohttp.TCPConnector(
+            resolver=_Pinned(await self._addresses(url)),
+            use_dns_cache=False,
+            force_close=True,
+            ssl=self._tls,
+        )
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    connector=connector,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    headers=_HEADERS,
+                    timeout=_NO_TIMEOUT,
+                    auto_decompress=False,
+                    trust_env=False,
+                ) as session,
+                session.get(url, allow_redirects=False) as response,
+            ):
+                return await self._read(response)
+        except (aiohttp.ClientError, OSError) as error:
+            # The words of the error would tell addresses; its type says enough.
+            raise _failed(f"{url.host} gave no answer ({type(error).__name__})") from None
+
+    async def _addresses(self, url: URL) -> list[IPAddress]:
+        host, port = url.raw_host or "", url.port or 0
+        literal = _literal(host)
+        found = [literal] if literal else await self._resolve(host, port)
+        # One bad answer is enough: a host that gives it is not what it was listed as.
+        if not all(map(self._is_allowed, found)):
+            raise _refused(f"{host} has an address that is not public")
+        return found
+
+    async def _resolve(self, host: str, port: int) -> list[IPAddress]:
+        try:
+            found = [ipaddress.ip_address(answer) for answer in await self._resolver(host, port)]
+        except (OSError, ValueError):  # ValueError: a name that cannot be asked for
+            found = []
+        if not found:
+            raise _failed(f"{host} has no address")
+        return found
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes | URL:
+        if response.status in _REDIRECTS:
+            return _location(response)
+        if response.status != _OK:
+            raise _failed(f"{response.url.host} answered with status {response.status}")
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise _failed(f"{response.url.host} compressed its answer without being asked to")
+        if (response.content_length or 0) > self._max_bytes:
+            raise self._too_large()
+        return await self._body(response.content)
+
+    async def _body(self, content: aiohttp.StreamReader) -> bytes:
+        received = bytearray()
+        async for piece in content.iter_any():
+            received += piece
+            if len(received) > self._max_bytes:
+                raise self._too_large()
+        return bytes(received)
+
+    def _too_large(self) -> ApiError:
+        message = f"the document has more than {self._config.max_mib:g} MiB"
+        return ApiError(413, "document_too_large", message)
+
+
+class _Pinned(AbstractResolver):
+    """Answers with addresses that are known already."""
+
+    def __init__(self, addresses: Iterable[IPAddress]) -> None:
+        self._addresses = tuple(addresses)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [_result(host, port, address) for address in self._addresses]
+
+    async def close(self) -> None:
+        pass
+
+
+def _result(host: str, port: int, address: IPAddress) -> ResolveResult:
+    return {
+        "hostname": host,
+        "host": str(address),
+        "port": port,
+        "family": socket.AF_INET if address.version == 4 else socket.AF_INET6,
+        "proto": socket.IPPROTO_TCP,
+        "flags": socket.AI_NUMERICHOST,
+    }
+
+
+def _parse(text: str) -> URL:
+    if len(text) > MAX_URL_CHARS:
+        raise _refused(f"the URL has more than {MAX_URL_CHARS} characters")
+    try:
+        url = URL(text)
+    except ValueError:
+        raise _refused("this is not a URL") from None
+    # Sent as it was written where that can be: a signature may be of one way to quote.
+    return URL(text, encoded=True) if _VISIBLE.fullmatch(text) else url
+
+
+def _location(response: aiohttp.ClientResponse) -> URL:
+    location = response.headers.get("Location", "")
+    if not location:
+        raise _failed(f"{response.url.host} redirected to nowhere")
+    return response.url.join(_parse(location))
+
+
+def _host(url: URL) -> str:
+    """The host in the one way in which it is compared; yarl has done IDNA where it is needed."""
+    host = (url.raw_host or "").lower().removesuffix(".")
+    literal = _literal(host)
+    return str(literal) if literal else host
+
+
+def _literal(host: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _listed(entry: str) -> tuple[str, int | None]:
+    """Host and port of an entry of `fetch.hosts`; no port means the default one."""
+    literal = _literal(entry)
+    authority = f"[{entry}]" if literal and literal.version == 6 else entry
+    try:
+        url = URL(f"fetch://{authority}")
+    except ValueError:
+        raise _bad_entry(entry) from None
+    host = _host(url)
+    if _NOT_IN_HOST.search(entry) or not (_literal(host) or _NAME.fullmatch(host)):
+        raise _bad_entry(entry)
+    return host, url.explicit_port
+
+
+def _bad_entry(entry: str) -> ConfigError:
+    return ConfigError(
+        f"fetch.hosts: {entry!r} is no host; write one such as docs.example.org, or "
+        "docs.example.org:8443, without https:// and without a *"
+    )
+
+
+def _refused(why: str) -> ApiError:
+    message = f"{why}; send the document itself, as a data: URI"
+    return ApiError(400, "remote_url_refused", message)
+
+
+def _failed(why: str) -> ApiError:
+    return ApiError(422, "fetch_failed", f"the document could not be fetched: {why}")
+
+
+def _is_plain_public(address: IPAddress) -> bool:
+    if address.version == 6 and address not in _GLOBAL_UNICAST:
+        return False
+    is_special = address.is_multicast or address.is_reserved or not address.is_global
+    return not (is_special or any(address in network for network in _NOT_PUBLIC))
+
+
+def _embedded(address: IPAddress) -> tuple[ipaddress.IPv4Address, ...]:
+    """The IPv4 addresses that packets to an IPv6 address may end at."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return ()
+    if address in _NAT64:
+        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
+    return tuple(
+        inner
+        for inner in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
+        if inner is not None
+    )

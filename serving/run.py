@@ -1,0 +1,103 @@
+"""Runs the service from a shell: on a Ray of its own, or on a running cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from pipeline.config import RayConfig
+from pipeline.errors import ConfigError, JobError
+from serving import proxy
+from serving.config import HttpConfig, ServeConfig
+from serving.http.auth import check_binding, is_bound_to_loopback
+
+APP = "rayscribe"
+"""Name of the Serve application."""
+
+
+def check(config: ServeConfig) -> None:
+    """Find wrong usage before anything is started.
+
+    Raises:
+        ConfigError: With a message that says what to change.
+    """
+    check_binding(config.http, config.auth, os.environ)
+    if not _address(config.ray):
+        proxy.check(config.http)
+        _check_port(config.http)
+
+
+def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) -> None:
+    """Serve until the event is set; then let what runs end, and remove everything.
+
+    Args:
+        config: What is served, and where.
+        say: Gets lines for the person who started it.
+        stop: Set by a signal.
+
+    Raises:
+        ConfigError: There is no cluster at the address.
+        JobError: The service did not start.
+    """
+    from pipeline.job import ray_cluster
+
+    with (
+        proxy.chosen(config.http, is_bound_to_loopback(config.http)),
+        ray_cluster.connected(config.ray, worker_output=True, metrics=True),
+    ):
+        _serve(config, say, stop)
+
+
+def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) -> None:
+    from ray import serve
+
+    from serving.app import QUIET, build
+
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    try:
+        http = {"host": config.http.host, "port": config.http.port}
+        serve.start(http_options=http, logging_config=QUIET)
+        serve.run(build(config), name=APP, route_prefix="/")
+    except RuntimeError as error:
+        raise JobError(f"the service did not start: {error}") from error
+    try:
+        for line in _greeting(config):
+            say(line)
+        stop.wait()
+        say("Stopping: answers that have begun are finished.")
+    finally:
+        with suppress(TimeoutError):  # after a minute what still runs is ended
+            serve.delete(APP)  # waits for what is being answered
+        if not _address(config.ray):
+            serve.shutdown()
+
+
+def _greeting(config: ServeConfig) -> list[str]:
+    host = "127.0.0.1" if config.http.host == "0.0.0.0" else config.http.host  # noqa: S104
+    base = f"http://{f'[{host}]' if ':' in host else host}:{config.http.port}"
+    return [
+        f"Serving {' and '.join(config.models)} at {base}/v1 (documentation: {base}/docs)",
+        f"Try: curl -F file=@samples/invoice.pdf {base}/v1/ocr",
+        "Ctrl-C stops.",
+    ]
+
+
+def _address(config: RayConfig) -> str:
+    return config.address or os.environ.get("RAY_ADDRESS", "")
+
+
+def _check_port(http: HttpConfig) -> None:
+    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http.host, http.port))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen at {http.host}:{http.port} ({error.strerror}); "
+                "choose another --http.host or --http.port"
+            ) from None

@@ -1,0 +1,139 @@
+"""The component configmap-code: the service from a ConfigMap and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from k8s import closure
+from tests.integration.k8s import local_cluster, manifests
+from tests.integration.k8s.manifests import ROOT, Manifest
+from tests.support import job_process
+
+
+@pytest.mark.parametrize("path", sorted(closure.generated()), ids=str)
+def test_what_is_generated_is_fresh(path: Path):
+    found = (ROOT / path).read_text(encoding="utf-8")
+    assert found == closure.generated()[path], "make k8s writes it anew"
+
+
+def code(overlay: str) -> Manifest:
+    [found] = [one for one in manifests.of_kind("ConfigMap", overlay) if key() in one["data"]]
+    return found
+
+
+def key() -> str:
+    return closure.key(Path("pipeline/__init__.py"))
+
+
+def test_the_config_map_holds_the_files_as_they_are():
+    data = code("seed-chat")["data"]
+    files = closure.closure()
+    assert set(data) == {closure.key(path) for path in files}
+    for path in files:
+        assert data[closure.key(path)] == (ROOT / path).read_text(encoding="utf-8")
+
+
+def unpacked(overlay: str, group: str, folder: Path) -> Path:
+    """What the kubelet makes of the volume in a pod: the folder that is mounted at /app."""
+    service = manifests.one("RayService", overlay)
+    [pod] = [each for each in manifests.pods(service) if each.group == group]
+    [volume] = [each for each in pod.spec["volumes"] if each["name"] == "code"]
+    [mount] = [each for each in pod.ray["volumeMounts"] if each["name"] == "code"]
+    assert mount == {"name": "code", "mountPath": "/app", "readOnly": True}
+    assert {"name": "PYTHONPATH", "value": "/app"} in pod.ray["env"]
+    config_map = code(overlay)
+    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
+    for item in volume["configMap"]["items"]:
+        target = folder / item["path"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(config_map["data"][item["key"]], encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("group", ["head", "gpu-group"])
+@pytest.mark.parametrize("overlay", ["seed-chat", "seed-ocr"])
+def test_head_and_workers_get_the_same_files(overlay: str, group: str, tmp_path: Path):
+    folder = unpacked(overlay, group, tmp_path)
+    files = {path.relative_to(folder) for path in folder.rglob("*.py")}
+    assert files == set(closure.closure())
+
+
+def test_every_module_imports_from_there_alone(tmp_path: Path):
+    folder = unpacked("seed-ocr", "head", tmp_path)
+    names = [str(path).removesuffix(".py").replace("/", ".") for path in closure.closure()]
+    program = f"""
+import importlib, json, sys
+for name in {names!r}:
+    if "vllm_plugin.processor" not in name:  # vLLM's own base classes
+        importlib.import_module(name.removesuffix(".__init__"))
+ours = {{name: getattr(m, "__file__", None) for name, m in sys.modules.items()
+        if name.split(".")[0] in ("pipeline", "serving", "jobs")}}
+print(json.dumps(ours))
+"""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd="/",
+        env=job_process.environment(PYTHONPATH=str(folder)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert all(file and file.startswith(str(folder)) for file in found.values()), found
+
+
+def test_the_service_runs_from_there_alone(tmp_path: Path):
+    """On a Ray of its own that knows no other place with the code."""
+    folder = unpacked("seed-ocr", "head", tmp_path / "app")
+    port = job_process.free_port()
+    flags = ("--num-gpus=1", f"--metrics-export-port={job_process.free_port()}")
+    with job_process.running_head(*flags, cwd=Path("/"), PYTHONPATH=str(folder)) as head:
+        cluster = local_cluster.Cluster(head, port, 0)
+        config = local_cluster.rehearsed(manifests.one("RayService", "seed-ocr"), port)
+        assert cluster.put(config) == 200
+        found = cluster.settled("ocr")
+        assert found["status"] == "RUNNING", found["message"]
+        answer = subprocess.run(
+            ["curl", "-sf", f"{cluster.url}/v1/ocr", "-F", f"file=@{ROOT}/samples/invoice.pdf"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert answer.returncode == 0, answer
+        pages = json.loads(answer.stdout)["pages"]
+        assert pages
+        assert all(page["status"] == "ok" for page in pages)
+
+
+# The closure itself.
+
+
+def test_a_module_that_is_only_named_in_a_string_is_found(tmp_path: Path):
+    (tmp_path / "serving").mkdir()
+    (tmp_path / "pipeline/deep").mkdir(parents=True)
+    sources = {
+        "serving/app.py": 'COMMAND = ["python", "-m", "pipeline.deep.child"]\nimport json\n',
+        "pipeline/__init__.py": "",
+        "pipeline/deep/__init__.py": "",
+        "pipeline/deep/child.py": "def f():\n    from pipeline import late\n",
+        "pipeline/late.py": "",
+        "pipeline/never.py": "",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text)
+    assert set(map(str, closure.closure(tmp_path))) == set(sources) - {"pipeline/never.py"}
+
+
+def test_the_packages_have_no_file_that_a_config_map_would_not_bring():
+    """A data file beside a module would not travel."""
+    files = [path for name in closure.PACKAGES for path in (ROOT / name).rglob("*.*")]
+    others = {path.name for path in files if path.suffix not in (".py", ".pyc")}
+    assert others == {"kustomization.yaml"}

@@ -1,0 +1,107 @@
+"""`serving.ocr.reader_pool`: a pool of readers for what strangers send."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from pipeline.config import InputConfig, ReadConfig, RenderConfig
+from pipeline.documents.sandbox import Reader
+from pipeline.engines import base
+from pipeline.errors import DocumentError, ErrorKind, PageError
+from pipeline.recognition.route import Routes
+from serving.config import ServeConfig
+from serving.ocr.reader_pool import Readers
+from tests.support import sample_documents
+
+ROUTES = Routes(base.recipe(ServeConfig(text_layer="never"), "fake"))
+
+
+@pytest.fixture
+async def readers() -> AsyncIterator[Readers]:
+    pool = Readers(2, ReadConfig(wall_s=20), RenderConfig(), InputConfig())
+    yield pool
+    pool.close()
+
+
+async def test_the_pixels_are_those_of_the_batch(readers: Readers, tmp_path: Path) -> None:
+    path = tmp_path / "text.pdf"
+    path.write_bytes(sample_documents.text_pdf(2))
+    async with readers.open(path.read_bytes()) as document:
+        assert len(document.inspection.pages) == 2
+        online = await document.view(2, ROUTES)
+    with Reader() as reader:
+        batch = reader.render(str(path), 2)
+    assert np.array_equal(online.image.pixels, batch.pixels)
+    assert online.dpi == batch.dpi
+
+
+async def test_a_password_opens(readers: Readers) -> None:
+    content = sample_documents.encrypted_pdf("open")
+    with pytest.raises(DocumentError) as caught:
+        async with readers.open(content):
+            pass
+    assert caught.value.kind is ErrorKind.PASSWORD
+    async with readers.open(content, "open") as document:
+        assert len(document.inspection.pages) == 1
+
+
+async def test_nothing_stays_on_the_disk(readers: Readers) -> None:
+    folder = Path(readers._folder.name)
+    async with readers.open(sample_documents.text_pdf()):
+        assert len(list(folder.iterdir())) == 1
+    assert list(folder.iterdir()) == []
+    with pytest.raises(DocumentError):
+        async with readers.open(b"nothing that opens"):
+            pass
+    assert list(folder.iterdir()) == []
+    readers.close()
+    assert not folder.exists()
+
+
+async def test_who_hangs_up_gives_the_reader_back_at_once(readers: Readers) -> None:
+    async def draw_for_ever() -> None:
+        async with readers.open(sample_documents.endless_pdf()) as document:
+            await document.view(2, ROUTES)
+
+    hangs = [asyncio.create_task(draw_for_ever()) for _ in range(2)]
+    while len(readers.pids) < 2:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1.0)
+    begin = time.monotonic()
+    for task in hangs:
+        task.cancel()
+    await asyncio.gather(*hangs, return_exceptions=True)
+    async with readers.open(sample_documents.text_pdf()) as document:
+        await document.view(1, ROUTES)
+    assert time.monotonic() - begin < 35  # and not read.wall_s, twice
+
+
+async def test_a_page_that_hangs_is_an_error_and_the_pool_goes_on() -> None:
+    pool = Readers(1, ReadConfig(wall_s=2), RenderConfig(), InputConfig())
+    async with pool.open(sample_documents.endless_pdf()) as document:
+        with pytest.raises(PageError) as caught:
+            await document.view(2, ROUTES)
+    assert caught.value.kind is ErrorKind.TIMEOUT
+    async with pool.open(sample_documents.text_pdf()) as document:
+        await document.view(1, ROUTES)
+    pids = pool.pids
+    pool.close()
+    assert pids
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+async def test_requests_share_the_readers(readers: Readers) -> None:
+    async def draw(pages: int) -> int:
+        async with readers.open(sample_documents.text_pdf(pages)) as document:
+            images = [await document.view(page, ROUTES) for page in range(1, pages + 1)]
+        return len(images)
+
+    assert await asyncio.gather(*(draw(pages) for pages in (1, 2, 3, 2))) == [1, 2, 3, 2]
+    assert len(readers.pids) == 2

@@ -1,0 +1,128 @@
+"""`pipeline.documents.pdf.text_layer`: what is known of a page without drawing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import RenderConfig
+from pipeline.errors import ErrorKind, PageError
+from pipeline.imaging.rotation import TURNS
+from pipeline.text.text_layer import TextLayer, read
+from pipeline.text.text_layer_trust import trust
+from tests.support import sample_documents
+from tests.support.sample_documents import LETTER, Page
+from tests.unit.documents.test_pdf_document import opened
+
+PROSE = sample_documents.text_content(sample_documents.prose())
+
+
+def layer_of(tmp_path: Path, content: bytes, page: int = 1) -> TextLayer:
+    return opened(tmp_path, content).layer(page, RenderConfig())
+
+
+def test_boxes_lie_on_the_ink_of_the_drawn_page(tmp_path: Path) -> None:
+    pdf = opened(
+        tmp_path, sample_documents.pdf([Page(sample_documents.text_content(["harbour"], 40))])
+    )
+    layer, image = pdf.layer(1, RenderConfig()), pdf.render(1, RenderConfig())
+    [line] = layer.lines
+    assert (layer.width_px, layer.height_px) == (image.pixels.shape[1], image.pixels.shape[0])
+    rows, columns = np.nonzero(image.pixels.min(axis=2) < 128)
+    x0, y0, x1, y1 = line.box
+    assert x0 <= columns.min() <= x0 + 15
+    assert x1 - 15 <= columns.max() <= x1
+    assert y0 <= rows.min() <= rows.max() <= y1
+    assert (line.text, line.is_visible) == ("harbour", True)
+
+
+@pytest.mark.parametrize("deg", TURNS)
+def test_sideways_text_says_how_it_has_to_be_turned(tmp_path: Path, deg: int) -> None:
+    size = LETTER if deg % 180 == 0 else LETTER[::-1]
+    content = sample_documents.turned_content(PROSE, deg, size)
+    layer = layer_of(tmp_path, sample_documents.pdf([Page(content, size)]))
+    text, _, found = read(layer, hidden=False)
+    assert found == deg
+    assert text.split() == " ".join(sample_documents.prose()).split()
+
+
+def test_rotated_and_cropped_pages_have_boxes_as_displayed(tmp_path: Path) -> None:
+    entries = b"/Rotate 90/CropBox[50 100 562 760]"
+    pdf = opened(tmp_path, sample_documents.pdf([Page(PROSE, entries=entries)]))
+    layer, image = pdf.layer(1, RenderConfig()), pdf.render(1, RenderConfig())
+    assert (layer.width_px, layer.height_px) == (image.pixels.shape[1], image.pixels.shape[0])
+    box = np.array([line.box for line in layer.lines])
+    inked = np.argwhere(image.pixels.min(axis=2) < 128)
+    assert np.allclose(box[:, 0].min(), inked[:, 1].min(), atol=12)
+    assert np.allclose(box[:, 3].max(), inked[:, 0].max(), atol=12)
+
+
+def test_text_outside_the_crop_box_is_not_there(tmp_path: Path) -> None:
+    page = Page(
+        sample_documents.text_content(["above", "below"], 20, 700),
+        entries=b"/CropBox[0 690 612 792]",
+    )
+    assert [line.text for line in layer_of(tmp_path, sample_documents.pdf([page])).lines] == [
+        "above"
+    ]
+
+
+def test_an_invisible_layer_over_a_scan_is_seen_through(tmp_path: Path) -> None:
+    layer = layer_of(tmp_path, sample_documents.scan_pdf(b"3 Tr " + PROSE))
+    assert not layer.visible
+    assert len(layer.lines) == len(sample_documents.prose())
+    assert layer.marks.image_share == 1
+    assert trust(layer).score == 0
+
+
+def test_text_under_a_picture_is_covered(tmp_path: Path) -> None:
+    layer = layer_of(tmp_path, sample_documents.scan_pdf(b"", before=PROSE))
+    assert layer.marks.covered_share == 1
+    assert "covered text" in trust(layer).doubts
+
+
+def test_text_over_a_scan_is_not_trusted_and_beside_a_logo_it_is(tmp_path: Path) -> None:
+    scan = trust(
+        layer_of(tmp_path, sample_documents.scan_pdf(sample_documents.text_content(["stamp"])))
+    )
+    logo = trust(layer_of(tmp_path, sample_documents.scan_pdf(PROSE, picture_pt=(50, 50))))
+    assert scan.score == 0
+    assert logo.score == 1
+
+
+def test_white_text_is_noticed(tmp_path: Path) -> None:
+    layer = layer_of(tmp_path, sample_documents.pdf([Page(b"1 g " + PROSE)]))
+    assert layer.marks.pale_share == 1
+
+
+def test_letters_drawn_as_shapes_are_counted(tmp_path: Path) -> None:
+    shapes = b" ".join(
+        b"%d %d 5 7 re f" % (60 + 8 * i % 480, 300 + i // 60 * 12) for i in range(300)
+    )
+    page = Page(sample_documents.text_content(["Page 1"]) + b" " + shapes)
+    layer = layer_of(tmp_path, sample_documents.pdf([page]))
+    assert layer.marks.curves == 300
+    assert trust(layer).score < 0.7
+
+
+def test_a_page_that_draws_nothing_has_no_marks(tmp_path: Path) -> None:
+    assert layer_of(tmp_path, sample_documents.pdf([Page()])).marks.drawn == 0
+
+
+def test_form_fields_and_notes_are_marks_too(tmp_path: Path) -> None:
+    import pymupdf
+
+    with pymupdf.open(stream=sample_documents.pdf([Page()]), filetype="pdf") as document:
+        document[0].add_freetext_annot((100, 100, 300, 130), "a note in a box")
+        content = document.tobytes()
+    layer = layer_of(tmp_path, content)
+    assert layer.marks.drawn
+    assert [line.text for line in layer.lines] == ["a note in a box"]
+
+
+def test_a_page_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PageError) as caught:
+        layer_of(tmp_path, sample_documents.text_pdf(1), page=2)
+    assert caught.value.kind is ErrorKind.RENDER

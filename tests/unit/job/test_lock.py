@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import LockConfig
+from pipeline.errors import ConfigError, JobError
+from pipeline.job import lock
+from pipeline.job.lock import Holder, held
+
+QUICK = LockConfig(beat_s=0.05, stale_s=30)
+HOLDS = """
+import sys
+from pathlib import Path
+from pipeline.config import LockConfig
+from pipeline.lock import held
+with held(Path(sys.argv[1]), LockConfig(), print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def silent(line: str) -> None:
+    raise AssertionError(line)
+
+
+def locked_by(path: Path, **change: object) -> None:
+    """A lock as another run would have left it."""
+    me = Holder.me()
+    values = {name: getattr(me, name) for name in Holder.__slots__} | change
+    (path / lock.FILE_NAME).write_text(json.dumps(values))
+
+
+def test_it_is_there_only_while_it_is_held(tmp_path: Path) -> None:
+    with held(tmp_path, QUICK, silent) as mine:
+        mine.check()
+        assert [file.name for file in tmp_path.iterdir()] == [lock.FILE_NAME]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_job_refuses_and_names_the_first(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLDS, str(tmp_path)]
+    first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "held\n"
+    with pytest.raises(
+        ConfigError, match=rf"process {first.pid} on .* last sign of life \d+ s ago"
+    ):
+        held(tmp_path, QUICK, silent).__enter__()
+    first.kill()
+    first.communicate()
+    said: list[str] = []
+    with held(tmp_path, QUICK, said.append):  # it is dead, and on this machine: no waiting
+        pass
+    assert f"took over the lock of process {first.pid}" in said[0]
+
+
+def test_an_output_can_be_looked_at_without_its_lock(tmp_path: Path) -> None:
+    lock.check_free(tmp_path, QUICK)
+    locked_by(tmp_path, host="elsewhere")
+    with pytest.raises(ConfigError, match="is being written by another job"):
+        lock.check_free(tmp_path, QUICK)
+    locked_by(tmp_path, born=1.0)
+    lock.check_free(tmp_path, QUICK)
+
+
+def test_a_lock_of_another_machine_counts_until_it_is_silent_for_long(tmp_path: Path) -> None:
+    locked_by(tmp_path, host="elsewhere", pid=1)
+    with pytest.raises(ConfigError, match="process 1 on elsewhere"):
+        held(tmp_path, QUICK, silent).__enter__()
+    os.utime(tmp_path / lock.FILE_NAME, (0, time.time() - 31))
+    said: list[str] = []
+    with held(tmp_path, QUICK, said.append):
+        pass
+    assert "elsewhere" in said[0]
+
+
+def test_a_process_id_that_is_used_again_is_not_the_holder(tmp_path: Path) -> None:
+    locked_by(tmp_path, born=1.0, token="other")
+    said: list[str] = []
+    with held(tmp_path, QUICK, said.append):
+        pass
+    assert said
+
+
+def test_a_file_that_is_no_lock_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / lock.FILE_NAME).write_text("mine")
+    with pytest.raises(ConfigError, match="no lock of ours"):
+        held(tmp_path, QUICK, silent).__enter__()
+
+
+def test_it_shows_signs_of_life(tmp_path: Path) -> None:
+    with held(tmp_path, QUICK, silent):
+        os.utime(tmp_path / lock.FILE_NAME, (0, 0))
+        deadline = time.monotonic() + 5
+        while (tmp_path / lock.FILE_NAME).stat().st_mtime < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_a_lock_that_was_lost_is_noticed_and_left_to_its_holder(tmp_path: Path) -> None:
+    with held(tmp_path, QUICK, silent) as mine:
+        locked_by(tmp_path, token="other")
+        with pytest.raises(JobError, match="taken over by process"):
+            mine.check()
+    assert json.loads((tmp_path / lock.FILE_NAME).read_text())["token"] == "other"
+
+
+def test_of_many_takers_one_gets_a_dead_lock(tmp_path: Path) -> None:
+    locked_by(tmp_path, born=1.0, token="dead")
+    gate, won, lost = threading.Barrier(8), [], []
+
+    def take() -> None:
+        gate.wait()
+        try:
+            with held(tmp_path, QUICK, lambda line: None):
+                won.append(1)
+                time.sleep(0.3)
+        except ConfigError:
+            lost.append(1)
+
+    takers = [threading.Thread(target=take) for _ in range(8)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    assert (len(won), len(lost)) == (1, 7)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+
+from pipeline.job.metrics import Meter, Report, Tally
+
+
+def test_overlapping_work_counts_once():
+    reports: list[Report] = []
+    meter = Meter("render", reports.append)
+    with meter.busy():
+        with meter.busy():
+            time.sleep(0.05)
+        time.sleep(0.05)
+    time.sleep(0.1)
+    meter.report(2, 1)
+    [report] = reports
+    assert (report.stage, report.pages, report.failed) == ("render", 2, 1)
+    assert 0.1 <= report.busy_s < 0.19
+    assert report.worker.endswith(f":{os.getpid()}")
+    assert report.peak_mib > 10
+
+
+def test_a_report_in_the_midst_of_work_does_not_count_it_twice():
+    reports: list[Report] = []
+    meter = Meter("recognise", reports.append)
+    begin = time.perf_counter()
+    with meter.busy():
+        time.sleep(0.03)
+        meter.report(1, 0)
+        time.sleep(0.03)
+    spent = time.perf_counter() - begin
+    meter.report(1, 0)
+    assert sum(report.busy_s for report in reports) <= spent
+    assert reports[0].busy_s >= 0.03
+
+
+def test_the_tally_sums_over_workers():
+    tally = Tally()
+    tally.add(Report("render", "a:1", 3, 0, 1.0, 100.0))
+    tally.add(Report("render", "a:2", 2, 1, 0.5, 300.0))
+    tally.add(Report("render", "a:1", 1, 0, 1.0, 50.0))
+    stage = tally.stages()["render"]
+    assert (stage.pages, stage.failed, stage.busy_s) == (6, 1, 2.5)
+    assert stage.peaks_mib == {"a:1": 100.0, "a:2": 300.0}
+
+
+def test_what_a_part_leaves_out_counts_once_however_often_it_is_told():
+    tally = Tally()
+    for part, count in ((0, 5), (1, 2), (0, 5)):
+        tally.leave_out(part, Counter({".txt": count}))
+    assert tally.left_out() == {".txt": 7}

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.config import (
+    EngineConfig,
+    FakeConfig,
+    InputConfig,
+    LadderConfig,
+    OcrOptions,
+    OnnxConfig,
+    Recipe,
+)
+from pipeline.documents.listing import Listing
+from pipeline.engines import base
+from pipeline.job.metrics import Report
+from pipeline.job.stages import stages
+from pipeline.job.stages.quarantine import Suspects, Verdict
+from pipeline.output import schema
+from pipeline.types import Document, Generation, Request, Status
+from tests.support import sample_documents
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> OcrOptions:
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler="echo"))
+    return OcrOptions(output=str(tmp_path / "out"), engine=engine, text_layer="never")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "good.pdf").write_bytes(sample_documents.text_pdf(3))
+    (tmp_path / "locked.pdf").write_bytes(sample_documents.encrypted_pdf("secret"))
+    (tmp_path / "empty.pdf").write_bytes(b"")
+    return tmp_path
+
+
+def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
+    reports: list[Report] = []
+    inspect = stages.Inspect(options, "recipe", reports.append, Suspects(2))
+    rows = [{"uri": str(path), "size_bytes": 9} for path in paths]
+    tables = list(inspect(pa.Table.from_pylist(rows)))
+    return pa.concat_tables(tables), reports
+
+
+def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
+    recipe = base.recipe(options, options.engine.kind)
+    reports: list[Report] = []
+    [rendered] = stages.Render(options, recipe, reports.append, Suspects(2))(plan)
+    assert rendered.schema == schema.RENDERED
+    prepared = stages.Prepare(recipe, reports.append, Suspects(2))(rendered)
+    assert prepared.schema == schema.PREPARED
+
+    async def recognised() -> pa.Table:
+        recognise = stages.Recognise(options.engine, recipe, reports.append, Suspects(2))
+        [table] = [table async for table in recognise(prepared)]
+        return table
+
+    table = asyncio.run(recognised())
+    assert table.schema == schema.PAGES
+    done = Counter({"render": 0, "prepare": 0, "recognise": 0})
+    for report in reports:
+        done[report.stage] += report.pages
+    assert set(done.values()) == {plan.num_rows}
+    return table.to_pylist()
+
+
+def test_every_page_of_every_document_is_planned(options: OcrOptions, folder: Path):
+    names = ("good.pdf", "locked.pdf", "empty.pdf", "gone.pdf")
+    plan, reports = planned(options, *(folder / name for name in names))
+    assert plan.schema == schema.PLAN
+    seen = [(Path(row["uri"]).name, row["page"], row["error_kind"]) for row in plan.to_pylist()]
+    assert seen == [
+        ("good.pdf", 1, None),
+        ("good.pdf", 2, None),
+        ("good.pdf", 3, None),
+        ("locked.pdf", 0, "password"),
+        ("empty.pdf", 0, "empty"),
+        ("gone.pdf", 0, "not_found"),
+    ]
+    assert sum(report.failed for report in reports) == 3
+
+
+def test_pages_go_through_and_failures_go_along(options: OcrOptions, folder: Path):
+    plan, _ = planned(options, folder / "good.pdf", folder / "locked.pdf")
+    rows = run(options, plan)
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "failed"]
+    assert [row["source"] for row in rows] == ["ocr", "ocr", "ocr", None]
+    assert [row["page_id"] for row in rows] == plan["page_id"].to_pylist()
+    good, failed = rows[0], rows[3]
+    assert (good["width_px"], good["dpi"], good["engine"]) == (1275, 150.0, "fake")
+    assert good["render_ms"] > 0
+    assert good["generate_ms"] >= 0
+    assert (failed["error_kind"], failed["text"], failed["width_px"]) == ("password", "", 0)
+
+
+def test_a_document_that_goes_between_plan_and_run_fails_by_page(options: OcrOptions, folder: Path):
+    plan, _ = planned(options, folder / "good.pdf")
+    (folder / "good.pdf").unlink()
+    assert [row["error_kind"] for row in run(options, plan)] == ["not_found"] * 3
+
+
+def test_an_engine_that_crashes_costs_its_pages_alone(options: OcrOptions, folder: Path):
+    plan, _ = planned(options, folder / "good.pdf")
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
+    rows = run(options.model_copy(update={"engine": engine}), plan)
+    assert [row["status"] for row in rows] == ["failed"] * 3
+    assert {row["error_kind"] for row in rows} == {"engine"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "status", "rung", "attempts"),
+    [
+        ("loops_far", "ok", "wider_ngram", 2),
+        ("needs_small_view", "ok", "other_view", 3),
+        ("finds_nothing", "failed", None, 3),
+    ],
+)
+def test_pages_climb_the_ladder_and_their_rows_say_so(
+    options: OcrOptions, folder: Path, handler: str, status: str, rung: str | None, attempts: int
+):
+    (folder / "one.pdf").write_bytes(sample_documents.text_pdf(1))
+    plan, _ = planned(options, folder / "one.pdf", folder / "locked.pdf")
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler=handler))
+    row, locked = run(options.model_copy(update={"engine": engine}), plan)
+    assert (row["status"], row["rung"], len(row["attempts"])) == (status, rung, attempts)
+    assert row["generate_ms"] >= sum(attempt["ms"] for attempt in row["attempts"])
+    assert (locked["rung"], locked["attempts"]) == (None, []), "it never came to an engine"
+
+
+def condemned(key: str) -> Suspects:
+    """One worker died with this, and another one with this alone."""
+    suspects = Suspects(1)
+    suspects.begin([key])
+    suspects.begin([key])
+    suspects.enter(key, alone=True)
+    return suspects
+
+
+def unheard(*_: object) -> None:
+    return None
+
+
+def test_what_kills_its_worker_gets_a_row_at_every_stage(options: OcrOptions, folder: Path):
+    recipe = base.recipe(options, "fake")
+    deadly, good = str(folder / "deadly.pdf"), str(folder / "good.pdf")
+    inspect = stages.Inspect(options, "recipe", unheard, condemned(deadly))
+    rows = [{"uri": [path], "size_bytes": [9]} for path in (deadly, good)]
+    plan = pa.concat_tables(inspect(pa.Table.from_pylist(rows)))
+    assert plan["error_kind"].to_pylist() == ["crash", None, None, None]
+    page = plan["page_id"].to_pylist()[2]
+    [rendered] = stages.Render(options, recipe, unheard, condemned(page))(plan)
+    assert rendered["error_kind"].to_pylist() == ["crash", None, "crash", None]
+    assert rendered["error"].to_pylist()[0] == plan["error"].to_pylist()[0]
+    page = plan["page_id"].to_pylist()[3]
+    prepared = stages.Prepare(recipe, unheard, condemned(page))(rendered)
+    assert prepared["error_kind"].to_pylist() == ["crash", None, "crash", "crash"]
+
+    async def recognised() -> pa.Table:
+        watch = condemned(plan["page_id"].to_pylist()[1])
+        recognise = stages.Recognise(options.engine, recipe, unheard, watch)
+        [table] = [rows async for rows in recognise(prepared)]
+        return table
+
+    table = asyncio.run(recognised())
+    assert table["error_kind"].to_pylist() == ["crash", "engine", "crash", "crash"]
+    assert "max_lone_deaths" in table["error"].to_pylist()[1]
+
+
+async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
+    recipe = base.recipe(options, "fake")
+    prepared = prepared_pages(recipe, 6)
+    suspects = Suspects(2)
+    suspects.begin(["0", "1"])
+    suspects.begin(["0", "1"])
+    suspects.enter("0", alone=False)
+    suspects.enter("1", alone=False)
+    engine = EngineConfig(kind="fake", pages_in_flight=4)
+    recognise = stages.Recognise(engine, recipe, unheard, suspects)
+    active: list[int] = []
+    seen: list[int] = []
+    inner = recognise._engine.generate
+
+    async def counted(request: Request) -> Generation:
+        active.append(1)
+        await asyncio.sleep(0.01)
+        seen.append(len(active))
+        active.pop()
+        return await inner(request)
+
+    recognise._engine.generate = counted
+    [table] = [rows async for rows in recognise(prepared)]
+    assert table["status"].to_pylist() == ["ok"] * 6
+    assert seen[:2] == [1, 1]
+    assert max(seen) == 4
+    assert suspects.begin(["0", "2"]) == [Verdict.TOGETHER] * 2, "all were outlived"
+
+
+def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
+    engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
+    recipe = base.recipe(options, "fake")
+    prepared = prepared_pages(recipe, 3)
+    place = prepared.schema.get_field_index("layer")
+    layers = pa.array(["the layer", None, ""], pa.string())
+    prepared = prepared.set_column(place, "layer", layers)
+
+    async def recognised() -> list[dict]:
+        recognise = stages.Recognise(engine, recipe, lambda report: None, Suspects(2))
+        [table] = [table async for table in recognise(prepared)]
+        return table.to_pylist()
+
+    rows = asyncio.run(recognised())
+    assert [row["source"] for row in rows] == ["text_layer", None, None]
+    assert [row["text"] for row in rows] == ["the layer", "", ""]
+    assert [row["error_kind"] for row in rows] == [None, "engine", "engine"]
+
+
+def test_a_fault_of_our_own_is_a_row_too(
+    options: OcrOptions, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    plan, _ = planned(options, folder / "good.pdf")
+    monkeypatch.setattr("pipeline.job.stages.stages.base.prepare", broken)
+    rows = run(options, plan)
+    assert {row["error_kind"] for row in rows} == {"internal"}
+    assert "a bug" in rows[0]["error"]
+
+
+def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path):
+    (folder / "words.pdf").write_bytes(
+        sample_documents.pdf(
+            [sample_documents.Page(sample_documents.text_content(["harbour lights at dusk"], 24))]
+        )
+    )
+    plan, _ = planned(options, folder / "words.pdf")
+    engine = EngineConfig(kind="onnx", onnx=OnnxConfig(threads=2))
+    [row] = run(options.model_copy(update={"engine": engine}), plan)
+    assert row["status"] == Status.OK
+    assert "harbour lights at dusk" in row["text"]
+    box = row["blocks"][0]["box_px"]
+    assert 0 <= box["x0"] < box["x1"] <= row["width_px"]
+
+
+def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
+    ladder = LadderConfig(rungs=("second_engine",))
+    vllm = base.recipe(options.model_copy(update={"ladder": ladder}), "vllm")
+    prepared = prepared_pages(vllm, 1, np.asarray(words_picture("harbour lights")))
+    crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
+
+    async def recognised() -> list[dict]:
+        recognise = stages.Recognise(crashes, vllm, lambda report: None, Suspects(2))
+        [table] = [table async for table in recognise(prepared)]
+        return table.to_pylist()
+
+    [row] = asyncio.run(recognised())
+    assert (row["status"], row["rung"], row["engine"]) == ("ok", "second_engine", "onnx")
+    assert row["model"].startswith("PP-OCR")
+    assert "harbour lights" in row["text"]
+    assert [attempt["error"] is None for attempt in row["attempts"]] == [False, True]
+    box = row["blocks"][0]["box_px"]
+    assert 350 < box["x0"] < box["x1"] <= row["width_px"], "in pixels of the page as drawn"
+
+
+def words_picture(words: str) -> Image.Image:
+    """A page that the model is shown smaller, with words in its right half."""
+    page = Image.new("RGB", (700, 2600), "white")
+    ImageDraw.Draw(page).text((380, 200), words, "black", ImageFont.load_default(40))
+    return page
+
+
+INKED = np.array([[[0] * 3, [255] * 3]] * 2, np.uint8)
+
+
+def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = INKED) -> pa.Table:
+    height_px, width_px = pixels.shape[:2]
+    size = {"width_px": width_px, "height_px": height_px, "dpi": 1.0}
+    rows = [
+        {"page_id": f"{n}", "page": n, "source": "ocr", "turned_deg": 0} | size
+        for n in range(count)
+    ]
+    pictures = schema.binary_column([pixels] * count)
+    plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
+    rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
+    return stages.Prepare(recipe, lambda report: None, Suspects(2))(rendered)
+
+
+def test_many_pages_are_in_the_engine_at_a_time():
+    engine = EngineConfig(kind="fake", pages_in_flight=4, fake=FakeConfig(handler="slow"))
+    options = OcrOptions(output="o", engine=engine)
+    recipe = base.recipe(options, "fake")
+    prepared = prepared_pages(recipe, 8)
+
+    async def most_at_a_time() -> int:
+        recognise = stages.Recognise(engine, recipe, lambda report: None, Suspects(2))
+        active, most = 0, 0
+        inner = recognise._engine.generate
+
+        async def counted(request):
+            nonlocal active, most
+            active, most = active + 1, max(most, active + 1)
+            try:
+                return await inner(request)
+            finally:
+                active -= 1
+
+        recognise._engine.generate = counted
+        async for _ in recognise(prepared):
+            pass
+        return most
+
+    assert asyncio.run(most_at_a_time()) == 4
+
+
+def test_documents_are_listed_in_few_and_then_in_many(tmp_path: Path):
+    for number in range(900):
+        (tmp_path / f"{number:03}.pdf").touch()
+    (tmp_path / "notes.txt").touch()
+    left_out: list[Counter[str]] = []
+    tables = list(stages.list_documents(Listing([str(tmp_path)], InputConfig()), left_out.append))
+    sizes = [len(schema.documents_of(table)) for table in tables]
+    assert (sizes[0], sum(sizes)) == (4, 900)
+    assert sizes[:-1] == sorted(sizes[:-1])
+    assert sizes[-2] > 12
+    assert {table.num_rows for table in tables} == {1}
+    assert left_out == [Counter({".txt": 1})]
+    uris = [document.uri for table in tables for document in schema.documents_of(table)]
+    assert uris == [str(tmp_path / f"{number:03}.pdf") for number in range(900)]
+
+
+def test_documents_may_stand_one_in_a_row():
+    table = pa.table({"uri": ["a", "b"], "size_bytes": [1, 2]})
+    assert schema.documents_of(table) == [Document("a", 1), Document("b", 2)]

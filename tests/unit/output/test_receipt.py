@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import OcrConfig
+from pipeline.engines import base
+from pipeline.job import report
+from pipeline.job.metrics import StageTally
+from pipeline.job.run import Forecast
+from pipeline.output import receipt
+from pipeline.output.totals import Count, ErrorGroup, PlanSummary, Summary
+
+
+def plan() -> PlanSummary:
+    return PlanSummary(
+        documents=3,
+        unreadable=1,
+        bytes=5_000_000,
+        routes=Counter(ocr=8, skip=2, error=1),
+        done=Counter(ok=2),
+        todo=Count(7, 0),
+    )
+
+
+def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> receipt.Receipt:
+    options = OcrConfig(inputs=("a",), output="o", engine={"kind": "fake"})
+    recipe = base.recipe(options, "fake")
+    planned = plan()
+    planned.done = Counter(before or {})
+    return receipt.make(
+        plan=planned,
+        written=Summary(
+            written=Count(7, 0),
+            statuses=Counter(statuses),
+            sources=Counter(ocr=6, none=1),
+            rungs={
+                "plain_text": Counter(good=2, looped=1, rows=2),
+                "base": Counter(good=4, looped=3, rows=4),
+            },
+            tokens_dropped=81000,
+            tokens=700,
+            characters=7000,
+            slowest=[(1234.5, "/x/long.pdf", 4)],
+            errors={"password": ErrorGroup(1, "/x/p.pdf page 0: give --password")},
+        ),
+        stages={
+            "plan": StageTally(3, 1, 1.0, {"a": 50.0}),
+            "render": StageTally(7, 0, 5.0, {"a": 90.0, "b": 99.0}),
+        },
+        files_left_out={".txt": 2},
+        wall_s=20.0,
+        run_s=10.0,
+        driver_peak_mib=200.0,
+        recipe_hash=recipe.hash(),
+        recipe=recipe.model_dump(mode="json"),
+    )
+
+
+def test_the_figures():
+    done = made({"ok": 6, "failed": 1})
+    assert (done.documents, done.pages, done.pages_left_out) == (3, 10, 2)
+    assert (done.pages_per_s, done.tokens_per_s, done.characters_per_s) == (0.7, 70.0, 700.0)
+    assert done.busy == {"render": 0.25}
+    assert done.peak_mib == {"driver": 200.0, "plan": 50.0, "render": 99.0}
+    assert done.versions["ray"] == "2.60.0"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "before", "complete"),
+    [
+        ({"ok": 5, "blank": 2}, {}, True),
+        ({"ok": 6, "failed": 1}, {}, False),
+        ({"ok": 6, "truncated": 1}, {}, False),
+        ({}, {"ok": 7}, True),
+        ({}, {"ok": 6, "failed": 1}, False),
+    ],
+)
+def test_complete_means_ok_or_blank_now_and_before(statuses, before, complete: bool):
+    assert made(statuses, before).complete is complete
+
+
+def test_the_file_has_every_figure(tmp_path: Path):
+    done = made({"ok": 7})
+    done.write(tmp_path)
+    assert receipt.Receipt(**json.loads((tmp_path / "receipt.json").read_text())) == done
+    assert [file.name for file in tmp_path.iterdir()] == ["receipt.json"]
+
+
+def test_the_print_fits_80_columns_and_has_the_facts():
+    text = report.receipt(made({"ok": 6, "failed": 1}, {"ok": 2}))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for fact in ("3, 1 of them cannot be opened", "6 ok", "1 password", "0.70 pages/s", "1.23 s"):
+        assert fact in text
+
+
+def test_the_ladder_is_counted_and_printed_from_the_bottom_up():
+    done = made({"ok": 7})
+    assert done.rungs["plain_text"] == {"good": 2, "looped": 1, "rows": 2}
+    lines = report.receipt(done).splitlines()
+    [at] = [number for number, line in enumerate(lines) if "ladder" in line]
+    assert [" ".join(line.split()) for line in lines[at : at + 3]] == [
+        "ladder base: 4 good, 3 looped (4 rows)",
+        "plain_text: 2 good, 1 looped (2 rows)",
+        "81000 tokens in answers that were dropped",
+    ]
+
+
+def test_a_long_ladder_fits_80_columns_too():
+    outcomes = dict.fromkeys(("good", "empty", "failed", "looped", "truncated", "rows"), 1_234_567)
+    done = dataclasses.replace(made({"ok": 7}), rungs={"base": outcomes, "wider_ngram": outcomes})
+    lines = report.receipt(done).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert sum("1234567 truncated" in line for line in lines) == 2
+
+
+def test_a_job_whose_pages_were_read_at_once_says_nothing_of_a_ladder():
+    done = dataclasses.replace(made({"ok": 7}), rungs={"base": {"good": 7, "rows": 7}})
+    assert "ladder" not in report.receipt(done)
+
+
+def test_the_next_step_names_the_output():
+    assert "jobs.show out" in report.next_steps(made({"ok": 7}), "out")
+    assert "their rows say why" in report.next_steps(made({"failed": 7}), "out")
+
+
+def test_a_forecast_says_what_is_skipped_and_how_long():
+    text = report.forecast(Forecast(plan(), 2, "onnx", {".txt": 4}, 90.0, "measured"))
+    for fact in (
+        "8 ocr",
+        "2 done before, 2 left out by --pages, --max-pages, 4 other",
+        "1:30 (measured)",
+        "(2 copied: the same bytes",
+    ):
+        assert fact in text
+    assert "unknown" in report.forecast(Forecast(plan(), 2, "onnx", {}, None, "no run"))

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import ErrorKind
+from pipeline.output import schema
+from pipeline.output.totals import Count, PlanSummary, Summary
+from pipeline.rungs import Attempt, Outcome, Rung
+from pipeline.types import (
+    Failure,
+    Generation,
+    PageRef,
+    PageResult,
+    Recognition,
+    Source,
+    Status,
+    Timing,
+)
+
+ids = st.lists(st.text("0123456789abcdef", min_size=32, max_size=32), unique=True, max_size=20)
+
+
+def count(page_ids: list[str]) -> Count:
+    total = Count()
+    total.add(pa.chunked_array([page_ids], pa.string()))
+    return total
+
+
+@given(ids, st.randoms())
+def test_order_and_cuts_do_not_matter(page_ids: list[str], random):
+    shuffled = list(page_ids)
+    random.shuffle(shuffled)
+    cut = random.randint(0, len(page_ids))
+    parts = count(shuffled[:cut])
+    parts.merge(count(shuffled[cut:]))
+    assert parts == count(page_ids)
+
+
+@given(ids.filter(lambda page_ids: len(page_ids) > 1))
+def test_lost_doubled_and_swapped_rows_show(page_ids: list[str]):
+    whole = count(page_ids)
+    assert count(page_ids[1:]) != whole
+    assert count([*page_ids, page_ids[0]]) != whole
+    assert count([*page_ids[1:], page_ids[1]]) != whole
+
+
+def page(number: int, status: Status, ms: float, kind: ErrorKind | None = None) -> PageResult:
+    failure = Failure(kind, f"said {number}") if kind else None
+    generation = None if kind else Generation(output_tokens=10)
+    return PageResult(
+        page_id=f"{number:032x}",
+        content_id="c",
+        recipe_hash="r",
+        ref=PageRef("/a.pdf", "d", number, 9, "application/pdf", 1, 1),
+        recognition=Recognition(status, "text", generation=generation, failure=failure),
+        source=None if kind else Source.OCR,
+        timing=Timing(generate_ms=ms),
+    )
+
+
+def test_a_summary_counts_and_keeps_the_slowest_and_an_example():
+    pages = [page(number, Status.OK, number * 10.0) for number in range(1, 8)]
+    pages.append(page(8, Status.FAILED, 5.0, ErrorKind.TIMEOUT))
+    summary = Summary.of(schema.to_table(pages[:4]))
+    summary.merge(Summary.of(schema.to_table(pages[4:])))
+    assert summary.written.rows == 8
+    assert summary.statuses == {"ok": 7, "failed": 1}
+    assert summary.sources == {"ocr": 7, "none": 1}
+    assert summary.tokens == 70
+    assert summary.characters == 32
+    assert [number for _, _, number in summary.slowest] == [7, 6, 5, 4, 3]
+    assert summary.errors["timeout"].count == 1
+    assert summary.errors["timeout"].example == "/a.pdf page 8: said 8"
+
+
+def test_a_summary_counts_attempts_by_rung_and_outcome():
+    looped = Attempt(Rung.BASE, Outcome.LOOPED, output_tokens=900)
+    good = Attempt(Rung.PLAIN, Outcome.GOOD, output_tokens=100)
+    climbed = Recognition(
+        Status.OK,
+        "text",
+        generation=Generation(output_tokens=100),
+        rung=Rung.PLAIN,
+        attempts=(looped, good),
+    )
+    failed = page(1, Status.FAILED, 1.0, ErrorKind.TIMEOUT)
+    read = replace(page(2, Status.OK, 1.0), recognition=climbed)
+    summary = Summary.of(schema.to_table([failed, read]))
+    summary.merge(Summary.of(schema.to_table([read])))
+    assert summary.rungs == {
+        "base": {"looped": 2},
+        "plain_text": {"good": 2, "rows": 2},
+    }
+    assert summary.tokens == 2 * 100
+    assert summary.tokens_dropped == 2 * 900
+
+
+def plan_row(page: int, route: str, done: str | None) -> dict[str, object]:
+    return {
+        "page_id": f"{page:032x}",
+        "uri": "/a.pdf",
+        "page": page,
+        "route": route,
+        "done": done,
+        "size_bytes": 100,
+    }
+
+
+def test_a_plan_summary_tells_what_is_to_do():
+    rows = [
+        plan_row(1, "ocr", None),
+        plan_row(2, "ocr", "failed"),
+        plan_row(3, "skip", None),
+        plan_row(0, "error", None),
+    ]
+    summary = PlanSummary.of(pa.Table.from_pylist(rows, schema=schema.PLAN))
+    assert (summary.documents, summary.unreadable, summary.bytes) == (2, 1, 200)
+    assert summary.routes == {"ocr": 2, "skip": 1, "error": 1}
+    assert summary.done == {"failed": 1}
+    assert summary.todo.rows == 2

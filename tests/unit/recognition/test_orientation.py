@@ -1,0 +1,193 @@
+"""`pipeline.recognition.orientation`: pages that lie are turned, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import OcrOptions, RenderConfig
+from pipeline.documents.pdf.document import PdfFile
+from pipeline.documents.sandbox import Reader
+from pipeline.engines import base
+from pipeline.imaging.projection import _above, _ink, _sums, lean
+from pipeline.imaging.rotation import TURNS, turn_pixels
+from pipeline.recognition.answer import interpret
+from pipeline.recognition.orientation import Compass, _choice
+from pipeline.recognition.route import Routes
+from pipeline.types import Pixels
+from tests.support import sample_documents
+from tests.support.sample_documents import LETTER, Page
+from tests.support.strategies import pictures
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Pixels:
+    path = tmp_path_factory.mktemp("pages") / "prose.pdf"
+    path.write_bytes(
+        sample_documents.pdf([Page(sample_documents.text_content(sample_documents.prose()))])
+    )
+    return PdfFile(str(path), "", 10).render(1, RenderConfig()).pixels
+
+
+@pytest.fixture(scope="module")
+def compass() -> Compass:
+    return Compass()
+
+
+@given(pictures())
+def test_any_picture_can_be_measured(picture: Pixels) -> None:
+    found = lean(picture)
+    assert found.across >= 0
+    assert -1 <= found.above <= 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 60))
+def test_ink_beside_the_small_letters_is_summed_line_by_line(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    lines = [random.random(random.integers(6, 70), np.float32) + 0.01 for _ in range(count)]
+    pieces: list[Any] = [np.zeros(2, np.float32)]
+    spans, at = [], 2
+    for line in lines:
+        spans.append((at, at + len(line)))
+        pieces += [line, np.zeros(random.integers(1, 4), np.float32)]
+        at += len(line) + len(pieces[-1])
+    above = below = 0.0
+    for line in lines:
+        core = np.flatnonzero(line >= 0.45 * line.max())
+        above += float(line[: core[0]].sum())
+        below += float(line[core[-1] + 1 :].sum())
+    expected = (above - below) / max(above + below, 1e-6)
+    found = _above(np.concatenate(pieces), np.array(spans, np.intp).reshape(-1, 2))
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_page_full_of_ink_is_no_overflow() -> None:
+    page = np.zeros((1799, 1799, 3), np.uint8)
+    page[:1000] = 255  # white is the paper
+    ink = _ink(page)
+    sums = _sums(ink, 1799 // 8)
+    assert (sums[:1000].max(), sums[1000:].min(), sums.max()) == (0, 1, 1)
+    assert np.array_equal(_sums(ink.T, 1799 // 8)[0], [0, 0, 0, 0, np.float32(120 / 224), 1, 1, 1])
+
+
+def test_upright_text_is_left_alone_without_models(page: Pixels) -> None:
+    fresh = Compass()
+    assert fresh.turn(page) == 0
+    assert fresh._models is None
+
+
+@pytest.mark.parametrize("deg", TURNS[1:])
+def test_text_that_lies_is_suspicious_and_turned(page: Pixels, compass: Compass, deg: int) -> None:
+    lying = turn_pixels(page, -deg % 360)
+    assert lean(lying).is_suspicious
+    assert compass.turn(lying) == deg
+
+
+def test_one_plain_line_settles_that_a_suspicious_page_stands_upright(
+    page: Pixels, compass: Compass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compass.turn(turn_pixels(page, 180))  # loads the models
+    read: list[int] = []
+    line = Compass._line
+
+    def counted(self: Compass, piece: Pixels, deg: int) -> tuple[float, int]:
+        read.append(deg)
+        return line(self, piece, deg)
+
+    monkeypatch.setattr(Compass, "_line", counted)
+    assert compass._read(page) == 0
+    assert read == [0]
+    read.clear()
+    assert compass._read(turn_pixels(page, 180)) == 180
+    assert sorted(set(read)) == [0, 180]
+
+
+@pytest.mark.parametrize(
+    ("upright", "turned", "expected", "directions"),
+    [
+        ((0.96, 12), (0.1, 12), 0, [0]),
+        ((0.96, 11), (0.1, 11), 0, [0, 0]),  # too short a line; the mean settles it
+        ((0.85, 12), (0.99, 12), 0, [0, 0]),  # the other one cannot be far enough ahead
+        ((0.78, 12), (0.99, 12), 180, [0, 0, 180, 180]),
+    ],
+)
+def test_no_more_is_read_than_can_change_the_answer(
+    page: Pixels,
+    monkeypatch: pytest.MonkeyPatch,
+    upright: tuple[float, int],
+    turned: tuple[float, int],
+    expected: int,
+    directions: list[int],
+) -> None:
+    read: list[int] = []
+
+    def line(self: Compass, piece: Pixels, deg: int) -> tuple[float, int]:
+        read.append(deg)
+        return turned if deg else upright
+
+    boxes = np.array([[10, 10, 200, 30], [10, 50, 200, 70]], np.float32)
+    monkeypatch.setattr(Compass, "_boxes", lambda self, pixels: boxes)
+    monkeypatch.setattr(Compass, "_line", line)
+    assert Compass()._read(page) == expected
+    assert read == directions
+
+
+def test_white_on_black_lies_as_black_on_white(page: Pixels, compass: Compass) -> None:
+    assert compass.turn(turn_pixels(255 - page, 90)) == 270
+
+
+@pytest.mark.parametrize("side_px", [1, 40, 300])
+def test_pictures_without_text_are_not_turned(compass: Compass, side_px: int) -> None:
+    noise = np.asarray(sample_documents.noise_picture(side_px, side_px))
+    assert compass.turn(noise) == 0
+    assert compass.turn(np.full_like(noise, 255)) == 0
+
+
+@pytest.mark.parametrize(
+    ("upright", "turned", "expected"),
+    [
+        ((0.9, 40), (0.3, 40), 0),
+        ((0.3, 40), (0.9, 40), 180),
+        ((0.8, 40), (0.9, 40), 0),  # not clearly ahead
+        ((0.3, 40), (0.6, 40), 0),  # not sure
+        ((0.3, 40), (0.9, 5), 0),  # too little to go by
+        ((0.0, 0), (0.0, 0), 0),
+    ],
+)
+def test_without_strong_evidence_nothing_is_turned(
+    upright: tuple[float, int], turned: tuple[float, int], expected: int
+) -> None:
+    assert _choice({0: upright, 180: turned}, 0, 180) == expected
+
+
+def test_a_sideways_scan_is_read_and_its_boxes_are_on_the_page_as_displayed(
+    tmp_path: Path,
+) -> None:
+    lines = [*sample_documents.prose(8), "harbour lights at dusk"]
+    content = sample_documents.turned_content(
+        sample_documents.text_content(lines, 14, top_pt=560), 90
+    )
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(sample_documents.pdf([Page(content, LETTER)]))
+    options = OcrOptions(output="-", engine={"kind": "onnx"}, text_layer="never")
+    recipe = base.recipe(options, "onnx")
+    with Reader() as reader:
+        view = Routes(recipe).view(reader, str(path), 1)
+    assert view.turned_deg == 90
+    assert (view.width_px, view.height_px) == (1275, 1650)
+    assert view.image is not None
+    request = base.prepare(view.image, recipe)
+    assert (request.page_width_px, request.page_height_px) == (1650, 1275)
+    engine: Any = base.build(options.engine)
+    text, blocks = interpret(asyncio.run(engine.generate(request)), request)
+    assert "harbour lights at dusk" in text
+    inked = np.argwhere(view.image.pixels.min(axis=2) < 128)
+    boxes = np.array([block.box for block in blocks])
+    assert np.allclose(boxes[:, :2].min(axis=0), inked.min(axis=0)[::-1], atol=15)
+    assert np.allclose(boxes[:, 2:].max(axis=0), inked.max(axis=0)[::-1], atol=15)

@@ -1,0 +1,245 @@
+"""`pipeline.recognition.route`: which pages need an engine."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipeline.config import OcrOptions
+from pipeline.documents.sandbox import Reader
+from pipeline.engines import base
+from pipeline.errors import ErrorKind, PageError
+from pipeline.recognition.route import PageView, Routes
+from pipeline.types import Ask, Source, Status, Task
+from tests.support import sample_documents
+from tests.support.sample_documents import Page
+
+PROSE = sample_documents.text_content(sample_documents.prose())
+TRUSTED = sample_documents.pdf([Page(PROSE)])
+GARBAGE = sample_documents.pdf(
+    [Page(sample_documents.text_content(sample_documents.swapped(sample_documents.prose())))]
+)
+SCAN = sample_documents.scan_pdf(b"3 Tr " + PROSE)
+UNDER_A_SCAN = sample_documents.pdf([Page(b"100 100 400 20 re f BT 3 Tr ET " + b"3 Tr " + PROSE)])
+EMPTY = sample_documents.pdf([Page()])
+WHITE = sample_documents.pdf([Page(b"1 g 0 0 612 792 re f")])
+SPOT = sample_documents.pdf([Page(b"100 100 20 20 re f")])
+PICTURE = sample_documents.saved(Image.new("RGB", (80, 60), "white"), "PNG")
+
+RGB = b"/ColorSpace/DeviceRGB/BitsPerComponent 8"
+GREY = b"/ColorSpace/DeviceGray/BitsPerComponent 1"
+WHITE_PIXELS = zlib.compress(b"\xff" * 64 * 64 * 3)
+LOST = {
+    "jpeg": sample_documents.picture_pdf(b"\xff\xd8" + b"Rubbish" * 99, RGB + b"/Filter/DCTDecode"),
+    "flate": sample_documents.picture_pdf(b"Rubbish" * 99, RGB + b"/Filter/FlateDecode"),
+    "lzw": sample_documents.picture_pdf(b"\xffRubbish" * 99, RGB + b"/Filter/LZWDecode"),
+    "jpx": sample_documents.picture_pdf(b"Rubbish" * 99, b"/Filter/JPXDecode"),
+    "jbig2": sample_documents.picture_pdf(b"Rubbish" * 99, GREY + b"/Filter/JBIG2Decode"),
+    "no size": sample_documents.picture_pdf(WHITE_PIXELS, RGB + b"/Filter/FlateDecode").replace(
+        b"/Width 64", b"/Width 00"
+    ),
+    "no picture": sample_documents.pdf([Page(b"9 0 0 9 0 0 cm /Im Do")], b"/XObject<</Im 99 0 R>>"),
+    "no name": sample_documents.pdf([Page(b"9 0 0 9 0 0 cm /Im Do")]),
+    "in the content": sample_documents.pdf(
+        [Page(b"612 0 0 792 0 0 cm BI /W 64 /H 64 /CS /RGB /BPC 8 /F /Fl ID Rubbish\nEI")]
+    ),
+    "in a form": sample_documents.pdf(
+        [Page(b"/Fm Do")],
+        b"/XObject<</Fm 4 0 R>>",
+        [
+            sample_documents.stream(
+                b"612 0 0 792 0 0 cm /Im Do",
+                b"/Type/XObject/Subtype/Form/BBox[0 0 612 792]/Resources<</XObject<</Im 5 0 R>>>>",
+            ),
+            sample_documents.stream(
+                b"Rubbish" * 99,
+                b"/Type/XObject/Subtype/Image/Width 64/Height 64/Filter/FlateDecode" + RGB,
+            ),
+        ],
+    ),
+    "content": sample_documents.pdf([Page(b"Rubbish" * 99)]).replace(
+        b"<</Length 693", b"<</Filter/FlateDecode/Length 693"
+    ),
+    "an object": sample_documents.pdf(
+        [Page(b"/Sh sh")], b"/Shading<</Sh 4 0 R>>", [b"<</ShadingType 2 /Coords[0 0 ] >> 9 ) <"]
+    ).replace(b"/Coords[0 0 ]", b"]Coords)0 0 ]"),
+    "no content": sample_documents.pdf([Page()]).replace(b"/Contents 5 0 R", b"/Contents 9 0 R"),
+}
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    with Reader() as reader:
+        yield reader
+
+
+@pytest.fixture
+def look(reader: Reader, tmp_path: Path) -> Any:
+    def look(content: bytes, ask: Ask | None = None, **settings: Any) -> PageView:
+        path = tmp_path / "document"
+        path.write_bytes(content)
+        options = OcrOptions(output="-", engine={"kind": "fake"}, **settings)
+        return Routes(base.recipe(options, "fake")).view(reader, str(path), 1, ask=ask)
+
+    return look
+
+
+def way(view: PageView) -> str:
+    """What becomes of a page, in a word."""
+    if view.settled is None:
+        assert view.image is not None
+        assert view.source is Source.OCR
+        return "engine"
+    assert view.image is None
+    return str(view.source) if view.settled.status is Status.OK else str(view.settled.status)
+
+
+@pytest.mark.parametrize(
+    ("content", "auto", "never", "always"),
+    [
+        (TRUSTED, "text_layer", "engine", "text_layer"),
+        (GARBAGE, "engine", "engine", "text_layer"),
+        (SCAN, "blank", "blank", "text_layer"),  # a picture of one colour has no ink
+        (EMPTY, "blank", "blank", "blank"),
+        (WHITE, "blank", "blank", "blank"),
+        (SPOT, "engine", "engine", "engine"),
+        (PICTURE, "blank", "blank", "blank"),
+    ],
+    ids=["trusted", "garbage", "scan", "empty", "white", "spot", "picture"],
+)
+def test_every_page_goes_its_way(
+    look: Any, content: bytes, auto: str, never: str, always: str
+) -> None:
+    ways = [way(look(content, text_layer=mode)) for mode in ("auto", "never", "always")]
+    assert ways == [auto, never, always]
+
+
+def test_a_trusted_layer_says_what_its_page_says(look: Any) -> None:
+    view = look(TRUSTED)
+    assert view.settled.text.split() == " ".join(sample_documents.prose()).split()
+    assert (view.width_px, view.height_px, view.dpi) == (1275, 1650, 150)
+    assert view.trust.score == 1
+    x0, y0, x1, y1 = view.settled.blocks[0].box
+    assert 0 < x0 < x1 < 1275
+    assert 0 < y0 < y1 < 1650
+
+
+@pytest.mark.parametrize("content", [EMPTY, WHITE, SPOT, PICTURE])
+def test_only_layers_means_that_a_page_without_one_fails_or_is_empty(
+    look: Any, content: bytes
+) -> None:
+    if content is EMPTY:
+        assert way(look(content, text_layer="only")) == "blank"
+        return
+    with pytest.raises(PageError) as caught:
+        look(content, text_layer="only")
+    assert caught.value.kind is ErrorKind.NO_TEXT_LAYER
+
+
+def test_only_layers_takes_what_is_hidden_too(look: Any) -> None:
+    assert look(SCAN, text_layer="only").settled.text.startswith("the old harbour")
+
+
+def test_the_trust_that_is_asked_for_decides(look: Any) -> None:
+    assert way(look(GARBAGE, route={"min_trust": 0.0})) == "text_layer"
+    assert look(GARBAGE).trust.doubts == ("letters of no language", "no words")
+
+
+@pytest.mark.parametrize(
+    ("ask", "expected"),
+    [
+        (Ask(Task.TEXT), "text_layer"),
+        (Ask(Task.MARKDOWN), "text_layer"),
+        (Ask(Task.FIGURE), "engine"),
+        (Ask(Task.DESCRIBE), "engine"),
+        (Ask(Task.TEXT, prompt="<image>\nFree OCR."), "engine"),
+    ],
+)
+def test_what_is_asked_of_the_picture_goes_to_the_engine(
+    look: Any, ask: Ask, expected: str
+) -> None:
+    assert way(look(TRUSTED, ask)) == expected
+
+
+def test_a_task_about_the_picture_goes_to_the_engine_without_a_word(look: Any) -> None:
+    assert way(look(TRUSTED, task="describe")) == "engine"
+
+
+@pytest.mark.parametrize(
+    ("content", "text_layer", "rungs", "kept"),
+    [
+        (TRUSTED, "auto", ("text_layer",), True),
+        (UNDER_A_SCAN, "auto", ("text_layer",), True),
+        (GARBAGE, "auto", ("text_layer",), False),
+        (SPOT, "auto", ("text_layer",), False),
+        (TRUSTED, "never", ("text_layer",), False),
+        (TRUSTED, "auto", ("error_row",), False),
+    ],
+    ids=["trusted", "hidden", "garbage", "none", "never", "no rung"],
+)
+def test_a_layer_of_words_is_kept_for_a_last_resort(
+    look: Any, content: bytes, text_layer: str, rungs: tuple[str, ...], kept: bool
+) -> None:
+    view = look(content, Ask(Task.DESCRIBE), text_layer=text_layer, ladder={"rungs": rungs})
+    assert view.image is not None
+    assert bool(view.image.layer) == kept
+    assert not kept or view.image.layer.startswith("the old harbour")
+
+
+class Broken:
+    """A reader whose text layers cannot be read."""
+
+    def __init__(self, reader: Reader, kind: ErrorKind) -> None:
+        self.render = reader.render
+        self._kind = kind
+
+    def layer(self, *_: object) -> None:
+        raise PageError(self._kind, "no")
+
+
+def test_a_layer_that_cannot_be_read_does_not_keep_the_page_from_being_drawn(
+    reader: Reader, tmp_path: Path
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(TRUSTED)
+    recipe = base.recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake")
+    broken: Any = Broken(reader, ErrorKind.RENDER)
+    assert way(Routes(recipe).view(broken, str(tmp_path / "a.pdf"), 1)) == "engine"
+    dead: Any = Broken(reader, ErrorKind.TIMEOUT)
+    with pytest.raises(PageError):
+        Routes(recipe).view(dead, str(tmp_path / "a.pdf"), 1)
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+@pytest.mark.parametrize("name", LOST)
+def test_a_page_that_lost_its_picture_is_an_error_and_not_blank(
+    look: Any, name: str, text_layer: str
+) -> None:
+    with pytest.raises(PageError, match="drawn without ink") as error:
+        look(LOST[name], text_layer=text_layer)
+    assert error.value.kind is ErrorKind.RENDER
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+def test_complaints_alone_make_no_error_of_a_blank_page(look: Any, text_layer: str) -> None:
+    entries = RGB + b"/Filter/FlateDecode"
+    assert (
+        way(look(sample_documents.picture_pdf(WHITE_PIXELS, entries), text_layer=text_layer))
+        == "blank"
+    )
+    noisy = sample_documents.picture_pdf(WHITE_PIXELS, entries, drawn=b"nonsense")
+    seen = look(noisy, text_layer=text_layer)
+    assert any("unknown keyword" in line for line in seen.warnings)
+    assert way(seen) == "blank"
+
+
+def test_a_white_picture_that_one_reader_refuses_is_an_error(look: Any) -> None:
+    white = Image.new("RGB", (60, 40), "white")
+    with pytest.raises(PageError, match="Pillow refuses it"):
+        look(sample_documents.nibble_tiff([white]))
+    assert way(look(sample_documents.saved(white, "PNG"))) == "blank"
+    assert way(look(sample_documents.nibble_tiff([sample_documents.corner_picture()]))) == "engine"

@@ -1,0 +1,138 @@
+"""Which task a prompt of a request stands for."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.engines.deepseek_ocr import model
+from pipeline.types import Ask, Task
+from serving.ocr.prompt_task import ask
+
+
+def task(text: str) -> Task | None:
+    found = ask(text, Task.FIGURE)
+    return found and found.task
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t"])
+def test_no_text_is_the_default(text: str) -> None:
+    assert ask(text, Task.DESCRIBE) == Ask(Task.DESCRIBE)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Extract all text from this document", Task.TEXT),
+        ("OCR", Task.TEXT),
+        ("ocr this", Task.TEXT),
+        ("Transcribe.", Task.TEXT),
+        ("Could you read the text, please?", Task.TEXT),
+        ("What does it say?", Task.TEXT),
+        ("What text is in this image?", Task.TEXT),
+        ("Return only the plain text of the receipt", Task.TEXT),
+        ("Free OCR", Task.TEXT),
+        ("convert to markdown", Task.MARKDOWN),
+        ("Markdown", Task.MARKDOWN),
+        ("Document to Markdown", Task.MARKDOWN),
+        ("Extract the text and keep the layout", Task.MARKDOWN),
+        ("OCR this page, preserve the tables", Task.MARKDOWN),
+        ("keep the structure", Task.MARKDOWN),
+        ("parse the figure", Task.FIGURE),
+        ("Parse this chart!", Task.FIGURE),
+        ("convert the diagram", Task.FIGURE),
+        ("Extract the data from the graph", Task.FIGURE),
+        ("describe this image", Task.DESCRIBE),
+        ("Describe this chart in detail.", Task.DESCRIBE),
+        ("What is in the picture?", Task.DESCRIBE),
+        ("What\u2019s in this image", Task.DESCRIBE),
+    ],
+)
+def test_a_sentence_is_mapped_by_its_words(text: str, expected: Task) -> None:
+    default = Task.LOCATE
+    assert ask(text, default) == ask(f" {text.upper()}\n", default) == Ask(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("locate Total due", "Total due"),
+        ("Find 'Total due' in the document, please.", "Total due"),
+        ("Please find the \u201csignature\u201d", "the signature"),
+        ("Where is the signature on this page?", "the signature"),
+        ("where's \u00abSumme\u00bb?", "Summe"),
+        ("find invoice 17 / 2024 from the scan", "invoice 17 / 2024"),
+        ("Locate Stra\u00dfe {0}", "Stra\u00dfe {0}"),
+    ],
+)
+def test_locate_has_its_phrase(text: str, phrase: str) -> None:
+    assert ask(text, Task.TEXT) == Ask(Task.LOCATE, find=phrase)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Translate this page",
+        "Summarise the text",
+        "Extract all text and translate it to German",
+        "Do not extract the text",
+        "Extract the text without the tables",
+        "Extract the invoice number",
+        "Read page 3",
+        "Convert to JSON",
+        "Hello",
+        "this document",
+        "?!",
+        "find",
+        "locate ''",
+        "find in the image",
+        "Lies den Text",
+        "\u63d0\u53d6\u6587\u5b57",
+        "OCR " * 200,
+        "<image>",
+        "<image>\nOCR <|ref|>this<|/ref|>",
+        "find <|ref|>x<|/ref|>",
+        "<\uff5cend\u2581of\u2581sentence\uff5c> OCR",
+        "Locate <|ref|>a<|ref|>b<|/ref|> in the image.",
+    ],
+)
+def test_what_the_model_cannot_do_is_nothing(text: str) -> None:
+    assert ask(text, Task.TEXT) is None
+
+
+def test_the_models_own_prompts_are_passed_on() -> None:
+    assert ask("<|grounding|>Convert the document to markdown.", Task.TEXT) == Ask(Task.MARKDOWN)
+    grounded = "<image>\n<|grounding|>OCR this image."
+    assert ask(grounded, Task.TEXT) == Ask(Task.TEXT, prompt=grounded)
+    own = "Locate <|ref|>in the image<|/ref|> in the image."
+    assert ask(own, Task.TEXT) == Ask(Task.LOCATE, find="in the image")
+
+
+pieces = st.sampled_from(
+    ["<image>", "<|ref|>", "<|/ref|>", "find ", "please ", " in the image", "'", "<|", "text ", "?"]
+)
+
+
+@given(st.text() | st.lists(pieces | st.text(max_size=3), max_size=20).map("".join))
+def test_any_text_has_an_ask_that_the_model_understands_or_none(text: str) -> None:
+    found = ask(text, Task.MARKDOWN)
+    if found is not None:
+        said = model.wording(found, model.OCR)
+        assert said.startswith("<image>\n")
+        assert model.own(said) == found
+        assert not model.has_markup(found.find)
+
+
+@pytest.mark.parametrize(
+    "piece", ["please ", "<|", "<\uff5c", "find ", " in the image", "a'", ", ", "'", "<image", "\n"]
+)
+def test_the_time_is_linear_in_the_text(piece: str) -> None:
+    start = time.perf_counter()
+    ask(piece * 100_000, Task.TEXT)
+    ask("find " + piece * 100_000, Task.TEXT)
+    ask("find x" + piece * 60 + "y", Task.TEXT)
+    ask("Locate <|ref|>" + piece * 100_000, Task.TEXT)
+    assert time.perf_counter() - start < 2

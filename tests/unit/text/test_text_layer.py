@@ -1,0 +1,113 @@
+"""`pipeline.text.text_layer`: text layers on their way, and in reading order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.imaging.rotation import TURNS, turn_back, turn_box
+from pipeline.text.text_layer import LayerLine, Marks, TextLayer, read, turn_of
+from tests.support.strategies import boxes, texts
+
+lines = st.lists(
+    st.builds(LayerLine, texts, boxes(), st.sampled_from(TURNS), st.booleans()), max_size=8
+)
+shares = st.floats(0, 1)
+marks = st.builds(
+    Marks, st.integers(0, 99), st.integers(0, 99), shares, shares, shares, st.integers(0, 99)
+)
+
+
+def layers() -> st.SearchStrategy[TextLayer]:
+    side = st.integers(1, 3000)
+    return st.builds(TextLayer, side, side, st.floats(1, 600), lines.map(tuple), marks)
+
+
+@given(layers())
+def test_a_layer_arrives_as_it_was_sent(layer: TextLayer) -> None:
+    assert TextLayer.from_bytes(layer.to_bytes()) == layer
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"size": [1, 2, 3], "lines": [["x", 0, 0, 1, 1, 45, true]], "marks": {}}',
+        b'{"size": [1, 2, 3], "lines": [["x"]], "marks": {}}',
+        b'{"size": [1, 2, 3], "lines": [], "marks": {"ink": 1}}',
+    ],
+)
+def test_what_is_no_layer_is_refused(content: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        TextLayer.from_bytes(content)
+
+
+@given(layers())
+def test_reading_loses_no_word_and_invents_none(layer: TextLayer) -> None:
+    text, blocks, deg = read(layer, hidden=True)
+    wanted = sorted("".join({line.text: None for line in layer.lines}).split())
+    assert set("".join(wanted)) <= set("".join(text.split()))
+    assert deg in TURNS
+    assert all(block.score is None for block in blocks)
+    shown = read(layer, hidden=False)[0]
+    assert set("".join(shown.split())) <= {char for line in layer.visible for char in line.text}
+
+
+def column(name: str, x: float, count: int = 6) -> list[LayerLine]:
+    words = f"{name} column has a line of words"
+    return [
+        LayerLine(f"{words} {row}", (x, 100 + 30 * row, x + 380, 122 + 30 * row))
+        for row in range(count)
+    ]
+
+
+def test_columns_are_read_one_after_the_other() -> None:
+    left, right = column("left", 60), column("right", 500)
+    rows = tuple(line for pair in zip(left, right, strict=True) for line in pair)
+    text, blocks, deg = read(TextLayer(940, 400, 150, rows), hidden=False)
+    assert text.index("left column has a line of words 5") < text.index("right")
+    assert deg == 0
+    assert blocks[0].box == (60, 100, 440, 272)
+
+
+@pytest.mark.parametrize("deg", TURNS)
+def test_sideways_text_is_read_as_if_upright_and_boxed_where_it_stands(deg: int) -> None:
+    upright = [*column("left", 60), *column("right", 500)]
+    expected, blocks, _ = read(TextLayer(940, 400, 150, tuple(upright)), hidden=False)
+    width, height = (400, 940) if deg % 180 else (940, 400)
+    lying = tuple(LayerLine(line.text, turn_back(line.box, 940, 400, deg), deg) for line in upright)
+    text, turned, found = read(TextLayer(width, height, 150, lying), hidden=False)
+    assert (text, found) == (expected, deg)
+    assert [turn_box(b.box, width, height, deg) for b in turned if b.box] == [
+        block.box for block in blocks
+    ]
+
+
+def test_right_to_left_script_is_read_from_the_right() -> None:
+    first = LayerLine("ראשונה", (300, 10, 380, 30))
+    second = LayerLine("שנייה", (205, 10, 290, 30))
+    text, [block], _ = read(TextLayer(400, 100, 150, (second, first)), hidden=False)
+    assert text == "ראשונה שנייה"
+    assert block.box == (205, 10, 380, 30)
+
+
+def test_text_that_is_drawn_twice_to_look_bold_is_read_once() -> None:
+    line = LayerLine("Bold heading", (10, 10, 110, 30))
+    again = LayerLine("Bold heading", (10.4, 10, 110.4, 30))
+    elsewhere = LayerLine("Bold heading", (10, 60, 110, 80))
+    layer = TextLayer(200, 100, 150, (line, again, elsewhere))
+    assert read(layer, hidden=False)[0].count("Bold heading") == 2
+
+
+def test_hidden_lines_are_taken_only_when_asked_for() -> None:
+    hidden = LayerLine("beneath", (10, 40, 110, 60), is_visible=False)
+    layer = TextLayer(200, 100, 150, (LayerLine("above", (10, 10, 110, 30)), hidden))
+    assert read(layer, hidden=False)[0] == "above"
+    assert "beneath" in read(layer, hidden=True)[0]
+
+
+def test_without_lines_nothing_is_turned() -> None:
+    assert turn_of(()) == 0
