@@ -28,7 +28,7 @@ from typing import Any
 
 from benchmarks import gpu_table
 from benchmarks.gpu_pages import documents, model, pictures
-from benchmarks.gpu_watch import Watch
+from benchmarks.gpu_watch import PageMonitor
 
 PROMPT = "<image>\n<|grounding|>Convert the document to markdown."
 ENVIRONMENT = {
@@ -104,7 +104,7 @@ def _in_child(options: argparse.Namespace, work: Path, part: str) -> dict[str, A
     result.unlink(missing_ok=True)
     flags = [f"--pages={options.pages}", f"--tokens={options.tokens}", f"--work={work}"]
     command = [sys.executable, "-m", "benchmarks.gpu", f"--out={result}", f"--child={part}", *flags]
-    with Watch() as watch:
+    with PageMonitor() as watch:
         subprocess.run(command, check=True)
     found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     begin, end = found.pop("window", (0.0, 0.0))
@@ -169,7 +169,7 @@ def job(options: argparse.Namespace, work: Path, part: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "jobs.ocr", str(work / f"pdf-{options.pages}")]
     command += [f"--output={output}", *_job_flags(options, work)]
     begin = time.time()
-    with Watch() as watch:
+    with PageMonitor() as watch:
         # Answers cut off at their limit make exit code 1.
         finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         end = time.time()

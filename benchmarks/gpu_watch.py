@@ -11,7 +11,7 @@ INTERVAL_S = 0.5
 _QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
 
 
-class Watch:
+class PageMonitor:
     """Samples the busy share of the first GPU while it is entered; nothing without a GPU."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Watch:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> PageMonitor:
         self._thread.start()
         return self
 

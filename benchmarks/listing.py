@@ -28,11 +28,11 @@ from pipeline.config import InputConfig, OcrOptions, RayConfig
 from pipeline.documents.listing import Listing
 from pipeline.engines import base
 from pipeline.job import ray_cluster
-from pipeline.job.metrics import Meter, Send, _resident_mib
+from pipeline.job.metrics import SendReport, StageMonitor, _resident_mib
 from pipeline.job.ray_data import chains, shard_tasks
 from pipeline.job.stages import stages
 from pipeline.job.stages.plan import PlannedPage, Planner
-from pipeline.job.stages.quarantine import Watch
+from pipeline.job.stages.quarantine import PageMonitor
 from pipeline.output import shards
 from pipeline.output.completed import Ledger
 from pipeline.output.totals import PlanSummary
@@ -74,11 +74,13 @@ def _made_up(bucket: str, prefix: str, config: object) -> Iterator[dict[str, Any
 class FakeInspect(stages.Inspect):
     """Plans what `FakeContents` says."""
 
-    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send, watch: Watch) -> None:
+    def __init__(
+        self, options: OcrOptions, recipe_hash: str, send: SendReport, monitor: PageMonitor
+    ) -> None:
         self._planner = Planner(recipe_hash, PageSelection(), Ledger())
         self._contents: Any = FakeContents(self._planner)
-        self._meter = Meter("plan", send)
-        self._watch = watch
+        self._metrics = StageMonitor("plan", send)
+        self._monitor = monitor
 
 
 class FakeContents:
@@ -118,30 +120,32 @@ def fake_store(count: int, page_ms: int) -> FakeStore:
 
 def listed(count: int, page_ms: int, options: OcrOptions) -> None:
     """List alone, and drop what is found."""
-    begin, tally = time.perf_counter(), chains.SharedTally()
-    chain = chains.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
+    begin, metrics = time.perf_counter(), chains.SharedMetrics()
+    chain = chains.list_documents(fake_store(count, page_ms), metrics, options.stages.write_cpus)
     for bundle in chain.iter_internal_ref_bundles():
         bundle.destroy_if_owned()
-    told = tally.left_out()
+    told = metrics.left_out()
     show(count, "list", told[_LISTED], time.perf_counter() - begin, [told[_PEAK], 0])
 
 
 def planned(count: int, page_ms: int, options: OcrOptions) -> None:
     """The first pass of a job, up to its shards."""
-    begin, tally = time.perf_counter(), chains.SharedTally()
-    suspects = chains.SharedSuspects(options.stages.max_lone_deaths)
+    begin, metrics = time.perf_counter(), chains.SharedMetrics()
+    quarantine = chains.SharedQuarantine(options.stages.max_lone_deaths)
     with tempfile.TemporaryDirectory(prefix="listing-") as folder:
-        found = chains.list_documents(fake_store(count, page_ms), tally, options.stages.write_cpus)
+        found = chains.list_documents(
+            fake_store(count, page_ms), metrics, options.stages.write_cpus
+        )
         chain = chains.plan_pages(
-            found, options, base.recipe(options, "fake"), tally.send(), suspects
+            found, options, base.recipe(options, "fake"), metrics.send(), quarantine
         )
         summary = chains.drain(
             chain, Path(folder), "plan", options.parquet, shards.write_plan, PlanSummary()
         )
-        assert not shard_tasks.twins(Path(folder), options).rows
+        assert not shard_tasks.find_duplicates(Path(folder), options).rows
     seconds = time.perf_counter() - begin
-    planner_mib = max(tally.stages()["plan"].peaks_mib.values())
-    show(count, "plan", summary.todo.rows, seconds, [tally.left_out()[_PEAK], planner_mib])
+    planner_mib = max(metrics.stages()["plan"].peaks_mib.values())
+    show(count, "plan", summary.todo.rows, seconds, [metrics.left_out()[_PEAK], planner_mib])
 
 
 def show(count: int, what: str, rows: int, seconds: float, workers_mib: list[float]) -> None:

@@ -27,7 +27,7 @@ from pipeline.documents.sandbox import Reader
 from pipeline.errors import RecordedError
 from pipeline.imaging.projection import lean
 from pipeline.imaging.rotation import TURNS, turn_pixels
-from pipeline.recognition.orientation import Compass
+from pipeline.recognition.orientation import OrientationDetector
 from pipeline.types import Pixels
 
 
@@ -68,7 +68,7 @@ def main() -> int:
     table: dict[int, Counter[int]] = defaultdict(Counter)
     wrong: list[str] = []
     times: dict[bool, list[float]] = {True: [], False: []}
-    compass = Compass()
+    compass = OrientationDetector()
     compass.turn(np.zeros((100, 100, 3), np.uint8))  # loads the models
     with Reader() as reader:
         for name, pixels in drawn(reader, options.paths, options.pages):

@@ -37,7 +37,7 @@ class Usage:
     cpu_by_pid: dict[tuple[int, float], float] = field(default_factory=dict)
 
 
-def watch(command: Sequence[str], cwd: str) -> Usage:
+def monitor(command: Sequence[str], cwd: str) -> Usage:
     """Run a command to its end and measure it."""
     mark = uuid.uuid4().hex
     usage, done = Usage(), threading.Event()

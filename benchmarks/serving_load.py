@@ -158,7 +158,7 @@ def _session(url: str) -> aiohttp.ClientSession:
 
 
 async def ask(session: aiohttp.ClientSession, kind: Kind) -> Sample:
-    """Send a request and read its answer to the end."""
+    """SendReport a request and read its answer to the end."""
     begin_s = time.perf_counter()
     method = "GET" if kind.body is None else "POST"
     try:

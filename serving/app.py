@@ -38,7 +38,7 @@ from serving.chat.handler import ChatModel
 from serving.config import IngressConfig, ScaleConfig, ServeConfig
 from serving.http import routes, streaming
 from serving.http.auth import Keys
-from serving.http.middleware import OPEN_PATHS, Door, Record
+from serving.http.middleware import OPEN_PATHS, Record, RequestMiddleware
 from serving.http.rate_limit import Gate
 from serving.metrics import Metrics
 from serving.ocr.handler import OcrModel
@@ -222,7 +222,7 @@ class Ingress:
         """Called by Serve on the replica, after the constructor."""
         config = self._config
         gate = Gate(config.auth)
-        app = Door(
+        app = RequestMiddleware(
             routes.build(self._service), self._keys, gate, config.limits, config.http, self._done
         )
         if not config.http.cors_origins:

@@ -51,7 +51,7 @@ Spans = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Lean:
+class ProjectionProfile:
     """How the ink of a page lies.
 
     Attributes:
@@ -75,7 +75,7 @@ class Lean:
         return self.across < _ACROSS or self.above < _UPRIGHT
 
 
-def lean(pixels: Pixels) -> Lean:
+def lean(pixels: Pixels) -> ProjectionProfile:
     """Measure a page.
 
     Args:
@@ -86,7 +86,7 @@ def lean(pixels: Pixels) -> Lean:
     rows, columns = _sums(ink, strip_px), _sums(ink.T, strip_px)
     (along, lines), (_, stretches) = _lines(rows), _lines(columns)
     across = _jumps(rows) / max(_jumps(columns), _TINY)
-    return Lean(across, _above(along, lines), max(len(lines), len(stretches)))
+    return ProjectionProfile(across, _above(along, lines), max(len(lines), len(stretches)))
 
 
 def _ink(pixels: Pixels) -> Levels:

@@ -1,6 +1,6 @@
 """Measures the stages of a job while they run: pages, busy time, peak memory.
 
-Every worker reports to one `Tally`. What it says is for the eyes (progress, busy shares,
+Every worker reports to one `JobMetrics`. What it says is for the eyes (progress, busy shares,
 memory); the counts of the receipt come from the committed shards alone.
 """
 
@@ -22,7 +22,7 @@ _SAMPLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StageReport:
     """What one worker did since its last report.
 
     Attributes:
@@ -43,7 +43,7 @@ class Report:
 
 
 @dataclass(slots=True)
-class StageTally:
+class StageMetrics:
     """The sums of one stage over all its workers."""
 
     pages: int = 0
@@ -52,11 +52,11 @@ class StageTally:
     peaks_mib: dict[str, float] = field(default_factory=dict)
 
 
-class Tally:
+class JobMetrics:
     """Collects reports. Runs as an actor of its own."""
 
     def __init__(self) -> None:
-        self._stages: dict[str, StageTally] = {}
+        self._stages: dict[str, StageMetrics] = {}
         self._left_out: dict[int, Counter[str]] = {}
 
     def leave_out(self, part: int, counts: Counter[str]) -> None:
@@ -67,9 +67,9 @@ class Tally:
         """What all parts leave out."""
         return sum(self._left_out.values(), Counter())
 
-    def add(self, report: Report) -> None:
+    def add(self, report: StageReport) -> None:
         """Add one report."""
-        stage = self._stages.setdefault(report.stage, StageTally())
+        stage = self._stages.setdefault(report.stage, StageMetrics())
         stage.pages += report.pages
         stage.failed += report.failed
         stage.busy_s += report.busy_s
@@ -77,15 +77,15 @@ class Tally:
             report.peak_mib, stage.peaks_mib.get(report.worker, 0.0)
         )
 
-    def stages(self) -> dict[str, StageTally]:
+    def stages(self) -> dict[str, StageMetrics]:
         """The sums so far, by stage."""
         return self._stages
 
 
-Send = Callable[[Report], object]
+SendReport = Callable[[StageReport], object]
 
 
-class Meter:
+class StageMonitor:
     """Measures one worker and sends its reports.
 
     Args:
@@ -93,7 +93,7 @@ class Meter:
         send: Takes a report and returns at once.
     """
 
-    def __init__(self, stage: str, send: Send) -> None:
+    def __init__(self, stage: str, send: SendReport) -> None:
         self._stage = stage
         self._send = send
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -118,12 +118,14 @@ class Meter:
                 self._busy_s += time.perf_counter() - self._since
 
     def report(self, pages: int, failed: int) -> None:
-        """Send what happened since the last report."""
+        """SendReport what happened since the last report."""
         if self._active:
             now = time.perf_counter()
             self._busy_s, self._since = self._busy_s + now - self._since, now
         self._sample()
-        self._send(Report(self._stage, self._worker, pages, failed, self._busy_s, self._peak_mib))
+        self._send(
+            StageReport(self._stage, self._worker, pages, failed, self._busy_s, self._peak_mib)
+        )
         self._busy_s = 0.0
 
     def _sample(self) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-from pipeline.job.metrics import StageTally
+from pipeline.job.metrics import StageMetrics
 
-Poll = Callable[[], Mapping[str, StageTally]]
+Poll = Callable[[], Mapping[str, StageMetrics]]
 
 _BAR_PERIOD_S = 0.5
 
@@ -85,11 +85,11 @@ class Progress:
 
     def snapshot(self) -> Snapshot:
         """Ask how far the job is."""
-        tally = self._poll().get(self._stage)
+        metrics = self._poll().get(self._stage)
         seconds = time.monotonic() - self._begin
-        if tally is None:
+        if metrics is None:
             return Snapshot(0, self._total, 0, seconds, started=False)
-        return Snapshot(tally.pages, self._total, tally.failed, seconds, started=True)
+        return Snapshot(metrics.pages, self._total, metrics.failed, seconds, started=True)
 
     def _watch(self) -> None:
         if self._bar:

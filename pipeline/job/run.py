@@ -22,8 +22,8 @@ from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
 from pipeline.job.progress import Progress
 from pipeline.job.ray_data import chains, shard_tasks
-from pipeline.job.ray_data.duplicates import Twins
-from pipeline.job.signals import insisted
+from pipeline.job.ray_data.duplicates import Duplicates
+from pipeline.job.signals import redeliver_signals
 from pipeline.output import receipt, shards
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.document_cache import clear_abandoned
@@ -65,7 +65,7 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
         JobError: Ray does not start, the output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
-    with ray_cluster.connected(config.ray), _alone(config, say) as check, insisted():
+    with ray_cluster.connected(config.ray), _alone(config, say) as check, redeliver_signals():
         if config.overwrite:
             shards.clear(config.output, config.store)
         session = _Session.start(config, say)
@@ -78,8 +78,8 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
         finished = receipt.make(
             plan=planned,
             written=written,
-            stages=session.tally.stages(),
-            files_left_out=session.tally.left_out(),
+            stages=session.metrics.stages(),
+            files_left_out=session.metrics.left_out(),
             wall_s=time.monotonic() - begin,
             run_s=time.monotonic() - run_begin,
             driver_peak_mib=_peak_mib(),
@@ -120,11 +120,14 @@ def forecast(config: OcrConfig, say: Say) -> Forecast:
     with ray_cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
         session = _Session.start(config, say)
         planned = session.plan(Path(folder))
-        copies = planned.routes[Route.COPY] + shard_tasks.twins(Path(folder), session.config).rows
+        copies = (
+            planned.routes[Route.COPY]
+            + shard_tasks.find_duplicates(Path(folder), session.config).rows
+        )
         output = place_of(config.output, config.store)
         seconds, basis = _estimate(output, session.recipe, planned)
         return Forecast(
-            planned, copies, session.recipe.engine, dict(session.tally.left_out()), seconds, basis
+            planned, copies, session.recipe.engine, dict(session.metrics.left_out()), seconds, basis
         )
 
 
@@ -135,8 +138,8 @@ class _Session:
     config: OcrConfig
     recipe: Recipe
     listing: Listing
-    tally: chains.SharedTally
-    suspects: chains.SharedSuspects
+    metrics: chains.SharedMetrics
+    quarantine: chains.SharedQuarantine
     prefix: str
     say: Say
 
@@ -155,9 +158,9 @@ class _Session:
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
         listing = Listing(config.inputs, config.input, config.store, config.attachments)
         recipe = base.recipe(config, kind)
-        tally = chains.SharedTally()
-        suspects = chains.SharedSuspects(config.stages.max_lone_deaths)
-        return cls(config, recipe, listing, tally, suspects, prefix, say)
+        metrics = chains.SharedMetrics()
+        quarantine = chains.SharedQuarantine(config.stages.max_lone_deaths)
+        return cls(config, recipe, listing, metrics, quarantine, prefix, say)
 
     def plan(self, folder: Place) -> PlanSummary:
         try:
@@ -168,8 +171,10 @@ class _Session:
             return self._planned(folder)
 
     def _planned(self, folder: Place) -> PlanSummary:
-        found = chains.list_documents(self.listing, self.tally, self.config.stages.write_cpus)
-        chain = chains.plan_pages(found, self.config, self.recipe, self.tally.send(), self.suspects)
+        found = chains.list_documents(self.listing, self.metrics, self.config.stages.write_cpus)
+        chain = chains.plan_pages(
+            found, self.config, self.recipe, self.metrics.send(), self.quarantine
+        )
         with self.progress("plan", 0):
             planned = chains.drain(
                 chain, folder, "plan", self.config.parquet, shards.write_plan, PlanSummary()
@@ -180,7 +185,7 @@ class _Session:
 
     def recognise(self, plan: Place, pages: Place, planned: PlanSummary) -> Summary:
         todo = planned.todo.rows
-        same = shard_tasks.twins(plan, self.config) if todo else Twins()
+        same = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
         copies = planned.routes[Route.COPY] + same.rows
         self.say(
             f"planned: {planned.documents} documents, {sum(planned.routes.values())} pages, "
@@ -190,7 +195,7 @@ class _Session:
         if not todo:
             return Summary()
         if self.config.retry == "failed":
-            shard_tasks.forget(plan, pages, self.config)
+            shard_tasks.delete_failed_rows(plan, pages, self.config)
         written = Summary()
         if todo > copies:
             written.merge(_Run(self, plan, pages, self.prefix, same).read(todo - copies))
@@ -199,16 +204,18 @@ class _Session:
             written.merge(copied)
             if left := copies - copied.written.rows:
                 # Their other name could not be fetched: they are read under their own.
-                own = _Run(self, plan, pages, f"{self.prefix}-own", Twins(are_read=True), pages)
+                own = _Run(
+                    self, plan, pages, f"{self.prefix}-own", Duplicates(are_read=True), pages
+                )
                 written.merge(own.read(left))
         return written
 
     def progress(self, stage: str, total: int) -> Progress:
         interval_s = self.config.progress.interval_s
-        return Progress(stage, stage, total, self.tally.stages, sys.stderr, interval_s)
+        return Progress(stage, stage, total, self.metrics.stages, sys.stderr, interval_s)
 
     def _endings(self) -> str:
-        left_out = self.tally.left_out()
+        left_out = self.metrics.left_out()
         if not left_out:
             return ""
         endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
@@ -232,7 +239,7 @@ class _Run:
     plan: Place
     pages: Place
     prefix: str
-    same: Twins
+    same: Duplicates
     done: Place | None = None
 
     def read(self, todo: int) -> Summary:
@@ -265,7 +272,7 @@ class _Run:
     def _once(self, todo: int, prefix: str, done: Place | None) -> Summary:
         one, config = self.session, self.session.config
         chain = chains.recognise_pages(
-            self.plan, todo, config, one.recipe, one.tally.send(), one.suspects, self.same, done
+            self.plan, todo, config, one.recipe, one.metrics.send(), one.quarantine, self.same, done
         )
         with one.progress("recognise", todo):
             return chains.drain(

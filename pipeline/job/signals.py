@@ -51,7 +51,7 @@ class _Interrupt:
 
 
 @contextmanager
-def insisted(every_s: float = _EVERY_S) -> Iterator[None]:
+def redeliver_signals(every_s: float = _EVERY_S) -> Iterator[None]:
     """Let SIGINT and SIGTERM raise `KeyboardInterrupt` inside, again and again until it gets out.
 
     Args:

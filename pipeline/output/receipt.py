@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipeline import __version__
-from pipeline.job.metrics import StageTally
+from pipeline.job.metrics import StageMetrics
 from pipeline.output.shards import write_text
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import Place
@@ -107,7 +107,7 @@ def make(
     *,
     plan: PlanSummary,
     written: Summary,
-    stages: Mapping[str, StageTally],
+    stages: Mapping[str, StageMetrics],
     files_left_out: Mapping[str, int],
     wall_s: float,
     run_s: float,
@@ -164,7 +164,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _busy(stage: StageTally, run_s: float) -> float:
+def _busy(stage: StageMetrics, run_s: float) -> float:
     if not run_s or not stage.peaks_mib:
         return 0.0
     return round(min(1.0, stage.busy_s / run_s / len(stage.peaks_mib)), 3)

@@ -42,7 +42,7 @@ lines are read so that stand upright; of those that stand on their head hardly o
 Boxes = npt.NDArray[np.float32]
 
 
-class Compass:
+class OrientationDetector:
     """Says how pages have to be turned. May be used by several threads."""
 
     def __init__(self) -> None:

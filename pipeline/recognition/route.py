@@ -13,7 +13,7 @@ from typing import Final
 from pipeline.config import Recipe
 from pipeline.documents.sandbox import Reader
 from pipeline.errors import ErrorKind, PageError
-from pipeline.recognition.orientation import Compass
+from pipeline.recognition.orientation import OrientationDetector
 from pipeline.recognition.quality import is_blank
 from pipeline.rungs import Rung
 from pipeline.text import text_layer as layers
@@ -61,7 +61,7 @@ class Routes:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._compass = Compass()
+        self._compass = OrientationDetector()
 
     def view(
         self,

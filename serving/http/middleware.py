@@ -91,7 +91,7 @@ def record_of(scope: MutableMapping[str, Any]) -> Record:
     return record
 
 
-class Door:
+class RequestMiddleware:
     """Lets requests in.
 
     Args:

@@ -74,7 +74,7 @@ class Service:
 
 
 def build(service: Service) -> FastAPI:
-    """The application with its routes. It belongs behind a `serving.http.middleware.Door`."""
+    """The application with its routes, to be wrapped in a `RequestMiddleware`."""
     app = FastAPI(
         title="Rayscribe",
         version=__version__,

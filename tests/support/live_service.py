@@ -26,7 +26,7 @@ from serving.chat.handler import ChatModel
 from serving.config import ServeConfig
 from serving.http import routes
 from serving.http.auth import Keys
-from serving.http.middleware import Door, Record
+from serving.http.middleware import Record, RequestMiddleware
 from serving.http.rate_limit import Gate
 from serving.ocr.handler import OcrModel
 from serving.ocr.reader_pool import Readers
@@ -170,7 +170,7 @@ def running(
         return {"ocr": routes.ModelState(0, 0), CHAT: routes.ModelState(1, 1)}
 
     service = routes.Service(config.limits, model, ChatModel((CHAT,), talk, config), states)
-    app = Door(
+    app = RequestMiddleware(
         routes.build(service),
         Keys(config.auth, environment or {}),
         Gate(config.auth),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
-from pipeline.documents.sandbox.crashes import Deaths
+from pipeline.documents.sandbox.crashes import CrashCount
 from pipeline.documents.sandbox.process import ReaderProcess
 from pipeline.documents.sandbox.protocol import Message, Slot, bounded, create_memory, shorten
 from pipeline.errors import DocumentError, ErrorKind, JobError, PageError, RecordedError
@@ -81,7 +81,7 @@ class Reader:
         self._child: ReaderProcess | None = None
         self._lock = threading.Lock()
         self._is_killed = False
-        self._deaths = Deaths()
+        self._deaths = CrashCount()
 
     @property
     def pid(self) -> int | None:

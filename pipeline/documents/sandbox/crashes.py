@@ -11,7 +11,7 @@ MOST: Final = 8
 _DEADLY: Final = (ErrorKind.CRASH, ErrorKind.TIMEOUT)
 
 
-class Deaths:
+class CrashCount:
     """The document that ended the child last, and how many of its pages in a row did so."""
 
     def __init__(self) -> None:

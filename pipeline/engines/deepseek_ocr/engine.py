@@ -26,7 +26,7 @@ from pipeline.config import VllmConfig
 from pipeline.engines.deepseek_ocr import model
 from pipeline.engines.deepseek_ocr import self_test as selftest
 from pipeline.engines.deepseek_ocr.engine_args import check_version, engine_args, set_environment
-from pipeline.engines.deepseek_ocr.supervisor import Core, CoreDied, Restarting
+from pipeline.engines.deepseek_ocr.supervisor import Core, EngineDied, Supervisor
 from pipeline.engines.deepseek_ocr.tokens import Vocabulary
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
@@ -46,7 +46,7 @@ class VllmEngine:
 
     def __init__(self, config: VllmConfig, self_test: bool = True) -> None:
         start = partial(VllmCore.start, config, self_test)
-        self._cores = Restarting(start, config.max_restarts)
+        self._cores = Supervisor(start, config.max_restarts)
 
     async def generate(self, request: Request) -> Generation:
         """Recognise one page.
@@ -111,7 +111,7 @@ class VllmCore:
 
         Raises:
             EngineError: This page failed.
-            CoreDied: vLLM's core is dead.
+            EngineDied: vLLM's core is dead.
         """
         start = time.perf_counter()
         prompt = await self.render(request)
@@ -131,7 +131,7 @@ class VllmCore:
 
         Raises:
             EngineError: vLLM cannot, or makes another number of image tokens than expected.
-            CoreDied: vLLM's core is dead.
+            EngineDied: vLLM's core is dead.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -166,7 +166,7 @@ class VllmCore:
 
         Raises:
             EngineError: This page failed.
-            CoreDied: vLLM's core is dead.
+            EngineDied: vLLM's core is dead.
         """
         from vllm.sampling_params import RequestOutputKind, SamplingParams
         from vllm.v1.engine.exceptions import EngineDeadError
@@ -186,17 +186,17 @@ class VllmCore:
         try:
             outputs = [out async for out in self._llm.generate(prompt, params, f"page-{number}")]
         except EngineDeadError as error:
-            raise CoreDied from error
+            raise EngineDied from error
         except Exception as error:
             raise self._blame(error, "failed on the page") from error
         if not outputs or not outputs[-1].outputs:
             raise EngineError("vLLM ended the page without an answer")
         return outputs[-1]
 
-    def _blame(self, error: Exception, what: str) -> EngineError | CoreDied:
+    def _blame(self, error: Exception, what: str) -> EngineError | EngineDied:
         """The page's fault, or that of a core that is dead or closed by now."""
         if self._closed or self._llm.errored:
-            return CoreDied()
+            return EngineDied()
         return EngineError(f"vLLM {what}: {error}")
 
     def close(self) -> None:

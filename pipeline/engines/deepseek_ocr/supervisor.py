@@ -26,7 +26,7 @@ _PAGES_THAT_FORGIVE = 256
 """Pages finished since the last death after which restarts are counted from 0 again."""
 
 
-class CoreDied(Exception):  # noqa: N818 - an event, mapped from the engine's own error
+class EngineDied(Exception):  # noqa: N818 - an event, mapped from the engine's own error
     """The core cannot answer any more, this page or another."""
 
 
@@ -46,7 +46,7 @@ class Core(Protocol):
 
         Raises:
             EngineError: This page failed; the core goes on.
-            CoreDied: The core is dead.
+            EngineDied: The core is dead.
         """
         ...
 
@@ -71,7 +71,7 @@ class _Suspect:
             self.verdict.set_exception(error)
 
 
-class Restarting:
+class Supervisor:
     """An engine that survives the death of its core.
 
     Args:
@@ -109,7 +109,7 @@ class Restarting:
             await self._open.wait()
             try:
                 return await self._attempt(request)
-            except CoreDied:
+            except EngineDied:
                 answer = await self._as_suspect(number, request)
             if answer is not None:
                 return answer
@@ -126,7 +126,7 @@ class Restarting:
         try:
             core = await self._running()
             answer = await core.generate(request)
-        except CoreDied:
+        except EngineDied:
             self._retire(core)
             raise
         finally:
@@ -209,7 +209,7 @@ class Restarting:
             return False
         try:
             suspect.acquit(await self._attempt(suspect.request))
-        except CoreDied:
+        except EngineDied:
             suspect.convict(EngineError("the page ended the engine twice, the second time alone"))
             return True
         except EngineError as error:
@@ -223,7 +223,7 @@ class Restarting:
 async def _check(core: Core) -> None:
     try:
         await core.check()
-    except CoreDied:
+    except EngineDied:
         raise ConfigError(
             "the engine died of its own test page; its log says why (often too little memory:"
             " lower engine.vllm.max_num_seqs or max_num_batched_tokens)"

@@ -26,12 +26,12 @@ from pipeline.documents.listing import Listing
 from pipeline.engines import base
 from pipeline.errors import JobError
 from pipeline.job import ray_cluster
-from pipeline.job.metrics import Report, Send, StageTally, Tally
+from pipeline.job.metrics import JobMetrics, SendReport, StageMetrics, StageReport
 from pipeline.job.ray_data import limits
-from pipeline.job.ray_data.duplicates import Twins
+from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.errors import own_error
 from pipeline.job.stages import stages
-from pipeline.job.stages.quarantine import Suspects, Verdict, Watch
+from pipeline.job.stages.quarantine import Isolation, PageMonitor, Quarantine
 from pipeline.output.completed import Ledger
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import Place, parquet, place_of, shards
@@ -54,7 +54,7 @@ class StalledError(JobError):
     """
 
 
-def list_documents(listing: Listing, tally: SharedTally, num_cpus: float) -> Dataset:
+def list_documents(listing: Listing, metrics: SharedMetrics, num_cpus: float) -> Dataset:
     """What the inputs name -> rows of `schema.DOCUMENTS`, found by the workers.
 
     Inputs that do not overlap are listed side by side. A task yields documents while it lists:
@@ -65,7 +65,7 @@ def list_documents(listing: Listing, tally: SharedTally, num_cpus: float) -> Dat
     blocks = [pa.table({"share": [number]}) for number in range(len(shares))]
     found = ray.data.from_arrow(blocks).map_batches(
         _list_share,
-        fn_args=(shares, tally.leave_out()),
+        fn_args=(shares, metrics.leave_out()),
         batch_format="pyarrow",
         num_cpus=num_cpus,
     )
@@ -83,12 +83,16 @@ def _list_share(
 
 
 def plan_pages(
-    documents: Dataset, options: OcrOptions, recipe: Recipe, send: Send, suspects: SharedSuspects
+    documents: Dataset,
+    options: OcrOptions,
+    recipe: Recipe,
+    send: SendReport,
+    quarantine: SharedQuarantine,
 ) -> Dataset:
     """Rows of `schema.DOCUMENTS` -> rows of `schema.PLAN`."""
     return documents.map_batches(
         stages.Inspect,
-        fn_constructor_args=(options, recipe.hash(), send, suspects.watch("plan")),
+        fn_constructor_args=(options, recipe.hash(), send, quarantine.monitor("plan")),
         batch_format="pyarrow",
         compute=_pool(ray_cluster.cpus()),
         num_cpus=options.stages.plan_cpus,
@@ -100,9 +104,9 @@ def recognise_pages(
     todo: int,
     options: OcrOptions,
     recipe: Recipe,
-    send: Send,
-    suspects: SharedSuspects,
-    same: Twins | None = None,
+    send: SendReport,
+    quarantine: SharedQuarantine,
+    same: Duplicates | None = None,
     done: Place | None = None,
 ) -> Dataset:
     """The plan's pages that have to be read (`todo` of them) -> rows of `schema.PAGES`.
@@ -118,7 +122,7 @@ def recognise_pages(
     blocks = [pa.table({"path": [str(shard)]}) for shard in shards(plan)]
     planned = ray.data.from_arrow(blocks).map_batches(
         read_plan,
-        fn_args=(options.store, same or Twins(), done),
+        fn_args=(options.store, same or Duplicates(), done),
         batch_format="pyarrow",
         num_cpus=stage.write_cpus,
     )
@@ -126,14 +130,14 @@ def recognise_pages(
         _split(planned, rows, stage.write_cpus)
         .map_batches(
             stages.Render,
-            fn_constructor_args=(options, recipe, send, suspects.watch("render")),
+            fn_constructor_args=(options, recipe, send, quarantine.monitor("render")),
             batch_format="pyarrow",
             compute=_pool(drawers),
             num_cpus=stage.render_cpus,
         )
         .map_batches(
             stages.Prepare,
-            fn_constructor_args=(recipe, send, suspects.watch("prepare")),
+            fn_constructor_args=(recipe, send, quarantine.monitor("prepare")),
             batch_format="pyarrow",
             compute=_pool(drawers),
             num_cpus=stage.prepare_cpus,
@@ -142,7 +146,7 @@ def recognise_pages(
             stages.Recognise,
             fn_constructor_args=(
                 *(options.engine, recipe, send),
-                *(suspects.watch("recognise"), options.self_test),
+                *(quarantine.monitor("recognise"), options.self_test),
             ),
             batch_size=rows,  # Ray wants a number where a stage reserves GPUs
             batch_format="pyarrow",
@@ -321,7 +325,7 @@ def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
 
 
 def read_plan(
-    shards: pa.Table, store: StoreConfig, same: Twins, done: Place | None
+    shards: pa.Table, store: StoreConfig, same: Duplicates, done: Place | None
 ) -> Iterator[pa.Table]:
     """Yield the rows of plan shards (column path) that have to be read from their documents.
 
@@ -387,13 +391,13 @@ def _beside_the_driver() -> dict[str, Any]:
     return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
 
 
-class SharedTally:
-    """One `meter.Tally` for all workers of a job, as an actor that costs no CPU."""
+class SharedMetrics:
+    """One `meter.JobMetrics` for all workers of a job, as an actor that costs no CPU."""
 
     def __init__(self) -> None:
-        self._actor = ray.remote(**_beside_the_driver())(Tally).remote()
+        self._actor = ray.remote(**_beside_the_driver())(JobMetrics).remote()
 
-    def send(self) -> Send:
+    def send(self) -> SendReport:
         """What workers report to."""
         return _Sender(self._actor)
 
@@ -405,7 +409,7 @@ class SharedTally:
         """Files that are no documents by their ending, by ending."""
         return ray.get(self._actor.left_out.remote())  # type: ignore[no-any-return]
 
-    def stages(self) -> dict[str, StageTally]:
+    def stages(self) -> dict[str, StageMetrics]:
         """The sums so far, by stage."""
         return ray.get(self._actor.stages.remote())  # type: ignore[no-any-return]
 
@@ -414,8 +418,8 @@ def _leave_out(actor: Any, part: int, counts: Counter[str]) -> None:
     ray.get(actor.leave_out.remote(part, counts))
 
 
-class SharedSuspects:
-    """One `suspects.Suspects` for all workers of a job, as an actor that costs no CPU.
+class SharedQuarantine:
+    """One `quarantine.Quarantine` for all workers of a job, as an actor that costs no CPU.
 
     Ray Data starts a worker that died again, and gives it the same pages, without end: that is
     what makes a death of a worker's cost nothing, and what this puts an end to.
@@ -428,19 +432,19 @@ class SharedSuspects:
         # Should it die itself, what it knew is found out again.
         lasting = {"max_restarts": -1, "max_task_retries": -1}
         options = _beside_the_driver() | lasting
-        self._actor = ray.remote(**options)(Suspects).remote(max_lone_deaths)
+        self._actor = ray.remote(**options)(Quarantine).remote(max_lone_deaths)
 
-    def watch(self, stage: str) -> Watch:
+    def monitor(self, stage: str) -> PageMonitor:
         """What the workers of a stage tell of their pages."""
-        return _Watch(self._actor, stage)
+        return _SharedMonitor(self._actor, stage)
 
 
-class _Watch:
+class _SharedMonitor:
     def __init__(self, actor: Any, stage: str) -> None:
         self._actor = actor
         self._stage = stage
 
-    def begin(self, keys: Sequence[str]) -> list[Verdict]:
+    def begin(self, keys: Sequence[str]) -> list[Isolation]:
         return ray.get(self._actor.begin.remote(self._keys(keys)))  # type: ignore[no-any-return]
 
     def enter(self, key: str, *, alone: bool) -> None:
@@ -457,5 +461,5 @@ class _Sender:
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def __call__(self, report: Report) -> None:
+    def __call__(self, report: StageReport) -> None:
         self._actor.add.remote(report)

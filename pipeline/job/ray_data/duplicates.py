@@ -33,7 +33,7 @@ WANTED = pa.schema([("content_id", pa.string()), ("page_id", pa.string()), ("uri
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
+class Duplicates:
     """Documents with the same bytes that are all new.
 
     Attributes:
@@ -47,7 +47,7 @@ class Twins:
     are_read: bool = False
 
     @classmethod
-    def of(cls, names: pa.Table) -> Twins:
+    def of(cls, names: pa.Table) -> Duplicates:
         """Choose among the names of documents.
 
         Args:

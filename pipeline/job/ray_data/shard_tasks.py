@@ -14,7 +14,7 @@ import ray
 
 from pipeline.config import OcrOptions, OutputConfig
 from pipeline.job.ray_data import duplicates, retry_failed
-from pipeline.job.ray_data.duplicates import Twins
+from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.errors import own_error
 from pipeline.output import shards as sink
 from pipeline.output.totals import Summary
@@ -29,7 +29,7 @@ _FAILED_COLUMNS = ["page_id", "uri", "page", "status"]
 _REPLACED_COLUMNS = ["route", "done", "page_id", "uri", "page"]
 
 
-def twins(plan: Place, options: OcrOptions) -> Twins:
+def find_duplicates(plan: Place, options: OcrOptions) -> Duplicates:
     """Find the documents of a plan that have the same bytes.
 
     The driver holds eight bytes for every document, and the names of those that are the same.
@@ -37,12 +37,12 @@ def twins(plan: Place, options: OcrOptions) -> Twins:
     every = _each(options, shards(plan), _of, duplicates.keys, _COPY_COLUMNS)
     several = duplicates.several(keys for _, keys in every)
     if not len(several):
-        return Twins()
+        return Duplicates()
     named = _each(options, shards(plan), _of, duplicates.names, _COPY_COLUMNS, several)
-    return Twins.of(pa.concat_tables([names for _, names in named]))
+    return Duplicates.of(pa.concat_tables([names for _, names in named]))
 
 
-def copy(plan: Place, pages: Place, prefix: str, same: Twins, options: OcrOptions) -> Summary:
+def copy(plan: Place, pages: Place, prefix: str, same: Duplicates, options: OcrOptions) -> Summary:
     """Write the rows of pages whose text is in the output under another name.
 
     Left out are those whose other name could not be fetched.
@@ -94,7 +94,7 @@ def _copy(piece: tuple[Place, Place, pa.Table, OutputConfig]) -> Summary:
     return sink.write_pages(target, config, duplicates.copied(parquet(shard).read(), wanted))
 
 
-def forget(plan: Place, pages: Place, options: OcrOptions) -> None:
+def delete_failed_rows(plan: Place, pages: Place, options: OcrOptions) -> None:
     """Take the failed rows that a plan replaces out of the output.
 
     A job that stops after this finds their pages without rows, and does them.

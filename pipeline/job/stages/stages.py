@@ -24,11 +24,11 @@ from pipeline.documents.sandbox import Reader
 from pipeline.engines import base
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.imaging.rotation import turn_size
-from pipeline.job.metrics import Meter, Send
+from pipeline.job.metrics import SendReport, StageMonitor
 from pipeline.job.stages.inspect import Contents, extractor
 from pipeline.job.stages.plan import PlannedPage, Planner
-from pipeline.job.stages.quarantine import Verdict, Watch, in_turn
-from pipeline.job.stages.weighted_semaphore import Room
+from pipeline.job.stages.quarantine import Isolation, PageMonitor, in_turn
+from pipeline.job.stages.weighted_semaphore import WeightedSemaphore
 from pipeline.output import schema, shards
 from pipeline.output.completed import Ledger
 from pipeline.page_range import PageSelection
@@ -80,52 +80,56 @@ def list_documents(
 class Inspect:
     """Plan: opens documents and lists their pages."""
 
-    def __init__(self, options: OcrOptions, recipe_hash: str, send: Send, watch: Watch) -> None:
+    def __init__(
+        self, options: OcrOptions, recipe_hash: str, send: SendReport, monitor: PageMonitor
+    ) -> None:
         folder = shards.pages_folder(options.output, options.store)
         ledger = Ledger.read(folder, failed=options.retry != "failed")
         selection = PageSelection.parse(options.pages)
         self._planner = Planner(recipe_hash, selection, ledger, options.max_pages)
         self._contents = Contents(options, self._planner)
-        self._meter = Meter("plan", send)
-        self._watch = watch
+        self._metrics = StageMonitor("plan", send)
+        self._monitor = monitor
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
         """Yield rows of `schema.PLAN` for rows of `schema.DOCUMENTS`."""
         documents = list(schema.documents_of(table))
-        turns = in_turn(self._watch, [document.uri for document in documents])
+        turns = in_turn(self._monitor, [document.uri for document in documents])
         for may_run, document in zip(turns, documents, strict=True):
-            with self._meter.busy():
-                pages = self._contents.pages(document) if may_run else [self._condemned(document)]
+            with self._metrics.busy():
+                pages = self._contents.pages(document) if may_run else [self._quarantined(document)]
             for start in range(0, len(pages), _PLAN_ROWS):
                 yield _plan_table(pages[start : start + _PLAN_ROWS])
-            self._meter.report(len(pages), sum(page.failure is not None for page in pages))
+            self._metrics.report(len(pages), sum(page.failure is not None for page in pages))
 
-    def _condemned(self, document: Document) -> PlannedPage:
+    def _quarantined(self, document: Document) -> PlannedPage:
         return self._planner.unreadable(document, DocumentError(ErrorKind.CRASH, _DEADLY))
 
 
 class Render:
     """Looks at pages and draws those that an engine has to read, in a process that may die."""
 
-    def __init__(self, options: OcrOptions, recipe: Recipe, send: Send, watch: Watch) -> None:
+    def __init__(
+        self, options: OcrOptions, recipe: Recipe, send: SendReport, monitor: PageMonitor
+    ) -> None:
         self._reader = Reader(options.read, options.render, options.input)
         self._passwords = Passwords.read(options)
         extract = extractor(self._reader, self._passwords)
         self._documents = Documents(options.store, options.input, options.store.cache_mib, extract)
         self._routes = Routes(recipe)
-        self._meter = Meter("render", send)
-        self._watch = watch
+        self._metrics = StageMonitor("render", send)
+        self._monitor = monitor
 
     def __call__(self, plan: pa.Table) -> Iterator[pa.Table]:
         """Yield `schema.RENDERED` for rows of `schema.PLAN`, in one table."""
         rows, pictures = [], []
-        turns = in_turn(self._watch, plan["page_id"].to_pylist())
+        turns = in_turn(self._monitor, plan["page_id"].to_pylist())
         for may_run, row in zip(turns, plan.to_pylist(), strict=True):
-            with self._meter.busy():
-                rendered, pixels = self._render(row if may_run else _condemned(row))
+            with self._metrics.busy():
+                rendered, pixels = self._render(row if may_run else _quarantined(row))
             rows.append(rendered)
             pictures.append(pixels)
-        self._meter.report(len(rows), sum(bool(row["error_kind"]) for row in rows))
+        self._metrics.report(len(rows), sum(bool(row["error_kind"]) for row in rows))
         yield _with_pictures(rows, schema.RENDERED, {"pixels": pictures})
 
     def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
@@ -150,10 +154,10 @@ class Render:
 class Prepare:
     """Turns drawn pages into what the engine takes."""
 
-    def __init__(self, recipe: Recipe, send: Send, watch: Watch) -> None:
+    def __init__(self, recipe: Recipe, send: SendReport, monitor: PageMonitor) -> None:
         self._recipe = recipe
-        self._meter = Meter("prepare", send)
-        self._watch = watch
+        self._metrics = StageMonitor("prepare", send)
+        self._monitor = monitor
 
     def __call__(self, rendered: pa.Table) -> pa.Table:
         """`schema.PREPARED` for rows of `schema.RENDERED`."""
@@ -161,13 +165,13 @@ class Prepare:
         requests: list[Request | None] = []
         pictures = schema.buffers_of(rendered["pixels"])
         seen = rendered.drop_columns(["pixels"]).to_pylist()
-        turns = in_turn(self._watch, rendered["page_id"].to_pylist())
+        turns = in_turn(self._monitor, rendered["page_id"].to_pylist())
         for may_run, row, picture in zip(turns, seen, pictures, strict=True):
-            with self._meter.busy():
-                row, request = self._prepare(row, picture) if may_run else (_condemned(row), None)
+            with self._metrics.busy():
+                row, request = self._prepare(row, picture) if may_run else (_quarantined(row), None)
             rows.append(row)
             requests.append(request)
-        self._meter.report(len(rows), 0)
+        self._metrics.report(len(rows), 0)
         columns = {
             "image": [None if request is None else request.image for request in requests],
             "tiles": [None if request is None else request.tiles for request in requests],
@@ -200,28 +204,28 @@ class Recognise:
         self,
         config: EngineConfig,
         recipe: Recipe,
-        send: Send,
-        watch: Watch,
+        send: SendReport,
+        monitor: PageMonitor,
         self_test: bool = True,
     ) -> None:
         self._engine = base.build(config, self_test)
         self._second = base.second(recipe)
-        self._room = Room(base.pages_in_flight(config))
-        self._watch = watch
+        self._slots = WeightedSemaphore(base.pages_in_flight(config))
+        self._monitor = monitor
         self._recipe = recipe
-        self._meter = Meter("recognise", send)
+        self._metrics = StageMonitor("recognise", send)
 
     async def __call__(self, prepared: pa.Table) -> AsyncIterator[pa.Table]:
         """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""
         pictures, tiles = (schema.buffers_of(prepared[name]) for name in ("image", "tiles"))
         rows = prepared.drop_columns(["image", "tiles"]).to_pylist()
         keys = prepared["page_id"].to_pylist()
-        # In a thread: whatever keeps watch may be slow to answer, and other pages are at work.
-        verdicts = await asyncio.to_thread(self._watch.begin, keys)
+        # In a thread: whatever keeps monitor may be slow to answer, and other pages are at work.
+        isolations = await asyncio.to_thread(self._monitor.begin, keys)
         results = await asyncio.gather(
-            *(self._result(*page) for page in zip(rows, pictures, tiles, verdicts, strict=True))
+            *(self._result(*page) for page in zip(rows, pictures, tiles, isolations, strict=True))
         )
-        await asyncio.to_thread(self._watch.finish, keys)
+        await asyncio.to_thread(self._monitor.finish, keys)
         yield schema.to_table(results)
 
     async def _result(
@@ -229,13 +233,13 @@ class Recognise:
         row: dict[str, Any],
         image: pa.Buffer | None,
         tiles: pa.Buffer | None,
-        verdict: Verdict,
+        isolation: Isolation,
     ) -> PageResult:
-        if verdict is Verdict.GUILTY:
+        if isolation is Isolation.POISON:
             result = self._row(row, failed(ErrorKind.ENGINE, _DEADLY), None)
         else:
-            result = await self._recognised(row, image, tiles, verdict)
-        self._meter.report(1, int(result.recognition.failure is not None))
+            result = await self._recognised(row, image, tiles, isolation)
+        self._metrics.report(1, int(result.recognition.failure is not None))
         return result
 
     async def _recognised(
@@ -243,7 +247,7 @@ class Recognise:
         row: dict[str, Any],
         image: pa.Buffer | None,
         tiles: pa.Buffer | None,
-        verdict: Verdict,
+        isolation: Isolation,
     ) -> PageResult:
         failure = schema.failure_of(row)
         if failure:
@@ -251,25 +255,25 @@ class Recognise:
         settled = schema.settled_of(row)
         if settled:
             return self._row(row, settled, None)
-        async with self._entered(row["page_id"], verdict):
+        async with self._entered(row["page_id"], isolation):
             begin = time.perf_counter()
-            with self._meter.busy():
+            with self._metrics.busy():
                 request = _request(row, image, tiles)
                 recognition = await recognise(self._engine, request, self._recipe, self._second)
             return self._row(row, recognition, _ms_since(begin))
 
     @asynccontextmanager
-    async def _entered(self, key: str, verdict: Verdict) -> AsyncIterator[None]:
+    async def _entered(self, key: str, isolation: Isolation) -> AsyncIterator[None]:
         """Wait for room; a suspect is noted while it is inside."""
-        places = verdict.share(self._room.places)
-        async with self._room.taken(places):
-            if verdict is Verdict.TOGETHER:
+        places = isolation.share(self._slots.capacity)
+        async with self._slots.acquire(places):
+            if isolation is Isolation.NONE:
                 yield
                 return
-            alone = places == self._room.places
-            await asyncio.to_thread(self._watch.enter, key, alone=alone)
+            alone = places == self._slots.capacity
+            await asyncio.to_thread(self._monitor.enter, key, alone=alone)
             yield
-            await asyncio.to_thread(self._watch.finish, [key])
+            await asyncio.to_thread(self._monitor.finish, [key])
 
     def _row(
         self, row: dict[str, Any], recognition: Recognition, generate_ms: float | None
@@ -308,7 +312,7 @@ def _failed(
     return row | {"error_kind": kind, "error": message} | spent
 
 
-def _condemned(row: dict[str, Any]) -> dict[str, Any]:
+def _quarantined(row: dict[str, Any]) -> dict[str, Any]:
     """The row of a page that is not worked on any more; an error that it has already stays."""
     return row if row["error_kind"] else _failed(row, ErrorKind.CRASH, _DEADLY)
 

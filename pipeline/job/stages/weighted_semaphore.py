@@ -1,4 +1,4 @@
-"""Room for so many at a time, of which one may take up several places. For one event loop."""
+"""A semaphore whose holders may count for more than one. For one event loop."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Room:
-    """Lets in who fits, in the order in which they come: nobody is put off for ever.
+class WeightedSemaphore:
+    """Admits waiters in the order in which they come, so that a heavy one is not starved.
 
     Args:
-        places: How many there are.
+        capacity: The sum of weights that may be held at a time.
     """
 
-    def __init__(self, places: int) -> None:
-        self.places = places
-        self._free = places
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._free = capacity
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
-    async def taken(self, places: int = 1) -> AsyncIterator[None]:
-        """Wait for so many places and hold them for the time inside; all of them: be alone."""
-        await self._take(places)
+    async def acquire(self, weight: int = 1) -> AsyncIterator[None]:
+        """Hold `weight` of the capacity inside; all of it to run alone."""
+        await self._take(weight)
         try:
             yield
         finally:
-            self._give(places)
+            self._release(weight)
 
-    async def _take(self, places: int) -> None:
-        ticket = asyncio.get_running_loop().create_future()
-        self._queue.append((places, ticket))
+    async def _take(self, weight: int) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._queue.append((weight, waiter))
         self._admit()
         try:
-            await ticket
+            await waiter
         except asyncio.CancelledError:
-            if ticket.cancelled():
-                self._admit()  # whoever is behind may fit
+            if waiter.cancelled():
+                self._admit()  # the next one may fit now
             else:
-                self._give(places)
+                self._release(weight)
             raise
 
-    def _give(self, places: int) -> None:
-        self._free += places
+    def _release(self, weight: int) -> None:
+        self._free += weight
         self._admit()
 
     def _admit(self) -> None:
         while self._queue:
-            places, ticket = self._queue[0]
-            if not ticket.cancelled():
-                if places > self._free:
+            weight, waiter = self._queue[0]
+            if not waiter.cancelled():
+                if weight > self._free:
                     return
-                self._free -= places
-                ticket.set_result(None)
+                self._free -= weight
+                waiter.set_result(None)
             self._queue.popleft()

@@ -34,8 +34,8 @@ def local_ray(head: job_process.Head) -> Iterator[None]:
         yield
 
 
-def suspects() -> chains.SharedSuspects:
-    return chains.SharedSuspects(2)
+def quarantine() -> chains.SharedQuarantine:
+    return chains.SharedQuarantine(2)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ def planned(
     rows = [{"uri": str(path), "size_bytes": 1} for path in sorted(folder.iterdir())]
     found = ray.data.from_arrow(pa.Table.from_pylist(rows))
     _, plan = sink.prepare_folder(options.output)
-    tally = chains.SharedTally()
+    metrics = chains.SharedMetrics()
     chain = chains.plan_pages(
-        found, options, base.recipe(options, "fake"), tally.send(), suspects()
+        found, options, base.recipe(options, "fake"), metrics.send(), quarantine()
     )
     config = OutputConfig(pages_per_file=10)
     return plan, chains.drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
@@ -74,9 +74,9 @@ def test_the_plan_has_every_page(planned: tuple[Path, PlanSummary]):
 def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], options: OcrOptions):
     plan, summary = planned
     recipe = base.recipe(options, "fake")
-    tally = chains.SharedTally()
+    metrics = chains.SharedMetrics()
     chain = chains.recognise_pages(
-        plan, summary.todo.rows, options, recipe, tally.send(), suspects()
+        plan, summary.todo.rows, options, recipe, metrics.send(), quarantine()
     )
     pages = sink.pages_folder(options.output)
     config = OutputConfig(pages_per_file=12)
@@ -89,7 +89,7 @@ def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], option
     ]
     assert 1 < len(shards) <= 3, "a few files of about 12 rows, never one file a page"
     assert all(pq.read_schema(shard).equals(schema.PAGES) for shard in shards)
-    stages = tally.stages()
+    stages = metrics.stages()
     assert {name: stage.pages for name, stage in stages.items()} == {
         "render": 26,
         "prepare": 26,
@@ -101,8 +101,8 @@ def test_drawing_is_not_fused_into_the_engine(
     planned: tuple[Path, PlanSummary], options: OcrOptions
 ):
     recipe = base.recipe(options, "fake")
-    tally = chains.SharedTally()
-    chain = chains.recognise_pages(planned[0], 26, options, recipe, tally.send(), suspects())
+    metrics = chains.SharedMetrics()
+    chain = chains.recognise_pages(planned[0], 26, options, recipe, metrics.send(), quarantine())
     for bundle in chain.iter_internal_ref_bundles():
         bundle.destroy_if_owned()
     operators = re.findall(r"^Operator \d+ (.+?):", chain.stats(), re.MULTILINE)
@@ -121,9 +121,9 @@ def test_the_driver_keeps_nothing_for_each_block(
     one = options.model_copy(
         update={"stages": options.stages.model_copy(update={"pages_per_task": 1})}
     )
-    send = chains.SharedTally().send()
+    send = chains.SharedMetrics().send()
     recipe = base.recipe(options, "fake")
-    chain = chains.recognise_pages(planned[0], 26, one, recipe, send, suspects())
+    chain = chains.recognise_pages(planned[0], 26, one, recipe, send, quarantine())
     chains.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
     # Ray Data has them for 26 blocks of 4 stages else.
     assert sum(type(each) is BlockStats for each in gc.get_objects()) < 26
@@ -155,8 +155,8 @@ def test_a_stage_may_reserve_gpus(
 ):
     monkeypatch.setattr("pipeline.job.ray_data.chains._engine_gpus", lambda engine: 1.0)
     recipe = base.recipe(options, "fake")
-    send = chains.SharedTally().send()
-    assert chains.recognise_pages(planned[0], 26, options, recipe, send, suspects()) is not None
+    send = chains.SharedMetrics().send()
+    assert chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine()) is not None
 
 
 def test_a_shard_that_cannot_be_written_ends_the_job(
@@ -166,7 +166,7 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
 
     recipe = base.recipe(options, "fake")
     chain = chains.recognise_pages(
-        planned[0], 26, options, recipe, chains.SharedTally().send(), suspects()
+        planned[0], 26, options, recipe, chains.SharedMetrics().send(), quarantine()
     )
     with pytest.raises(JobError, match="cannot write"):
         chains.drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
@@ -176,18 +176,18 @@ def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
     recipe = base.recipe(options, "fake")
-    send, done = chains.SharedTally().send(), tmp_path / "pages"
+    send, done = chains.SharedMetrics().send(), tmp_path / "pages"
     done.mkdir()
     config = OutputConfig(pages_per_file=10)
     half = tmp_path / "half"
     half.mkdir()
     some = pa.concat_tables([pq.read_table(shard) for shard in planned[0].glob("*.parquet")])[:10]
     pq.write_table(some, half / "plan-0.parquet")
-    chain = chains.recognise_pages(half, 10, options, recipe, send, suspects())
+    chain = chains.recognise_pages(half, 10, options, recipe, send, quarantine())
     first = chains.drain(chain, done, "a", config, sink.write_pages, Summary())
     assert first.written.rows == 10
     left = 26 - 10
-    chain = chains.recognise_pages(planned[0], left, options, recipe, send, suspects(), done=done)
+    chain = chains.recognise_pages(planned[0], left, options, recipe, send, quarantine(), done=done)
     second = chains.drain(chain, done, "b", config, sink.write_pages, Summary())
     assert second.written.rows == left
     assert sink.read_summary(done, "b").written == second.written
@@ -211,8 +211,8 @@ def test_a_page_that_kills_the_worker_that_draws_it_gets_a_row(
 
     monkeypatch.setattr(stages, "Render", DyingRender)
     recipe = base.recipe(options, "fake")
-    send = chains.SharedTally().send()
-    chain = chains.recognise_pages(planned[0], 26, options, recipe, send, suspects())
+    send = chains.SharedMetrics().send()
+    chain = chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine())
     written = chains.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
     assert written.written == planned[1].todo
     [shard] = tmp_path.glob("*.parquet")

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.config import EngineConfig, OcrOptions, OnnxConfig
 from pipeline.engines import base
-from pipeline.job.stages.quarantine import Suspects
+from pipeline.job.stages.quarantine import Quarantine
 from pipeline.job.stages.stages import Inspect, Prepare, Recognise, Render
 from pipeline.output import schema
 from serving.config import ServeConfig
@@ -41,7 +41,7 @@ async def batch(path: Path, config: EngineConfig, output: Path) -> list[dict[str
     def unheard(*_: object) -> None:
         return None
 
-    watch = Suspects(2)
+    watch = Quarantine(2)
     table = pa.table({"uri": [str(path)], "size_bytes": [path.stat().st_size]})
     [plan] = Inspect(options, recipe.hash(), unheard, watch)(table)
     [rendered] = Render(options, recipe, unheard, watch)(plan)

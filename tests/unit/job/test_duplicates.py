@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
 from pipeline.job.ray_data import duplicates
-from pipeline.job.ray_data.duplicates import NAMES, WANTED, Twins
+from pipeline.job.ray_data.duplicates import NAMES, WANTED, Duplicates
 from pipeline.output import schema
 from pipeline.output.completed import content_id, page_id
 from pipeline.types import Failure, PageRef, PageResult, Recognition, Status, Timing
@@ -36,16 +36,16 @@ def plan(*rows: tuple[str, str, int, str]) -> pa.Table:
     return pa.Table.from_pylist(made, schema=schema.PLAN)
 
 
-def twins(*tables: pa.Table) -> Twins:
+def find_duplicates(*tables: pa.Table) -> Duplicates:
     several = duplicates.several([duplicates.keys(table) for table in tables])
-    return Twins.of(pa.concat_tables([duplicates.names(table, several) for table in tables]))
+    return Duplicates.of(pa.concat_tables([duplicates.names(table, several) for table in tables]))
 
 
 def test_of_documents_with_the_same_bytes_one_is_read() -> None:
     first = plan(("a", "y", 1, "ocr"), ("a", "y", 2, "ocr"), ("b", "z", 1, "ocr"))
     second = plan(("a", "x", 1, "ocr"), ("a", "x", 2, "ocr"), ("", "bad", 0, "error"))
-    same = twins(first, second)
-    assert same == Twins({DOC["a"]: "x"}, 2)
+    same = find_duplicates(first, second)
+    assert same == Duplicates({DOC["a"]: "x"}, 2)
     read = [(table.filter(same.read_mask(table)))["uri"].to_pylist() for table in (first, second)]
     assert read == [["z"], ["x", "x", "bad"]]
     assert same.wanted(first)["uri"].to_pylist() == ["y", "y"]
@@ -53,17 +53,20 @@ def test_of_documents_with_the_same_bytes_one_is_read() -> None:
 
 
 def test_a_document_whose_pages_are_in_two_shards_of_the_plan_is_no_twin() -> None:
-    assert twins(plan(("a", "x", 1, "ocr")), plan(("a", "x", 2, "ocr"))) == Twins()
+    assert find_duplicates(plan(("a", "x", 1, "ocr")), plan(("a", "x", 2, "ocr"))) == Duplicates()
 
 
 def test_what_is_done_or_left_out_has_no_twin() -> None:
-    assert twins(plan(("a", "x", 1, "ok"), ("a", "y", 1, "ocr"), ("a", "z", 1, "skip"))) == Twins()
+    assert (
+        find_duplicates(plan(("a", "x", 1, "ok"), ("a", "y", 1, "ocr"), ("a", "z", 1, "skip")))
+        == Duplicates()
+    )
 
 
 def test_pages_whose_text_is_there_are_copied_and_not_read() -> None:
     table = plan(("a", "x", 1, "ok"), ("a", "y", 1, "copy"), ("a", "y", 2, "ocr"))
-    assert Twins().wanted(table)["uri"].to_pylist() == ["y"]
-    assert table.filter(Twins().read_mask(table))["page"].to_pylist() == [2]
+    assert Duplicates().wanted(table)["uri"].to_pylist() == ["y"]
+    assert table.filter(Duplicates().read_mask(table))["page"].to_pylist() == [2]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), max_size=9, unique=True))
@@ -71,7 +74,7 @@ def test_every_page_is_read_or_copied_and_every_text_read_once(
     named: list[tuple[str, str]],
 ) -> None:
     table = plan(*((doc, doc + uri, page, "ocr") for doc, uri in named for page in (1, 2)))
-    same = twins(table)
+    same = find_duplicates(table)
     read, wanted = table.filter(same.read_mask(table)), same.wanted(table)
     assert sorted(read["content_id"].to_pylist()) == sorted(set(table["content_id"].to_pylist()))
     ids = read["page_id"].to_pylist() + wanted["page_id"].to_pylist()
@@ -117,10 +120,10 @@ def test_what_failed_for_its_place_is_not_copied() -> None:
     wanted = pa.Table.from_pylist([{"content_id": "c", "page_id": "p", "uri": "n"}], WANTED)
     assert duplicates.texts(pages, wanted) == {}
     table = plan(("a", "x", 1, "ocr"), ("a", "y", 1, "copy"), ("a", "z", 1, "ok"))
-    read = table.filter(Twins(are_read=True).read_mask(table))
+    read = table.filter(Duplicates(are_read=True).read_mask(table))
     assert read["uri"].to_pylist() == ["x", "y"]
 
 
 def test_nothing_is_no_twin() -> None:
     assert duplicates.several([]).size == 0
-    assert Twins.of(NAMES.empty_table()) == Twins()
+    assert Duplicates.of(NAMES.empty_table()) == Duplicates()

@@ -4,12 +4,12 @@ import os
 import time
 from collections import Counter
 
-from pipeline.job.metrics import Meter, Report, Tally
+from pipeline.job.metrics import JobMetrics, StageMonitor, StageReport
 
 
 def test_overlapping_work_counts_once():
-    reports: list[Report] = []
-    meter = Meter("render", reports.append)
+    reports: list[StageReport] = []
+    meter = StageMonitor("render", reports.append)
     with meter.busy():
         with meter.busy():
             time.sleep(0.05)
@@ -24,8 +24,8 @@ def test_overlapping_work_counts_once():
 
 
 def test_a_report_in_the_midst_of_work_does_not_count_it_twice():
-    reports: list[Report] = []
-    meter = Meter("recognise", reports.append)
+    reports: list[StageReport] = []
+    meter = StageMonitor("recognise", reports.append)
     begin = time.perf_counter()
     with meter.busy():
         time.sleep(0.03)
@@ -38,17 +38,17 @@ def test_a_report_in_the_midst_of_work_does_not_count_it_twice():
 
 
 def test_the_tally_sums_over_workers():
-    tally = Tally()
-    tally.add(Report("render", "a:1", 3, 0, 1.0, 100.0))
-    tally.add(Report("render", "a:2", 2, 1, 0.5, 300.0))
-    tally.add(Report("render", "a:1", 1, 0, 1.0, 50.0))
-    stage = tally.stages()["render"]
+    metrics = JobMetrics()
+    metrics.add(StageReport("render", "a:1", 3, 0, 1.0, 100.0))
+    metrics.add(StageReport("render", "a:2", 2, 1, 0.5, 300.0))
+    metrics.add(StageReport("render", "a:1", 1, 0, 1.0, 50.0))
+    stage = metrics.stages()["render"]
     assert (stage.pages, stage.failed, stage.busy_s) == (6, 1, 2.5)
     assert stage.peaks_mib == {"a:1": 100.0, "a:2": 300.0}
 
 
 def test_what_a_part_leaves_out_counts_once_however_often_it_is_told():
-    tally = Tally()
+    metrics = JobMetrics()
     for part, count in ((0, 5), (1, 2), (0, 5)):
-        tally.leave_out(part, Counter({".txt": count}))
-    assert tally.left_out() == {".txt": 7}
+        metrics.leave_out(part, Counter({".txt": count}))
+    assert metrics.left_out() == {".txt": 7}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipeline.job.metrics import StageTally
+from pipeline.job.metrics import StageMetrics
 from pipeline.job.progress import Progress, Snapshot, clock
 
 
@@ -27,7 +27,7 @@ def test_an_engine_that_loads_says_so():
 
 def test_where_there_is_no_terminal_plain_lines_come():
     out = io.StringIO()
-    stages = {"recognise": StageTally(pages=3)}
+    stages = {"recognise": StageMetrics(pages=3)}
     with Progress("recognise", "recognise", 4, lambda: stages, out, 0.05):
         time.sleep(0.2)
     lines = out.getvalue().splitlines()
@@ -42,7 +42,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar():
     out = Terminal()
-    stages = {"recognise": StageTally(pages=3)}
+    stages = {"recognise": StageMetrics(pages=3)}
     with Progress("recognise", "recognise", 4, lambda: stages, out, 10):
         time.sleep(1.2)
     assert "3/4 pages" in out.getvalue()

@@ -9,12 +9,12 @@ import threading
 
 import pytest
 
-from pipeline.job.signals import insisted
+from pipeline.job.signals import redeliver_signals
 from tests.support import job_process
 
 DEAF = """
 import time
-from pipeline.interrupt import insisted
+from pipeline.interrupt import redeliver_signals
 
 class Deaf:
     def __del__(self):
@@ -22,7 +22,7 @@ class Deaf:
         time.sleep(60)  # an interrupt in here is printed and dropped
 
 try:
-    with insisted(0.2):
+    with redeliver_signals(0.2):
         Deaf()
         time.sleep(60)
         print("never")
@@ -51,7 +51,7 @@ def test_an_interrupt_that_is_dropped_comes_again(number: signal.Signals) -> Non
 
 def test_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with insisted():
+    with redeliver_signals():
         assert signal.getsignal(signal.SIGINT) != before
     assert signal.getsignal(signal.SIGINT) == before
 
@@ -60,7 +60,7 @@ def test_beside_the_main_thread_it_leaves_signals_alone() -> None:
     before, seen = signal.getsignal(signal.SIGINT), []
 
     def inside() -> None:
-        with insisted():
+        with redeliver_signals():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=inside)

@@ -20,9 +20,9 @@ from pipeline.config import (
 )
 from pipeline.documents.listing import Listing
 from pipeline.engines import base
-from pipeline.job.metrics import Report
+from pipeline.job.metrics import StageReport
 from pipeline.job.stages import stages
-from pipeline.job.stages.quarantine import Suspects, Verdict
+from pipeline.job.stages.quarantine import Isolation, Quarantine
 from pipeline.output import schema
 from pipeline.types import Document, Generation, Request, Status
 from tests.support import sample_documents
@@ -42,9 +42,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
-    reports: list[Report] = []
-    inspect = stages.Inspect(options, "recipe", reports.append, Suspects(2))
+def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[StageReport]]:
+    reports: list[StageReport] = []
+    inspect = stages.Inspect(options, "recipe", reports.append, Quarantine(2))
     rows = [{"uri": str(path), "size_bytes": 9} for path in paths]
     tables = list(inspect(pa.Table.from_pylist(rows)))
     return pa.concat_tables(tables), reports
@@ -52,14 +52,14 @@ def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[Report]]:
 
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
     recipe = base.recipe(options, options.engine.kind)
-    reports: list[Report] = []
-    [rendered] = stages.Render(options, recipe, reports.append, Suspects(2))(plan)
+    reports: list[StageReport] = []
+    [rendered] = stages.Render(options, recipe, reports.append, Quarantine(2))(plan)
     assert rendered.schema == schema.RENDERED
-    prepared = stages.Prepare(recipe, reports.append, Suspects(2))(rendered)
+    prepared = stages.Prepare(recipe, reports.append, Quarantine(2))(rendered)
     assert prepared.schema == schema.PREPARED
 
     async def recognised() -> pa.Table:
-        recognise = stages.Recognise(options.engine, recipe, reports.append, Suspects(2))
+        recognise = stages.Recognise(options.engine, recipe, reports.append, Quarantine(2))
         [table] = [table async for table in recognise(prepared)]
         return table
 
@@ -135,13 +135,13 @@ def test_pages_climb_the_ladder_and_their_rows_say_so(
     assert (locked["rung"], locked["attempts"]) == (None, []), "it never came to an engine"
 
 
-def condemned(key: str) -> Suspects:
+def condemned(key: str) -> Quarantine:
     """One worker died with this, and another one with this alone."""
-    suspects = Suspects(1)
-    suspects.begin([key])
-    suspects.begin([key])
-    suspects.enter(key, alone=True)
-    return suspects
+    quarantine = Quarantine(1)
+    quarantine.begin([key])
+    quarantine.begin([key])
+    quarantine.enter(key, alone=True)
+    return quarantine
 
 
 def unheard(*_: object) -> None:
@@ -177,13 +177,13 @@ def test_what_kills_its_worker_gets_a_row_at_every_stage(options: OcrOptions, fo
 async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
     recipe = base.recipe(options, "fake")
     prepared = prepared_pages(recipe, 6)
-    suspects = Suspects(2)
-    suspects.begin(["0", "1"])
-    suspects.begin(["0", "1"])
-    suspects.enter("0", alone=False)
-    suspects.enter("1", alone=False)
+    quarantine = Quarantine(2)
+    quarantine.begin(["0", "1"])
+    quarantine.begin(["0", "1"])
+    quarantine.enter("0", alone=False)
+    quarantine.enter("1", alone=False)
     engine = EngineConfig(kind="fake", pages_in_flight=4)
-    recognise = stages.Recognise(engine, recipe, unheard, suspects)
+    recognise = stages.Recognise(engine, recipe, unheard, quarantine)
     active: list[int] = []
     seen: list[int] = []
     inner = recognise._engine.generate
@@ -200,7 +200,7 @@ async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
     assert table["status"].to_pylist() == ["ok"] * 6
     assert seen[:2] == [1, 1]
     assert max(seen) == 4
-    assert suspects.begin(["0", "2"]) == [Verdict.TOGETHER] * 2, "all were outlived"
+    assert quarantine.begin(["0", "2"]) == [Isolation.NONE] * 2, "all were outlived"
 
 
 def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
@@ -212,7 +212,7 @@ def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
     prepared = prepared.set_column(place, "layer", layers)
 
     async def recognised() -> list[dict]:
-        recognise = stages.Recognise(engine, recipe, lambda report: None, Suspects(2))
+        recognise = stages.Recognise(engine, recipe, lambda report: None, Quarantine(2))
         [table] = [table async for table in recognise(prepared)]
         return table.to_pylist()
 
@@ -257,7 +257,7 @@ def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
     crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
 
     async def recognised() -> list[dict]:
-        recognise = stages.Recognise(crashes, vllm, lambda report: None, Suspects(2))
+        recognise = stages.Recognise(crashes, vllm, lambda report: None, Quarantine(2))
         [table] = [table async for table in recognise(prepared)]
         return table.to_pylist()
 
@@ -290,7 +290,7 @@ def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = INKED) -> pa
     pictures = schema.binary_column([pixels] * count)
     plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
     rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
-    return stages.Prepare(recipe, lambda report: None, Suspects(2))(rendered)
+    return stages.Prepare(recipe, lambda report: None, Quarantine(2))(rendered)
 
 
 def test_many_pages_are_in_the_engine_at_a_time():
@@ -300,7 +300,7 @@ def test_many_pages_are_in_the_engine_at_a_time():
     prepared = prepared_pages(recipe, 8)
 
     async def most_at_a_time() -> int:
-        recognise = stages.Recognise(engine, recipe, lambda report: None, Suspects(2))
+        recognise = stages.Recognise(engine, recipe, lambda report: None, Quarantine(2))
         active, most = 0, 0
         inner = recognise._engine.generate
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.config import OcrConfig, OutputConfig
 from pipeline.errors import ErrorKind
 from pipeline.job.ray_data import chains
-from pipeline.job.ray_data.duplicates import Twins
+from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.run import _Run
 from pipeline.output import schema, shards
 from pipeline.output.totals import Summary
@@ -47,7 +47,7 @@ def go_on(folder: Path, *passes: Callable[[str], None]) -> tuple[int, list[str]]
             return Summary()  # what a stalled pass says is not believed
 
     session: Any = SimpleNamespace(config=OcrConfig(inputs=("a",), output="o"), say=said.append)
-    written = Run(session, folder, folder, "part-x", Twins()).read(TODO)
+    written = Run(session, folder, folder, "part-x", Duplicates()).read(TODO)
     assert left == []
     return written.written.rows, said
 

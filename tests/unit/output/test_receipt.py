@@ -10,7 +10,7 @@ import pytest
 from pipeline.config import OcrConfig
 from pipeline.engines import base
 from pipeline.job import report
-from pipeline.job.metrics import StageTally
+from pipeline.job.metrics import StageMetrics
 from pipeline.job.run import Forecast
 from pipeline.output import receipt
 from pipeline.output.totals import Count, ErrorGroup, PlanSummary, Summary
@@ -49,8 +49,8 @@ def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> rece
             errors={"password": ErrorGroup(1, "/x/p.pdf page 0: give --password")},
         ),
         stages={
-            "plan": StageTally(3, 1, 1.0, {"a": 50.0}),
-            "render": StageTally(7, 0, 5.0, {"a": 90.0, "b": 99.0}),
+            "plan": StageMetrics(3, 1, 1.0, {"a": 50.0}),
+            "render": StageMetrics(7, 0, 5.0, {"a": 90.0, "b": 99.0}),
         },
         files_left_out={".txt": 2},
         wall_s=20.0,

@@ -18,7 +18,7 @@ from pipeline.engines import base
 from pipeline.imaging.projection import _above, _ink, _sums, lean
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition.answer import interpret
-from pipeline.recognition.orientation import Compass, _choice
+from pipeline.recognition.orientation import OrientationDetector, _choice
 from pipeline.recognition.route import Routes
 from pipeline.types import Pixels
 from tests.support import sample_documents
@@ -36,8 +36,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Pixels:
 
 
 @pytest.fixture(scope="module")
-def compass() -> Compass:
-    return Compass()
+def detector() -> OrientationDetector:
+    return OrientationDetector()
 
 
 @given(pictures())
@@ -77,34 +77,36 @@ def test_a_page_full_of_ink_is_no_overflow() -> None:
 
 
 def test_upright_text_is_left_alone_without_models(page: Pixels) -> None:
-    fresh = Compass()
+    fresh = OrientationDetector()
     assert fresh.turn(page) == 0
     assert fresh._models is None
 
 
 @pytest.mark.parametrize("deg", TURNS[1:])
-def test_text_that_lies_is_suspicious_and_turned(page: Pixels, compass: Compass, deg: int) -> None:
+def test_text_that_lies_is_suspicious_and_turned(
+    page: Pixels, detector: OrientationDetector, deg: int
+) -> None:
     lying = turn_pixels(page, -deg % 360)
     assert lean(lying).is_suspicious
-    assert compass.turn(lying) == deg
+    assert detector.turn(lying) == deg
 
 
 def test_one_plain_line_settles_that_a_suspicious_page_stands_upright(
-    page: Pixels, compass: Compass, monkeypatch: pytest.MonkeyPatch
+    page: Pixels, detector: OrientationDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compass.turn(turn_pixels(page, 180))  # loads the models
+    detector.turn(turn_pixels(page, 180))  # loads the models
     read: list[int] = []
-    line = Compass._line
+    line = OrientationDetector._line
 
-    def counted(self: Compass, piece: Pixels, deg: int) -> tuple[float, int]:
+    def counted(self: OrientationDetector, piece: Pixels, deg: int) -> tuple[float, int]:
         read.append(deg)
         return line(self, piece, deg)
 
-    monkeypatch.setattr(Compass, "_line", counted)
-    assert compass._read(page) == 0
+    monkeypatch.setattr(OrientationDetector, "_line", counted)
+    assert detector._read(page) == 0
     assert read == [0]
     read.clear()
-    assert compass._read(turn_pixels(page, 180)) == 180
+    assert detector._read(turn_pixels(page, 180)) == 180
     assert sorted(set(read)) == [0, 180]
 
 
@@ -127,26 +129,26 @@ def test_no_more_is_read_than_can_change_the_answer(
 ) -> None:
     read: list[int] = []
 
-    def line(self: Compass, piece: Pixels, deg: int) -> tuple[float, int]:
+    def line(self: OrientationDetector, piece: Pixels, deg: int) -> tuple[float, int]:
         read.append(deg)
         return turned if deg else upright
 
     boxes = np.array([[10, 10, 200, 30], [10, 50, 200, 70]], np.float32)
-    monkeypatch.setattr(Compass, "_boxes", lambda self, pixels: boxes)
-    monkeypatch.setattr(Compass, "_line", line)
-    assert Compass()._read(page) == expected
+    monkeypatch.setattr(OrientationDetector, "_boxes", lambda self, pixels: boxes)
+    monkeypatch.setattr(OrientationDetector, "_line", line)
+    assert OrientationDetector()._read(page) == expected
     assert read == directions
 
 
-def test_white_on_black_lies_as_black_on_white(page: Pixels, compass: Compass) -> None:
-    assert compass.turn(turn_pixels(255 - page, 90)) == 270
+def test_white_on_black_lies_as_black_on_white(page: Pixels, detector: OrientationDetector) -> None:
+    assert detector.turn(turn_pixels(255 - page, 90)) == 270
 
 
 @pytest.mark.parametrize("side_px", [1, 40, 300])
-def test_pictures_without_text_are_not_turned(compass: Compass, side_px: int) -> None:
+def test_pictures_without_text_are_not_turned(detector: OrientationDetector, side_px: int) -> None:
     noise = np.asarray(sample_documents.noise_picture(side_px, side_px))
-    assert compass.turn(noise) == 0
-    assert compass.turn(np.full_like(noise, 255)) == 0
+    assert detector.turn(noise) == 0
+    assert detector.turn(np.full_like(noise, 255)) == 0
 
 
 @pytest.mark.parametrize(

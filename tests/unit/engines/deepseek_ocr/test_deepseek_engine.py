@@ -16,7 +16,7 @@ import pytest
 from pipeline.config import VllmConfig
 from pipeline.engines.deepseek_ocr import engine_args, model, self_test
 from pipeline.engines.deepseek_ocr.engine import VllmCore, VllmEngine
-from pipeline.engines.deepseek_ocr.supervisor import CoreDied
+from pipeline.engines.deepseek_ocr.supervisor import EngineDied
 from pipeline.engines.deepseek_ocr.tokens import Vocabulary
 from pipeline.errors import ConfigError, EngineError
 from pipeline.types import Ask, FinishReason, Generation, Request, Sampling, Task
@@ -247,8 +247,8 @@ async def test_a_completion_without_the_n_gram_rule_is_refused() -> None:
 @pytest.mark.parametrize(
     ("response", "errored", "expected"),
     [
-        (EngineDeadError(), False, CoreDied),
-        (RuntimeError("mapped by vLLM"), True, CoreDied),
+        (EngineDeadError(), False, EngineDied),
+        (RuntimeError("mapped by vLLM"), True, EngineDied),
         (ValueError("too long"), False, EngineError),
         (None, False, EngineError),
         (an_output({"prompt_token_ids": []}, [1], "abort"), False, EngineError),
@@ -279,7 +279,7 @@ async def test_closing_ends_vllm_and_a_late_page_finds_it_dead() -> None:
     core = a_core(llm)
     core.close()
     assert llm.closed
-    with pytest.raises(CoreDied):
+    with pytest.raises(EngineDied):
         await core.generate(a_request())
 
 

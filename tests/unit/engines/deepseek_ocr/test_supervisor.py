@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.engines.deepseek_ocr.supervisor import CoreDied, Restarting
+from pipeline.engines.deepseek_ocr.supervisor import EngineDied, Supervisor
 from pipeline.errors import ConfigError, EngineError, JobError
 from pipeline.types import Generation, Request
 
@@ -32,11 +32,11 @@ class FakeCore:
     async def check(self) -> None:
         self.checks += 1
         if self.dies_at_check:
-            raise CoreDied
+            raise EngineDied
 
     async def generate(self, request: Request) -> Generation:
         if self.death.is_set():
-            raise CoreDied
+            raise EngineDied
         self._running += 1
         self.together.append(self._running)
         try:
@@ -47,7 +47,7 @@ class FakeCore:
                 raise EngineError("this page only")
             await asyncio.sleep(0.01)
             if self.death.is_set():
-                raise CoreDied
+                raise EngineDied
         finally:
             self._running -= 1
         return Generation(request.prompt)
@@ -68,7 +68,7 @@ class Factory:
         return self.cores[-1]
 
 
-async def answers(engine: Restarting, names: list[str]) -> dict[str, object]:
+async def answers(engine: Supervisor, names: list[str]) -> dict[str, object]:
     tasks = [engine.generate(a_request(name)) for name in names]
     results = await asyncio.gather(*tasks, return_exceptions=True)
     return {
@@ -79,7 +79,7 @@ async def answers(engine: Restarting, names: list[str]) -> dict[str, object]:
 
 async def test_pages_run_together_on_one_core_that_is_checked_once() -> None:
     factory = Factory(lambda _: FakeCore(set()))
-    engine = Restarting(factory, max_restarts=0)
+    engine = Supervisor(factory, max_restarts=0)
     names = [str(number) for number in range(8)]
     assert await answers(engine, names) == {name: name for name in names}
     assert [core.checks for core in factory.cores] == [1]
@@ -88,7 +88,7 @@ async def test_pages_run_together_on_one_core_that_is_checked_once() -> None:
 
 async def test_only_the_page_that_ends_the_engine_again_fails() -> None:
     factory = Factory(lambda _: FakeCore({"poison"}))
-    engine = Restarting(factory, max_restarts=4)
+    engine = Supervisor(factory, max_restarts=4)
     names = ["a", "b", "poison", "c", "d"]
     found = await answers(engine, names)
     assert found.pop("poison") is EngineError
@@ -99,7 +99,7 @@ async def test_only_the_page_that_ends_the_engine_again_fails() -> None:
 
 async def test_suspects_are_replayed_one_at_a_time_the_latest_first() -> None:
     factory = Factory(lambda _: FakeCore({"poison"}))
-    engine = Restarting(factory, max_restarts=4)
+    engine = Supervisor(factory, max_restarts=4)
     await answers(engine, ["poison", "a", "b", "c"])
     assert factory.cores[0].together == [1, 2, 3, 4]
     assert factory.cores[1].together == [1, 1, 1, 1]
@@ -107,7 +107,7 @@ async def test_suspects_are_replayed_one_at_a_time_the_latest_first() -> None:
 
 async def test_a_culprit_among_the_latest_pages_clears_the_others_at_once() -> None:
     factory = Factory(lambda _: FakeCore({"poison"}))
-    engine = Restarting(factory, max_restarts=4)
+    engine = Supervisor(factory, max_restarts=4)
     await answers(engine, ["a", "b", "c", "poison"])
     assert factory.cores[1].together == [1]
     assert max(factory.cores[2].together) == 3
@@ -115,13 +115,13 @@ async def test_a_culprit_among_the_latest_pages_clears_the_others_at_once() -> N
 
 async def test_a_death_without_a_culprit_costs_no_page() -> None:
     factory = Factory(lambda count: FakeCore({"b"} if count == 0 else set()))
-    engine = Restarting(factory, max_restarts=1)
+    engine = Supervisor(factory, max_restarts=1)
     assert await answers(engine, ["a", "b", "c"]) == {"a": "a", "b": "b", "c": "c"}
 
 
 async def test_new_pages_wait_until_the_suspects_are_through() -> None:
     factory = Factory(lambda _: FakeCore({"poison"}))
-    engine = Restarting(factory, max_restarts=4)
+    engine = Supervisor(factory, max_restarts=4)
     first = asyncio.create_task(answers(engine, ["a", "poison"]))
     while len(factory.cores) < 2:
         await asyncio.sleep(0.005)
@@ -132,14 +132,14 @@ async def test_new_pages_wait_until_the_suspects_are_through() -> None:
 
 async def test_a_page_error_is_no_death() -> None:
     factory = Factory(lambda _: FakeCore(set()))
-    engine = Restarting(factory, max_restarts=0)
+    engine = Supervisor(factory, max_restarts=0)
     assert await answers(engine, ["unreadable", "a"]) == {"unreadable": EngineError, "a": "a"}
     assert len(factory.cores) == 1
 
 
 async def test_the_job_stops_when_the_restarts_are_used_up() -> None:
     factory = Factory(lambda _: FakeCore({"x", "y"}))
-    engine = Restarting(factory, max_restarts=2)
+    engine = Supervisor(factory, max_restarts=2)
     found = await answers(engine, ["x", "y", "z"])
     assert EngineError in found.values()
     assert JobError in found.values()
@@ -161,7 +161,7 @@ async def test_an_engine_that_does_not_start_again_counts_as_a_death(
         await sleep(0)  # type: ignore[operator]
 
     factory = Factory(make)
-    engine = Restarting(factory, max_restarts=2)
+    engine = Supervisor(factory, max_restarts=2)
     monkeypatch.setattr("pipeline.engines.deepseek_ocr.supervisor._pause", no_wait)
     assert await answers(engine, ["a"]) == {"a": "a"}
     assert len(factory.cores) == 3
@@ -169,7 +169,7 @@ async def test_an_engine_that_does_not_start_again_counts_as_a_death(
 
 async def test_a_core_that_dies_in_its_check_stops_the_job() -> None:
     factory = Factory(lambda _: FakeCore(set(), dies_at_check=True))
-    engine = Restarting(factory, max_restarts=2)
+    engine = Supervisor(factory, max_restarts=2)
     with pytest.raises(ConfigError, match="own test page"):
         await engine.generate(a_request("a"))
     assert len(factory.cores) == 1
@@ -180,14 +180,14 @@ async def test_a_failed_check_reaches_every_page() -> None:
         async def check(self) -> None:
             raise ConfigError("set something else")
 
-    engine = Restarting(Factory(lambda _: Wrong(set())), max_restarts=2)
+    engine = Supervisor(Factory(lambda _: Wrong(set())), max_restarts=2)
     assert await answers(engine, ["a", "b"]) == {"a": ConfigError, "b": ConfigError}
 
 
 async def test_many_good_pages_forgive_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.engines.deepseek_ocr.supervisor._PAGES_THAT_FORGIVE", 3)
     factory = Factory(lambda count: FakeCore({"once"} if count in (0, 1) else set()))
-    engine = Restarting(factory, max_restarts=2)
+    engine = Supervisor(factory, max_restarts=2)
     assert await answers(engine, ["once"]) == {"once": EngineError}
     await answers(engine, ["a", "b", "c"])
     factory.cores[-1].poison = {"again"}
@@ -196,7 +196,7 @@ async def test_many_good_pages_forgive_a_restart(monkeypatch: pytest.MonkeyPatch
 
 async def test_close_ends_the_core() -> None:
     factory = Factory(lambda _: FakeCore(set()))
-    engine = Restarting(factory, max_restarts=2)
+    engine = Supervisor(factory, max_restarts=2)
     engine.close()
     engine.close()
     assert factory.cores[0].closed
