@@ -90,6 +90,8 @@ class Child:
 
     def __init__(self, limits: Message) -> None:
         # Seconds of imports, which the parent waits for before it starts any clock.
+        import pipeline.documents.images.decode
+        import pipeline.documents.pdf.document  # noqa: F401
 
         self._read = ReadConfig.model_validate(limits["read"])
         self._render = RenderConfig.model_validate(limits["render"])

@@ -20,7 +20,7 @@ HOLDS = """
 import sys
 from pathlib import Path
 from pipeline.config import LockConfig
-from pipeline.lock import held
+from pipeline.job.lock import held
 with held(Path(sys.argv[1]), LockConfig(), print):
     print("held", flush=True)
     sys.stdin.read()

@@ -14,7 +14,7 @@ from tests.support import job_process
 
 DEAF = """
 import time
-from pipeline.interrupt import redeliver_signals
+from pipeline.job.signals import redeliver_signals
 
 class Deaf:
     def __del__(self):
