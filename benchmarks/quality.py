@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from pipeline.config import LadderConfig
-from pipeline.recognition.quality import repetition
+from pipeline.text.repetition import repetition
 
 _CORPUS = Path("../shared/corpus/accuracy/truth")
 _THRESHOLD = LadderConfig().max_repetition

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from pipeline.types import Pixels
 
@@ -204,17 +204,3 @@ def tiles(pixels: Pixels, grid: tuple[int, int], side_px: int) -> npt.NDArray[np
     page = resize(pixels, columns * side_px, rows * side_px)
     cut = page.reshape(rows, side_px, columns, side_px, 3).swapaxes(1, 2)
     return np.ascontiguousarray(cut).reshape(rows * columns, side_px, side_px, 3)
-
-
-def pad_to_square(pixels: Pixels, side_px: int, fill: int = 127) -> Pixels:
-    """The whole page, as large as it fits and centred in a square of one grey.
-
-    Smaller pages are enlarged. The arithmetic is Pillow's `ImageOps.pad`, bicubic, which is
-    what the models' own preprocessing calls.
-    """
-    size = (side_px, side_px)
-    return np.array(
-        ImageOps.pad(
-            Image.fromarray(pixels), size, Image.Resampling.BICUBIC, color=(fill, fill, fill)
-        )
-    )

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pipeline.config import LadderConfig, Recipe
 from pipeline.engines.base import Engine
 from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
+from pipeline.imaging.ink import ink_ppm
 from pipeline.recognition import quality, retry_ladder
 from pipeline.recognition.answer import interpret
 from pipeline.recognition.retry_ladder import Step, Try
 from pipeline.rungs import Attempt, Rung
+from pipeline.text.repetition import repetition
 from pipeline.types import Block, Failure, Generation, Recognition, Request, Status
 
 _log = logging.getLogger(__name__)
@@ -89,13 +91,13 @@ def _read(generation: Generation, request: Request) -> Recognition:
 
 def _judged(step: Step, read: Recognition, limits: LadderConfig, ms: float) -> Attempt:
     generation = read.generation
-    repetition = None if read.raw is None else quality.repetition(read.raw)
-    ink_ppm = quality.ink_ppm(step.request.image) if read.status is Status.BLANK else 0.0
+    score = None if read.raw is None else repetition(read.raw)
+    ink = ink_ppm(step.request.image) if read.status is Status.BLANK else 0.0
     return Attempt(
         rung=step.rung,
-        outcome=quality.outcome(read.status, repetition or 0.0, ink_ppm, limits),
+        outcome=quality.outcome(read.status, score or 0.0, ink, limits),
         finish_reason=generation.finish_reason if generation else None,
-        repetition=repetition,
+        repetition=score,
         output_tokens=generation.output_tokens if generation else None,
         ms=ms,
         error=read.failure.message if read.failure else None,

@@ -13,8 +13,8 @@ from typing import Final
 from pipeline.config import Recipe
 from pipeline.documents.sandbox import Reader
 from pipeline.errors import ErrorKind, PageError
+from pipeline.imaging.ink import is_blank
 from pipeline.recognition.orientation import OrientationDetector
-from pipeline.recognition.quality import is_blank
 from pipeline.rungs import Rung
 from pipeline.text import text_layer as layers
 from pipeline.text.text_layer import TextLayer

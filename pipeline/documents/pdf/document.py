@@ -22,8 +22,8 @@ from pymupdf import mupdf
 from pipeline.config import RenderConfig
 from pipeline.documents.pdf import damage, embedded_files, mupdf_log, text_layer
 from pipeline.errors import DocumentError, ErrorKind, PageError
+from pipeline.imaging.ink import ink_ppm
 from pipeline.imaging.transform import Canvas, new_canvas
-from pipeline.recognition.quality import ink_ppm
 from pipeline.text.text_layer import TextLayer
 from pipeline.types import PageImage, Pixels
 

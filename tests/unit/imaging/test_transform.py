@@ -95,20 +95,6 @@ def test_tiles_cover_the_page_row_by_row(
     assert np.array_equal(np.vstack(lines), np.asarray(page))
 
 
-@given(pictures(max_side=40), st.integers(1, 32))
-def test_pad_to_square_is_pillows_pad(pixels: np.ndarray, side: int) -> None:
-    padded = transform.pad_to_square(pixels, side)
-    expected = ImageOps.pad(Image.fromarray(pixels), (side, side), color=(127, 127, 127))
-    assert np.array_equal(padded, np.asarray(expected))
-
-
-def test_pad_to_square_centres_the_page_on_grey() -> None:
-    padded = transform.pad_to_square(np.zeros((10, 20, 3), np.uint8), 20)
-    assert (padded[:5] == 127).all()
-    assert (padded[5:15] == 0).all()
-    assert (padded[15:] == 127).all()
-
-
 @given(pictures(), st.integers(1, 30), st.integers(1, 30))
 def test_resize_gives_the_size_asked_for(pixels: np.ndarray, width: int, height: int) -> None:
     assert transform.resize(pixels, width, height).shape == (height, width, 3)
