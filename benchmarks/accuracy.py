@@ -33,7 +33,7 @@ from pathlib import Path, PurePath
 from statistics import fmean
 
 from pipeline.config import EngineConfig, OcrOptions, RenderConfig
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines import base
 from pipeline.recognition.answer import interpret
 
@@ -181,7 +181,7 @@ def recognised(pages: Iterable[Truth], docs: Path, dpi: int) -> Iterator[Reading
     recipe = base.recipe(OcrOptions(output="-", render=render, engine=config), "onnx")
     engine = base.build(config)
     paths = {path.stem: path for path in docs.iterdir()}
-    with Reader(render=render) as reader:
+    with SandboxClient(render=render) as reader:
         for truth in pages:
             image = reader.render(str(paths[truth.name].resolve()), truth.page)
             request = base.prepare(image, recipe)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pyarrow.dataset
 
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import DocumentError, PageError
 
 WIDTH = 100
@@ -138,12 +138,12 @@ def _add_rows(cases: list[Case], output: str) -> None:
 
 
 def _read_all(cases: list[Case]) -> None:
-    with Reader() as reader:
+    with SandboxClient() as reader:
         for case in cases:
             case.rows.extend(_read(reader, str(case.path)))
 
 
-def _read(reader: Reader, path: str) -> Iterator[Row]:
+def _read(reader: SandboxClient, path: str) -> Iterator[Row]:
     try:
         pages = len(reader.inspect(path).pages)
     except DocumentError as error:

@@ -23,15 +23,15 @@ from statistics import mean, median
 import numpy as np
 from PIL import Image
 
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import RecordedError
-from pipeline.imaging.projection import lean
+from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition.orientation import OrientationDetector
 from pipeline.types import Pixels
 
 
-def drawn(reader: Reader, paths: list[Path], most: int) -> Iterator[tuple[str, Pixels]]:
+def drawn(reader: SandboxClient, paths: list[Path], most: int) -> Iterator[tuple[str, Pixels]]:
     """The first pages of every document that opens, each document once."""
     files = [path for root in paths for path in (sorted(root.rglob("*.*")) or [root])]
     seen: set[str] = set()
@@ -70,14 +70,14 @@ def main() -> int:
     times: dict[bool, list[float]] = {True: [], False: []}
     compass = OrientationDetector()
     compass.turn(np.zeros((100, 100, 3), np.uint8))  # loads the models
-    with Reader() as reader:
+    with SandboxClient() as reader:
         for name, pixels in drawn(reader, options.paths, options.pages):
             page = scanned(pixels, options.askew)
             for true in (0,) if options.upright_only else TURNS:
                 lying = turn_pixels(page, -true % 360)
                 begin = time.perf_counter()
                 answer = compass.turn(lying)
-                times[lean(lying).is_suspicious].append(time.perf_counter() - begin)
+                times[projection_profile(lying).may_need_turn].append(time.perf_counter() - begin)
                 table[true][answer] += 1
                 if answer != true and (true == 0 or answer != 0):
                     wrong.append(f"{name}: has to be turned by {true}, was turned by {answer}")

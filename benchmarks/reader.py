@@ -2,8 +2,8 @@
 
     python -m benchmarks.reader [PDF ...]
 
-Draws the same pages through `Reader` and with PyMuPDF in this process, in turns, and prints the
-medians over the rounds with the lowest and the highest. Both sides keep the document open and
+Draws the same pages through `SandboxClient` and with PyMuPDF in this process, in turns, and prints
+the medians over the rounds with the lowest and the highest. Both sides keep the document open and
 end with the pixels as a numpy array. Without arguments: 40 generated pages of text.
 """
 
@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pymupdf  # noqa: TID253 - the peer
 
 from pipeline.config import RenderConfig
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from tests.support import sample_documents
 
 DPI = RenderConfig().dpi
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'document':38} {'pages':>5}  {'in process':>19}  {'child':>19}  {'price':>7}")
     print(f"{'':38} {'':>5}  {'ms/page':>9} {'pages/s':>9}  {'ms/page':>9} {'pages/s':>9}")
-    with tempfile.TemporaryDirectory() as folder, Reader() as reader:
+    with tempfile.TemporaryDirectory() as folder, SandboxClient() as reader:
         paths = options.pdfs or [_generated(folder)]
         compared = [_compare(reader, path, options.rounds, options.max_pages) for path in paths]
     if len(compared) > 1:
@@ -53,7 +53,7 @@ def _generated(folder: str) -> str:
     return str(path)
 
 
-def _compare(reader: Reader, path: str, rounds: int, max_pages: int) -> tuple[int, Times]:
+def _compare(reader: SandboxClient, path: str, rounds: int, max_pages: int) -> tuple[int, Times]:
     document = pymupdf.open(path)
     pages = min(document.page_count, max_pages)
     here = _round(lambda page: _draw_here(document, page), pages)

@@ -29,12 +29,12 @@ from statistics import median
 
 from benchmarks.accuracy import character_error_rate, folded
 from pipeline.config import EngineConfig, OcrOptions, RouteConfig
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines import base
 from pipeline.errors import RecordedError
 from pipeline.recognition.answer import interpret
 from pipeline.text import layer as layers
-from pipeline.text.text_layer_trust import trust
+from pipeline.text.text_layer_trust import assess_trust
 
 _WORD = re.compile(r"\w+")
 _READ = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "GREEK", "MATHEMATICAL", "MICRO")
@@ -79,7 +79,7 @@ def found_share(layer_text: str, engine_text: str) -> float | None:
     return (layer & engine).total() / engine.total()
 
 
-def pages_of(reader: Reader, paths: list[Path], most: int) -> Iterator[tuple[Path, int]]:
+def pages_of(reader: SandboxClient, paths: list[Path], most: int) -> Iterator[tuple[Path, int]]:
     """The first pages of every PDF that opens."""
     files = [path for root in paths for path in (sorted(root.rglob("*.pdf")) or [root])]
     seen: set[str] = set()
@@ -106,7 +106,7 @@ class Reference:
         self._options = OcrOptions(output="-", engine=EngineConfig(kind="onnx"))
         self._engine: base.Engine | None = None
 
-    def text(self, reader: Reader, path: Path, page: int) -> str | None:
+    def text(self, reader: SandboxClient, path: Path, page: int) -> str | None:
         """The engine's text of a page, None where it cannot be drawn."""
         key = ("/".join(path.parts[-2:]), page)
         if key not in self._texts:
@@ -116,7 +116,7 @@ class Reference:
                 file.write(json.dumps(line) + "\n")
         return self._texts[key]
 
-    def _read(self, reader: Reader, path: Path, page: int) -> str | None:
+    def _read(self, reader: SandboxClient, path: Path, page: int) -> str | None:
         self._engine = self._engine or base.build(self._options.engine)
         try:
             image = reader.render(str(path.resolve()), page)
@@ -126,7 +126,7 @@ class Reference:
         return interpret(asyncio.run(self._engine.generate(request)), request)[0]
 
 
-def judge(reader: Reader, path: Path, page: int, engine_text: str) -> Judged | None:
+def judge(reader: SandboxClient, path: Path, page: int, engine_text: str) -> Judged | None:
     """Compare a page's layer with the engine's text, None where it has no visible text."""
     begin = time.perf_counter()
     try:
@@ -135,7 +135,7 @@ def judge(reader: Reader, path: Path, page: int, engine_text: str) -> Judged | N
         return None
     if layer is None or not layer.visible:
         return None
-    worth = trust(layer)
+    worth = assess_trust(layer)
     text = layers.read(layer, hidden=False)[0]
     ms = (time.perf_counter() - begin) * 1000
     found = found_share(text, engine_text)
@@ -181,7 +181,7 @@ def main() -> int:
     reference = Reference(options.reference)
     judged: list[Judged] = []
     without = 0
-    with Reader() as reader:
+    with SandboxClient() as reader:
         for path, page in pages_of(reader, options.paths, options.pages):
             text = reference.text(reader, path, page)
             one = None if text is None else judge(reader, path, page, text)

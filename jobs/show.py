@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipeline.config import StoreConfig
 from pipeline.errors import RayscribeError
 from pipeline.output.shards import pages_folder
-from pipeline.storage import uri
+from pipeline.storage import uris
 from pipeline.storage.paths import parquet, shards
 
 _COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms"]
@@ -62,7 +62,7 @@ def _rows(output: str, store: StoreConfig) -> list[dict[str, Any]]:
 
 
 def _place(row: dict[str, Any]) -> str:
-    return os.path.relpath(row["uri"]) if uri.is_local(row["uri"]) else str(row["uri"])
+    return os.path.relpath(row["uri"]) if uris.is_local(row["uri"]) else str(row["uri"])
 
 
 def _overview(rows: list[dict[str, Any]]) -> Iterator[str]:

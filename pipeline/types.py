@@ -132,7 +132,7 @@ class PageImage:
         warnings: What the reader complained about without failing.
         turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
         layer: The text that the PDF has of the page, where it is good enough for a last resort.
-        doubt: Why the page is not to be believed if it looks blank, "" where it is.
+        blank_suspect_reason: Why the page is not to be believed if it looks blank, "" where it is.
     """
 
     pixels: Pixels
@@ -140,7 +140,7 @@ class PageImage:
     warnings: tuple[str, ...] = ()
     turned_deg: int = 0
     layer: str | None = None
-    doubt: str = ""
+    blank_suspect_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

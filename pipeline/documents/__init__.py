@@ -1,1 +1,1 @@
-"""Documents in: what is named, what it is, and its pages. Untrusted bytes are read in `sandbox`."""
+"""Lists documents and reads their pages. Untrusted bytes are only opened in `sandbox`."""

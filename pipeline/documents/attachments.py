@@ -1,7 +1,7 @@
-"""Names of the files embedded in a PDF, and which of them are taken. Pure.
+"""Names of the files embedded in a PDF (attachments), and which of them are processed. Pure.
 
-An attachment is named in the manner of a member of an archive: ``mail.pdf!/invoice.pdf``. Its
-name is part of its identity, so it depends on the bytes of its PDF alone and on no setting.
+The URI of an attachment is formed like that of a member of an archive: ``mail.pdf!/invoice.pdf``.
+Its name is part of its identity, so it depends only on the bytes of its PDF, not on settings.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-NO_ENDING: Final = "no ending"
-"""What files without an ending are counted under."""
+NO_EXTENSION: Final = "no ending"
+"""The key under which files without an extension are counted."""
 _MAX_CHARS: Final = 255
 _FOLDERS: Final = re.compile(r"[/\\]")
 _UNPRINTABLE: Final = ("Cc", "Cs", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Which attachments are taken.
+class SelectedAttachments:
+    """The attachments of a PDF that are processed.
 
     Attributes:
-        names: Those that are taken, in the order of the PDF.
-        left_out: Those that are no documents by their ending, counted by ending.
-        over: How many more documents there are than are taken.
+        names: Their names, in the order of the PDF.
+        left_out: Number of other attachments that are not documents, by file extension.
+        over: Number of documents beyond the limit.
     """
 
     names: tuple[str, ...]
@@ -35,43 +35,45 @@ class Selection:
     over: int
 
 
-def distinct(names: Iterable[str]) -> list[str]:
-    """Names as they stand in a URI, no two alike.
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Unique names for URIs.
 
-    Folders are dropped, of whichever system, and so is what cannot be printed. The second
-    ``a.pdf`` becomes ``a-2.pdf``.
+    Folders of any operating system and unprintable characters are removed. The second ``a.pdf``
+    becomes ``a-2.pdf``.
 
     Args:
         names: As the PDF states them: any text, also empty, also lone surrogates.
     """
     taken: set[str] = set()
     counts: Counter[str] = Counter()
-    found = []
+    unique = []
     for stated in names:
         name = plain = _plain(stated)
         while name in taken:
             counts[plain] += 1
             name = _numbered(plain, counts[plain] + 1)
         taken.add(name)
-        found.append(name)
-    return found
+        unique.append(name)
+    return unique
 
 
-def select(names: Sequence[str], suffixes: Sequence[str], most: int) -> Selection:
-    """Take the first of those that are documents by their ending.
+def select(names: Sequence[str], suffixes: Sequence[str], max_count: int) -> SelectedAttachments:
+    """Select the first attachments that are documents by their file extension.
 
     Args:
-        names: What `distinct` gives.
-        suffixes: Endings of documents in small letters, with their dot.
-        most: How many are taken.
+        names: The result of `unique_names`.
+        suffixes: File extensions of documents in lower case, with their dot.
+        max_count: Maximum number that is selected.
     """
-    known = [name for name in names if ending(name) in suffixes]
-    left_out = Counter(ending(name) or NO_ENDING for name in names if ending(name) not in suffixes)
-    return Selection(tuple(known[:most]), left_out, max(0, len(known) - most))
+    known = [name for name in names if extension(name) in suffixes]
+    left_out = Counter(
+        extension(name) or NO_EXTENSION for name in names if extension(name) not in suffixes
+    )
+    return SelectedAttachments(tuple(known[:max_count]), left_out, max(0, len(known) - max_count))
 
 
-def ending(name: str) -> str:
-    """The ending in small letters with its dot, "" for none. All of ``.pdf`` is an ending."""
+def extension(name: str) -> str:
+    """The file extension in lower case with its dot, "" for none; that of ``.pdf`` is ``.pdf``."""
     _, dot, letters = name.rpartition(".")
     return dot + letters.lower()[:20] if dot else ""
 

@@ -1,4 +1,4 @@
-"""Reads lists of places: plain text, JSONL with a named field, Parquet with a named column."""
+"""Reads lists of URIs: plain text, JSONL with a named field, Parquet with a named column."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import BinaryIO
 
 from pipeline.config import StoreConfig
 from pipeline.errors import ConfigError, RecordedError
-from pipeline.storage import remote_file, uri
+from pipeline.storage import remote_file, uris
 
-_ROWS = 4096
+_BATCH_ROWS = 4096
 
 
-def places(name: str, field: str, store: StoreConfig) -> Iterator[str]:
-    """The places that a list names, line by line; the list is never in memory as a whole.
+def read_uris(name: str, field: str, store: StoreConfig) -> Iterator[str]:
+    """The URIs of a list, one by one; the list is never in memory as a whole.
 
     Args:
-        name: The list, anywhere. ``.jsonl`` and ``.ndjson`` are JSON lines, ``.parquet`` is
-            Parquet, anything else is text with one place a line.
-        field: The field or column with the place.
-        store: How stores are reached.
+        name: The list's own URI. ``.jsonl`` and ``.ndjson`` are JSON lines, ``.parquet`` is
+            Parquet, anything else is text with one URI a line.
+        field: The field or column with the URI.
+        store: Connection settings of the stores.
 
     Raises:
-        ConfigError: The list cannot be read, or a line of it has no place.
+        ConfigError: The list cannot be read, or a line of it has no URI.
     """
-    uri.check(name)
+    uris.check(name)
     try:
-        with remote_file.reader(name, store) as file:
+        with remote_file.open_binary(name, store) as file:
             yield from _read(name, field, file)
     except UnicodeDecodeError as error:
         raise ConfigError(f"the list {name} cannot be read: {error}") from None
@@ -38,7 +38,7 @@ def places(name: str, field: str, store: StoreConfig) -> Iterator[str]:
 
 
 def _read(name: str, field: str, file: BinaryIO) -> Iterator[str]:
-    suffix = PurePosixPath(name.split("?")[0] if uri.is_web(name) else name).suffix.lower()
+    suffix = PurePosixPath(name.split("?")[0] if uris.is_web(name) else name).suffix.lower()
     if suffix == ".parquet":
         yield from _parquet(name, field, file)
         return
@@ -46,20 +46,20 @@ def _read(name: str, field: str, file: BinaryIO) -> Iterator[str]:
     with io.TextIOWrapper(file, encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield _json_place(name, number, field, line) if is_json else line.strip()
+                yield _json_uri(name, number, field, line) if is_json else line.strip()
 
 
-def _json_place(name: str, number: int, field: str, line: str) -> str:
+def _json_uri(name: str, number: int, field: str, line: str) -> str:
     try:
-        place = json.loads(line)[field]
+        uri = json.loads(line)[field]
     except (ValueError, KeyError, TypeError, IndexError):
-        place = None
-    if not isinstance(place, str) or not place:
+        uri = None
+    if not isinstance(uri, str) or not uri:
         raise ConfigError(
-            f"line {number} of {name} is no JSON object with a place in {field!r} "
+            f"line {number} of {name} is not a JSON object with a URI in {field!r} "
             "(--input.list-field names the field)"
         )
-    return place
+    return uri
 
 
 def _parquet(name: str, field: str, file: BinaryIO) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _parquet(name: str, field: str, file: BinaryIO) -> Iterator[str]:
         if field not in table.schema_arrow.names:
             columns = ", ".join(table.schema_arrow.names)
             raise ConfigError(f"{name} has no column {field!r}; it has {columns}")
-        for batch in table.iter_batches(_ROWS, columns=[field]):
-            yield from (str(place) for place in batch.column(0).to_pylist() if place)
+        for batch in table.iter_batches(_BATCH_ROWS, columns=[field]):
+            yield from (str(uri) for uri in batch.column(0).to_pylist() if uri)
     except pa.ArrowException as error:
         raise ConfigError(f"the list {name} cannot be read: {error}") from None

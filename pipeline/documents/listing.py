@@ -1,10 +1,9 @@
-"""Finds the documents: files, folders, globs, prefixes, archives, and lists of them.
+"""Lists the documents of the inputs: files, folders, globs, prefixes, archives, and lists of them.
 
-A listing is walked by the workers, never by the driver: `Listing.parts` cuts it into listings
-that have no document in common, and each of them yields its documents one by one. Local folders
-take memory with their largest folder, S3 prefixes take none. Only where inputs may name the same
-document twice (several that overlap, globs, lists) are the documents of that part remembered,
-at some 100 bytes each.
+The workers walk a listing, not the driver: `Listing.parts` splits it into disjoint listings, each
+of which yields its documents one by one. The memory of a local walk grows with the largest folder,
+that of an S3 prefix is constant. Only where inputs may name a document twice (overlapping inputs,
+globs, lists) are the documents of that part kept in a set, about 100 bytes each.
 """
 
 from __future__ import annotations
@@ -21,28 +20,24 @@ from urllib.parse import quote_from_bytes
 
 from pipeline.config import InputConfig, StoreConfig
 from pipeline.documents import input_list
-from pipeline.errors import ConfigError, JobError, RecordedError
-from pipeline.storage import archives, objects, uri
-from pipeline.storage.remote_file import within
-from pipeline.storage.uri import local_path as local_path  # re-exported: the way back from a URI
+from pipeline.errors import ConfigError, RecordedError
+from pipeline.storage import archives, objects, uris
 from pipeline.types import Document
 
 _FILE_SCHEME = "file://"
-_CHECK_S = 1.2
-"""Seconds that a store gets to say that an input is not there, before Ray is started."""
 
 
 @dataclass(slots=True)
 class Listing:
-    """What the inputs name.
+    """The documents that the inputs name.
 
     Attributes:
         inputs: Files, folders, globs, prefixes, archives, or @LIST with one of them a line.
-        config: Which files are taken from folders.
-        store: How stores are reached.
-        attachments: Whether all attachments of PDFs are wanted: none is to be named by itself then.
-        base: Folder that relative paths are meant from.
-        left_out: Files of folders that were not taken, counted by their ending.
+        config: Which files of folders are documents.
+        store: Connection settings of the stores.
+        attachments: Whether all attachments of PDFs are processed; then an input may not name one.
+        base: Base folder of relative paths.
+        left_out: Number of files in folders that are not documents, by file extension.
     """
 
     inputs: Sequence[str]
@@ -53,30 +48,30 @@ class Listing:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def check(self) -> None:
-        """Look whether every input is there, without listing anything to its end.
+        """Check that every input exists, without listing any completely.
 
-        A store that does not answer within a second says nothing against an input.
+        An input on a store that is slow or busy passes.
 
         Raises:
-            ConfigError: An input is not there or names nothing.
+            ConfigError: An input does not exist or matches nothing.
         """
         for text in self.inputs:
             self._check_attachment(text)
             if text.startswith("@"):
                 with closing(self._lines(text)) as lines:
                     next(lines, None)
-            elif uri.is_local(text):
+            elif uris.is_local(text):
                 self._check_local(text)
             else:
-                uri.check(text)
+                uris.check(text)
                 self._check_store(text)
 
     def parts(self) -> list[Listing]:
-        """Listings that have no document in common: those of inputs that do not overlap."""
+        """Disjoint listings: one for each group of inputs that overlap."""
         return [replace(self, inputs=group, left_out=Counter()) for group in self._groups()]
 
     def documents(self) -> Iterator[Document]:
-        """Every document once, in a stable order, however often the inputs name it."""
+        """Every document once, in a stable order, even where several inputs name it."""
         seen: set[bytes] | None = None if self._is_one_walk() else set()
         for text in self.inputs:
             for document in self._listed(text):
@@ -88,9 +83,9 @@ class Listing:
                 yield document
 
     def _is_one_walk(self) -> bool:
-        """Whether nothing can come twice: one folder, prefix or file."""
+        """Whether no document can occur twice: there is one folder, prefix or file."""
         [first, *rest] = self.inputs
-        return not (rest or first.startswith("@") or uri.has_magic(first))
+        return not (rest or first.startswith("@") or uris.has_magic(first))
 
     def _groups(self) -> Iterator[tuple[str, ...]]:
         ordered = sorted((self._reach(text), text) for text in dict.fromkeys(self.inputs))
@@ -106,51 +101,51 @@ class Listing:
             yield tuple(group)
 
     def _reach(self, text: str) -> str:
-        """What the places of all documents of an input begin with."""
+        """The common prefix of the URIs of an input's documents."""
         if text.startswith("@"):
             return ""
         text = _container(text)
-        text = uri.base(text) if uri.has_magic(text) else text
-        place = os.path.abspath(self._path(text)) if uri.is_local(text) else text
-        return f"{place.rstrip('/')}/"
+        text = uris.base(text) if uris.has_magic(text) else text
+        uri = os.path.abspath(self._path(text)) if uris.is_local(text) else text
+        return f"{uri.rstrip('/')}/"
 
     def _lines(self, text: str) -> Generator[str]:
         name = text[1:]
-        place = self._path(name) if uri.is_local(name) else name
+        uri = self._path(name) if uris.is_local(name) else name
         try:
-            yield from input_list.places(place, self.config.list_field, self.store)
+            yield from input_list.read_uris(uri, self.config.list_field, self.store)
         except ConfigError as error:
-            raise ConfigError(str(error).replace(place, name)) from None
+            raise ConfigError(str(error).replace(uri, name)) from None
 
     def _listed(self, text: str) -> Iterator[Document]:
         if not text.startswith("@"):
-            yield from self._found(text, is_named=True)
+            yield from self._documents_of(text, is_named=True)
             return
         for line in self._lines(text):
-            uri.check(line)
+            uris.check(line)
             self._check_attachment(line)
-            yield from self._found(line, is_named=False)
+            yield from self._documents_of(line, is_named=False)
 
-    def _found(self, text: str, *, is_named: bool) -> Iterator[Document]:
-        """The documents of one input; a line of a list on a store is looked up by no request."""
-        member = None if self._is_there(text) else uri.split_member(text)
+    def _documents_of(self, text: str, *, is_named: bool) -> Iterator[Document]:
+        """The documents of one input; a line of a list that is on a store costs no request."""
+        member = None if self._is_there(text) else uris.split_member(text)
         if member is not None:
             yield from self._member(*member)
         elif self._outer(text):
-            yield Document(_absolute(self._path(text)) if uri.is_local(text) else text, 0)
-        elif uri.is_local(text):
+            yield Document(_absolute(self._path(text)) if uris.is_local(text) else text, 0)
+        elif uris.is_local(text):
             for path in self._paths(self._path(text)):
-                place = _uri(os.path.abspath(path))
-                yield from self._opened(Document(place, _size_bytes(path)))
-        elif uri.is_web(text):
-            yield from self._opened(Document(text, 0))
+                uri = _to_uri(os.path.abspath(path))
+                yield from self._expanded(Document(uri, _size_bytes(path)))
+        elif uris.is_web(text):
+            yield from self._expanded(Document(text, 0))
         else:
             for document in self._objects(text, is_named):
-                yield from self._opened(document)
+                yield from self._expanded(document)
 
     def _outer(self, text: str) -> str:
         """The PDF that an input is an attachment of, "" for none."""
-        return "" if self._is_there(text) else (uri.split_attachment(text) or ("",))[0]
+        return "" if self._is_there(text) else (uris.split_attachment(text) or ("",))[0]
 
     def _check_attachment(self, text: str) -> None:
         if self.attachments and (outer := self._outer(text)):
@@ -158,33 +153,33 @@ class Listing:
             raise ConfigError(f"{message}; name that, or leave the flag out")
 
     def _is_there(self, text: str) -> bool:
-        return uri.is_local(text) and os.path.lexists(self._path(text))
+        return uris.is_local(text) and os.path.lexists(self._path(text))
 
     def _member(self, archive: str, member: str) -> Iterator[Document]:
-        """A member that is named, or with a slash at its end all that lie under it."""
-        place = _absolute(self._path(archive)) if uri.is_local(archive) else archive
+        """A named member; with a trailing slash, all members below it."""
+        uri = _absolute(self._path(archive)) if uris.is_local(archive) else archive
         if member and not member.endswith("/"):
-            yield Document(uri.join_member(place, member), 0)
+            yield Document(uris.join_member(uri, member), 0)
             return
-        for document in self._members(Document(place, 0)):
-            if document.uri.startswith(uri.join_member(place, member)):
+        for document in self._members(Document(uri, 0)):
+            if document.uri.startswith(uris.join_member(uri, member)):
                 yield document
 
-    def _opened(self, document: Document) -> Iterator[Document]:
-        """The members of an archive, or the document itself."""
-        if uri.is_archive(document.uri):
+    def _expanded(self, document: Document) -> Iterator[Document]:
+        """The members of a document that is an archive, else the document itself."""
+        if uris.is_archive(document.uri):
             yield from self._members(document)
         else:
             yield document
 
     def _members(self, archive: Document) -> Iterator[Document]:
-        """Members with known endings; an archive that breaks is named itself and gets a row."""
+        """The members that are documents; where the archive is damaged, then the archive itself."""
         try:
             opened = archives.open_archive(archive.uri, self.store)
-            with closing(opened), archives.reading(archive.uri):
+            with closing(opened), archives.archive_errors(archive.uri):
                 for name, size_bytes in opened.members():
-                    if self._is_taken(name):
-                        yield Document(uri.join_member(archive.uri, name), size_bytes)
+                    if self._is_document(name):
+                        yield Document(uris.join_member(archive.uri, name), size_bytes)
         except RecordedError:
             yield archive
 
@@ -201,37 +196,37 @@ class Listing:
         for here, folders, names in os.walk(folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
-                if self._is_taken(name):
+                if self._is_document(name):
                     yield os.path.join(here, name)
 
     def _objects(self, text: str, is_named: bool) -> Iterator[Document]:
-        is_folder = text.endswith("/") or not uri.bucket_and_key(text)[1]
+        is_folder = text.endswith("/") or not uris.bucket_and_key(text)[1]
         size_bytes = None
-        if not is_folder and (is_named or uri.has_magic(text)):
-            size_bytes = objects.size_of(text, self.store)
+        if not is_folder and (is_named or uris.has_magic(text)):
+            size_bytes = objects.size_bytes(text, self.store)
         if size_bytes is not None:
             yield Document(text, size_bytes)
-        elif uri.has_magic(text):
+        elif uris.has_magic(text):
             yield from self._matches(text)
-        elif is_folder or (is_named and objects.is_any(f"{text}/", self.store)):
+        elif is_folder or (is_named and objects.exists_under(f"{text}/", self.store)):
             yield from self._under(f"{text.rstrip('/')}/")
         else:
             yield Document(text, 0)
 
     def _under(self, folder: str) -> Iterator[Document]:
-        for found in objects.objects(folder, self.store):
-            if self._is_taken(found.place.removeprefix(folder)):
-                yield Document(found.place, found.size_bytes)
+        for found in objects.list_objects(folder, self.store):
+            if self._is_document(found.uri.removeprefix(folder)):
+                yield Document(found.uri, found.size_bytes)
 
     def _matches(self, pattern: str) -> Iterator[Document]:
-        matcher = uri.matcher(pattern)
-        for found in objects.objects(uri.base(pattern), self.store):
-            match = matcher.fullmatch(found.place)
-            if match and (match["rest"] is None or self._is_taken(match["rest"])):
-                yield Document(found.place, found.size_bytes)
+        matcher = uris.matcher(pattern)
+        for found in objects.list_objects(uris.base(pattern), self.store):
+            match = matcher.fullmatch(found.uri)
+            if match and (match["rest"] is None or self._is_document(match["rest"])):
+                yield Document(found.uri, found.size_bytes)
 
-    def _is_taken(self, path: str) -> bool:
-        """Whether a file of a folder is a document by its ending; what is not, is counted."""
+    def _is_document(self, path: str) -> bool:
+        """Whether a file of a folder is a document by its extension; others are counted."""
         name = PurePosixPath(path)
         suffix = name.suffix.lower()
         if suffix in self.config.suffixes and not any(part[0] == "." for part in name.parts):
@@ -240,10 +235,10 @@ class Listing:
         return False
 
     def _path(self, text: str) -> str:
-        return os.path.join(self.base, uri.local_path(text))
+        return os.path.join(self.base, uris.local_path(text))
 
     def _check_local(self, text: str) -> None:
-        uri.check(text)
+        uris.check(text)
         path = self._path(text)
         container = path if os.path.lexists(path) else _container(path)
         if _is_glob(path) and container == path:
@@ -255,43 +250,26 @@ class Listing:
             raise ConfigError(f"no such file or folder: {text}")
 
     def _check_store(self, text: str) -> None:
-        place = _container(text)
-        if uri.is_web(place):
-            return  # a row will say so
-        prefix = uri.base(place) if uri.has_magic(place) else place
-        if check_answers(prefix, self.store) is False:
+        uri = _container(text)
+        if uris.is_web(uri):
+            return  # no request here: an error becomes the document's row
+        prefix = uris.base(uri) if uris.has_magic(uri) else uri
+        if objects.check_reachable(prefix, self.store) is False:
             raise ConfigError(f"nothing at {text}; check the bucket and the key")
 
 
-def check_answers(prefix: str, store: StoreConfig) -> bool | None:
-    """Whether there is anything on a store under a prefix; None where it takes long to tell.
-
-    Raises:
-        ConfigError: The store is not there, or refuses.
-    """
-    hasty = store.model_copy(update={"tries": 1, "connect_s": min(1.0, store.connect_s)})
-    try:
-        return within(_CHECK_S, lambda: objects.is_any(prefix, hasty))
-    except TimeoutError:
-        return None
-    except JobError as error:
-        if objects.may_pass(error):
-            return None
-        raise ConfigError(f"{error}; check the bucket, the credentials and store.*") from None
-
-
 def _container(text: str) -> str:
-    """The archive or the PDF that an input lies in, or the input itself."""
-    found = uri.split_member(text) or uri.split_attachment(text)
+    """The archive or the PDF that contains an input, or the input itself."""
+    found = uris.split_member(text) or uris.split_attachment(text)
     return found[0] if found else text
 
 
 def _absolute(path: str) -> str:
-    return _uri(os.path.abspath(path))
+    return _to_uri(os.path.abspath(path))
 
 
-def _uri(path: str) -> str:
-    """The path itself, or a file URI where its name is no Unicode and no column could hold it."""
+def _to_uri(path: str) -> str:
+    """The path itself; a file URI where it is not valid Unicode, which no column could hold."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -300,12 +278,12 @@ def _uri(path: str) -> str:
 
 
 def _is_glob(text: str) -> bool:
-    """Whether the text is a pattern; a file that is really named so is taken as itself."""
-    return uri.has_magic(text) and not os.path.lexists(text)
+    """Whether the text is a glob pattern and not the name of an existing file."""
+    return uris.has_magic(text) and not os.path.lexists(text)
 
 
 def _size_bytes(path: str) -> int:
-    """Size in bytes, 0 where the file is not there: its row will say so."""
+    """Size in bytes; 0 where the file does not exist, which becomes its error row."""
     try:
         return os.stat(path).st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""Which passwords are tried on which document."""
+"""Selects the passwords to try on a document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Passwords:
     """Passwords for encrypted documents.
 
     Attributes:
-        named: Patterns of URIs, or of file names, with the password of each.
+        named: Pairs of a pattern for URIs or file names and a password.
         common: Passwords for all documents.
     """
 
@@ -29,7 +29,7 @@ class Passwords:
 
     @classmethod
     def read(cls, options: OcrOptions) -> Self:
-        """Read the files that the options name.
+        """Read the password files given in the options.
 
         Raises:
             ConfigError: A file cannot be read, or the CSV has other columns.
@@ -40,21 +40,24 @@ class Passwords:
         return cls(named, tuple(dict.fromkeys(filter(None, given))))
 
     def of(self, uri: str, outer: str = "") -> tuple[str, ...]:
-        """The passwords to try on a document, in their order; those named for it come first.
+        """The passwords to try on a document, in order; those named for it come first.
 
         Args:
             uri: The document.
-            outer: The PDF that it is embedded in: whoever opens that may try the same on this.
+            outer: The PDF that it is embedded in, whose passwords are tried too; "" for none.
         """
-        places = (uri, outer) if outer else (uri,)
+        sources = (uri, outer) if outer else (uri,)
         own = [
-            password for one in places for pattern, password in self.named if _matches(one, pattern)
+            password
+            for one in sources
+            for pattern, password in self.named
+            if _matches(one, pattern)
         ]
         return tuple(dict.fromkeys((*own, *self.common)))
 
 
 def _matches(uri: str, pattern: str) -> bool:
-    """Whether a document is meant: by its URI, its file's name or a pattern for one of them."""
+    """Whether a pattern equals or matches a document's URI or its file name."""
     names = (uri, PurePath(uri).name)
     return pattern in names or any(fnmatchcase(name, pattern) for name in names)
 

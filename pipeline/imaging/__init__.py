@@ -1,1 +1,1 @@
-"""Arithmetic on pixels: resize, tile, turn, ink, skew. Pure: arrays in, arrays and numbers out."""
+"""Arithmetic on pixels: resize, tile, rotate, ink, projection profile. Pure functions on arrays."""

@@ -1,10 +1,10 @@
-"""How the lines of a page lie, from its ink alone. Pure; takes milliseconds.
+"""The projection profile of a page: whether its text lines are upright. Pure; milliseconds a page.
 
-The page is cut into strips and the ink of each row of a strip is added up. Across the lines of
-text these sums jump up and down between ink and paper, along them they don't: that tells rows
-from columns. In each line of a strip the rows with most ink are the height of small letters; in
-Latin, Greek, Cyrillic and Arabic script there is more ink above them (b, d, f, h, k, l, t and the
-capitals) than below (g, j, p, q, y): that tells up from down.
+The page is divided into strips and the ink of each pixel row of a strip is summed. Across text
+lines these sums alternate between ink and paper, along them they are even: that distinguishes
+horizontal from vertical lines. In each text line the rows with most ink span the x-height; Latin,
+Greek, Cyrillic and Arabic script have more ink above it (ascenders and capitals) than below it
+(descenders): that distinguishes upright from upside down.
 """
 
 from __future__ import annotations
@@ -19,64 +19,64 @@ from PIL import Image
 from pipeline.types import Pixels
 
 _SIDE_PX: Final = 1200
-"""The picture is shrunk by a whole number to about this longest side."""
+"""The image is reduced by an integer factor to about this longest side."""
 _STRIPS: Final = 8
-"""Of the shorter side. Narrow enough that a page two degrees askew still has rows, wide enough for
-a few words."""
+"""Strips of the shorter side: narrow enough for a skew of two degrees, wide enough for a few
+words."""
 _RULE: Final = 0.6
-"""Rows with more ink than this share of the strip's width are ruled lines or pictures; what they
-have more is not counted."""
+"""Rows with more ink than this share of the strip's width are rules or images; their sums are
+clipped to it."""
 _FULL: Final = 128
-"""A pixel so far from the paper, of 255, is all ink ..."""
+"""Contrast to the paper, of 255, from which on a pixel is full ink ..."""
 _NOISE: Final = 24
-"""... and one no farther is paper that a scanner saw."""
+"""... and up to which it is scanner noise."""
 _INK: Final = _FULL - _NOISE
 
 _LINE_PX: Final = (6, 70)
-"""Height of a line of text in the shrunk picture, smallest and largest."""
-_LEAST_INK: Final = 0.004
-"""Share of ink in a row of a strip that is not paper: half a pixel."""
+"""Minimum and maximum height of a text line in the reduced image."""
+_MIN_INK: Final = 0.004
+"""Share of ink from which on a row of a strip is not empty: half a pixel."""
 _CORE: Final = 0.45
-"""Rows with so much of the ink of a line's fullest row belong to its small letters."""
-_LEAST_LINES: Final = 5
+"""Rows with at least this share of the ink of a line's fullest row belong to the x-height."""
+_MIN_LINES: Final = 5
 
-_ACROSS: Final = 1.1
-_UPRIGHT: Final = 0.05
+_MIN_ROW_RATIO: Final = 1.1
+_MIN_ASCENDER_EXCESS: Final = 0.05
 _TINY: Final = 1e-6
 
 Levels = npt.NDArray[np.uint8]
 Ink = npt.NDArray[np.float32]
 Spans = npt.NDArray[np.intp]
-"""Where stretches of rows begin and end, shape (stretches, 2)."""
+"""First and last-plus-one row of each run of rows, shape (runs, 2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionProfile:
-    """How the ink of a page lies.
+    """How the ink of a page is distributed.
 
     Attributes:
-        across: Jumps from row to row over jumps from column to column: over 1 where lines of text
-            run across the page.
-        above: Ink above the small letters less that below them, as a share of both, -1 to 1: over
-            0 where the text stands upright.
-        lines: Pieces of ink as high as a line of text, across the page or down it, whichever are
-            more.
+        row_ratio: Variation between pixel rows over variation between pixel columns: above 1 where
+            text lines are horizontal.
+        ascender_excess: Ink above the x-height minus ink below it, as a share of both, -1 to 1:
+            above 0 where text is upright.
+        lines: Number of runs of ink as high as a text line, horizontal or vertical, whichever is
+            larger.
     """
 
-    across: float
-    above: float
+    row_ratio: float
+    ascender_excess: float
     lines: int
 
     @property
-    def is_suspicious(self) -> bool:
-        """Whether the page may have to be turned: it has text, but not like upright text."""
-        if self.lines < _LEAST_LINES:
+    def may_need_turn(self) -> bool:
+        """Whether the page has text whose profile is not that of upright text."""
+        if self.lines < _MIN_LINES:
             return False
-        return self.across < _ACROSS or self.above < _UPRIGHT
+        return self.row_ratio < _MIN_ROW_RATIO or self.ascender_excess < _MIN_ASCENDER_EXCESS
 
 
-def lean(pixels: Pixels) -> ProjectionProfile:
-    """Measure a page.
+def projection_profile(pixels: Pixels) -> ProjectionProfile:
+    """Compute the projection profile of a page.
 
     Args:
         pixels: RGB, uint8, shape (height, width, 3).
@@ -84,15 +84,17 @@ def lean(pixels: Pixels) -> ProjectionProfile:
     ink = _ink(pixels)
     strip_px = max(1, min(ink.shape) // _STRIPS)
     rows, columns = _sums(ink, strip_px), _sums(ink.T, strip_px)
-    (along, lines), (_, stretches) = _lines(rows), _lines(columns)
-    across = _jumps(rows) / max(_jumps(columns), _TINY)
-    return ProjectionProfile(across, _above(along, lines), max(len(lines), len(stretches)))
+    (along, lines), (_, vertical) = _lines(rows), _lines(columns)
+    row_ratio = _variation(rows) / max(_variation(columns), _TINY)
+    return ProjectionProfile(
+        row_ratio, _ascender_excess(along, lines), max(len(lines), len(vertical))
+    )
 
 
 def _ink(pixels: Pixels) -> Levels:
-    """0 for paper to `_INK` for ink, whichever of them is the darker one.
+    """The contrast of each pixel to the paper: 0 for paper to `_INK` for ink, dark or light.
 
-    It stays in bytes: a page has millions of pixels, and floats take most of the time.
+    Bytes, not floats: a page has millions of pixels, and floats would take most of the time.
     """
     grey = Image.fromarray(pixels).convert("L")
     factor = max(1, round(max(grey.size) / _SIDE_PX))
@@ -113,34 +115,34 @@ def _sums(ink: Levels, strip_px: int) -> Ink:
     return sums
 
 
-def _jumps(sums: Ink) -> float:
-    """The mean of the squared steps from row to row."""
+def _variation(sums: Ink) -> float:
+    """The mean squared difference between consecutive rows."""
     steps = np.diff(np.minimum(sums, _RULE), axis=0)
     return float(np.square(steps).mean()) if steps.size else 0.0
 
 
 def _lines(sums: Ink) -> tuple[Ink, Spans]:
-    """All rows, strip after strip, and the stretches with ink as high as a line of text."""
+    """All rows, strip after strip, and the runs of ink as high as a text line."""
     gap = np.zeros((1, sums.shape[1]), sums.dtype)
     rows = np.concatenate([sums, gap]).T.ravel()
-    has_ink = (rows > _LEAST_INK).astype(np.int8)
+    has_ink = (rows > _MIN_INK).astype(np.int8)
     spans = np.flatnonzero(np.diff(has_ink, prepend=0, append=0)).reshape(-1, 2)
     low, high = _LINE_PX
     heights = spans[:, 1] - spans[:, 0]
     return rows, spans[(low <= heights) & (heights <= high)]
 
 
-def _above(rows: Ink, lines: Spans) -> float:
-    """Ink above the small letters less that below, as a share of both, -1 to 1.
+def _ascender_excess(rows: Ink, lines: Spans) -> float:
+    """Ink above the x-height minus ink below it, as a share of both, -1 to 1.
 
     Args:
         rows: Ink of each row.
-        lines: Which rows are lines of text.
+        lines: The runs of rows that are text lines.
     """
     if not len(lines):
         return 0.0
     tops, bottoms = lines.T
-    # What lies between two lines is a segment of its own; it comes second and has no core.
+    # Every second segment is the space after a line, which has no core.
     ends = lines.ravel()
     peaks = np.maximum.reduceat(rows, ends)
     peaks[1::2] = np.inf

@@ -1,7 +1,6 @@
-"""Quarter turns of pages: pixels and boxes there and back. Pure.
+"""Quarter turns of pages: of their pixels and of boxes on them. Pure.
 
-A turn is given in degrees clockwise: what has to be done to the page as displayed so that its
-text stands upright.
+A turn is in degrees clockwise: the rotation of the page as displayed that makes its text upright.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ TURNS: Final = (0, 90, 180, 270)
 
 
 def turn_pixels(pixels: Pixels, deg: int) -> Pixels:
-    """The picture turned clockwise; the same array for 0."""
+    """The image rotated clockwise; the same array for 0."""
     if not deg:
         return pixels
     return np.ascontiguousarray(np.rot90(pixels, k=-deg // 90))
 
 
 def turn_size(width_px: int, height_px: int, deg: int) -> tuple[int, int]:
-    """Width and height of a picture after a turn."""
+    """Width and height of an image after a turn."""
     return (height_px, width_px) if deg % 180 else (width_px, height_px)
 
 
 def turn_box(box: Box, width_px: float, height_px: float, deg: int) -> Box:
-    """A box of a page of this size on the page after a clockwise turn."""
+    """The position of a box after a clockwise turn of its page, given the size before it."""
     x0, y0, x1, y1 = box
     if deg == 90:
         return height_px - y1, x0, height_px - y0, x1
@@ -40,5 +39,5 @@ def turn_box(box: Box, width_px: float, height_px: float, deg: int) -> Box:
 
 
 def turn_back(box: Box, width_px: float, height_px: float, deg: int) -> Box:
-    """A box of a turned page of this (turned) size on the page as it was displayed."""
+    """The inverse of `turn_box`: width and height are those of the turned page."""
     return turn_box(box, width_px, height_px, -deg % 360)

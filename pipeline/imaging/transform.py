@@ -1,7 +1,7 @@
-"""Pictures as arithmetic: colour, orientation, fitting, tiling. Pure: no file, no clock.
+"""Transforms of images: colour, EXIF orientation, resizing, tiling. Pure.
 
-Numbers that belong to one model (tile sides, tile counts, the grey of a border) are parameters;
-they stand in `pipeline.engines.deepseek_ocr.model`.
+The constants of a model (tile sides, tile counts) are parameters; they are in
+`pipeline.engines.deepseek_ocr.model`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from PIL import Image, ImageCms
 
 from pipeline.types import Pixels
 
-Canvas = Callable[[int, int], Pixels]
-"""Gives memory for a picture of (height, width): RGB, uint8, C order, contents undefined."""
+Allocator = Callable[[int, int], Pixels]
+"""Allocates an image of (height, width): RGB, uint8, C order, contents undefined."""
 
 ORIENTATION_TAG: Final = 0x0112
-"""The EXIF and TIFF tag that says how the stored rows lie on the displayed page (1 to 8)."""
+"""The EXIF and TIFF tag of the orientation, 1 to 8."""
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,32 +35,32 @@ _DEEP_MODES: Final = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _DEEP_WHITE: Final = 65535.0
 
 
-def new_canvas(height_px: int, width_px: int) -> Pixels:
-    """The plain `Canvas`: fresh memory of this process."""
+def new_pixels(height_px: int, width_px: int) -> Pixels:
+    """The default `Allocator`: a new NumPy array."""
     return np.empty((height_px, width_px, 3), np.uint8)
 
 
-def orientation(image: Image.Image) -> int:
+def exif_orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 (as stored) where there is none or it is broken.
 
-    The picture must be decoded, or at least its EXIF block read: Pillow may decode a PNG to
-    look for one.
+    The image must be decoded, or at least its EXIF block read: Pillow may decode a PNG to
+    find one.
     """
     try:
         value = image.getexif().get(ORIENTATION_TAG, 1)
-    except Exception:  # whatever a broken EXIF block raises, the picture itself is still good
+    except Exception:  # a broken EXIF block raises various types; the image itself is readable
         return 1
     return value if value in _TURNS else 1
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """Turn a decoded picture as its EXIF orientation asks."""
-    turn = _TURNS.get(orientation(image))
+def apply_exif_orientation(image: Image.Image) -> Image.Image:
+    """Rotate or flip a decoded image according to its EXIF orientation."""
+    turn = _TURNS.get(exif_orientation(image))
     return image if turn is None else image.transpose(turn)
 
 
 def to_rgb(image: Image.Image) -> Pixels:
-    """Any Pillow mode as RGB on white.
+    """Convert an image of any Pillow mode to RGB on white.
 
     Alpha and palette transparency are flattened on white. Modes deeper than 8 bits are scaled
     (`_deep_to_grey`), where Pillow's own conversion would clip. Lab goes through its sRGB
@@ -101,11 +101,11 @@ def _deep_to_grey(samples: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _levels(low: float, high: float, is_float: bool) -> tuple[float, float]:
-    """The sample values that become black and white.
+    """The sample values that are mapped to black and white.
 
-    Floats are 0..1 or 0..255 by custom, integers 0..65535. Samples outside that range are
-    stretched from lowest to highest. So are the bright ends of integer pictures that use less
-    than a quarter of the range: 12-bit data in 16-bit samples would be next to black.
+    Floats are 0..1 or 0..255 by convention, integers 0..65535. Samples outside that range are
+    scaled from lowest to highest. An integer image that uses less than a quarter of the range is
+    scaled by its maximum: 12-bit data in 16-bit samples would be almost black.
     """
     if is_float:
         usual = 1.0 if high <= 1 else 255.0
@@ -123,7 +123,7 @@ def fit(
     max_side_px: int | None = None,
     max_pixels: int | None = None,
 ) -> tuple[int, int]:
-    """The largest size within the bounds that keeps the aspect ratio within a pixel.
+    """The largest size within the bounds that keeps the aspect ratio to within a pixel.
 
     Never enlarges; a side never falls below 1 px.
 
@@ -131,7 +131,7 @@ def fit(
         width_px: Width, at least 1.
         height_px: Height, at least 1.
         max_side_px: Longest side allowed, None for any.
-        max_pixels: Most pixels allowed, None for any.
+        max_pixels: Maximum number of pixels, None for any.
 
     Returns:
         Width and height in px.
@@ -140,8 +140,8 @@ def fit(
     long = min(whole_long, max_side_px or whole_long)
     short = max(1, round(long * whole_short / whole_long))
     if max_pixels is not None and long * short > max_pixels:
-        # From the whole sides again, so that rounding happens once; integers, rounded down, so
-        # that it can never pass the bound.
+        # From the full sides again, so that rounding happens once; integer arithmetic rounded
+        # down, so that the result cannot exceed the bound.
         long = min(long, math.isqrt(max_pixels * whole_long // whole_short), max_pixels)
         short = max(1, long * whole_short // whole_long)
     return (long, short) if width_px >= height_px else (short, long)
@@ -153,7 +153,7 @@ def resize(
     height_px: int,
     resample: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> Pixels:
-    """The picture in another size; the same array where the size is already right."""
+    """The image in another size; the same array where it has that size."""
     if pixels.shape[:2] == (height_px, width_px):
         return pixels
     return np.array(Image.fromarray(pixels).resize((width_px, height_px), resample))
@@ -162,7 +162,7 @@ def resize(
 def grid(
     width_px: int, height_px: int, *, side_px: int, min_tiles: int, max_tiles: int
 ) -> tuple[int, int]:
-    """Columns and rows of the tiles that a page is cut into.
+    """Columns and rows of the tile grid of a page.
 
     Of all grids with `min_tiles` to `max_tiles` tiles, the one whose aspect ratio is closest to
     the page's. Between two equally close ones the larger wins where the page has more than half
@@ -183,14 +183,14 @@ def grid(
 
 
 def _grids(min_tiles: int, max_tiles: int) -> list[tuple[int, int]]:
-    """Every grid with so many tiles, small ones first."""
+    """Every grid with an allowed number of tiles, smallest first."""
     sides = range(1, max_tiles + 1)
     shapes = [(c, r) for c in sides for r in sides if min_tiles <= c * r <= max_tiles]
     return sorted(shapes, key=lambda shape: shape[0] * shape[1])
 
 
 def tiles(pixels: Pixels, grid: tuple[int, int], side_px: int) -> npt.NDArray[np.uint8]:
-    """Stretch the page to the grid and cut it, row by row.
+    """Resize the page to the grid and split it into tiles, row by row.
 
     Args:
         pixels: The page.

@@ -22,8 +22,8 @@ import psutil
 from pipeline.config import LockConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.storage import conditional_file
-from pipeline.storage.conditional_file import Found, Slot
-from pipeline.storage.paths import Place
+from pipeline.storage.conditional_file import ConditionalFile, FileState
+from pipeline.storage.paths import AnyPath
 
 FILE_NAME: Final = "_lock.json"
 _PAUSE_S: Final = 0.1
@@ -69,17 +69,17 @@ class Holder:
             return True
 
 
-def check_free(output: Place, config: LockConfig) -> None:
+def check_free(output: AnyPath, config: LockConfig) -> None:
     """Refuse an output that another job is writing to, without taking its lock.
 
     Raises:
         ConfigError: Another job is writing there.
         JobError: The lock cannot be read.
     """
-    slot = conditional_file.slot(output, FILE_NAME)
+    slot = conditional_file.open_conditional(output, FILE_NAME)
     if slot is not None:
         with _readable(slot):
-            found = slot.look()
+            found = slot.read()
             if found is not None:
                 _refuse_if_alive(slot, found, config)
 
@@ -92,7 +92,7 @@ class Lock:
         found: What this process wrote into it.
     """
 
-    def __init__(self, slot: Slot, found: Found) -> None:
+    def __init__(self, slot: ConditionalFile, found: FileState) -> None:
         self._slot = slot
         self._found = found
         self._ended = threading.Event()
@@ -104,7 +104,7 @@ class Lock:
             JobError: Another job has taken it over, or it cannot be read.
         """
         with _readable(self._slot):
-            found = self._slot.look()
+            found = self._slot.read()
         holder = _holder(found)
         mine = _holder(self._found)
         if holder is None or mine is None or holder.token != mine.token:
@@ -125,7 +125,7 @@ class Lock:
 
 
 @contextmanager
-def held(output: Place, config: LockConfig, say: Callable[[str], None]) -> Iterator[Lock | None]:
+def held(output: AnyPath, config: LockConfig, say: Callable[[str], None]) -> Iterator[Lock | None]:
     """Hold the lock of an output for the time inside; None where there can be none.
 
     Args:
@@ -137,7 +137,7 @@ def held(output: Place, config: LockConfig, say: Callable[[str], None]) -> Itera
         ConfigError: Another job is writing there.
         JobError: The lock cannot be written.
     """
-    slot = conditional_file.slot(output, FILE_NAME)
+    slot = conditional_file.open_conditional(output, FILE_NAME)
     if slot is None:
         say(f"{output} has no lock: see to it that no other job writes there")
         yield None
@@ -154,7 +154,7 @@ def held(output: Place, config: LockConfig, say: Callable[[str], None]) -> Itera
 
 
 @contextmanager
-def _readable(slot: Slot) -> Iterator[None]:
+def _readable(slot: ConditionalFile) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -162,20 +162,22 @@ def _readable(slot: Slot) -> Iterator[None]:
         raise JobError(f"cannot read or write the lock {slot.name}: {problem}") from error
 
 
-def _taken(slot: Slot, config: LockConfig, say: Callable[[str], None]) -> Lock:
+def _taken(slot: ConditionalFile, config: LockConfig, say: Callable[[str], None]) -> Lock:
     content = json.dumps(asdict(Holder.me())).encode()
     while not (slot.create(content) or _taken_over(slot, content, config, say)):
         time.sleep(_PAUSE_S)
-    return Lock(slot, Found(content, 0.0, ""))
+    return Lock(slot, FileState(content, 0.0, ""))
 
 
-def _taken_over(slot: Slot, content: bytes, config: LockConfig, say: Callable[[str], None]) -> bool:
+def _taken_over(
+    slot: ConditionalFile, content: bytes, config: LockConfig, say: Callable[[str], None]
+) -> bool:
     """Put our lock in the place of a dead one.
 
     Raises:
         ConfigError: Its holder is alive.
     """
-    dead = slot.look()
+    dead = slot.read()
     if dead is None:
         return False  # it was let go
     _refuse_if_alive(slot, dead, config)
@@ -183,13 +185,13 @@ def _taken_over(slot: Slot, content: bytes, config: LockConfig, say: Callable[[s
         return False
     holder = _holder(dead)
     name = holder.name if holder else "a dead job"
-    say(f"took over the lock of {name}, silent for {_duration(dead.silent_s)}")
+    say(f"took over the lock of {name}, silent for {_duration(dead.age_s)}")
     return True
 
 
-def _refuse_if_alive(slot: Slot, found: Found, config: LockConfig) -> None:
+def _refuse_if_alive(slot: ConditionalFile, found: FileState, config: LockConfig) -> None:
     other = _holder(found)
-    if found.silent_s >= config.stale_s or (other and other.is_gone()):
+    if found.age_s >= config.stale_s or (other and other.is_gone()):
         return
     if other is None:
         raise ConfigError(
@@ -198,12 +200,12 @@ def _refuse_if_alive(slot: Slot, found: Found, config: LockConfig) -> None:
     age = _duration(time.time() - other.since)
     raise ConfigError(
         f"{slot.name.removesuffix('/' + FILE_NAME)} is being written by another job "
-        f"({other.name}, for {age}, last sign of life {found.silent_s:.0f} s ago); wait for it, "
+        f"({other.name}, for {age}, last sign of life {found.age_s:.0f} s ago); wait for it, "
         "or choose another --output"
     )
 
 
-def _holder(found: Found | None) -> Holder | None:
+def _holder(found: FileState | None) -> Holder | None:
     try:
         return Holder(**json.loads(found.content)) if found else None
     except (ValueError, TypeError):

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 from pipeline.config import OcrConfig
-from pipeline.documents import listing
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import Passwords
 from pipeline.errors import ConfigError
 from pipeline.job import lock
-from pipeline.storage.paths import StorePath, place_of
+from pipeline.storage import objects
+from pipeline.storage.paths import StorePath, output_path
 
 _SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray in the environment of the entrypoint of a submitted job."""
@@ -28,9 +28,9 @@ def check(config: OcrConfig) -> None:
     Passwords.read(config)
     if config.overwrite and config.dry_run:
         raise ConfigError("--overwrite deletes and --dry-run only looks: take one of them")
-    output = place_of(config.output, config.store)
+    output = output_path(config.output, config.store)
     if isinstance(output, StorePath):
-        listing.check_answers(output.place, config.store)
+        objects.check_reachable(output.uri, config.store)
     else:
         _check_folder(output)
     if not config.dry_run:

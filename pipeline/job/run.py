@@ -27,7 +27,7 @@ from pipeline.job.signals import redeliver_signals
 from pipeline.output import receipt, shards
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.document_cache import clear_abandoned
-from pipeline.storage.paths import Place, absolute, place_of
+from pipeline.storage.paths import AnyPath, absolute, output_path
 from pipeline.types import Route
 
 Say = Callable[[str], None]
@@ -87,7 +87,7 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
             recipe=session.recipe.model_dump(mode="json"),
         )
     clear_abandoned()  # of the workers that ended with this job's own Ray
-    output = place_of(config.output, config.store)
+    output = output_path(config.output, config.store)
     if finished.rows or not (output / receipt.FILE_NAME).exists():
         _write(finished, output)  # else the receipt of the run that did it stays
     return finished
@@ -96,14 +96,14 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
 @contextmanager
 def _alone(config: OcrConfig, say: Say) -> Iterator[Callable[[], None]]:
     """Keep other jobs off the output for the time inside; yields what checks that it worked."""
-    place = place_of(config.output, config.store)
+    place = output_path(config.output, config.store)
     if isinstance(place, Path):
         shards.make_folder(place)
     with lock.held(place, config.lock, say) as held:
         yield held.check if held else lambda: None
 
 
-def _write(finished: receipt.Receipt, output: Place) -> None:
+def _write(finished: receipt.Receipt, output: AnyPath) -> None:
     try:
         finished.write(output)
     except OSError as error:
@@ -124,7 +124,7 @@ def forecast(config: OcrConfig, say: Say) -> Forecast:
             planned.routes[Route.COPY]
             + shard_tasks.find_duplicates(Path(folder), session.config).rows
         )
-        output = place_of(config.output, config.store)
+        output = output_path(config.output, config.store)
         seconds, basis = _estimate(output, session.recipe, planned)
         return Forecast(
             planned, copies, session.recipe.engine, dict(session.metrics.left_out()), seconds, basis
@@ -162,7 +162,7 @@ class _Session:
         quarantine = chains.SharedQuarantine(config.stages.max_lone_deaths)
         return cls(config, recipe, listing, metrics, quarantine, prefix, say)
 
-    def plan(self, folder: Place) -> PlanSummary:
+    def plan(self, folder: AnyPath) -> PlanSummary:
         try:
             return self._planned(folder)
         except chains.StalledError as stalled:
@@ -170,7 +170,7 @@ class _Session:
             shards.clear_plan(folder)
             return self._planned(folder)
 
-    def _planned(self, folder: Place) -> PlanSummary:
+    def _planned(self, folder: AnyPath) -> PlanSummary:
         found = chains.list_documents(self.listing, self.metrics, self.config.stages.write_cpus)
         chain = chains.plan_pages(
             found, self.config, self.recipe, self.metrics.send(), self.quarantine
@@ -183,7 +183,7 @@ class _Session:
             raise ConfigError(f"no documents in {', '.join(self.config.inputs)}{self._endings()}")
         return planned
 
-    def recognise(self, plan: Place, pages: Place, planned: PlanSummary) -> Summary:
+    def recognise(self, plan: AnyPath, pages: AnyPath, planned: PlanSummary) -> Summary:
         todo = planned.todo.rows
         same = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
         copies = planned.routes[Route.COPY] + same.rows
@@ -236,11 +236,11 @@ class _Run:
     """
 
     session: _Session
-    plan: Place
-    pages: Place
+    plan: AnyPath
+    pages: AnyPath
     prefix: str
     same: Duplicates
-    done: Place | None = None
+    done: AnyPath | None = None
 
     def read(self, todo: int) -> Summary:
         """Read the pages, `todo` of them."""
@@ -269,7 +269,7 @@ class _Run:
                 stalled = again
         raise AssertionError("unreachable")
 
-    def _once(self, todo: int, prefix: str, done: Place | None) -> Summary:
+    def _once(self, todo: int, prefix: str, done: AnyPath | None) -> Summary:
         one, config = self.session, self.session.config
         chain = chains.recognise_pages(
             self.plan, todo, config, one.recipe, one.metrics.send(), one.quarantine, self.same, done
@@ -289,7 +289,7 @@ def _assert_complete(planned: PlanSummary, written: Summary) -> None:
         )
 
 
-def _estimate(output: Place, recipe: Recipe, planned: PlanSummary) -> tuple[float | None, str]:
+def _estimate(output: AnyPath, recipe: Recipe, planned: PlanSummary) -> tuple[float | None, str]:
     """Seconds for the pages that are left, from the speed of the last run of this recipe."""
     try:
         last = json.loads((output / receipt.FILE_NAME).read_bytes())

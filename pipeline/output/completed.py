@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.storage.paths import Place, parquet, shards
+from pipeline.storage.paths import AnyPath, parquet, shards
 from pipeline.types import Status
 
 _ID_CHARS = 32
@@ -59,7 +59,7 @@ class Ledger:
     content_ids: np.ndarray = field(default_factory=lambda: np.empty(0, f"S{_ID_CHARS}"))
 
     @classmethod
-    def read(cls, pages: Place, *, failed: bool = True) -> Ledger:
+    def read(cls, pages: AnyPath, *, failed: bool = True) -> Ledger:
         """Read the ids and statuses of every committed shard in a folder.
 
         Args:

@@ -14,7 +14,7 @@ from pipeline import __version__
 from pipeline.job.metrics import StageMetrics
 from pipeline.output.shards import write_text
 from pipeline.output.totals import PlanSummary, Summary
-from pipeline.storage.paths import Place
+from pipeline.storage.paths import AnyPath
 from pipeline.types import Route, Status
 
 FILE_NAME = "receipt.json"
@@ -93,7 +93,7 @@ class Receipt:
         yield from self.rows.items()
         yield from self.rows_before.items()
 
-    def write(self, output: Place) -> None:
+    def write(self, output: AnyPath) -> None:
         """Write `receipt.json`, whole or not at all.
 
         Raises:

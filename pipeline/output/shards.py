@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from pipeline.config import OutputConfig, StoreConfig
 from pipeline.errors import JobError
 from pipeline.output.totals import PlanSummary, Summary
-from pipeline.storage.paths import Place, StorePath, parquet, place_of, shards
+from pipeline.storage.paths import AnyPath, StorePath, output_path, parquet, shards
 
 
-def write_pages(path: str | Place, config: OutputConfig, *tables: pa.Table) -> Summary:
+def write_pages(path: str | AnyPath, config: OutputConfig, *tables: pa.Table) -> Summary:
     """Write rows of `schema.PAGES` as one shard and say what is in it.
 
     Raises:
@@ -34,7 +34,7 @@ def write_pages(path: str | Place, config: OutputConfig, *tables: pa.Table) -> S
     return Summary.of(pages)
 
 
-def read_summary(pages: Place, prefix: str) -> Summary:
+def read_summary(pages: AnyPath, prefix: str) -> Summary:
     """What is in the shards of one run, by the first part of their names.
 
     Raises:
@@ -47,7 +47,7 @@ def read_summary(pages: Place, prefix: str) -> Summary:
     return total
 
 
-def write_plan(path: str | Place, config: OutputConfig, *tables: pa.Table) -> PlanSummary:
+def write_plan(path: str | AnyPath, config: OutputConfig, *tables: pa.Table) -> PlanSummary:
     """Write rows of `schema.PLAN` as one shard and say what is in it.
 
     Raises:
@@ -58,7 +58,7 @@ def write_plan(path: str | Place, config: OutputConfig, *tables: pa.Table) -> Pl
     return PlanSummary.of(plan)
 
 
-def write_shard(path: str | Place, config: OutputConfig, table: pa.Table) -> None:
+def write_shard(path: str | AnyPath, config: OutputConfig, table: pa.Table) -> None:
     """Write one Parquet file: whole or not at all.
 
     On a local file system it is written under a hidden name first, then renamed. A store has
@@ -101,7 +101,7 @@ def _write(table: pa.Table, where: Any, config: OutputConfig) -> None:
     )
 
 
-def write_text(target: Place, text: str) -> None:
+def write_text(target: AnyPath, text: str) -> None:
     """Write a small file, whole or not at all.
 
     Raises:
@@ -115,18 +115,18 @@ def write_text(target: Place, text: str) -> None:
     hidden.replace(target)
 
 
-def pages_folder(output: str, store: StoreConfig | None = None) -> Place:
+def pages_folder(output: str, store: StoreConfig | None = None) -> AnyPath:
     """Where the rows of an output are."""
-    return place_of(output, store) / "pages"
+    return output_path(output, store) / "pages"
 
 
-def prepare_folder(output: str, store: StoreConfig | None = None) -> tuple[Place, Place]:
+def prepare_folder(output: str, store: StoreConfig | None = None) -> tuple[AnyPath, AnyPath]:
     """Make the folders for pages and plan, and clear what an interrupted job left behind.
 
     Raises:
         JobError: The output is no folder or cannot be written.
     """
-    place = place_of(output, store)
+    place = output_path(output, store)
     try:
         return _prepare_store(place) if isinstance(place, StorePath) else _prepare_local(place)
     except OSError as error:
@@ -162,13 +162,13 @@ def clear(output: str, store: StoreConfig | None = None) -> None:
     Raises:
         JobError: Something cannot be deleted.
     """
-    place = place_of(output, store)
+    place = output_path(output, store)
     receipt = place / "receipt.json"
     found = [receipt] if receipt.exists() else []
     _delete((*found, *shards(place / "_plan"), *shards(place / "pages")))
 
 
-def clear_plan(plan: Place) -> None:
+def clear_plan(plan: AnyPath) -> None:
     """Remove what was planned.
 
     Raises:
@@ -177,7 +177,7 @@ def clear_plan(plan: Place) -> None:
     _delete(shards(plan))
 
 
-def _delete(files: Iterable[Place]) -> None:
+def _delete(files: Iterable[AnyPath]) -> None:
     for file in files:
         try:
             file.unlink()

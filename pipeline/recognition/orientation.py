@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import engine
-from pipeline.imaging.projection import lean
+from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import turn_pixels
 from pipeline.imaging.transform import fit, resize
 from pipeline.types import Pixels
@@ -57,7 +57,7 @@ class OrientationDetector:
         Args:
             pixels: The page as displayed.
         """
-        if min(pixels.shape[:2]) < _LEAST_PX or not lean(pixels).is_suspicious:
+        if min(pixels.shape[:2]) < _LEAST_PX or not projection_profile(pixels).may_need_turn:
             return 0
         with self._lock:
             self._models = self._models or engine.load(OnnxConfig())

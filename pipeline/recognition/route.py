@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.config import Recipe
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.ink import is_blank
 from pipeline.recognition.orientation import OrientationDetector
 from pipeline.rungs import Rung
 from pipeline.text import text_layer as layers
 from pipeline.text.text_layer import TextLayer
-from pipeline.text.text_layer_trust import Trust, legible, trust
+from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
 from pipeline.types import Ask, PageImage, Recognition, Source, Status, Task
 
 _WORDS: Final = (Task.MARKDOWN, Task.TEXT)
@@ -65,7 +65,7 @@ class Routes:
 
     def view(
         self,
-        reader: Reader,
+        reader: SandboxClient,
         path: str,
         page: int,
         password: str | Sequence[str] = "",
@@ -81,12 +81,12 @@ class Routes:
             ask: What is asked for, None for the recipe's task.
 
         Raises:
-            PageError: As `Reader.render`; RENDER for a page that is blank because something on it
-                cannot be decoded; NO_TEXT_LAYER for a page without one where only text
+            PageError: As `SandboxClient.render`; RENDER for a page that is blank because something
+                on it cannot be decoded; NO_TEXT_LAYER for a page without one where only text
                 layers are wanted.
         """
         layer = self._layer(reader, path, page, password)
-        worth = None if layer is None else trust(layer)
+        worth = None if layer is None else assess_trust(layer)
         settled = self._settled(layer, worth, ask)
         if settled is not None:
             return settled
@@ -98,10 +98,10 @@ class Routes:
         if layer is None or Rung.LAYER.value not in self._recipe.ladder.rungs:
             return None
         text = layers.read(layer, hidden=True)[0]
-        return text if legible(text) >= self._recipe.route.min_trust else None
+        return text if legibility(text) >= self._recipe.route.min_trust else None
 
     def _layer(
-        self, reader: Reader, path: str, page: int, password: str | Sequence[str]
+        self, reader: SandboxClient, path: str, page: int, password: str | Sequence[str]
     ) -> TextLayer | None:
         """The text layer, None where it is not wanted or there cannot be one."""
         if self._recipe.text_layer == "never":
@@ -125,8 +125,8 @@ class Routes:
                 raise PageError(ErrorKind.NO_TEXT_LAYER, "a picture has no text layer")
             return None
         size = (layer.width_px, layer.height_px, layer.dpi, layer.warnings)
-        # What was complained about may have left marks out: then drawing has to tell.
-        is_empty = not layer.marks.drawn and not layer.warnings
+        # What was complained about may have left content out: then rendering has to tell.
+        is_empty = not layer.drawing.operations and not layer.warnings
         if is_empty and not (only and layer.lines):
             return PageView(*size, settled=Recognition(Status.BLANK), source=None, trust=worth)
         if not only and not (self._wants_words(ask) and self._is_taken(layer, worth)):
@@ -153,8 +153,10 @@ class Routes:
         height_px, width_px = image.pixels.shape[:2]
         seen = PageView(width_px, height_px, image.dpi, image.warnings)
         if is_blank(image.pixels, self._recipe.route.blank_ppm):
-            if image.doubt:
-                raise PageError(ErrorKind.RENDER, f"drawn without ink, and {image.doubt}")
+            if image.blank_suspect_reason:
+                raise PageError(
+                    ErrorKind.RENDER, f"drawn without ink, and {image.blank_suspect_reason}"
+                )
             return replace(seen, settled=Recognition(Status.BLANK), source=None)
         deg = self._compass.turn(image.pixels) if self._recipe.route.turn else 0
         return replace(seen, image=replace(image, turned_deg=deg), turned_deg=deg)

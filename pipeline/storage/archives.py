@@ -1,8 +1,8 @@
-"""Members of ZIP and TAR archives, read where they lie: nothing is unpacked into a folder.
+"""Reads members of ZIP and TAR archives, local or remote, without unpacking them to disk.
 
-A name that comes twice in an archive means its first member. A ZIP is read by its directory, so
-of one on a store only the wanted members are fetched. A TAR is read from front to end; it
-stays open, so that members wanted in their order cost one way through it.
+Where two members have the same name, the first one counts. A ZIP is read by its central
+directory: of a remote one only the wanted members are fetched. A TAR is read sequentially and
+stays open, so that members requested in archive order cost a single pass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol, Self
 
 from pipeline.config import StoreConfig
 from pipeline.errors import DocumentError, ErrorKind
-from pipeline.storage import remote_file, uri
+from pipeline.storage import remote_file, uris
 
 _BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError),
@@ -34,24 +34,24 @@ class Archive(Protocol):
         """Read a member. Raises KeyError where there is none of this name."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
-def open_archive(place: str, config: StoreConfig) -> Archive:
-    """Open an archive by its ending.
+def open_archive(uri: str, config: StoreConfig) -> Archive:
+    """Open an archive; the file extension decides its format.
 
     Raises:
         DocumentError: NOT_FOUND or FETCH, or UNREADABLE: it is damaged.
     """
-    with reading(place):
-        if uri.is_local(place):
-            place = uri.local_path(place)
-        return (ZipArchive if _is_zip(place) else TarArchive)(place, config)
+    with archive_errors(uri):
+        if uris.is_local(uri):
+            uri = uris.local_path(uri)
+        return (ZipArchive if _is_zip(uri) else TarArchive)(uri, config)
 
 
 @contextmanager
-def reading(place: str) -> Iterator[None]:
-    """Turn what goes wrong inside an archive into an error of its document.
+def archive_errors(uri: str) -> Iterator[None]:
+    """Translate exceptions raised while an archive is read into a DocumentError.
 
     Raises:
         DocumentError: NOT_FOUND, PASSWORD, FETCH or UNREADABLE.
@@ -61,7 +61,7 @@ def reading(place: str) -> Iterator[None]:
     except FileNotFoundError:
         raise DocumentError(ErrorKind.NOT_FOUND, "no such file") from None
     except KeyError:
-        raise DocumentError(ErrorKind.NOT_FOUND, f"no such member in {place}") from None
+        raise DocumentError(ErrorKind.NOT_FOUND, f"no such member in {uri}") from None
     except RuntimeError as error:
         if isinstance(error, NotImplementedError) or "encrypted" not in str(error):
             raise DocumentError(ErrorKind.UNREADABLE, f"damaged archive: {error}") from None
@@ -71,13 +71,13 @@ def reading(place: str) -> Iterator[None]:
 
 
 class ZipArchive:
-    """A ZIP file, by its directory."""
+    """A ZIP file, read by its central directory."""
 
-    def __init__(self, place: str, config: StoreConfig) -> None:
+    def __init__(self, uri: str, config: StoreConfig) -> None:
         with ExitStack() as opened:
-            self._file = opened.enter_context(remote_file.reader(place, config))
+            self._file = opened.enter_context(remote_file.open_binary(uri, config))
             self._zip = zipfile.ZipFile(self._file)
-            opened.pop_all()  # it is sound, and stays open
+            opened.pop_all()  # the archive is readable: keep the file open
         self._by_name: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
             if not entry.is_dir():
@@ -92,79 +92,79 @@ class ZipArchive:
         return self._zip.open(self._by_name[member])
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._zip.close()
         self._file.close()
 
 
 class TarArchive:
-    """A TAR file, plain or compressed, as a stream."""
+    """A TAR file, plain or compressed, read as a stream."""
 
-    def __init__(self, place: str, config: StoreConfig) -> None:
-        self._place, self._config = place, config
+    def __init__(self, uri: str, config: StoreConfig) -> None:
+        self._uri, self._config = uri, config
         self._tar: tarfile.TarFile | None = None
-        self._begin()
+        self._rewind()
 
     def members(self) -> Iterator[tuple[str, int]]:
         """Name and size in bytes of every file in it, in its order."""
-        self._begin()
-        for entry in self._rest():
+        self._rewind()
+        for entry in self._remaining():
             yield _printable(entry.name), entry.size
 
     def open(self, member: str) -> IO[bytes]:
         """Read a member. Raises KeyError where there is none of this name."""
-        if self._tar is None or member in self._passed:
-            self._begin()
-        for entry in self._rest():
+        if self._tar is None or member in self._seen:
+            self._rewind()
+        for entry in self._remaining():
             if _printable(entry.name) == member and self._tar is not None:
                 return self._tar.extractfile(entry)  # type: ignore[return-value]
         raise KeyError(member)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._tar is not None:
             self._tar.close()
             self._file.close()
         self._tar = None
 
-    def _begin(self) -> None:
-        """Go back to the start."""
+    def _rewind(self) -> None:
+        """Reopen the file at its start."""
         self.close()
-        self._passed: set[str] = set()
+        self._seen: set[str] = set()
         with ExitStack() as opened:
-            self._file = opened.enter_context(remote_file.reader(self._place, self._config))
-            self._tar = _open_tar(self._place, self._file)
+            self._file = opened.enter_context(remote_file.open_binary(self._uri, self._config))
+            self._tar = _open_tar(self._uri, self._file)
             opened.pop_all()
 
-    def _rest(self) -> Iterator[tarfile.TarInfo]:
-        """The files from here on, each name once."""
+    def _remaining(self) -> Iterator[tarfile.TarInfo]:
+        """The regular files from the current position on, each name once."""
         while self._tar is not None:
             entry = self._tar.next()
             if entry is None:
-                self.close()  # past its end it would be read backwards
+                self.close()  # at the end; an open one would seek backwards on the next read
                 return
-            self._tar.members.clear()  # type: ignore[attr-defined]  # it keeps all it has seen
+            self._tar.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps every header in memory
             name = _printable(entry.name)
-            if entry.isreg() and name not in self._passed:
-                self._passed.add(name)
+            if entry.isreg() and name not in self._seen:
+                self._seen.add(name)
                 yield entry
 
 
 class _Entry(tarfile.TarInfo):
-    """A header. Python takes an archive that is cut off, or broken inside, for one that ends."""
+    """A header that raises where the archive is truncated or corrupt; tarfile would just stop."""
 
     @classmethod
     def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Self:  # type: ignore[override]
         if len(buf) != tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("it ends before its end")
+            raise tarfile.ReadError("truncated archive")
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]
             raise tarfile.ReadError(str(error)) from None
 
 
-def _open_tar(place: str, file: Any) -> tarfile.TarFile:
-    lower = place.lower().split("?")[0]
+def _open_tar(uri: str, file: Any) -> tarfile.TarFile:
+    lower = uri.lower().split("?")[0]
     if lower.endswith((".zst", ".tzst")):
         import pyarrow as pa
 
@@ -172,15 +172,15 @@ def _open_tar(place: str, file: Any) -> tarfile.TarFile:
         return tarfile.open(fileobj=file, mode="r|", tarinfo=_Entry)
     if lower.endswith((".gz", ".tgz")):
         return tarfile.open(fileobj=file, mode="r|gz", tarinfo=_Entry)
-    if uri.is_local(place):  # but for its headers it is not read
+    if uris.is_local(uri):  # seekable: the content of members is skipped
         return tarfile.open(fileobj=file, mode="r:", tarinfo=_Entry)
     return tarfile.open(fileobj=file, mode="r|", tarinfo=_Entry)
 
 
 def _printable(name: str) -> str:
-    """The name as a column can hold it: bytes that are no Unicode are written as escapes."""
+    """The name as valid Unicode, for a column: undecodable bytes become backslash escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _is_zip(place: str) -> bool:
-    return place.lower().split("?")[0].endswith(".zip")
+def _is_zip(uri: str) -> bool:
+    return uri.lower().split("?")[0].endswith(".zip")

@@ -1,7 +1,7 @@
-"""A small file that only one of many can make: on a local file system, or on S3.
+"""A small file with compare-and-swap semantics: on a local file system, or on S3.
 
-Everything that `pipeline.job.lock` needs to be sure of is here: to make the file only where there
-is none, and to put another in its place only if it is still the one that was looked at.
+The base of `pipeline.job.lock`: the file is created only where there is none, and replaced only
+if it is unchanged since it was read.
 """
 
 from __future__ import annotations
@@ -18,146 +18,146 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pipeline.config import StoreConfig
-from pipeline.storage import filesystems, uri
-from pipeline.storage.paths import Place, StorePath
+from pipeline.storage import filesystems, uris
+from pipeline.storage.paths import AnyPath, StorePath
 
 _CLAIM_S: Final = 90.0
-"""Seconds after which whoever was replacing a file is taken for dead."""
+"""Seconds after which a claim left by a process that died while replacing is removed."""
 _NO_SUCH: Final = ("NoSuchKey", "404", "NotFound")
 _CHANGED: Final = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The file as it was when it was looked at.
+class FileState:
+    """A file's state when it was read.
 
     Attributes:
         content: Its bytes.
-        silent_s: Seconds since it was last written or touched.
-        tag: Tells this state from others.
+        age_s: Seconds since it was last written or touched.
+        tag: Identifies this version (an ETag on S3).
     """
 
     content: bytes
-    silent_s: float
+    age_s: float
     tag: str
 
 
-class Slot(Protocol):
-    """A place for one such file."""
+class ConditionalFile(Protocol):
+    """A file that may or may not exist, with conditional writes."""
 
     @property
     def name(self) -> str:
-        """Where it is, for messages."""
+        """Its path or URI, for messages."""
 
-    def look(self) -> Found | None:
-        """The file, None where there is none.
+    def read(self) -> FileState | None:
+        """Read the file; None where it does not exist.
 
         Raises:
             OSError: It cannot be read.
         """
 
     def create(self, content: bytes) -> bool:
-        """Make the file; False where there is one already.
+        """Create the file; False where it exists already.
 
         Raises:
             OSError: It cannot be written.
         """
 
-    def replace(self, found: Found, content: bytes) -> bool:
-        """Put other bytes into the file; False where it is not as it was found any more.
+    def replace(self, state: FileState, content: bytes) -> bool:
+        """Overwrite the file; False where it has changed since `state` was read.
 
         Raises:
             OSError: It cannot be written.
         """
 
-    def touch(self, found: Found) -> None:
-        """Make `silent_s` 0, if the file still holds what was found.
+    def touch(self, state: FileState) -> None:
+        """Reset `age_s` to 0, if the file is unchanged since `state` was read.
 
         Raises:
             OSError: It cannot be written.
         """
 
-    def remove(self, found: Found) -> None:
-        """Delete the file, if it still holds what was found.
+    def remove(self, state: FileState) -> None:
+        """Delete the file, if it is unchanged since `state` was read.
 
         Raises:
             OSError: It cannot be deleted.
         """
 
 
-def slot(folder: Place, name: str) -> Slot | None:
-    """The slot for a file in a folder; None where there can be none."""
+def open_conditional(folder: AnyPath, name: str) -> ConditionalFile | None:
+    """The conditional file of this name in a folder; None where the store has no such writes."""
     if isinstance(folder, Path):
-        return FileSlot(folder / name)
-    if uri.scheme(folder.place) == "s3" and not folder.config.anonymous:
-        return S3Slot(folder / name)
+        return LocalConditionalFile(folder / name)
+    if uris.scheme(folder.uri) == "s3" and not folder.config.anonymous:
+        return S3ConditionalFile(folder / name)
     return None
 
 
-class FileSlot:
-    """A file that is made by a hard link, which fails where the name is taken."""
+class LocalConditionalFile:
+    """A local file, created by a hard link, which fails where the name exists."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.name = str(path)
 
-    def look(self) -> Found | None:
-        """The file, as `Slot` says."""
+    def read(self) -> FileState | None:
+        """Read it, see `ConditionalFile`."""
         try:
-            silent_s = time.time() - self._path.stat().st_mtime
+            age_s = time.time() - self._path.stat().st_mtime
             content = self._path.read_bytes()
         except FileNotFoundError:
             return None
-        return Found(content, silent_s, hashlib.sha256(content).hexdigest()[:32])
+        return FileState(content, age_s, hashlib.sha256(content).hexdigest()[:32])
 
     def create(self, content: bytes) -> bool:
-        """Make it, as `Slot` says."""
-        hidden = self._hidden(content)
+        """Create it, see `ConditionalFile`."""
+        temporary = self._temporary(content)
         try:
-            os.link(hidden, self._path)  # and it is never seen half written
+            os.link(temporary, self._path)  # atomic: no reader sees a partial file
         except FileExistsError:
             return False
         finally:
-            hidden.unlink()
+            temporary.unlink()
         return True
 
-    def replace(self, found: Found, content: bytes) -> bool:
-        """Put other bytes into it, as `Slot` says."""
-        with self._claim(found) as is_ours:
-            if not is_ours or not self._is_same(found):
+    def replace(self, state: FileState, content: bytes) -> bool:
+        """Overwrite it, see `ConditionalFile`."""
+        with self._claim(state) as is_ours:
+            if not is_ours or not self._is_unchanged(state):
                 return False
-            self._hidden(content).replace(self._path)
+            self._temporary(content).replace(self._path)
         return True
 
-    def touch(self, found: Found) -> None:
-        """Show a sign of life, as `Slot` says."""
-        if self._is_same(found):
+    def touch(self, state: FileState) -> None:
+        """Reset its age, see `ConditionalFile`."""
+        if self._is_unchanged(state):
             os.utime(self._path)
 
-    def remove(self, found: Found) -> None:
-        """Delete it, as `Slot` says."""
-        if self._is_same(found):
+    def remove(self, state: FileState) -> None:
+        """Delete it, see `ConditionalFile`."""
+        if self._is_unchanged(state):
             self._path.unlink()
 
-    def _is_same(self, found: Found) -> bool:
-        now = self.look()
-        return now is not None and now.content == found.content
+    def _is_unchanged(self, state: FileState) -> bool:
+        now = self.read()
+        return now is not None and now.content == state.content
 
-    def _hidden(self, content: bytes) -> Path:
-        hidden = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}.tmp")
-        hidden.write_bytes(content)
-        return hidden
+    def _temporary(self, content: bytes) -> Path:
+        temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}.tmp")
+        temporary.write_bytes(content)
+        return temporary
 
     @contextmanager
-    def _claim(self, found: Found) -> Iterator[bool]:
-        """The right to replace one state of the file: of many who want it, one has it at a time."""
-        claim = self._path.with_name(f".{self._path.name}.{found.tag}.claim")
+    def _claim(self, state: FileState) -> Iterator[bool]:
+        """Claim the right to replace a version of the file; yields whether this process has it."""
+        claim = self._path.with_name(f".{self._path.name}.{state.tag}.claim")
         try:
             claim.touch(exist_ok=False)
         except FileExistsError:
             with suppress(FileNotFoundError):
                 if time.time() - claim.stat().st_mtime > _CLAIM_S:
-                    claim.unlink()  # whoever had it died with it
+                    claim.unlink()  # its owner died
             yield False
             return
         try:
@@ -166,65 +166,69 @@ class FileSlot:
             claim.unlink(missing_ok=True)
 
 
-class S3Slot:
-    """An object that is written on conditions (`If-None-Match`, `If-Match`).
+class S3ConditionalFile:
+    """An S3 object that is written with `If-None-Match` and `If-Match`.
 
-    S3 has them since 2024, and so have the current releases of MinIO, Ceph and others. A store
-    that does not know them and does not say so would let two jobs in; each would then find the
-    other's lock at its next look.
+    S3 has conditional writes since 2024, as have current releases of MinIO and Ceph. A store that
+    silently ignores the headers would admit two jobs; each would find the other's lock when it
+    next reads the file.
     """
 
     def __init__(self, path: StorePath) -> None:
-        self._bucket, self._key = uri.bucket_and_key(path.place)
+        self._bucket, self._key = uris.bucket_and_key(path.uri)
         self._config: StoreConfig = path.config
-        self.name = path.place
+        self.name = path.uri
 
-    def look(self) -> Found | None:
-        """The file, as `Slot` says."""
+    def read(self) -> FileState | None:
+        """Read it, see `ConditionalFile`."""
         try:
-            answer = self._ask("get_object")
+            answer = self._request("get_object")
         except FileNotFoundError:
             return None
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
-        now = parsedate_to_datetime(headers["date"])  # the store's clock, not ours
-        silent_s = (now - answer["LastModified"]).total_seconds()
-        return Found(answer["Body"].read(), max(0.0, silent_s), answer["ETag"])
+        now = parsedate_to_datetime(headers["date"])  # the store's clock: the local one may differ
+        age_s = (now - answer["LastModified"]).total_seconds()
+        return FileState(answer["Body"].read(), max(0.0, age_s), answer["ETag"])
 
     def create(self, content: bytes) -> bool:
-        """Make it, as `Slot` says."""
-        return self._did(lambda: self._ask("put_object", Body=content, IfNoneMatch="*"))
+        """Create it, see `ConditionalFile`."""
+        return self._condition_held(
+            lambda: self._request("put_object", Body=content, IfNoneMatch="*")
+        )
 
-    def replace(self, found: Found, content: bytes) -> bool:
-        """Put other bytes into it, as `Slot` says."""
-        return self._did(lambda: self._ask("put_object", Body=content, IfMatch=found.tag))
+    def replace(self, state: FileState, content: bytes) -> bool:
+        """Overwrite it, see `ConditionalFile`."""
+        return self._condition_held(
+            lambda: self._request("put_object", Body=content, IfMatch=state.tag)
+        )
 
-    def touch(self, found: Found) -> None:
-        """Show a sign of life, as `Slot` says."""
-        now = self._same(found)
+    def touch(self, state: FileState) -> None:
+        """Reset its age, see `ConditionalFile`."""
+        now = self._unchanged(state)
         if now is not None:
-            # Other bytes, so that its tag changes: who looked before must not replace it now.
+            # Different bytes change the ETag, so that nobody can replace the version read before.
             text = now.content.rstrip(b"\n")
             self.replace(now, text if text != now.content else text + b"\n")
 
-    def remove(self, found: Found) -> None:
-        """Delete it, as `Slot` says."""
-        # Conditions on DELETE are rarer than on PUT: look, then delete.
-        if self._same(found):
-            self._ask("delete_object")
+    def remove(self, state: FileState) -> None:
+        """Delete it, see `ConditionalFile`."""
+        # Few stores have conditional DELETE: compare, then delete.
+        if self._unchanged(state):
+            self._request("delete_object")
 
-    def _same(self, found: Found) -> Found | None:
-        now = self.look()
-        is_same = now is not None and now.content.rstrip(b"\n") == found.content.rstrip(b"\n")
-        return now if is_same else None
+    def _unchanged(self, state: FileState) -> FileState | None:
+        now = self.read()
+        is_unchanged = now is not None and now.content.rstrip(b"\n") == state.content.rstrip(b"\n")
+        return now if is_unchanged else None
 
-    def _did(self, put: Callable[[], object]) -> bool:
+    def _condition_held(self, put: Callable[[], object]) -> bool:
         try:
             put()
         except (FileExistsError, FileNotFoundError):
             return False
         return True
 
-    def _ask(self, what: str, **more: Any) -> Any:
+    def _request(self, what: str, **more: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

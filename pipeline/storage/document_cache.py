@@ -1,7 +1,7 @@
-"""Brings documents to where a reader can open them: temporary files, kept while there is room.
+"""Fetches documents to local temporary files, and keeps them as a least-recently-used cache.
 
-A worker owns one `Documents`. Its folder is locked for as long as the worker lives, so that the
-next one can tell what a killed worker left behind, and clear it away.
+Each worker process owns one `DocumentCache`. Its folder is locked as long as the process lives, so
+that another worker can recognise and delete the folder of a worker that was killed.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from weakref import finalize
 
 from pipeline.config import InputConfig, StoreConfig
 from pipeline.errors import DocumentError, ErrorKind, RayscribeError, RecordedError
-from pipeline.storage import archives, remote_file, uri
+from pipeline.storage import archives, remote_file, uris
 
 _PREFIX: Final = "rayscribe-fetched-"
 _MIB: Final = 1 << 20
-_GRUDGE_S: Final = 60.0
-"""Seconds for which a document that could not be fetched is not asked for again: the pages of
-one document must not wait for one dead store each."""
-_GRUDGES: Final = 256
+_NEGATIVE_TTL_S: Final = 60.0
+"""Seconds for which the error of a document that could not be fetched is raised again without a
+request: else each page of the document would wait for the retries."""
+_MAX_NEGATIVE: Final = 256
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
-Extract = Callable[[str, str, str, str], str]
-"""Writes an attachment out. Takes the local path of its PDF, the PDF's place, the attachment's
-name and the path to write to; returns the SHA-256 (hex) of its bytes; raises DocumentError."""
+ExtractAttachment = Callable[[str, str, str, str], str]
+"""Extracts an attachment. Takes the local path of its PDF, the PDF's URI, the attachment's name and
+the path to write to; returns the SHA-256 (hex) of its bytes; raises DocumentError."""
 
 
-class Documents:
-    """Local paths of documents, wherever they are.
+class DocumentCache:
+    """Local copies of documents, by URI.
 
     Args:
-        store: How stores are reached.
-        input: The largest document that is fetched.
-        cache_mib: Room for documents that may be asked for again, MiB. The last one always stays.
-        extract: Writes attachments of PDFs out; None where there are none.
+        store: Connection settings of the stores.
+        input: Limits the size of a document.
+        cache_mib: Size of the cache in MiB. The document requested last is always kept.
+        extract: Extracts attachments of PDFs; None where attachments are not read.
     """
 
     def __init__(
@@ -52,56 +52,56 @@ class Documents:
         store: StoreConfig,
         input: InputConfig,  # noqa: A002 - the name of the config's section
         cache_mib: int,
-        extract: Extract | None = None,
+        extract: ExtractAttachment | None = None,
     ) -> None:
         self._store, self._input, self._extract = store, input, extract
-        self._room_bytes = cache_mib * _MIB
-        self._kept: OrderedDict[str, Path] = OrderedDict()
-        self._grudges: OrderedDict[str, tuple[float, RecordedError]] = OrderedDict()
+        self._max_bytes = cache_mib * _MIB
+        self._cached: OrderedDict[str, Path] = OrderedDict()
+        self._negative_cache: OrderedDict[str, tuple[float, RecordedError]] = OrderedDict()
         self._archive: tuple[str, archives.Archive] | None = None
         self._folder: Path | None = None
         self._remove: Callable[[], object] | None = None
         self._count = 0
 
-    def path(self, place: str, doc_id: str = "", outer: str = "") -> str:
-        """A local file with the bytes of a document, good until the next call.
+    def path(self, uri: str, doc_id: str = "", outer: str = "") -> str:
+        """The path of a local file with the document's bytes, valid until the next call.
 
         Args:
-            place: The document's URI.
+            uri: The document's URI.
             doc_id: SHA-256 (hex) that its bytes must have, "" for any.
-            outer: The PDF that it is embedded in, "" for none.
+            outer: URI of the PDF that it is embedded in, "" for none.
 
         Raises:
             DocumentError: NOT_FOUND, FETCH or LIMIT; UNREADABLE or PASSWORD inside an archive;
-                for an attachment whatever its PDF gives reason to.
+                for an attachment also what opening its PDF raises.
         """
-        if not outer and member_of(place) is None and uri.is_local(place):
-            return uri.local_path(place)
-        if place not in self._kept:
-            self._refuse_again(place)
+        if not outer and member_of(uri) is None and uris.is_local(uri):
+            return uris.local_path(uri)
+        if uri not in self._cached:
+            self._raise_cached_error(uri)
             try:
-                self._kept[place] = self._fetched(place, doc_id, outer)
+                self._cached[uri] = self._fetched(uri, doc_id, outer)
             except RecordedError as error:
-                self._remember(place, error)
+                self._cache_error(uri, error)
                 raise
-        self._kept.move_to_end(place)
-        self._make_room()
-        return str(self._kept[place])
+        self._cached.move_to_end(uri)
+        self._evict()
+        return str(self._cached[uri])
 
     def close(self) -> None:
-        """Delete what was fetched."""
+        """Delete the fetched files."""
         self._close_archive()
         if self._remove is not None:
             self._remove()
         self._folder, self._remove = None, None
-        self._kept.clear()
+        self._cached.clear()
 
-    def _fetched(self, place: str, doc_id: str, outer: str) -> Path:
+    def _fetched(self, uri: str, doc_id: str, outer: str) -> Path:
         try:
-            found = self._extracted(place, outer) if outer else self._copied(place)
+            found = self._extracted(uri, outer) if outer else self._copied(uri)
         except RecordedError:
             raise
-        except (RayscribeError, OSError) as error:  # a store not set up here, a full disk
+        except (RayscribeError, OSError) as error:  # a store without credentials, a full disk
             raise DocumentError(ErrorKind.FETCH, str(error)) from None
         path, digest = found
         if doc_id not in ("", digest):
@@ -109,33 +109,33 @@ class Documents:
             raise DocumentError(ErrorKind.FETCH, "it changed since it was planned")
         return path
 
-    def _extracted(self, place: str, outer: str) -> tuple[Path, str]:
+    def _extracted(self, uri: str, outer: str) -> tuple[Path, str]:
         if self._extract is None:
             raise DocumentError(ErrorKind.NOT_FOUND, "attachments are not read here")
-        source, target = self.path(outer), self._new_file(place)
+        source, target = self.path(outer), self._new_file(uri)
         try:
-            name = uri.member_name(place, outer)
+            name = uris.member_name(uri, outer)
             return target, self._extract(source, outer, name, str(target))
         except BaseException:
             target.unlink(missing_ok=True)
             raise
 
-    def _copied(self, place: str) -> tuple[Path, str]:
-        member = member_of(place)
+    def _copied(self, uri: str) -> tuple[Path, str]:
+        member = member_of(uri)
         if member is None:
-            with remote_file.RemoteFile(place, self._store) as file:
+            with remote_file.RemoteFile(uri, self._store) as file:
                 self._check_size(file.size())
-                return self._copy(file, place)
-        with archives.reading(member[0]):
+                return self._copy(file, uri)
+        with archives.archive_errors(member[0]):
             try:
                 with self._opened(member[0]).open(member[1]) as unpacked:
-                    return self._copy(unpacked, place)
+                    return self._copy(unpacked, uri)
             except Exception:
-                self._close_archive()  # it may stand anywhere
+                self._close_archive()  # its position is unknown
                 raise
 
     def _opened(self, archive: str) -> archives.Archive:
-        """An archive; the last one stays open, for its next member."""
+        """An archive; the one used last stays open for its next member."""
         if self._archive is None or self._archive[0] != archive:
             self._close_archive()
             self._archive = archive, archives.open_archive(archive, self._store)
@@ -146,16 +146,16 @@ class Documents:
             self._archive[1].close()
         self._archive = None
 
-    def _copy(self, source: IO[bytes] | remote_file.RemoteFile, place: str) -> tuple[Path, str]:
-        """Copy to a file of our own, counting; its SHA-256 comes for nothing."""
-        target, digest, size_bytes = self._new_file(place), hashlib.sha256(), 0
+    def _copy(self, source: IO[bytes] | remote_file.RemoteFile, uri: str) -> tuple[Path, str]:
+        """Copy to a file in the cache folder, checking the size; returns its path and SHA-256."""
+        target, digest, size_bytes = self._new_file(uri), hashlib.sha256(), 0
         try:
             with target.open("wb") as file:
-                while piece := source.read(remote_file.PIECE):
-                    size_bytes += len(piece)
+                while chunk := source.read(remote_file.CHUNK_BYTES):
+                    size_bytes += len(chunk)
                     self._check_size(size_bytes)
-                    digest.update(piece)
-                    file.write(piece)
+                    digest.update(chunk)
+                    file.write(chunk)
         except BaseException:
             target.unlink(missing_ok=True)
             raise
@@ -166,53 +166,53 @@ class Documents:
             message = f"over input.max_file_mib ({self._input.max_file_mib})"
             raise DocumentError(ErrorKind.LIMIT, message)
 
-    def _new_file(self, place: str) -> Path:
-        """A free name with the document's ending, which may help to tell what it is."""
+    def _new_file(self, uri: str) -> Path:
+        """A new path with the document's extension, which decides where bytes are ambiguous."""
         if self._folder is None:
             clear_abandoned()
             self._folder, lock = _locked_folder()
             self._remove = finalize(self, _delete, self._folder, lock)
         self._count += 1
-        suffix = _SUFFIX.search(place)
+        suffix = _SUFFIX.search(uri)
         return self._folder / f"{self._count}{suffix[0] if suffix else ''}"
 
-    def _make_room(self) -> None:
-        """Delete the documents that were not asked for the longest time."""
-        sizes = {place: path.stat().st_size for place, path in self._kept.items()}
+    def _evict(self) -> None:
+        """Delete the least recently used documents until the cache has its size."""
+        sizes = {uri: path.stat().st_size for uri, path in self._cached.items()}
         total = sum(sizes.values())
-        while len(self._kept) > 1 and total > self._room_bytes:
-            place, path = self._kept.popitem(last=False)
-            total -= sizes[place]
+        while len(self._cached) > 1 and total > self._max_bytes:
+            uri, path = self._cached.popitem(last=False)
+            total -= sizes[uri]
             path.unlink()
 
-    def _refuse_again(self, place: str) -> None:
-        since, error = self._grudges.get(place, (0.0, None))
-        if error is not None and time.monotonic() - since < _GRUDGE_S:
+    def _raise_cached_error(self, uri: str) -> None:
+        since, error = self._negative_cache.get(uri, (0.0, None))
+        if error is not None and time.monotonic() - since < _NEGATIVE_TTL_S:
             raise DocumentError(error.kind, str(error))
 
-    def _remember(self, place: str, error: RecordedError) -> None:
-        self._grudges[place] = time.monotonic(), error
-        if len(self._grudges) > _GRUDGES:
-            self._grudges.popitem(last=False)
+    def _cache_error(self, uri: str, error: RecordedError) -> None:
+        self._negative_cache[uri] = time.monotonic(), error
+        if len(self._negative_cache) > _MAX_NEGATIVE:
+            self._negative_cache.popitem(last=False)
 
 
-def member_of(place: str) -> tuple[str, str] | None:
-    """Archive and member, None where the place is none or is a local file that is called so."""
-    if uri.is_local(place):
-        path = uri.local_path(place)
-        return None if os.path.lexists(path) else uri.split_member(path)
-    return uri.split_member(place)
+def member_of(uri: str) -> tuple[str, str] | None:
+    """Archive and member of a URI; None for other URIs and for local files with such a name."""
+    if uris.is_local(uri):
+        path = uris.local_path(uri)
+        return None if os.path.lexists(path) else uris.split_member(path)
+    return uris.split_member(uri)
 
 
-def outer_of(place: str) -> str:
-    """The PDF that a place is an attachment of by its name, "" for none."""
-    if uri.is_local(place) and os.path.lexists(uri.local_path(place)):
+def containing_pdf(uri: str) -> str:
+    """The URI of the PDF that a URI is an attachment of by its form, "" for none."""
+    if uris.is_local(uri) and os.path.lexists(uris.local_path(uri)):
         return ""
-    return (uri.split_attachment(place) or ("",))[0]
+    return (uris.split_attachment(uri) or ("",))[0]
 
 
 def clear_abandoned() -> None:
-    """Delete the folders of workers that were killed: nobody holds their lock any more."""
+    """Delete the folders of workers that were killed, recognised by their free lock."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError), (folder / ".lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -220,12 +220,12 @@ def clear_abandoned() -> None:
 
 
 def _locked_folder() -> tuple[Path, IO[str]]:
-    """A folder, and the lock on it that holds until this process ends, however it ends."""
+    """A new folder and a file lock on it, which the kernel releases when this process ends."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         lock = (folder / ".lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # else another worker was quick to find it without a lock
+        if folder.exists():  # else another worker deleted it before it was locked
             return folder, lock
 
 

@@ -1,4 +1,4 @@
-"""Opens object stores, with credentials from each store's usual environment.
+"""Connects to object stores, with credentials from each store's usual environment variables.
 
 S3: ``AWS_*``, the files of the AWS tools, or the machine's role. Google: its application default
 credentials. Azure: ``AZURE_STORAGE_ACCOUNT_NAME`` with ``AZURE_STORAGE_ACCOUNT_KEY``,
@@ -15,23 +15,23 @@ from urllib.parse import urlsplit
 
 from pipeline.config import StoreConfig
 from pipeline.errors import ConfigError
-from pipeline.storage import uri
+from pipeline.storage import uris
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 _PRESIGNED_S = 7 * 24 * 3600 - 60
-"""S3 signs addresses for a week at most."""
+"""S3 presigns for a week at most; this is a minute less."""
 
 
-def filesystem(place: str, config: StoreConfig) -> tuple[FileSystem, str]:
-    """The file system of a place on a store, and the path of the place in it.
+def filesystem(uri: str, config: StoreConfig) -> tuple[FileSystem, str]:
+    """The pyarrow file system of a URI, and the path of the URI in it.
 
     Raises:
         ConfigError: The environment lacks what the store needs.
     """
-    bucket, key = uri.bucket_and_key(place)
-    return _filesystem(uri.scheme(place), bucket, config), f"{bucket}/{key}"
+    bucket, key = uris.bucket_and_key(uri)
+    return _filesystem(uris.scheme(uri), bucket, config), f"{bucket}/{key}"
 
 
 @lru_cache(maxsize=32)
@@ -49,15 +49,15 @@ def _s3(bucket: str, config: StoreConfig) -> FileSystem:
         region=_s3_region(bucket, config, endpoint),
         endpoint_override=endpoint or None,
         connect_timeout=config.connect_s,
-        # Tries are counted in `remote` alone.
+        # Retries are `remote_file`'s.
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),
-        # A file of up to 10 MB is one PUT then; a larger one appears when its last part is there.
+        # Up to 10 MB is a single PUT; a larger upload is visible once it is complete.
         allow_delayed_open=True,
     )
 
 
 def s3_endpoint(config: StoreConfig) -> str:
-    """The address of the S3 service, "" for Amazon's own."""
+    """The URL of the S3 service, "" for Amazon's own."""
     for_s3 = os.environ.get("AWS_ENDPOINT_URL_S3", "")
     return config.s3_endpoint or for_s3 or os.environ.get("AWS_ENDPOINT_URL", "")
 
@@ -77,7 +77,7 @@ def _s3_region(bucket: str, config: StoreConfig, endpoint: str) -> str:
 
 @lru_cache(maxsize=4)
 def s3_client(config: StoreConfig) -> Any:
-    """A boto3 client, for pages of keys and presigned addresses."""
+    """A boto3 client, for listings, conditional writes and presigned URLs."""
     import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
@@ -96,15 +96,15 @@ def s3_client(config: StoreConfig) -> Any:
     )
 
 
-def presigned(place: str, config: StoreConfig) -> str:
-    """A web address for an S3 object, good for as long as its credentials, a week at most.
+def presigned(uri: str, config: StoreConfig) -> str:
+    """A presigned URL of an S3 object, valid as long as its credentials, a week at most.
 
     Raises:
-        PermissionError: There are no credentials to sign with.
+        PermissionError: There are no credentials.
     """
     from botocore.exceptions import BotoCoreError
 
-    bucket, key = uri.bucket_and_key(place)
+    bucket, key = uris.bucket_and_key(uri)
     wanted = {"Bucket": bucket, "Key": key}
     client = s3_client(config)
     try:

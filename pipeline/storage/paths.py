@@ -1,4 +1,4 @@
-"""Folders and files of the output, on a local file system or on a store."""
+"""Paths of the output, on a local file system or on an object store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import StoreConfig
 from pipeline.errors import ConfigError, DocumentError, ErrorKind
-from pipeline.storage import filesystems, objects, remote_file, uri
+from pipeline.storage import filesystems, objects, remote_file, uris
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -20,134 +20,134 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StorePath:
-    """A place on a store, with those few of `Path`'s ways that the output needs.
+    """A path on an object store, with the methods of `pathlib.Path` that the output needs.
 
     Attributes:
-        place: Scheme, bucket and key.
-        config: How the store is reached.
+        uri: Scheme, bucket and key.
+        config: Connection settings of the store.
     """
 
-    place: str
+    uri: str
     config: StoreConfig = field(default_factory=StoreConfig, repr=False)
 
     def __str__(self) -> str:
-        return self.place
+        return self.uri
 
     def __truediv__(self, name: str) -> StorePath:
-        return StorePath(f"{self.place.rstrip('/')}/{name}", self.config)
+        return StorePath(f"{self.uri.rstrip('/')}/{name}", self.config)
 
     @property
     def name(self) -> str:
-        """The last part."""
-        return self.place.rstrip("/").rpartition("/")[2]
+        """The last component."""
+        return self.uri.rstrip("/").rpartition("/")[2]
 
     def glob(self, pattern: str) -> Iterator[StorePath]:
-        """What lies right under this place and has a name that matches.
+        """The objects directly under this path whose name matches a pattern.
 
         Raises:
-            JobError: The store does not answer, or refuses.
+            JobError: The store cannot be reached, or refuses.
         """
-        prefix = f"{self.place.rstrip('/')}/"
-        for found in objects.objects(prefix, self.config):
-            name = found.place.removeprefix(prefix)
+        prefix = f"{self.uri.rstrip('/')}/"
+        for found in objects.list_objects(prefix, self.config):
+            name = found.uri.removeprefix(prefix)
             if "/" not in name and fnmatchcase(name, pattern):
-                yield StorePath(found.place, self.config)
+                yield StorePath(found.uri, self.config)
 
     def exists(self) -> bool:
-        """Whether there is an object at this place.
+        """Whether there is an object at this path.
 
         Raises:
-            JobError: The store does not answer, or refuses.
+            JobError: The store cannot be reached, or refuses.
         """
-        return objects.size_of(self.place, self.config) is not None
+        return objects.size_bytes(self.uri, self.config) is not None
 
     def read_bytes(self) -> bytes:
-        """All that is in it.
+        """The object's content.
 
         Raises:
-            OSError: It is not there, or cannot be fetched.
+            OSError: It does not exist, or cannot be fetched.
         """
         try:
-            with remote_file.reader(self.place, self.config) as file:
+            with remote_file.open_binary(self.uri, self.config) as file:
                 return file.read()
         except DocumentError as error:
             missing = error.kind is ErrorKind.NOT_FOUND
             raise (FileNotFoundError if missing else OSError)(str(error)) from None
 
     def write_bytes(self, content: bytes | memoryview) -> None:
-        """Put it there: whole or not at all, and tried again like any read.
+        """Write the object atomically, with retries.
 
         Raises:
-            OSError: It cannot be put.
+            OSError: It cannot be written.
         """
-        self._persist(lambda: _put(self, content))
+        self._with_retries(lambda: _put(self, content))
 
     def unlink(self) -> None:
-        """Delete it.
+        """Delete the object.
 
         Raises:
             OSError: It cannot be deleted.
         """
-        filesystem, path = filesystems.filesystem(self.place, self.config)
-        self._persist(lambda: filesystem.delete_file(path))
+        filesystem, path = filesystems.filesystem(self.uri, self.config)
+        self._with_retries(lambda: filesystem.delete_file(path))
 
-    def _persist(self, attempt: Callable[[], object]) -> None:
+    def _with_retries(self, attempt: Callable[[], object]) -> None:
         try:
-            remote_file.persist(self.config, attempt, self.place)
+            remote_file.with_retries(self.config, attempt, self.uri)
         except DocumentError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise OSError(str(error)) from None
             raise FileNotFoundError(str(error)) from None
 
 
-Place = Path | StorePath
-"""A folder or a file of the output."""
+AnyPath = Path | StorePath
+"""A file or a folder, local or on an object store."""
 
 
 def _put(target: StorePath, content: bytes | memoryview) -> None:
-    filesystem, path = filesystems.filesystem(target.place, target.config)
+    filesystem, path = filesystems.filesystem(target.uri, target.config)
     with filesystem.open_output_stream(path) as stream:
         stream.write(content)
 
 
-def place_of(text: str, config: StoreConfig | None = None) -> Place:
-    """The place that an output's name means.
+def output_path(text: str, config: StoreConfig | None = None) -> AnyPath:
+    """The path that `--output` names.
 
     Raises:
-        ConfigError: No output can be written there.
+        ConfigError: It is not a path or a URI that can be written to.
     """
-    uri.check(text)
-    if uri.is_web(text):
+    uris.check(text)
+    if uris.is_web(text):
         raise ConfigError(f"--output {text}: nothing is written to the web; take a folder or s3://")
-    if uri.is_store(text):
+    if uris.is_store(text):
         return StorePath(text.rstrip("/"), config or StoreConfig())
-    return Path(uri.local_path(text))
+    return Path(uris.local_path(text))
 
 
 def absolute(text: str) -> str:
-    """An output's name that means the same on every worker."""
-    return text if uri.is_store(text) else os.path.abspath(uri.local_path(text))
+    """An output's URI or absolute path, the same on every worker."""
+    return text if uris.is_store(text) else os.path.abspath(uris.local_path(text))
 
 
-def shards(place: Place) -> list[Place]:
-    """The Parquet files of a folder, by name; none where there is no folder.
+def shards(folder: AnyPath) -> list[AnyPath]:
+    """The Parquet files of a folder, sorted by name; none where the folder does not exist.
 
     Raises:
-        JobError: The store does not answer, or refuses.
+        JobError: The store cannot be reached, or refuses.
     """
-    found: Iterator[Place] = place.glob("*.parquet")
+    found: Iterator[AnyPath] = folder.glob("*.parquet")
     return sorted(found, key=str)
 
 
-def parquet(place: Place) -> ParquetFile:
-    """Open a Parquet file. Of one on a store only the columns that are read are fetched.
+def parquet(path: AnyPath) -> ParquetFile:
+    """Open a Parquet file; of a remote one only the columns that are read are fetched.
 
     Raises:
         DocumentError: It cannot be fetched.
     """
     import pyarrow.parquet as pq
 
-    if isinstance(place, Path):
-        return pq.ParquetFile(place)
-    file = io.BufferedReader(remote_file.RemoteFile(place.place, place.config))
+    if isinstance(path, Path):
+        return pq.ParquetFile(path)
+    file = io.BufferedReader(remote_file.RemoteFile(path.uri, path.config))
     return pq.ParquetFile(file, pre_buffer=True)

@@ -1,1 +1,1 @@
-"""Text without pictures: text layers and their trust, reading order, repetition. Pure."""
+"""Text layers and their trust, reading order, repetition. Pure: no files, no images."""

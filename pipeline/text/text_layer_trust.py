@@ -1,9 +1,8 @@
-"""How far the text layer of a page can be trusted to say what the page shows. Pure.
+"""Scores how far the text layer of a page can be trusted to be the text that the page shows. Pure.
 
-The score is a product of factors between 0 and 1, one for each way in which layers are wrong;
-every factor that is not near 1 is a doubt, and has a name. The numbers were set by hand for
-what the failures look like, with an eye on the pages of `benchmarks/text_layer.py`, which measures
-them.
+The score is a product of factors from 0 to 1, one for each known kind of wrong layer; each factor
+below `_DOUBT` adds its name to the doubts. The thresholds were set by hand and are measured by
+`benchmarks/text_layer.py`.
 """
 
 from __future__ import annotations
@@ -19,35 +18,37 @@ from pipeline.text.text_layer import TextLayer
 
 _DOUBT: Final = 0.9
 _COMMON: Final = frozenset("etaoinsrhldcum")
-"""The letters that make up 70% and more of running text in European languages; in text whose
-letters were swapped by a font without a table of its own they are about half."""
-_LEAST_LETTERS: Final = 80
-_FEW_CHARS: Final = 25
+"""Letters that make up at least 70% of running text in European languages; about half where a font
+without a Unicode table permutes the letters."""
+_MIN_LETTERS: Final = 80
+_LITTLE_TEXT_CHARS: Final = 25
 _VOWEL: Final = re.compile("[aeiouy]")
 _CONSONANTS: Final = re.compile("[bcdfghjklmnpqrstvwxz]{6,}")
-_SWITCH: Final = re.compile(r"[a-z][A-Z]")
+_CASE_CHANGE: Final = re.compile(r"[a-z][A-Z]")
 _NUMBER: Final = re.compile(
     r"[+\-\u2212~<>=]?[^\W\d_]{0,3}[$€£¥#§]?\d+(?:[.,:/\-\u2013()x\u00d7]+\d+)*\)?[%°]?[^\W\d_]{0,3}"
 )
-_EDGE: Final = ".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d\u00ab\u00bb*\u2022\u2013\u2014-\u2026/&"
-_LONGEST: Final = 30
+_PUNCTUATION: Final = (
+    ".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d\u00ab\u00bb*\u2022\u2013\u2014-\u2026/&"
+)
+_MAX_WORD_LETTERS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a text layer is worth.
+    """The trust in a text layer.
 
     Attributes:
-        score: 0 for not at all to 1 for no doubt.
-        doubts: Why it is less than 1, the gravest first.
+        score: 0 for none to 1 for full trust.
+        doubts: Names of the factors that lower it, the lowest factor first.
     """
 
     score: float
     doubts: tuple[str, ...] = ()
 
 
-def trust(layer: TextLayer) -> Trust:
-    """Judge a text layer by its words and by what else is on the page."""
+def assess_trust(layer: TextLayer) -> Trust:
+    """Score a text layer by its words and by what else the page draws."""
     factors = sorted(_factors(layer))
     score = 1.0
     for factor, _ in factors:
@@ -61,28 +62,28 @@ def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     if not shown:
         yield 0.0, "no visible text"
         return
-    marks = layer.marks
-    yield from _words(text)
+    drawing = layer.drawing
+    yield from _language_factors(text)
     yield _falling(1 - shown / every, 0.02, 0.3), "invisible text"
-    yield _falling(marks.covered_share, 0.05, 0.3), "covered text"
-    yield _falling(marks.odd_share, 0.05, 0.3), "boxes without sense"
-    yield _falling(marks.pale_share, 0.3, 0.8), "white text"
-    yield _falling(marks.image_only_share, 0.1, 0.3), "pictures without text"
-    yield _falling(marks.image_share, 0.7, 0.9), "a picture of the page"
-    yield _falling(marks.curves / shown, 0.15, 0.6), "shapes like letters"
-    if marks.others:
-        yield _rising(shown, 0, _FEW_CHARS), "little text"
+    yield _falling(drawing.covered_share, 0.05, 0.3), "covered text"
+    yield _falling(drawing.oversized_box_share, 0.05, 0.3), "boxes without sense"
+    yield _falling(drawing.white_share, 0.3, 0.8), "white text"
+    yield _falling(drawing.image_without_text_share, 0.1, 0.3), "pictures without text"
+    yield _falling(drawing.image_share, 0.7, 0.9), "a picture of the page"
+    yield _falling(drawing.glyph_like_paths / shown, 0.15, 0.6), "shapes like letters"
+    if drawing.non_text_operations:
+        yield _rising(shown, 0, _LITTLE_TEXT_CHARS), "little text"
 
 
-def _words(text: str) -> Iterator[tuple[float, str]]:
+def _language_factors(text: str) -> Iterator[tuple[float, str]]:
     yield _falling(broken_share(text), 0.0, 0.1), "broken characters"
     yield _rising(word_share(text), 0.4, 0.65), "no words"
     yield _rising(common_share(text), 0.52, 0.62), "letters of no language"
 
 
-def legible(text: str) -> float:
-    """How far a text is made of words, 0 to 1, whether or not the page shows it; 0 for none."""
-    return math.prod(factor for factor, _ in _words(text)) if text.strip() else 0.0
+def legibility(text: str) -> float:
+    """How far a text consists of words of a language, 0 to 1; 0 for an empty text."""
+    return math.prod(factor for factor, _ in _language_factors(text)) if text.strip() else 0.0
 
 
 def _count(text: str) -> int:
@@ -98,7 +99,7 @@ def _falling(value: float, low: float, high: float) -> float:
 
 
 def broken_share(text: str) -> float:
-    """The share of characters that stand for nothing: replacement, private use, control."""
+    """The share of characters without meaning: replacement, private use, control, unassigned."""
     characters = [char for char in text if not char.isspace()]
     broken = sum(_is_broken(char) for char in characters)
     return broken / len(characters) if characters else 0.0
@@ -110,9 +111,9 @@ def _is_broken(char: str) -> bool:
 
 def word_share(text: str) -> float:
     """The share of characters that are in words or numbers, 1 for an empty text."""
-    tokens = [token for token in text.split() if token.strip(_EDGE)]
+    tokens = [token for token in text.split() if token.strip(_PUNCTUATION)]
     characters = sum(map(len, tokens))
-    good = sum(len(token) for token in tokens if _is_word(token.strip(_EDGE)))
+    good = sum(len(token) for token in tokens if _is_word(token.strip(_PUNCTUATION)))
     if not tokens:
         return 0.0 if text.strip() else 1.0
     return good / characters
@@ -126,7 +127,7 @@ def _is_word(token: str) -> bool:
     if len(letters) * 2 <= len(token):
         return False
     if not any(char.isascii() for char in letters):
-        return True  # of scripts without vowels to count, having letters is all that is asked
+        return True  # the vowel test is for Latin script; others only need letters
     return _is_latin_word("".join(_plain(char) for char in letters))
 
 
@@ -136,19 +137,19 @@ def _plain(char: str) -> str:
 
 
 def _is_latin_word(letters: str) -> bool:
-    if not 2 <= len(letters) <= _LONGEST:
+    if not 2 <= len(letters) <= _MAX_WORD_LETTERS:
         return False
     folded = letters.lower()
     if len(letters) <= 3 or letters.isupper():
         return len(letters) <= 3 or bool(_VOWEL.search(folded))
-    switches = len(_SWITCH.findall(letters))
+    switches = len(_CASE_CHANGE.findall(letters))
     return bool(_VOWEL.search(folded)) and not _CONSONANTS.search(folded) and switches <= 1
 
 
 def common_share(text: str) -> float:
-    """The share of the Latin letters that are common ones; 1 where there are few letters."""
+    """The share of Latin letters that are in `_COMMON`; 1 for fewer than `_MIN_LETTERS`."""
     letters = [_plain(char).lower() for char in text if char.isalpha()]
     latin = [letter for letter in letters if letter.isascii()]
-    if len(latin) < _LEAST_LETTERS:
+    if len(latin) < _MIN_LETTERS:
         return 1.0
     return sum(letter in _COMMON for letter in latin) / len(latin)

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
-from pipeline.documents.sandbox import Inspection, Reader
+from pipeline.documents.sandbox import DocumentInfo, SandboxClient
 from pipeline.recognition.route import PageView, Routes
 from pipeline.types import Ask
 
@@ -25,12 +25,12 @@ T = TypeVar("T")
 class _Worker:
     """A reader and the one thread that uses it."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: SandboxClient) -> None:
         self.reader = reader
         # A thread that lives as long as the reader: Linux ends the child with its thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
 
-    async def run(self, call: Callable[[Reader], T]) -> T:
+    async def run(self, call: Callable[[SandboxClient], T]) -> T:
         """Call the reader in its thread. Whoever stops waiting has the child killed."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, call, self.reader)
         try:
@@ -55,7 +55,9 @@ class OpenDocument:
         inspection: Its pages and what it is.
     """
 
-    def __init__(self, readers: Readers, path: str, password: str, inspection: Inspection) -> None:
+    def __init__(
+        self, readers: Readers, path: str, password: str, inspection: DocumentInfo
+    ) -> None:
         self.inspection = inspection
         self._readers = readers
         self._path = path
@@ -94,13 +96,13 @@ class Readers:
         render: RenderConfig,
         input: InputConfig,  # noqa: A002 - the name of the config's section
     ) -> None:
-        self._all = [_Worker(Reader(read, render, input)) for _ in range(count)]
+        self._all = [_Worker(SandboxClient(read, render, input)) for _ in range(count)]
         self._free: asyncio.Queue[_Worker] = asyncio.Queue()
         for worker in self._all:
             self._free.put_nowait(worker)
         self._folder = tempfile.TemporaryDirectory(prefix="rayscribe-online-")
 
-    async def run(self, call: Callable[[Reader], T]) -> T:
+    async def run(self, call: Callable[[SandboxClient], T]) -> T:
         """Call a reader as soon as one is free."""
         worker = await self._free.get()
         try:
@@ -117,7 +119,7 @@ class Readers:
             password: For an encrypted PDF.
 
         Raises:
-            DocumentError: As `pipeline.documents.sandbox.Reader.inspect`.
+            DocumentError: As `pipeline.documents.sandbox.SandboxClient.inspect`.
         """
         path = await asyncio.to_thread(self._write, content)
         try:

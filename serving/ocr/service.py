@@ -17,7 +17,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
-from pipeline.documents.sandbox import Inspection
+from pipeline.documents.sandbox import DocumentInfo
 from pipeline.errors import ErrorKind, PageError, RecordedError
 from pipeline.page_range import PageSelection
 from pipeline.recognition import retry_ladder
@@ -166,7 +166,7 @@ class Pages:
         return len(self._places)
 
     @property
-    def inspections(self) -> list[Inspection]:
+    def inspections(self) -> list[DocumentInfo]:
         """What the documents say of themselves, in the order of the request."""
         return [opened.inspection for opened in self._documents]
 

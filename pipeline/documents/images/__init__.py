@@ -1,1 +1,1 @@
-"""Image files. Runs in the child process of `pipeline.documents.sandbox`."""
+"""Image files. Runs in the worker process of `pipeline.documents.sandbox`."""

@@ -1,9 +1,8 @@
-"""Image files that Pillow refuses, through MuPDF: JBIG2, Photoshop and JPEG XR, odd TIFFs.
+"""Decodes image files that Pillow refuses with MuPDF: JBIG2, Photoshop, JPEG XR, unusual TIFFs.
 
-This runs in the reader's child process (`pipeline.documents.sandbox`). The file has been refused
-once, so MuPDF is believed only where it has nothing to complain about: it would draw what is left
-of a truncated picture, and white for the rest. Sizes are taken from headers before anything is
-decoded.
+Runs in the worker process of `pipeline.documents.sandbox`. Here MuPDF's warnings are errors: it
+decodes what there is of a truncated image and fills the rest with white. Sizes are read from the
+headers before anything is decoded.
 """
 
 from __future__ import annotations
@@ -22,10 +21,16 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from pymupdf import mupdf
 
 from pipeline.config import RenderConfig
-from pipeline.documents.images.pillow import believed_dpi, over, size_pt, square
+from pipeline.documents.images.pillow import plausible_dpi, size_pt, square_size, too_large
 from pipeline.documents.pdf import mupdf_log
 from pipeline.errors import DocumentError, ErrorKind, PageError
-from pipeline.imaging.transform import ORIENTATION_TAG, Canvas, new_canvas, resize, upright
+from pipeline.imaging.transform import (
+    ORIENTATION_TAG,
+    Allocator,
+    apply_exif_orientation,
+    new_pixels,
+    resize,
+)
 from pipeline.types import PageImage, Pixels
 
 _MEDIA_TYPES: Final = {
@@ -41,7 +46,7 @@ _MEDIA_TYPES: Final = {
     mupdf.FZ_IMAGE_TIFF: "image/tiff",
 }
 _EXIF: Final = (1, 1, 8, 3, 6, 2, 5, 4, 7)
-"""EXIF's number for each of MuPDF's orientations, 0 to 8."""
+"""The EXIF orientation for each of MuPDF's orientations, 0 to 8."""
 _MAGIC_BYTES: Final = 16
 _WIDTH, _HEIGHT, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 256, 257, 282, 283, 296
 _CENTIMETRE: Final = 3
@@ -49,12 +54,12 @@ _CENTIMETRE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of a page.
+    """The header of a page.
 
     Attributes:
         size_px: Width and height as stored.
         dpi: Dots per inch across and down as stored, (0, 0) where unknown.
-        orientation: EXIF's number, 1 to 8.
+        orientation: EXIF orientation, 1 to 8.
     """
 
     size_px: tuple[int, int]
@@ -70,12 +75,12 @@ class Header:
         return self.size_px, self.dpi
 
 
-class MupdfPicture:
-    """An image file that MuPDF knows.
+class MupdfImageFile:
+    """An image file in a format that MuPDF knows.
 
     Attributes:
-        media_type: What the file is.
-        warnings: None: complaints are errors here.
+        media_type: Its media type.
+        warnings: Empty: MuPDF's warnings are errors here.
         is_reusable: Whether it has further pages.
 
     Raises:
@@ -85,18 +90,18 @@ class MupdfPicture:
 
     def __init__(self, path: str, max_image_pixels: int, max_pages: int) -> None:
         self._bytes = Path(path).read_bytes()
-        with _errors(DocumentError, ErrorKind.UNREADABLE, "no readable picture"):
+        with _errors(DocumentError, ErrorKind.UNREADABLE, "no readable image"):
             start = self._bytes[:_MAGIC_BYTES].ljust(_MAGIC_BYTES, b"\0")
             self._kind = mupdf.fz_recognize_image_format(mupdf.python_buffer_data(start))
             if self._kind not in _MEDIA_TYPES:
-                raise DocumentError(ErrorKind.UNREADABLE, "no picture that MuPDF knows")
+                raise DocumentError(ErrorKind.UNREADABLE, "not an image format that MuPDF knows")
             if self._kind == mupdf.FZ_IMAGE_PNG and b"eXIf" in self._bytes:
-                message = "MuPDF does not see which way up a PNG is"
+                message = "MuPDF does not read the orientation of a PNG"
                 raise DocumentError(ErrorKind.UNREADABLE, message)
             self._headers = self._read_headers(max_pages)
         for header in self._headers[:1]:
             if _pixels(header) > max_image_pixels:
-                raise DocumentError(ErrorKind.LIMIT, over(max_image_pixels))
+                raise DocumentError(ErrorKind.LIMIT, too_large(max_image_pixels))
         self.media_type = _MEDIA_TYPES[self._kind]
         self.warnings: tuple[str, ...] = ()
         self.is_reusable = len(self._headers) > 1
@@ -106,47 +111,49 @@ class MupdfPicture:
             return list(_tiff_headers(self._bytes, max_pages))
         image = self._image(0)
         turn = _EXIF[mupdf.fz_image_orientation(image)]
-        # Where the file states no resolution, MuPDF says 96 or 72.
+        # Not MuPDF's resolution: it is 96 or 72 where the file states none.
         return [Header((image.w(), image.h()), (0.0, 0.0), turn)]
 
     def sizes_pt(self) -> list[tuple[float, float]]:
         """Width and height of every page as displayed; (0, 0) where no resolution is stated."""
         return [size_pt(*header.displayed) for header in self._headers]
 
-    def render(self, page: int, render: RenderConfig, canvas: Canvas = new_canvas) -> PageImage:
+    def render(
+        self, page: int, render: RenderConfig, allocate: Allocator = new_pixels
+    ) -> PageImage:
         """Decode a page: upright, RGB on white, with square pixels.
 
         Args:
             page: 1-based number.
             render: The limit is `max_image_pixels`.
-            canvas: Where the pixels go.
+            allocate: Allocates the returned pixels.
 
         Raises:
-            PageError: LIMIT, or RENDER where MuPDF fails or complains.
+            PageError: LIMIT, or RENDER where MuPDF fails or warns.
             MemoryError: MuPDF ran out of memory.
         """
         if not 1 <= page <= len(self._headers):
             raise PageError(ErrorKind.RENDER, f"there is no page {page} of {len(self._headers)}")
         header = self._headers[page - 1]
         if _pixels(header) > render.max_image_pixels:
-            raise PageError(ErrorKind.LIMIT, over(render.max_image_pixels))
+            raise PageError(ErrorKind.LIMIT, too_large(render.max_image_pixels))
         with _errors(PageError, ErrorKind.RENDER, "MuPDF cannot decode it"):
-            decoded = _turned(_drawn(self._image(page - 1), header.size_px), header.orientation)
+            decoded = _oriented(_drawn(self._image(page - 1), header.size_px), header.orientation)
         size_px, dpi = header.displayed
-        width_px, height_px = square(size_px, dpi)
-        pixels = canvas(height_px, width_px)
+        width_px, height_px = square_size(size_px, dpi)
+        pixels = allocate(height_px, width_px)
         np.copyto(pixels, resize(decoded, width_px, height_px))
         return PageImage(pixels, max(dpi))
 
     def layer(self, page: int, render: RenderConfig) -> None:
-        """A picture has no text layer."""
+        """None: an image has no text layer."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file's bytes."""
         self._bytes = b""
 
     def _image(self, frame: int) -> Any:
-        """MuPDF's picture of a frame. Those of a TIFF behind the first are decoded by this."""
+        """MuPDF's image of a frame. For a TIFF's second and later frames this decodes it."""
         if not frame:
             return mupdf.fz_new_image_from_buffer(mupdf.fz_new_buffer_from_copied_data(self._bytes))
         memory = mupdf.python_buffer_data(self._bytes)
@@ -158,13 +165,13 @@ class MupdfPicture:
 def _errors(
     error_type: type[DocumentError | PageError], kind: ErrorKind, doing: str
 ) -> Iterator[None]:
-    """Turn MuPDF's errors and complaints into one of ours."""
+    """Translate MuPDF's errors and warnings into an error of this package."""
     mupdf_log.take()
     try:
         yield
     except mupdf.FzErrorBase as error:
         mupdf_log.check_memory(str(error))
-        raise error_type(kind, f"{doing}: {mupdf_log.say(error)}") from None
+        raise error_type(kind, f"{doing}: {mupdf_log.message(error)}") from None
     said = mupdf_log.take()
     mupdf_log.check_memory(*said)
     if said:
@@ -172,7 +179,7 @@ def _errors(
 
 
 def _tiff_headers(content: bytes, max_pages: int) -> Iterator[Header]:
-    """Follow the chain of frames to its end or into a circle, by Pillow's reader of directories.
+    """The headers of all frames, until the chain ends or loops, by Pillow's directory parser.
 
     Raises:
         DocumentError: UNREADABLE, or LIMIT for a chain longer than `max_pages`.
@@ -201,16 +208,18 @@ def _tiff_header(directory: ImageFileDirectory_v2) -> Header:
     scale = 2.54 if directory.get(_UNIT) == _CENTIMETRE else 1.0
     turn = int(directory.get(ORIENTATION_TAG, 1))
     size_px = int(directory[_WIDTH]), int(directory[_HEIGHT])
-    return Header(size_px, believed_dpi(across * scale, down * scale), turn if turn in _EXIF else 1)
+    return Header(
+        size_px, plausible_dpi(across * scale, down * scale), turn if turn in _EXIF else 1
+    )
 
 
 def _drawn(image: Any, size_px: tuple[int, int]) -> Pixels:
-    """The picture as stored, on white."""
+    """The image as stored, on white."""
     if (image.w(), image.h()) != size_px:
-        message = f"{size_px} pixels in the header are {(image.w(), image.h())} in the picture"
+        message = f"{size_px} pixels in the header are {(image.w(), image.h())} in the image"
         raise PageError(ErrorKind.RENDER, message)
     width_px, height_px = size_px
-    pixels = new_canvas(height_px, width_px)
+    pixels = new_pixels(height_px, width_px)
     rgb = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_RGB)
     memory = mupdf.python_mutable_buffer_data(memoryview(pixels).cast("B"))  # type: ignore[arg-type]
     frame = mupdf.fz_make_irect(0, 0, width_px, height_px)
@@ -224,11 +233,11 @@ def _drawn(image: Any, size_px: tuple[int, int]) -> Pixels:
     return pixels
 
 
-def _turned(pixels: Pixels, orientation: int) -> Pixels:
+def _oriented(pixels: Pixels, orientation: int) -> Pixels:
     image = Image.fromarray(pixels)
     image.getexif()[ORIENTATION_TAG] = orientation
-    return np.asarray(upright(image))
+    return np.asarray(apply_exif_orientation(image))
 
 
 def _pixels(header: Header) -> int:
-    return math.prod(square(*header.displayed))
+    return math.prod(square_size(*header.displayed))

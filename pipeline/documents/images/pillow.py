@@ -1,8 +1,7 @@
-"""Image files as pages, through Pillow: every frame of a TIFF, the first frame of an animation.
+"""Decodes image files with Pillow: every frame of a TIFF, the first frame of an animation.
 
-This runs in the reader's child process (`pipeline.documents.sandbox`), as
-`pipeline.documents.pdf.document` does. Sizes are taken from headers and checked before anything is
-decoded. Truncated files are errors: Pillow would fill the rest with grey only if it were told to.
+Runs in the worker process of `pipeline.documents.sandbox`. Sizes are read from the headers and
+checked before anything is decoded. Truncated files are errors (Pillow's default).
 """
 
 from __future__ import annotations
@@ -18,28 +17,35 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.config import RenderConfig
 from pipeline.errors import DocumentError, ErrorKind, PageError
-from pipeline.imaging.transform import Canvas, new_canvas, orientation, resize, to_rgb, upright
+from pipeline.imaging.transform import (
+    Allocator,
+    apply_exif_orientation,
+    exif_orientation,
+    new_pixels,
+    resize,
+    to_rgb,
+)
 from pipeline.types import PageImage
 
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "DIB", "JPEG2000", "ICO", "PPM")
-"""Pillow's names of what is opened. Pillow knows more, and some of it runs other programs (EPS)."""
+"""Formats that are opened, by Pillow's names. Others of Pillow's run external programs (EPS)."""
 
 _MIN_DPI, _MAX_DPI = 36, 1200
-_SQUARE: Final = 1.2
-"""Pixels less square than this are stretched to squares. A fax has 204 x 98 dots per inch."""
+_MAX_ASPECT: Final = 1.2
+"""Pixels with a larger aspect ratio are resampled to square ones. A fax has 204 x 98 dpi."""
 _POINTS_PER_INCH: Final = 72
 
 Caught = list[warnings.WarningMessage]
 
 
-class PictureFile:
+class PillowImageFile:
     """An open image file.
 
     Attributes:
         media_type: What the file is, such as "image/png".
-        warnings: Which frames are no pages, and what Pillow complained about in the headers.
-        is_reusable: Whether it has further pages. A picture of one page is decoded once, and
-            its memory is better given back.
+        warnings: Frames that are not pages, and Pillow's warnings about the headers.
+        is_reusable: Whether it has further pages. An image of one page is decoded once, so
+            that its memory can be freed.
 
     Raises:
         DocumentError: UNREADABLE, or LIMIT for too many frames or pixels.
@@ -56,20 +62,20 @@ class PictureFile:
                 self._image.close()
                 raise
         self.media_type = Image.MIME.get(str(self._image.format), "application/octet-stream")
-        self.warnings = (*left_out, *_lines(caught))
+        self.warnings = (*left_out, *_messages(caught))
         self.is_reusable = len(self._sizes_pt) > 1
 
     def _frames(self, max_pages: int) -> tuple[list[tuple[float, float]], tuple[str, ...]]:
-        """The sizes of the pages, and a line about frames that are no pages."""
+        """The sizes of the pages, and a warning about frames that are not pages."""
         if self._image.format == "TIFF":
             return self._tiff_frames(max_pages), ()
         return [_page_pt(self._image)], _left_out(self._image)
 
     def _tiff_frames(self, max_pages: int) -> list[tuple[float, float]]:
-        """Follow the chain of frames to its end, to where it breaks, or over the limit.
+        """The sizes of all frames, until the chain ends or breaks.
 
-        A frame whose header is broken counts as a page, because the file says that it is
-        there; the error comes when it is drawn. What is behind it cannot be found.
+        A frame with a broken header counts as a page, and rendering it raises the error. Frames
+        after it cannot be found.
         """
         sizes: list[tuple[float, float]] = []
         try:
@@ -81,7 +87,7 @@ class PictureFile:
         except MemoryError:
             raise
         except Exception as error:
-            self._broken_frame = f"its header cannot be read: {_say(error)}"
+            self._broken_frame = f"its header cannot be read: {_message(error)}"
             return [*sizes, (0.0, 0.0)]
         message = f"has more frames than read.max_pages ({max_pages})"
         raise DocumentError(ErrorKind.LIMIT, message)
@@ -90,52 +96,56 @@ class PictureFile:
         """Width and height of every page as displayed; (0, 0) where no resolution is stated."""
         return self._sizes_pt
 
-    def render(self, page: int, render: RenderConfig, canvas: Canvas = new_canvas) -> PageImage:
+    def render(
+        self, page: int, render: RenderConfig, allocate: Allocator = new_pixels
+    ) -> PageImage:
         """Decode a page: upright, RGB on white, with square pixels.
 
         Args:
             page: 1-based number.
-            render: The limit is `max_image_pixels`. Images are never drawn smaller.
-            canvas: Where the pixels go.
+            render: The limit is `max_image_pixels`. Images are never reduced.
+            allocate: Allocates the returned pixels.
 
         Raises:
-            PageError: LIMIT, or RENDER for a picture that is truncated or otherwise broken.
-            MemoryError: The picture needs more memory than there is.
+            PageError: LIMIT, or RENDER for an image that is truncated or otherwise damaged.
+            MemoryError: The image needs more memory than there is.
         """
         self._check_page(page)
         with _pillow_limit(render.max_image_pixels) as caught:
             try:
-                image = self._decode(page - 1, render.max_image_pixels, canvas)
+                image = self._decode(page - 1, render.max_image_pixels, allocate)
             except (PageError, MemoryError):
                 raise
             except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-                raise PageError(ErrorKind.LIMIT, over(render.max_image_pixels)) from error
+                raise PageError(ErrorKind.LIMIT, too_large(render.max_image_pixels)) from error
             except Exception as error:
-                raise PageError(ErrorKind.RENDER, f"cannot be decoded: {_say(error)}") from error
-        return PageImage(image.pixels, image.dpi, (*image.warnings, *_lines(caught)))
+                raise PageError(
+                    ErrorKind.RENDER, f"cannot be decoded: {_message(error)}"
+                ) from error
+        return PageImage(image.pixels, image.dpi, (*image.warnings, *_messages(caught)))
 
     def layer(self, page: int, render: RenderConfig) -> None:
-        """A picture has no text layer."""
+        """None: an image has no text layer."""
 
     def _check_page(self, page: int) -> None:
         pages = len(self._sizes_pt)
         if not 1 <= page <= pages:
             raise PageError(ErrorKind.RENDER, f"there is no page {page} of {pages}")
         if page == pages and self._broken_frame:
-            # Seeking to it again would succeed, and decode the wrong rows.
+            # A second seek to it would succeed and decode the wrong rows.
             raise PageError(ErrorKind.RENDER, self._broken_frame)
 
-    def _decode(self, frame: int, max_pixels: int, canvas: Canvas) -> PageImage:
+    def _decode(self, frame: int, max_pixels: int, allocate: Allocator) -> PageImage:
         self._image.seek(frame)
         size_px, dpi = _displayed_px(self._image), _displayed_dpi(self._image)
-        if math.prod(square(size_px, dpi)) > max_pixels:
-            raise PageError(ErrorKind.LIMIT, over(max_pixels))
+        if math.prod(square_size(size_px, dpi)) > max_pixels:
+            raise PageError(ErrorKind.LIMIT, too_large(max_pixels))
         self._image.load()
-        decoded = to_rgb(upright(self._image))
+        decoded = to_rgb(apply_exif_orientation(self._image))
         if decoded.shape[:2] != (size_px[1], size_px[0]):
-            size_px, dpi = size_px[::-1], dpi[::-1]  # the orientation stood behind the pixels
-        width_px, height_px = square(size_px, dpi)
-        pixels = canvas(height_px, width_px)
+            size_px, dpi = size_px[::-1], dpi[::-1]  # the orientation was stored after the pixels
+        width_px, height_px = square_size(size_px, dpi)
+        pixels = allocate(height_px, width_px)
         np.copyto(pixels, resize(decoded, width_px, height_px))
         if (width_px, height_px) == size_px:
             return PageImage(pixels, dpi[0])
@@ -143,7 +153,7 @@ class PictureFile:
         return PageImage(pixels, max(dpi), (stretched,))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._image.close()
 
 
@@ -157,38 +167,38 @@ def _open(path: str, max_pixels: int) -> Image.Image:
         raise _refusal(error, max_pixels) from error
     if 0 in image.size:
         image.close()
-        raise DocumentError(ErrorKind.UNREADABLE, "the picture has no pixels")
+        raise DocumentError(ErrorKind.UNREADABLE, "the image has no pixels")
     return image
 
 
 def _refusal(error: Exception, max_pixels: int) -> DocumentError:
-    """What a failure to read a header means."""
+    """The error for an exception raised while a header was read."""
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return DocumentError(ErrorKind.LIMIT, over(max_pixels))
+        return DocumentError(ErrorKind.LIMIT, too_large(max_pixels))
     if isinstance(error, UnidentifiedImageError):
-        return DocumentError(ErrorKind.UNREADABLE, "neither a PDF nor a picture that can be read")
-    if "MAX_TEXT" in str(error):  # compressed text in a PNG, which nobody would look at
+        return DocumentError(ErrorKind.UNREADABLE, "neither a PDF nor a readable image")
+    if "MAX_TEXT" in str(error):  # compressed text chunks of a PNG
         return DocumentError(ErrorKind.LIMIT, "its text chunks decompress to too much")
-    return DocumentError(ErrorKind.UNREADABLE, f"no readable picture: {_say(error)}")
+    return DocumentError(ErrorKind.UNREADABLE, f"no readable image: {_message(error)}")
 
 
 def _left_out(image: Image.Image) -> tuple[str, ...]:
-    """A line about the frames behind the first, if there are any."""
+    """A warning about the frames after the first, if there are any."""
     try:
         frames = str(getattr(image, "n_frames", 1))
     except MemoryError:
         raise
-    except Exception:  # the first frame is good and the others are not wanted
+    except Exception:  # the first frame is readable and the others are not used
         frames = "several"
     return () if frames == "1" else (f"the first of {frames} frames is the page",)
 
 
 @contextmanager
 def _pillow_limit(max_pixels: int) -> Iterator[Caught]:
-    """Set Pillow's limit of pixels to ours and catch its warnings.
+    """Set Pillow's limit of pixels and record its warnings.
 
-    Pillow itself checks some sizes that are hidden inside a file: a PNG in an ICO, the extents
-    of a GIF frame. Up to twice its limit it would only warn; here it raises.
+    Pillow checks sizes of nested images itself: of a PNG in an ICO, of a GIF frame. Up to twice
+    its limit it would only warn; here that is an error.
     """
     usual = Image.MAX_IMAGE_PIXELS
     with warnings.catch_warnings(record=True) as caught:
@@ -201,37 +211,37 @@ def _pillow_limit(max_pixels: int) -> Iterator[Caught]:
             Image.MAX_IMAGE_PIXELS = usual
 
 
-def _lines(caught: Caught) -> tuple[str, ...]:
+def _messages(caught: Caught) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(warning.message).strip() for warning in caught))
 
 
 def _is_turned(image: Image.Image) -> bool:
-    """Whether the header says that the displayed picture has the stored one's sides swapped."""
-    # Asked for an EXIF block that it has not met yet, Pillow decodes the whole PNG to find it.
+    """Whether the orientation in the header swaps width and height."""
+    # To find an EXIF block that it has not read yet, Pillow would decode the whole PNG.
     if image.format == "PNG" and "exif" not in image.info:
         return False
-    return orientation(image) >= 5
+    return exif_orientation(image) >= 5
 
 
 def _displayed_px(image: Image.Image) -> tuple[int, int]:
     """Width and height as displayed, from the header."""
     width_px, height_px = image.size
-    # Pillow turns TIFFs by itself, and says so in `size` before it does.
+    # Pillow applies the orientation of a TIFF itself; its `size` is that of the result.
     is_stored = image.format != "TIFF" and _is_turned(image)
     return (height_px, width_px) if is_stored else (width_px, height_px)
 
 
 def _displayed_dpi(image: Image.Image) -> tuple[float, float]:
-    """Dots per inch across and down as displayed; (0, 0) where none, or none to believe."""
+    """Dots per inch across and down as displayed; (0, 0) where not stated or implausible."""
     try:
-        across, down = believed_dpi(*(float(value) for value in image.info["dpi"]))
+        across, down = plausible_dpi(*(float(value) for value in image.info["dpi"]))
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return 0.0, 0.0
     return (down, across) if _is_turned(image) else (across, down)
 
 
-def believed_dpi(across: float, down: float) -> tuple[float, float]:
-    """A resolution that a file states; (0, 0) where it is none to believe."""
+def plausible_dpi(across: float, down: float) -> tuple[float, float]:
+    """The resolution that a file states; (0, 0) where it is implausible."""
     is_sane = all(_MIN_DPI <= value <= _MAX_DPI for value in (across, down))
     return (across, down) if is_sane else (0.0, 0.0)
 
@@ -248,18 +258,18 @@ def size_pt(size_px: tuple[int, int], dpi: tuple[float, float]) -> tuple[float, 
     return width_px * _POINTS_PER_INCH / across, height_px * _POINTS_PER_INCH / down
 
 
-def square(size_px: tuple[int, int], dpi: tuple[float, float]) -> tuple[int, int]:
-    """The size in square pixels: the side with the lower resolution is enlarged."""
+def square_size(size_px: tuple[int, int], dpi: tuple[float, float]) -> tuple[int, int]:
+    """The size with square pixels: the side with the lower resolution is enlarged."""
     (width_px, height_px), (across, down) = size_px, dpi
-    if not across or max(dpi) <= _SQUARE * min(dpi):
+    if not across or max(dpi) <= _MAX_ASPECT * min(dpi):
         return size_px
     return round(width_px * max(dpi) / across), round(height_px * max(dpi) / down)
 
 
-def over(max_pixels: int) -> str:
-    """What is said of a picture with too many pixels."""
-    return f"the picture is over render.max_image_pixels ({max_pixels})"
+def too_large(max_pixels: int) -> str:
+    """The message for an image with too many pixels."""
+    return f"the image is over render.max_image_pixels ({max_pixels})"
 
 
-def _say(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -1,1 +1,1 @@
-"""PDF files on PyMuPDF. Runs in the child process of `pipeline.documents.sandbox`."""
+"""PDF files, with PyMuPDF. Runs in the worker process of `pipeline.documents.sandbox`."""

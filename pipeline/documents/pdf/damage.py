@@ -1,7 +1,7 @@
-"""Finds what a PDF page should have drawn and MuPDF left out: it warns, and draws white.
+"""Finds damaged content that MuPDF left out of a PDF page: it warns, and draws white instead.
 
-Part of `pipeline.documents.pdf.document`, and runs in the reader's child process as that does.
-Asked only about pages that look empty: everything that the page draws with is decoded once more.
+Runs in the worker process of `pipeline.documents.sandbox`. It decodes all streams that the page
+uses once more, and is called only for pages that look almost blank.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pymupdf import mupdf
 
 from pipeline.documents.pdf import mupdf_log
 
-_PIECE_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 20
 _MAX_BYTES: Final = 256 << 20
-"""Most bytes of a stream that are looked at; a broken one breaks long before."""
+"""Maximum bytes of a stream that are decoded; a damaged one fails long before."""
 _MAX_OBJECTS: Final = 500
 _DAMAGE: Final = re.compile(
     r"error|premature|cannot|corrupt|broken|invalid|unknown filter|missing|truncat", re.IGNORECASE
 )
 _LEFT_OUT: Final = re.compile(r"padding truncated image|cannot find XObject")
-"""What MuPDF says where it leaves a picture out, also one that stands in the content itself."""
+"""MuPDF's messages where it leaves an image out, inline images included."""
 _UNREAD: Final = re.compile(r"cannot load object \((\d+) 0 R\)")
 _HARMLESS: Final = re.compile(r"icc|colorspace|incorrect data check", re.IGNORECASE)
 
 
 def lost_content(page: Any) -> str:
-    """A line where the page has content that is not in the file, else ""."""
+    """A message where the page's content stream is missing in the file, else ""."""
     content = mupdf.pdf_dict_gets(page, "Contents")
     if mupdf.pdf_is_indirect(content) and mupdf.pdf_is_null(content):
         return "its content is not in the file"
@@ -36,13 +36,13 @@ def lost_content(page: Any) -> str:
 
 
 def damage(pdf: Any, page: Any, warnings: tuple[str, ...], max_pixels: int) -> str:
-    """The first thing that the page draws with and that cannot be decoded, "" where all can.
+    """A message about the first stream of the page that cannot be decoded, "" where all can.
 
     Args:
-        pdf: MuPDF's PDF.
+        pdf: MuPDF's document.
         page: The page's dictionary.
-        warnings: What MuPDF complained about while it drew the page.
-        max_pixels: Pictures with more are not decoded where that takes them as a whole.
+        warnings: MuPDF's warnings while it rendered the page.
+        max_pixels: Larger JPEG 2000 images are not decoded: that needs them whole in memory.
     """
     mupdf_log.take()
     for number, (name, stream) in enumerate(_drawn(page)):
@@ -56,18 +56,18 @@ def damage(pdf: Any, page: Any, warnings: tuple[str, ...], max_pixels: int) -> s
 
 
 def _unread(pdf: Any, warnings: tuple[str, ...]) -> str:
-    """An object that MuPDF wanted and still cannot read, though it may have repaired the file."""
+    """A message about an object that MuPDF could not load and still cannot, after any repair."""
     for number in dict.fromkeys(_UNREAD.findall("\n".join(warnings))):
         try:
             mupdf.pdf_load_object(pdf, int(number))
         except mupdf.FzErrorBase as error:
             mupdf_log.check_memory(str(error))
-            return f"object {number} cannot be read: {mupdf_log.say(error)}"
+            return f"object {number} cannot be read: {mupdf_log.message(error)}"
     return ""
 
 
 def _drawn(page: Any) -> Iterator[tuple[str, Any]]:
-    """The streams of a page: its content, then the forms and pictures of its resources."""
+    """The streams of a page: its content, then the forms and images of its resources."""
     content = mupdf.pdf_dict_gets(page, "Contents")
     if mupdf.pdf_is_array(content):
         for index in range(mupdf.pdf_array_len(content)):
@@ -86,11 +86,11 @@ def _drawn(page: Any) -> Iterator[tuple[str, Any]]:
             is_form = mupdf.pdf_to_name(mupdf.pdf_dict_gets(one, "Subtype")) == "Form"
             if is_form:
                 waiting.append(mupdf.pdf_dict_gets(one, "Resources"))
-            yield "a form" if is_form else "a picture", one
+            yield "a form" if is_form else "an image", one
 
 
 def _broken(pdf: Any, stream: Any, max_pixels: int) -> str:
-    """What goes wrong with a stream, "" for nothing."""
+    """The error of decoding a stream, "" for none."""
     if not mupdf.pdf_is_stream(stream):
         return "it is not in the file"
     try:
@@ -101,14 +101,14 @@ def _broken(pdf: Any, stream: Any, max_pixels: int) -> str:
         _decode(stream)
     except mupdf.FzErrorBase as error:
         mupdf_log.check_memory(str(error))
-        return mupdf_log.say(error)
+        return mupdf_log.message(error)
     said = mupdf_log.take()
     mupdf_log.check_memory(*said)
     return next((line for line in said if _DAMAGE.search(line) and not _HARMLESS.search(line)), "")
 
 
 def _is_jpx(stream: Any) -> bool:
-    """Whether a picture is JPEG 2000, which as a stream stays as it is."""
+    """Whether an image is JPEG 2000, which reading its stream does not decode."""
     found = mupdf.pdf_dict_gets(stream, "Filter")
     if mupdf.pdf_is_array(found):
         found = mupdf.pdf_array_get(found, mupdf.pdf_array_len(found) - 1)
@@ -116,7 +116,7 @@ def _is_jpx(stream: Any) -> bool:
 
 
 def _decode(stream: Any) -> None:
-    opened, piece, size = mupdf.pdf_open_stream(stream), bytearray(_PIECE_BYTES), 0
-    memory = mupdf.python_mutable_buffer_data(memoryview(piece))
-    while size < _MAX_BYTES and (count := mupdf.fz_read(opened, memory, len(piece))):
+    opened, chunk, size = mupdf.pdf_open_stream(stream), bytearray(_CHUNK_BYTES), 0
+    memory = mupdf.python_mutable_buffer_data(memoryview(chunk))
+    while size < _MAX_BYTES and (count := mupdf.fz_read(opened, memory, len(chunk))):
         size += count

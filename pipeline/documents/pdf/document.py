@@ -1,10 +1,10 @@
-"""PDF pages as pictures: with `pdf_layer` and `pdf_attachments`, the only user of PyMuPDF.
+"""An open PDF: its pages, text layers and embedded files, with PyMuPDF.
 
-This runs in the reader's child process (`pipeline.documents.sandbox`), where a page that spins,
-crashes or takes too much memory can be killed. Nothing here limits time or memory.
+Runs in the worker process of `pipeline.documents.sandbox`, which can be killed; nothing here limits
+time or memory.
 
-PDFs are opened with MuPDF's PDF reader by name: its general door guesses the format from the
-content, and would lay out an HTML file that is called `.pdf`.
+Files are opened with `pdf_open_document`, not `fz_open_document`: the latter detects the format by
+content, and would lay out an HTML file that is named `.pdf`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,17 @@ import pymupdf
 from pymupdf import mupdf
 
 from pipeline.config import RenderConfig
-from pipeline.documents.pdf import damage, embedded_files, mupdf_log, text_layer
+from pipeline.documents.pdf import damage, drawing, embedded_files, mupdf_log, text_layer
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.imaging.ink import ink_ppm
-from pipeline.imaging.transform import Canvas, new_canvas
+from pipeline.imaging.transform import Allocator, new_pixels
 from pipeline.text.text_layer import TextLayer
 from pipeline.types import PageImage, Pixels
 
 MEDIA_TYPE: Final = "application/pdf"
-MAX_SIDE_PX: Final = 65_500
-"""Longest side of a drawn page: what JPEG can hold, near enough, and far from C's limits."""
-
-_POINTS_PER_INCH: Final = 72
 _NAMES: Final = 20
 _NEARLY_BLANK_PPM: Final = 5000
-"""Ink of a page that is looked at more closely where MuPDF complained, parts per million."""
+"""A page with warnings and up to this much ink is checked for damage, parts per million."""
 _BROKEN_OFF: Final = re.compile(r"premature end|read error|unknown filter|Length incorrect")
 
 
@@ -42,9 +38,9 @@ class PdfFile:
     """An open PDF.
 
     Attributes:
-        media_type: What the file is.
-        warnings: What MuPDF complained about while it opened the file.
-        is_reusable: Further pages may be asked for without opening it again.
+        media_type: Its media type.
+        warnings: MuPDF's warnings while it opened the file, and what its pages do not show.
+        is_reusable: True: further pages are read without opening it again.
 
     Raises:
         DocumentError: UNREADABLE, PASSWORD, or LIMIT for more than `max_pages`.
@@ -65,16 +61,16 @@ class PdfFile:
         except mupdf.FzErrorBase as error:
             mupdf_log.check_memory(str(error))
             raise DocumentError(
-                ErrorKind.UNREADABLE, f"no readable PDF: {mupdf_log.say(error)}"
+                ErrorKind.UNREADABLE, f"no readable PDF: {mupdf_log.message(error)}"
             ) from None
-        self.warnings = (*self._peculiarities(), *mupdf_log.take())
+        self.warnings = (*self._hidden_content(), *mupdf_log.take())
 
-    def _peculiarities(self) -> Iterator[str]:
-        """What the pages do not show."""
+    def _hidden_content(self) -> Iterator[str]:
+        """Messages about content that is not on the pages: XFA forms, embedded files."""
         try:
             root = mupdf.pdf_dict_gets(mupdf.pdf_trailer(self._pdf), "Root")
             if mupdf.pdf_dict_getp(root, "AcroForm/XFA").m_internal:
-                yield "an XFA form, of which only what stands on its PDF pages is drawn"
+                yield "an XFA form: only its static PDF pages are rendered"
             names = embedded_files.listed_names(self._pdf)
             if count := len(names):
                 some = ", ".join(names[:_NAMES])
@@ -83,8 +79,8 @@ class PdfFile:
             mupdf_log.check_memory(str(error))
 
     def _unlock(self, passwords: Sequence[str]) -> None:
-        # An encryption with an owner's password only opens by itself: it limits what may be
-        # done with the file, not who may see it.
+        # A PDF with an owner password only needs no password to read: it restricts editing and
+        # printing.
         if not mupdf.pdf_needs_password(self._pdf):
             return
         given = [password for password in passwords if password]
@@ -103,24 +99,24 @@ class PdfFile:
         return max(0, int(page_count))
 
     def _count_repaired_pages(self) -> Any:
-        """Look again after MuPDF has searched the whole file for objects.
+        """Count again after a repair, for which MuPDF scans the whole file for objects.
 
-        It does so by itself where the list of objects is unreadable, but not where the list
-        reads well and leads nowhere.
+        It repairs by itself where the cross-reference table is unreadable, but not where it is
+        readable and points nowhere.
         """
         try:
             mupdf.pdf_repair_xref(self._pdf)
         except mupdf.FzErrorBase:
-            return 0  # searched already, or nothing found
+            return 0  # repaired before, or no objects found
         return mupdf.pdf_count_pages(self._pdf)
 
     def sizes_pt(self) -> list[tuple[float, float]]:
-        """Width and height of every page as displayed; (0, 0) for a page that is broken.
+        """Width and height of every page as displayed; (0, 0) for a damaged page.
 
-        Takes about 10 microseconds a page: only the page's dictionary is read.
+        Takes about 10 µs a page: only page dictionaries are read.
 
         Raises:
-            DocumentError: NO_PAGES. Such a PDF may still carry files.
+            DocumentError: NO_PAGES. Such a PDF may still have embedded files.
         """
         self._check_has_pages()
         return [self._size_pt(index) for index in range(self._page_count)]
@@ -136,29 +132,31 @@ class PdfFile:
         size = (shown.x1 - shown.x0, shown.y1 - shown.y0)
         return size if all(math.isfinite(side) and side > 0 for side in size) else (0.0, 0.0)
 
-    def render(self, page: int, render: RenderConfig, canvas: Canvas = new_canvas) -> PageImage:
-        """Draw a page with its rotation and crop box applied, annotations and forms included.
+    def render(
+        self, page: int, render: RenderConfig, allocate: Allocator = new_pixels
+    ) -> PageImage:
+        """Render a page with rotation and crop box applied, annotations and forms included.
 
         Args:
             page: 1-based number.
-            render: Resolution and the limit of pixels. A page over the limit is drawn smaller
-                and says so in its warnings.
-            canvas: Where the pixels go. MuPDF draws straight into this memory.
+            render: Resolution and the limit of pixels. A page over the limit is rendered at a
+                lower resolution, with a warning.
+            allocate: Allocates the pixels; MuPDF renders directly into them.
 
         Raises:
-            PageError: RENDER, the page cannot be drawn.
+            PageError: RENDER, the page cannot be rendered.
             DocumentError: NO_PAGES.
             MemoryError: MuPDF ran out of memory.
         """
         with _page_errors("draw"):
-            return self._draw(page, render, canvas)
+            return self._draw(page, render, allocate)
 
     def layer(self, page: int, render: RenderConfig) -> TextLayer:
-        """The text layer of a page and what it draws, without drawing it.
+        """The text layer of a page and statistics of what it draws, without rendering it.
 
         Args:
             page: 1-based number.
-            render: As `render`, for the pixels that boxes are given in.
+            render: As for `render`: boxes are in pixels of the image that it would return.
 
         Raises:
             PageError: RENDER, the page's content cannot be read.
@@ -167,14 +165,14 @@ class PdfFile:
         """
         with _page_errors("read"):
             loaded = self._load(page)
-            found = text_layer.read(loaded, *_scale(mupdf.fz_bound_page(loaded), render))
+            found = text_layer.read(loaded, *drawing.scale(mupdf.fz_bound_page(loaded), render))
             warnings = mupdf_log.take()
             mupdf_log.check_memory(*warnings)
             lost = damage.lost_content(self._page_object(page))
             return replace(found, warnings=(*warnings, *filter(None, [lost])))
 
     def attachments(self) -> list[str]:
-        """The names of the files that it carries, no two alike.
+        """The unique names of its embedded files.
 
         Raises:
             DocumentError: UNREADABLE, they cannot be listed.
@@ -184,10 +182,10 @@ class PdfFile:
             return [file.name for file in self._embedded_files()]
 
     def extract(self, name: str, target: str, max_bytes: int) -> tuple[str, ...]:
-        """Write the file that it carries under a name to `target`.
+        """Write the embedded file of this name to `target`.
 
         Returns:
-            What MuPDF complained about without failing.
+            MuPDF's warnings.
 
         Raises:
             DocumentError: NOT_FOUND, UNREADABLE, or LIMIT for more than `max_bytes`.
@@ -202,7 +200,7 @@ class PdfFile:
             embedded_files.extract(file, target, max_bytes)
         warnings = mupdf_log.take()
         mupdf_log.check_memory(*warnings)
-        # To MuPDF such a file is whole: a PDF without its end could lose pages and tell nobody.
+        # MuPDF only warns about a truncated stream: an embedded PDF could lose pages unnoticed.
         for broken in filter(_BROKEN_OFF.search, warnings):
             raise DocumentError(ErrorKind.UNREADABLE, f"the attachment is damaged: {broken}")
         return warnings
@@ -222,24 +220,24 @@ class PdfFile:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
         return mupdf.fz_load_page(self._pdf.super(), number - 1)
 
-    def _draw(self, number: int, render: RenderConfig, canvas: Canvas) -> PageImage:
+    def _draw(self, number: int, render: RenderConfig, allocate: Allocator) -> PageImage:
         page = self._load(number)
-        dpi, frame = _scale(mupdf.fz_bound_page(page), render)
-        pixels = canvas(frame.y1 - frame.y0, frame.x1 - frame.x0)
-        _run(page, dpi / _POINTS_PER_INCH, frame, pixels)
+        dpi, frame = drawing.scale(mupdf.fz_bound_page(page), render)
+        pixels = allocate(frame.y1 - frame.y0, frame.x1 - frame.x0)
+        drawing.draw(page, dpi / drawing.POINTS_PER_INCH, frame, pixels)
         warnings = mupdf_log.take()
-        # MuPDF leaves out what it has no memory for and goes on: the page would look whole.
+        # MuPDF omits content for which it has no memory: the page would be incomplete.
         mupdf_log.check_memory(*warnings)
-        doubt = self._doubt(number, pixels, warnings, render)
+        reason = self._blank_suspect_reason(number, pixels, warnings, render)
         if dpi < render.dpi:
             limit = f"{render.dpi} dpi would pass render.max_pixels ({render.max_pixels})"
-            warnings = (f"drawn at {dpi:.3g} dpi: {limit}", *warnings)
-        return PageImage(pixels, dpi, warnings, doubt=doubt)
+            warnings = (f"rendered at {dpi:.3g} dpi: {limit}", *warnings)
+        return PageImage(pixels, dpi, warnings, blank_suspect_reason=reason)
 
-    def _doubt(
+    def _blank_suspect_reason(
         self, number: int, pixels: Pixels, warnings: tuple[str, ...], render: RenderConfig
     ) -> str:
-        """Why a page that looks empty may not be, "" where nothing says so."""
+        """Why the page may not be blank though it looks so, "" for no reason."""
         page = self._page_object(number)
         if not warnings or ink_ppm(pixels) > _NEARLY_BLANK_PPM:
             return damage.lost_content(page)
@@ -249,14 +247,14 @@ class PdfFile:
         return mupdf.pdf_lookup_page_obj(self._pdf, number - 1)
 
     def close(self) -> None:
-        """Let go of the file and of what MuPDF remembers of it."""
+        """Close the file and empty MuPDF's cache."""
         self._pdf = self._files = None
         pymupdf.TOOLS.store_shrink(100)
 
 
 @contextmanager
 def _utf8_name(path: str) -> Iterator[str]:
-    """A name for the file that MuPDF takes: it wants UTF-8, the system any bytes."""
+    """A UTF-8 path of the file, which MuPDF needs; file names may be any bytes."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -268,59 +266,24 @@ def _utf8_name(path: str) -> Iterator[str]:
 
 @contextmanager
 def _page_errors(doing: str) -> Iterator[None]:
-    """Start with no complaints, and turn MuPDF's errors into ours."""
+    """Clear MuPDF's warnings, and translate its errors into PageError."""
     mupdf_log.take()
     try:
         yield
     except mupdf.FzErrorBase as error:
         mupdf_log.check_memory(str(error))
         raise PageError(
-            ErrorKind.RENDER, f"MuPDF cannot {doing} it: {mupdf_log.say(error)}"
+            ErrorKind.RENDER, f"MuPDF cannot {doing} it: {mupdf_log.message(error)}"
         ) from None
 
 
 @contextmanager
 def _attachment_errors(doing: str) -> Iterator[None]:
-    """Turn MuPDF's errors about embedded files into ours."""
+    """Clear MuPDF's warnings, and translate its errors into DocumentError."""
     mupdf_log.take()
     try:
         yield
     except mupdf.FzErrorBase as error:
         mupdf_log.check_memory(str(error))
-        message = f"the PDF's attachments cannot be {doing}: {mupdf_log.say(error)}"
+        message = f"the PDF's attachments cannot be {doing}: {mupdf_log.message(error)}"
         raise DocumentError(ErrorKind.UNREADABLE, message) from None
-
-
-def _scale(box: Any, render: RenderConfig) -> tuple[float, Any]:
-    """The resolution to draw with and the page's rectangle in pixels."""
-    sides = (box.x1 - box.x0, box.y1 - box.y0)
-    if not all(math.isfinite(side) and side > 0 for side in sides):
-        raise PageError(ErrorKind.RENDER, f"the page measures {sides[0]:g} x {sides[1]:g} pt")
-    wanted = [max(1.0, side * render.dpi / _POINTS_PER_INCH) for side in sides]
-    room = math.sqrt(render.max_pixels / (wanted[0] * wanted[1]))
-    dpi = render.dpi * min(1.0, room, MAX_SIDE_PX / max(wanted))
-    frame = _frame(box, dpi)
-    while (frame.x1 - frame.x0) * (frame.y1 - frame.y0) > render.max_pixels:
-        dpi *= 0.999  # sides are rounded up to whole pixels
-        frame = _frame(box, dpi)
-    if frame.x1 <= frame.x0 or frame.y1 <= frame.y0:
-        message = f"{sides[0]:g} x {sides[1]:g} pt are too thin to draw at {dpi:.3g} dpi"
-        raise PageError(ErrorKind.RENDER, message)
-    return dpi, frame
-
-
-def _frame(box: Any, dpi: float) -> Any:
-    zoom = dpi / _POINTS_PER_INCH
-    return mupdf.fz_round_rect(mupdf.fz_transform_rect(box, mupdf.fz_scale(zoom, zoom)))
-
-
-def _run(page: Any, zoom: float, frame: Any, pixels: Any) -> None:
-    """Draw on white. `Page.get_pixmap` would do the same into memory of its own."""
-    rgb = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_RGB)
-    memory = mupdf.python_mutable_buffer_data(memoryview(pixels).cast("B"))
-    no_spots, no_alpha = mupdf.FzSeparations(), 0
-    pixmap = mupdf.fz_new_pixmap_with_bbox_and_data(rgb, frame, no_spots, no_alpha, memory)
-    mupdf.fz_clear_pixmap_with_value(pixmap, 0xFF)
-    device = mupdf.fz_new_draw_device(mupdf.fz_scale(zoom, zoom), pixmap)
-    mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
-    mupdf.fz_close_device(device)

@@ -1,6 +1,6 @@
-"""The files that a PDF carries: those it lists by name, and those pinned to its pages.
+"""Files embedded in a PDF: in its name tree, and as annotations of its pages.
 
-Part of `pipeline.documents.pdf.document`, and runs in the reader's child process as that does.
+Runs in the worker process of `pipeline.documents.sandbox`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Any, Final
 
 from pymupdf import mupdf
 
-from pipeline.documents.attachments import distinct
+from pipeline.documents.attachments import unique_names
 from pipeline.errors import DocumentError, ErrorKind
 
-_PIECE_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 20
 _NAMES: Final = ("UF", "F", "Unix", "DOS", "Mac")
-"""Keys of a file's specification that may hold its name, and those that may hold its bytes."""
+"""Keys of a file specification for the name, and of its EF dictionary for the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFile:
-    """A file in a PDF.
+    """A file embedded in a PDF.
 
     Attributes:
-        name: As it stands in a URI; no other file of the PDF has it.
-        stream: MuPDF's object with its bytes, None where the PDF has none.
+        name: Its unique name, as used in URIs.
+        stream: MuPDF's stream object with its bytes, None where the PDF lacks it.
     """
 
     name: str
@@ -33,49 +33,50 @@ class EmbeddedFile:
 
 
 def embedded_files(pdf: Any, page_count: int) -> list[EmbeddedFile]:
-    """Every embedded file once, in a stable order: the list, then page by page.
+    """Every embedded file once, in a stable order: the name tree, then page by page.
 
     Raises:
-        FzErrorBase: MuPDF's; the list cannot be read.
+        FzErrorBase: MuPDF cannot read the name tree.
     """
     entries, seen = [], set()
-    for name, stream in (*_listed(pdf), *_pinned(pdf, page_count)):
+    for name, stream in (*_name_tree(pdf), *_annotations(pdf, page_count)):
         number = mupdf.pdf_to_num(stream) if stream else 0
         if number and (name, number) in seen:
-            continue  # listed, and pinned to a page as well
+            continue  # in the name tree and an annotation
         seen.add((name, number))
         entries.append((name, stream))
-    names = distinct(name for name, _ in entries)
+    names = unique_names(name for name, _ in entries)
     return [EmbeddedFile(name, entry[1]) for name, entry in zip(names, entries, strict=True)]
 
 
 def listed_names(pdf: Any) -> list[str]:
-    """The names in the PDF's list of embedded files, as it states them."""
-    return [name for name, _ in _listed(pdf)]
+    """The names in the PDF's name tree of embedded files, unchanged."""
+    return [name for name, _ in _name_tree(pdf)]
 
 
 def extract(file: EmbeddedFile, target: str, max_bytes: int) -> None:
-    """Write the bytes of a file to `target`, piece by piece.
+    """Write the bytes of a file to `target` in chunks.
 
     Raises:
-        DocumentError: UNREADABLE, or LIMIT for more than `max_bytes`; what was written stays.
-        FzErrorBase: MuPDF's; the stream cannot be read.
+        DocumentError: UNREADABLE, or LIMIT for more than `max_bytes`; then the target may be
+            partly written.
+        FzErrorBase: MuPDF cannot read the stream.
         OSError: The target cannot be written.
     """
     if file.stream is None:
         raise DocumentError(ErrorKind.UNREADABLE, "the PDF names it and does not contain it")
-    stream, piece, size = mupdf.pdf_open_stream(file.stream), bytearray(_PIECE_BYTES), 0
-    memory = mupdf.python_mutable_buffer_data(memoryview(piece))
+    stream, chunk, size = mupdf.pdf_open_stream(file.stream), bytearray(_CHUNK_BYTES), 0
+    memory = mupdf.python_mutable_buffer_data(memoryview(chunk))
     with open(target, "wb") as opened:
-        while count := mupdf.fz_read(stream, memory, len(piece)):
+        while count := mupdf.fz_read(stream, memory, len(chunk)):
             size += count
             if size > max_bytes:
                 limit = f"input.max_attachment_mib ({max_bytes >> 20})"
                 raise DocumentError(ErrorKind.LIMIT, f"the attachment is over {limit}")
-            opened.write(memoryview(piece)[:count])
+            opened.write(memoryview(chunk)[:count])
 
 
-def _listed(pdf: Any) -> Iterator[tuple[str, Any | None]]:
+def _name_tree(pdf: Any) -> Iterator[tuple[str, Any | None]]:
     tree = mupdf.pdf_load_name_tree(pdf, mupdf.pdf_new_name("EmbeddedFiles"))
     for index in range(mupdf.pdf_dict_len(tree)):
         spec = mupdf.pdf_dict_get_val(tree, index)
@@ -83,8 +84,8 @@ def _listed(pdf: Any) -> Iterator[tuple[str, Any | None]]:
         yield _stated_name(spec) or key, _stream(spec)
 
 
-def _pinned(pdf: Any, page_count: int) -> Iterator[tuple[str, Any]]:
-    """Files that are annotations of pages; a page that is broken has none."""
+def _annotations(pdf: Any, page_count: int) -> Iterator[tuple[str, Any]]:
+    """Files in annotations of pages; a damaged page has none."""
     for index in range(page_count):
         try:
             page = mupdf.pdf_lookup_page_obj(pdf, index)
@@ -100,7 +101,7 @@ def _pinned(pdf: Any, page_count: int) -> Iterator[tuple[str, Any]]:
 
 
 def _stated_name(spec: Any) -> str:
-    """The first name that a file's specification states, "" for none."""
+    """The first name in a file specification, "" for none."""
     if mupdf.pdf_is_string(spec):
         return str(mupdf.pdf_to_text_string(spec))
     stated = (mupdf.pdf_dict_gets(spec, key) for key in _NAMES)
@@ -108,7 +109,7 @@ def _stated_name(spec: Any) -> str:
 
 
 def _stream(spec: Any) -> Any | None:
-    """The object with the bytes of a file, None where the PDF has none."""
+    """The stream object with the bytes of a file, None where the PDF lacks it."""
     found = mupdf.pdf_dict_gets(spec, "EF")
     streams = (mupdf.pdf_dict_gets(found, key) for key in _NAMES)
     return next((stream for stream in streams if mupdf.pdf_is_stream(stream)), None)

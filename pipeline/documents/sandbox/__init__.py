@@ -1,10 +1,11 @@
-"""Reads documents in a child process that can be killed.
+"""Reads documents in a worker process that can be killed.
 
-`reader` is the parent's side and the only part that others use; `process` is its hold on the
-child, `deaths` counts what documents do to it, `protocol` is what both say to each other, `child`
-what runs in the child.
+`client` is the interface. Below it: `supervisor` starts the worker, sends requests and replaces a
+worker that died; `process` is the handle of one worker process; `circuit_breaker` gives up a
+document that kills one worker after the other. `protocol` and `shared_memory` carry requests and
+results. `worker` runs in the worker process, under the limits of `resource_limits`.
 """
 
-from pipeline.documents.sandbox.client import Inspection, Reader
+from pipeline.documents.sandbox.client import DocumentInfo, SandboxClient
 
-__all__ = ["Inspection", "Reader"]
+__all__ = ["DocumentInfo", "SandboxClient"]

@@ -1,4 +1,4 @@
-"""The parent's hold on the reader's child process: start it, ask it, kill it."""
+"""The handle of one worker process: start it, send it a request, kill it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _END_S: Final = 5.0
 _STDERR_BYTES: Final = 65_536
 
 
-class ReaderProcess:
-    """A running child process and the channel to it.
+class WorkerProcess:
+    """A running worker process and the channel to it.
 
     Args:
-        descriptors: Of the shared memory, which the child inherits under the same numbers.
+        descriptors: File descriptors of the shared memory, inherited under the same numbers.
     """
 
     def __init__(self, descriptors: Sequence[int]) -> None:
         self.descriptors = list(descriptors)
         self._channel, theirs = socket.socketpair()
         self._errors, their_errors = os.pipe()
-        # Nobody reads while the child works: what doesn't fit is dropped, not waited for.
+        # Not read while the worker is busy: output that does not fit into the pipe is dropped.
         os.set_blocking(self._errors, False)
         os.set_blocking(their_errors, False)
         command = [sys.executable, "-P", "-m", "pipeline.documents.sandbox.worker"]
@@ -39,7 +39,7 @@ class ReaderProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=their_errors,
                 pass_fds=[theirs.fileno(), *descriptors],
-                start_new_session=True,  # Ctrl-C is for the parent, which ends the child
+                start_new_session=True,  # Ctrl-C is handled by the parent, which ends the worker
             )
         except BaseException:
             self._channel.close()
@@ -59,23 +59,23 @@ class ReaderProcess:
         """Whether it has ended."""
         return self._process.poll() is not None
 
-    def ask(self, request: Message, timeout_s: float) -> Message:
-        """Send a request and wait for the answer, with what the libraries printed meanwhile.
+    def request(self, message: Message, timeout_s: float) -> Message:
+        """Send a request and return the response, with lines that libraries printed as warnings.
 
         Raises:
-            TimeoutError: No answer in time.
-            EOFError: The child died.
-            OSError: The child was dead already.
-            ValueError: The answer is no message.
+            TimeoutError: No response within `timeout_s`.
+            EOFError: The worker died.
+            OSError: The worker was dead already.
+            ValueError: The response is not a valid message.
         """
-        send(self._channel, request)
+        send(self._channel, message)
         reply = receive(self._channel, timeout_s)
-        if complaints := self.complaints():
-            reply["warnings"] = [*reply.get("warnings", ()), *complaints]
+        if lines := self.stderr_lines():
+            reply["warnings"] = [*reply.get("warnings", ()), *lines]
         return reply
 
-    def complaints(self) -> list[str]:
-        """The lines that came on standard error since the last call (libtiff writes there)."""
+    def stderr_lines(self) -> list[str]:
+        """New lines of standard error since the last call (libtiff writes warnings there)."""
         try:
             printed = os.read(self._errors, _STDERR_BYTES)
         except BlockingIOError:
@@ -83,7 +83,7 @@ class ReaderProcess:
         return list(dict.fromkeys(printed.decode(errors="replace").splitlines()))
 
     def wait(self) -> int:
-        """The exit status, negative for a signal. A child that closed its channel is ending."""
+        """The exit status, negative for a signal; kills a worker that does not exit in `_END_S`."""
         try:
             return self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -91,11 +91,11 @@ class ReaderProcess:
             return self._process.wait()
 
     def kill(self) -> None:
-        """Kill it, whatever it does. It is still to be closed."""
+        """Kill it. It still has to be closed."""
         self._process.kill()
 
     def close(self) -> None:
-        """Kill it, whatever it does, and let go of everything."""
+        """Kill it and close the channel."""
         self._process.kill()
         self._process.wait()
         self._channel.close()
@@ -103,7 +103,7 @@ class ReaderProcess:
 
 
 def _environment() -> dict[str, str]:
-    """Our own, with this package findable wherever the child runs, and no threads for algebra."""
+    """The environment of the worker: this package is importable, linear algebra has one thread."""
     package_parent = str(Path(__file__).resolve().parents[3])
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -34,7 +34,7 @@ from pipeline.job.stages import stages
 from pipeline.job.stages.quarantine import Isolation, PageMonitor, Quarantine
 from pipeline.output.completed import Ledger
 from pipeline.output.totals import PlanSummary, Summary
-from pipeline.storage.paths import Place, parquet, place_of, shards
+from pipeline.storage.paths import AnyPath, output_path, parquet, shards
 
 _LISTERS = 64
 _WRITES_IN_FLIGHT = 4
@@ -100,14 +100,14 @@ def plan_pages(
 
 
 def recognise_pages(
-    plan: Place,
+    plan: AnyPath,
     todo: int,
     options: OcrOptions,
     recipe: Recipe,
     send: SendReport,
     quarantine: SharedQuarantine,
     same: Duplicates | None = None,
-    done: Place | None = None,
+    done: AnyPath | None = None,
 ) -> Dataset:
     """The plan's pages that have to be read (`todo` of them) -> rows of `schema.PAGES`.
 
@@ -178,7 +178,7 @@ def buffer_mib(options: OcrOptions) -> int:
 
 def drain(
     dataset: Dataset,
-    folder: Place,
+    folder: AnyPath,
     prefix: str,
     config: OutputConfig,
     write: Callable[..., S],
@@ -231,7 +231,7 @@ class _Writes(Generic[S]):
     """
 
     def __init__(
-        self, folder: Place, prefix: str, config: OutputConfig, write: Callable[..., S], total: S
+        self, folder: AnyPath, prefix: str, config: OutputConfig, write: Callable[..., S], total: S
     ) -> None:
         self._folder, self._prefix, self._config = folder, prefix, config
         self._task = ray.remote(num_cpus=0, max_retries=3)(write)
@@ -325,7 +325,7 @@ def _split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
 
 
 def read_plan(
-    shards: pa.Table, store: StoreConfig, same: Duplicates, done: Place | None
+    shards: pa.Table, store: StoreConfig, same: Duplicates, done: AnyPath | None
 ) -> Iterator[pa.Table]:
     """Yield the rows of plan shards (column path) that have to be read from their documents.
 
@@ -333,7 +333,7 @@ def read_plan(
     """
     ledger = Ledger.read(done) if done else Ledger()
     for path in shards["path"].to_pylist():
-        for batch in parquet(place_of(path, store)).iter_batches():
+        for batch in parquet(output_path(path, store)).iter_batches():
             plan = pa.Table.from_batches([batch])
             plan = plan.filter(same.read_mask(plan))
             yield plan.filter(pa.array(~ledger.has(plan["page_id"].to_pylist())))

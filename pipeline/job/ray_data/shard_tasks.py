@@ -18,7 +18,7 @@ from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.errors import own_error
 from pipeline.output import shards as sink
 from pipeline.output.totals import Summary
-from pipeline.storage.paths import Place, parquet, shards
+from pipeline.storage.paths import AnyPath, parquet, shards
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ _FAILED_COLUMNS = ["page_id", "uri", "page", "status"]
 _REPLACED_COLUMNS = ["route", "done", "page_id", "uri", "page"]
 
 
-def find_duplicates(plan: Place, options: OcrOptions) -> Duplicates:
+def find_duplicates(plan: AnyPath, options: OcrOptions) -> Duplicates:
     """Find the documents of a plan that have the same bytes.
 
     The driver holds eight bytes for every document, and the names of those that are the same.
@@ -42,7 +42,9 @@ def find_duplicates(plan: Place, options: OcrOptions) -> Duplicates:
     return Duplicates.of(pa.concat_tables([names for _, names in named]))
 
 
-def copy(plan: Place, pages: Place, prefix: str, same: Duplicates, options: OcrOptions) -> Summary:
+def copy(
+    plan: AnyPath, pages: AnyPath, prefix: str, same: Duplicates, options: OcrOptions
+) -> Summary:
     """Write the rows of pages whose text is in the output under another name.
 
     Left out are those whose other name could not be fetched.
@@ -63,9 +65,9 @@ def copy(plan: Place, pages: Place, prefix: str, same: Duplicates, options: OcrO
     return total
 
 
-def _sources(pages: Place, wanted: pa.Table, options: OcrOptions) -> dict[str, Place]:
+def _sources(pages: AnyPath, wanted: pa.Table, options: OcrOptions) -> dict[str, AnyPath]:
     """By `content_id`, a shard that has the text: a good one where there is one."""
-    found: dict[str, tuple[bool, Place]] = {}
+    found: dict[str, tuple[bool, AnyPath]] = {}
     named = ray.put(wanted)
     for shard, texts in _each(options, shards(pages), _of, duplicates.texts, _TEXT_COLUMNS, named):
         for content_id, is_good in texts.items():
@@ -75,8 +77,8 @@ def _sources(pages: Place, wanted: pa.Table, options: OcrOptions) -> dict[str, P
 
 
 def _cut(
-    where: dict[str, Place], wanted: pa.Table, pages: Place, prefix: str, options: OcrOptions
-) -> Iterator[tuple[Place, Place, pa.Table, OutputConfig]]:
+    where: dict[str, AnyPath], wanted: pa.Table, pages: AnyPath, prefix: str, options: OcrOptions
+) -> Iterator[tuple[AnyPath, AnyPath, pa.Table, OutputConfig]]:
     """What goes into each new shard: its place, the shard with the texts, the rows."""
     sources = pa.array([str(where.get(each, "")) for each in wanted["content_id"].to_pylist()])
     number = 0
@@ -89,12 +91,12 @@ def _cut(
             yield target, shard, piece, options.parquet
 
 
-def _copy(piece: tuple[Place, Place, pa.Table, OutputConfig]) -> Summary:
+def _copy(piece: tuple[AnyPath, AnyPath, pa.Table, OutputConfig]) -> Summary:
     target, shard, wanted, config = piece
     return sink.write_pages(target, config, duplicates.copied(parquet(shard).read(), wanted))
 
 
-def delete_failed_rows(plan: Place, pages: Place, options: OcrOptions) -> None:
+def delete_failed_rows(plan: AnyPath, pages: AnyPath, options: OcrOptions) -> None:
     """Take the failed rows that a plan replaces out of the output.
 
     A job that stops after this finds their pages without rows, and does them.
@@ -110,7 +112,7 @@ def delete_failed_rows(plan: Place, pages: Place, options: OcrOptions) -> None:
     _each(options, touched, _drop, ray.put(gone), options.parquet)
 
 
-def _drop(shard: Place, gone: pa.Array, config: OutputConfig) -> None:
+def _drop(shard: AnyPath, gone: pa.Array, config: OutputConfig) -> None:
     if not shard.exists():
         return  # an attempt of this task before did it
     pages = parquet(shard).read()
@@ -121,7 +123,7 @@ def _drop(shard: Place, gone: pa.Array, config: OutputConfig) -> None:
         sink.write_shard(shard, config, kept)
 
 
-def _of(shard: Place, function: Callable[..., T], columns: list[str], *more: Any) -> T:
+def _of(shard: AnyPath, function: Callable[..., T], columns: list[str], *more: Any) -> T:
     return function(parquet(shard).read(columns=columns), *more)
 
 

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline.config import OcrOptions
-from pipeline.documents.attachments import Selection, select
+from pipeline.documents.attachments import SelectedAttachments, select
 from pipeline.documents.passwords import Passwords
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.job.stages.plan import PlannedPage, Planner
-from pipeline.storage import uri
-from pipeline.storage.document_cache import Documents, Extract, outer_of
+from pipeline.storage import uris
+from pipeline.storage.document_cache import DocumentCache, ExtractAttachment, containing_pdf
 from pipeline.types import Document
 
 _PDF: Final = "application/pdf"
@@ -36,12 +36,12 @@ class Contents:
     """
 
     def __init__(self, options: OcrOptions, planner: Planner) -> None:
-        self._reader = Reader(options.read, options.render, options.input)
+        self._reader = SandboxClient(options.read, options.render, options.input)
         self._passwords = Passwords.read(options)
         # A PDF from afar is kept while its attachments are looked at; others are opened once.
         cache_mib = options.store.cache_mib if options.attachments else 0
         extract = extractor(self._reader, self._passwords, self._hear)
-        self._documents = Documents(options.store, options.input, cache_mib, extract)
+        self._documents = DocumentCache(options.store, options.input, cache_mib, extract)
         self._planner, self._input = planner, options.input
         self._wants_attachments = options.attachments
         self._heard: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Contents:
 
         What is wrong with a document is a row, never an error.
         """
-        document = replace(document, outer=outer_of(document.uri))
+        document = replace(document, outer=containing_pdf(document.uri))
         pages = self._own_pages(document)
         if not self._wants_attachments or not _may_carry(pages):
             return pages
@@ -62,7 +62,7 @@ class Contents:
         found = select(names, self._input.suffixes, self._input.max_attachments)
         pages = _remarked(pages, _left_out_line(found.left_out), found.left_out.total())
         for name in found.names:
-            pages += self._attached(Document(uri.join_member(document.uri, name), 0, document.uri))
+            pages += self._attached(Document(uris.join_member(document.uri, name), 0, document.uri))
         return pages + self._beyond(document, found)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Contents:
         path = self._documents.path(document.uri, outer=document.outer)
         return self._reader.attachments(path, self._passwords.of(document.uri, document.outer))
 
-    def _beyond(self, document: Document, found: Selection) -> list[PlannedPage]:
+    def _beyond(self, document: Document, found: SelectedAttachments) -> list[PlannedPage]:
         """A row for the attachments beyond the limit, if there are any."""
         if not found.over:
             return []
@@ -114,15 +114,17 @@ class Contents:
 
     def _unnamed(self, document: Document, error: RecordedError) -> PlannedPage:
         """The row of attachments that cannot be named; it stands under ``mail.pdf!/``."""
-        place = uri.join_member(document.uri, "")
+        place = uris.join_member(document.uri, "")
         return self._planner.unreadable(Document(place, 0, document.uri), error)
 
     def _hear(self, complaints: tuple[str, ...]) -> None:
         self._heard = complaints
 
 
-def extractor(reader: Reader, passwords: Passwords, tell: Tell | None = None) -> Extract:
-    """What writes attachments out for `Documents`, by a reader that opens their PDFs."""
+def extractor(
+    reader: SandboxClient, passwords: Passwords, tell: Tell | None = None
+) -> ExtractAttachment:
+    """What writes attachments out for `DocumentCache`, by a reader that opens their PDFs."""
 
     def extract(path: str, outer: str, name: str, target: str) -> str:
         doc_id, complaints = reader.extract(path, name, target, passwords.of(outer))

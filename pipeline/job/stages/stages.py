@@ -20,7 +20,7 @@ import pyarrow as pa
 from pipeline.config import EngineConfig, OcrOptions, Recipe
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import Passwords
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines import base
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.imaging.rotation import turn_size
@@ -35,7 +35,7 @@ from pipeline.page_range import PageSelection
 from pipeline.recognition import retry_ladder
 from pipeline.recognition.recognise import failed, recognise
 from pipeline.recognition.route import PageView, Routes
-from pipeline.storage.document_cache import Documents
+from pipeline.storage.document_cache import DocumentCache
 from pipeline.types import (
     Document,
     Failure,
@@ -112,10 +112,12 @@ class Render:
     def __init__(
         self, options: OcrOptions, recipe: Recipe, send: SendReport, monitor: PageMonitor
     ) -> None:
-        self._reader = Reader(options.read, options.render, options.input)
+        self._reader = SandboxClient(options.read, options.render, options.input)
         self._passwords = Passwords.read(options)
         extract = extractor(self._reader, self._passwords)
-        self._documents = Documents(options.store, options.input, options.store.cache_mib, extract)
+        self._documents = DocumentCache(
+            options.store, options.input, options.store.cache_mib, extract
+        )
         self._routes = Routes(recipe)
         self._metrics = StageMonitor("render", send)
         self._monitor = monitor

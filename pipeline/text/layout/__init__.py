@@ -1,8 +1,8 @@
-"""Reading order and paragraphs from the lines of an engine. Pure and total.
+"""Reading order, paragraphs and tables from the lines of a page. Pure and total.
 
-`order` has the way of a page; `columns` divides it where `gutters` finds white strips, `sides`
-tells columns of text from tables and notes, `rows` puts the pieces of one baseline together and
-`paragraphs` joins rows.
+`reading_order` is the entry point. `columns` divides a page at the white strips that `gutters`
+finds; `column_kinds` distinguishes columns of text from tables and notes; `rows` groups lines on
+one baseline; `paragraphs` joins rows.
 """
 
 from pipeline.text.layout.reading_order import blocks

@@ -1,4 +1,4 @@
-"""White strips between lines that stand side by side. Pure and total."""
+"""Finds gutters: white strips between lines side by side. Pure and total."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.text.layout.rows import middle, rows
+from pipeline.text.layout.rows import center_y, rows
 from pipeline.types import Line
 
-_LEAST_EM = 0.6
-"""Least width of a gutter in heights of a line, beside the margins below."""
+_MIN_GUTTER_EM = 0.6
+"""Minimum width of a gutter in line heights, in addition to the margins below."""
 _MARGIN_EM = 0.3
-"""How far a detector's box reaches beyond the ink at either end, in heights of a line."""
+"""How far a detector's box extends beyond the ink at either end, in line heights."""
 _STEP_EM = 0.25
-"""Distance between the places where a gutter is looked for, in heights of a line."""
+"""Distance between the candidate positions of a gutter, in line heights."""
 
 _Flags = npt.NDArray[np.bool_]
 _Indices = npt.NDArray[np.intp]
@@ -27,11 +27,11 @@ class Gutter:
     """A white strip and the lines around it.
 
     Attributes:
-        height_px: How far its two sides stand side by side.
-        above: The lines over its upper end, from top to bottom, as all of these.
+        height_px: Height over which there are lines on both sides, px.
+        above: The lines above its upper end; all lists are sorted from top to bottom.
         left: The lines on its left.
         right: The lines on its right.
-        below: The lines under its lower end.
+        below: The lines below its lower end.
     """
 
     height_px: float
@@ -44,8 +44,8 @@ class Gutter:
 def gutters(lines: Sequence[Line], em_px: float) -> list[Gutter]:
     """All white strips with at least two lines on either side, the tallest first.
 
-    Among equally tall ones the one with most lines is the first. A strip ends above and below
-    at a row that crosses it.
+    Among equally tall ones the one with most lines is first. A strip ends at the rows that cross
+    it.
 
     Args:
         lines: The lines of a part of a page, in any order.
@@ -55,10 +55,10 @@ def gutters(lines: Sequence[Line], em_px: float) -> list[Gutter]:
         return []
     found: dict[tuple[int, int, int], Gutter] = {}
     sorted_lines, row_starts = _by_rows(lines)
-    for is_left, is_right in _sides(sorted_lines, em_px):
+    for is_left, is_right in _sides_of_strips(sorted_lines, em_px):
         crossed = np.logical_or.reduceat(~(is_left | is_right), row_starts)
         bounds = np.append(row_starts, len(sorted_lines))
-        for start, end in _stretches(bounds, crossed):
+        for start, end in _uncrossed_runs(bounds, crossed):
             count = int(is_left[start:end].sum())
             key = (start, end, count)
             if key not in found and 2 <= count <= end - start - 2:
@@ -75,20 +75,20 @@ def _by_rows(lines: Sequence[Line]) -> tuple[list[Line], _Indices]:
     return [line for row in gathered for line in row.lines], starts.astype(np.intp)
 
 
-def _sides(lines: Sequence[Line], em_px: float) -> Iterator[tuple[_Flags, _Flags]]:
-    """For each place of a strip, which lines lie on its left and which on its right."""
+def _sides_of_strips(lines: Sequence[Line], em_px: float) -> Iterator[tuple[_Flags, _Flags]]:
+    """For each candidate position, flags of the lines to its left and to its right."""
     boxes = np.array([line.box for line in lines])
     margin = np.minimum(_MARGIN_EM * em_px, (boxes[:, 2] - boxes[:, 0]) / 4)
     x0, x1 = boxes[:, 0] + margin, boxes[:, 2] - margin
     ends = np.sort(x1)
-    # The furthest end of those that lie close together stands for all of them.
+    # Of ends closer than the step only the last is a candidate.
     last = np.append(np.diff(np.floor(ends / (_STEP_EM * em_px))) > 0, True)
     for edge in ends[last]:
-        yield x1 <= edge, x0 >= edge + _LEAST_EM * em_px
+        yield x1 <= edge, x0 >= edge + _MIN_GUTTER_EM * em_px
 
 
-def _stretches(bounds: _Indices, crossed: _Flags) -> Iterator[tuple[int, int]]:
-    """Where the lines between crossed rows start and end."""
+def _uncrossed_runs(bounds: _Indices, crossed: _Flags) -> Iterator[tuple[int, int]]:
+    """Start and end of the runs of lines between rows that cross the strip."""
     crossings = np.flatnonzero(crossed)
     starts = bounds[np.concatenate(([0], crossings + 1))]
     ends = bounds[np.concatenate((crossings, [len(crossed)]))]
@@ -101,6 +101,6 @@ def _gutter(lines: Sequence[Line], start: int, end: int, is_left: _Flags) -> Gut
     right = [
         line for line, here in zip(lines[start:end], is_left[start:end], strict=True) if not here
     ]
-    bottom = min(middle(left[-1]), middle(right[-1]))
-    height_px = bottom - max(middle(left[0]), middle(right[0]))
+    bottom = min(center_y(left[-1]), center_y(right[-1]))
+    height_px = bottom - max(center_y(left[0]), center_y(right[0]))
     return Gutter(height_px, list(lines[:start]), left, right, list(lines[end:]))

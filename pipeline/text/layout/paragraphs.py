@@ -1,10 +1,9 @@
 """Paragraphs and tables from the rows of one column. Pure and total.
 
-The lines of a paragraph are joined by spaces, except after a hyphen at a line's end: that line
-end stays, so that "reading-" can still be told from "reading" and nothing is guessed. The
-rows of a table stay on lines of their own, with a tab between the cells. So do the entries of
-a list of contents; a leader is part of the text on both of its sides. A dotted rule stands
-alone.
+The lines of a paragraph are joined by spaces, except after a hyphen at the end of a line: that
+line break is kept, since whether the hyphen belongs to the word is unknown. Each row of a table
+is a line, with tabs between the cells; so is each entry of a table of contents, with its leader.
+A dotted rule is a paragraph of its own.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from statistics import median
 from pipeline.text.layout.rows import Row
 
 _CELL_EM = 1.2
-"""White space between two cells, in heights of a line; between words it is less."""
+"""Minimum white space between two cells, in line heights; between words it is less."""
 _GAP_EM = 0.35
-"""White space between paragraphs beyond that between lines, in heights of a line."""
+"""Minimum white space between paragraphs in addition to that between lines, in line heights."""
 _SIZE = 1.35
-"""How much higher the lines of a heading are, at least."""
+"""Minimum ratio of a heading's line height to that of the text."""
 _SHORT_EM = 2.0
-"""White space at the end of a line that ends a paragraph, in heights of a line."""
+"""Minimum white space at the end of a paragraph's last line, in line heights."""
 _INDENT_EM = 0.7
-"""White space at the start of a line that begins a paragraph, in heights of a line."""
+"""Minimum indent of a paragraph's first line, in line heights."""
 
 _ITEM = re.compile(r"[•●▪■◦‣·*\u2013\u2014-]\s|\(?(\d{1,3}|[A-Za-z])[.)]\s")
 _LEADER = re.compile(r"(?:\.\s?){6,}")
@@ -42,7 +41,9 @@ def paragraphs(column: Sequence[Row], em_px: float) -> list[list[Row]]:
     right = max(row.box[2] for row in column)
     found = [[column[0]]]
     for (above, below), gap in zip(pairwise(column), gaps, strict=True):
-        if gap > min(usual_gap, em_px) + _GAP_EM * em_px or _parted(above, below, right, em_px):
+        if gap > min(usual_gap, em_px) + _GAP_EM * em_px or _ends_between(
+            above, below, right, em_px
+        ):
             found.append([])
         found[-1].append(below)
     return found
@@ -55,16 +56,16 @@ def text_of(paragraph: Sequence[Row]) -> str:
         return "\n".join(texts)
     joined = texts[0]
     for text in texts[1:]:
-        joined += _joint(joined, text) + text
+        joined += _separator(joined, text) + text
     return joined
 
 
-def _parted(above: Row, below: Row, right: float, em_px: float) -> bool:
-    """Whether a paragraph ends between two rows that stand close together."""
+def _ends_between(above: Row, below: Row, right: float, em_px: float) -> bool:
+    """Whether a paragraph ends between two closely spaced rows."""
     if _is_rule(above) or _is_rule(below):
         return not (_is_rule(above) and _is_rule(below))
     if _is_listed(above) or _is_listed(below):
-        # A row of a table may go on with one cell only; a table under text is a new block.
+        # A table row may continue in one cell; a table below text is a new block.
         return not _is_listed(above)
     if _ITEM.match(below.lines[0].text):
         return True
@@ -77,13 +78,13 @@ def _parted(above: Row, below: Row, right: float, em_px: float) -> bool:
 
 
 def _is_listed(row: Row) -> bool:
-    """Whether the row is one of a table or an entry with a leader."""
+    """Whether the row belongs to a table or is an entry with a leader."""
     has_gap = any(_is_cell_gap(row, i) for i in range(1, len(row.lines)))
     return has_gap or any(_LEADER.search(line.text) for line in row.lines)
 
 
 def _is_rule(row: Row) -> bool:
-    """Whether the row is nothing but dots."""
+    """Whether the row consists of dots only."""
     return all(_LEADER.fullmatch(line.text) for line in row.lines)
 
 
@@ -100,12 +101,12 @@ def _is_cell_gap(row: Row, i: int) -> bool:
 def _row_text(row: Row) -> str:
     text = row.lines[0].text
     for i, line in enumerate(row.lines[1:], 1):
-        text += ("\t" if _is_cell_gap(row, i) else _joint("", line.text)) + line.text
+        text += ("\t" if _is_cell_gap(row, i) else _separator("", line.text)) + line.text
     return text
 
 
-def _joint(before: str, after: str) -> str:
-    """What stands between two pieces of text that follow each other."""
+def _separator(before: str, after: str) -> str:
+    """The separator between two consecutive texts."""
     if _HYPHEN.search(before):
         return "\n"
     if _WIDE_SCRIPT.match(before[-1:]) and _WIDE_SCRIPT.match(after[:1]):

@@ -1,8 +1,8 @@
-"""Puts the lines of a page in reading order and joins them to blocks.
+"""Sorts the lines of a page into reading order and joins them into blocks.
 
-Columns are read before rows where there are columns (`columns`); within a column the lines of
-one baseline form a row (`rows`), and rows form paragraphs and tables (`paragraphs`). Pages are
-read from left to right: the embedded models read no right-to-left script.
+Columns are read one after the other (`columns`); within a column the lines on one baseline form a
+row (`rows`), and rows form paragraphs and tables (`paragraphs`). Pages are read from left to right;
+for right-to-left scripts the caller mirrors the boxes.
 """
 
 from __future__ import annotations
@@ -13,40 +13,39 @@ from statistics import fmean, median
 
 from pipeline.text.layout.columns import regions
 from pipeline.text.layout.paragraphs import paragraphs, text_of
-from pipeline.text.layout.rows import Row, canonical, hull, rows
+from pipeline.text.layout.rows import Row, bounding_box, rows, sort_top_down
 from pipeline.types import Block, Box, Line
 
 _SIDEWAYS = 2.0
-"""A line of several characters that is this much taller than wide runs down the page."""
-_LEAST_EM_PX = 1.0
-"""Lines are taken to be at least this high."""
+"""A line of several characters with at least this ratio of height to width is vertical."""
+_MIN_EM_PX = 1.0
+"""Minimum line height that is assumed, px."""
 
 _Turn = Callable[[Box], Box]
 
 
 def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block, ...]:
-    """Put lines in reading order and join them to paragraphs.
+    """Sort lines into reading order and join them into paragraphs.
 
-    Lines that run down the page are ordered among themselves, as if the page were turned.
-    Whatever has more text comes first: a stamp in the margin follows the page, and a table
-    that was printed sideways is read as one.
+    Vertical lines are ordered separately, as on the rotated page. The direction with more text
+    comes first: a stamp in the margin follows the page, and a table printed sideways stays whole.
 
     Args:
-        lines: The engine's lines, in any order.
-        width_px: Width of the picture that the boxes belong to.
-        height_px: Height of that picture.
+        lines: The lines, in any order.
+        width_px: Width of the image that the boxes refer to.
+        height_px: Height of that image.
 
     Returns:
         The paragraphs and tables, with boxes in the pixels of the lines' boxes. The text of
         every line is in one of them.
     """
-    ordered = canonical(lines)
-    upright = [line for line in ordered if not _runs_down(line)]
-    down = [line for line in ordered if _runs_down(line)]
-    groups = [(upright, _as_it_is), (down, _turned_back)]
+    ordered = sort_top_down(lines)
+    upright = [line for line in ordered if not _is_vertical(line)]
+    down = [line for line in ordered if _is_vertical(line)]
+    groups = [(upright, _unchanged), (down, _turn_right)]
     if _characters(down) > _characters(upright):
         groups.reverse()
-    turned = {_as_it_is: _as_it_is, _turned_back: _turned}
+    turned = {_unchanged: _unchanged, _turn_right: _turn_left}
     return tuple(
         replace(block, box=back(block.box)) if block.box else block
         for group, back in groups
@@ -57,7 +56,7 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
 def _upright_blocks(lines: Sequence[Line]) -> list[Block]:
     if not lines:
         return []
-    em_px = max(_LEAST_EM_PX, median(line.box[3] - line.box[1] for line in lines))
+    em_px = max(_MIN_EM_PX, median(line.box[3] - line.box[1] for line in lines))
     return [
         _block(paragraph)
         for region in regions(lines, em_px)
@@ -67,10 +66,10 @@ def _upright_blocks(lines: Sequence[Line]) -> list[Block]:
 
 def _block(paragraph: Sequence[Row]) -> Block:
     score = fmean(line.score for row in paragraph for line in row.lines)
-    return Block("text", text_of(paragraph), hull([row.box for row in paragraph]), score)
+    return Block("text", text_of(paragraph), bounding_box([row.box for row in paragraph]), score)
 
 
-def _runs_down(line: Line) -> bool:
+def _is_vertical(line: Line) -> bool:
     x0, y0, x1, y1 = line.box
     return len(line.text) > 2 and y1 - y0 > _SIDEWAYS * (x1 - x0)
 
@@ -83,16 +82,16 @@ def _moved(line: Line, turn: _Turn) -> Line:
     return replace(line, box=turn(line.box))
 
 
-def _as_it_is(box: Box) -> Box:
+def _unchanged(box: Box) -> Box:
     return box
 
 
-def _turned(box: Box) -> Box:
-    """The box on the page turned left by 90 degrees: what runs down then runs right."""
+def _turn_left(box: Box) -> Box:
+    """The box on the page rotated left by 90 degrees: text that ran down then runs right."""
     x0, y0, x1, y1 = box
     return y0, -x1, y1, -x0
 
 
-def _turned_back(box: Box) -> Box:
+def _turn_right(box: Box) -> Box:
     x0, y0, x1, y1 = box
     return -y1, x0, -y0, x1

@@ -1,4 +1,4 @@
-"""Rows: the pieces of text that stand side by side on one baseline. Pure and total."""
+"""Groups lines that are side by side on one baseline into rows. Pure and total."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ import numpy as np
 from pipeline.types import Box, Line
 
 _SHARED_HEIGHT = 0.5
-"""Two pieces are on one row when they share this part of the lower one's height."""
+"""Two lines are on one row if they overlap by this share of the smaller one's height."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Lines of an engine on one baseline, from left to right.
+    """Lines on one baseline, from left to right.
 
     Attributes:
         lines: At least one.
-        box: The hull of the lines' boxes.
+        box: The bounding box of the lines.
     """
 
     lines: tuple[Line, ...]
     box: Box
 
 
-def hull(boxes: Sequence[Box]) -> Box:
+def bounding_box(boxes: Sequence[Box]) -> Box:
     """The smallest box around some boxes (at least one)."""
     x0, y0, x1, y1 = zip(*boxes, strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 
 
-def middle(line: Line) -> float:
-    """The height of a line's middle, px."""
+def center_y(line: Line) -> float:
+    """The vertical centre of a line, px."""
     return (line.box[1] + line.box[3]) / 2
 
 
-def canonical(lines: Sequence[Line]) -> list[Line]:
-    """The lines from top to bottom in an order that does not depend on the order given."""
+def sort_top_down(lines: Sequence[Line]) -> list[Line]:
+    """The lines sorted from top to bottom, independent of the given order."""
     return sorted(lines, key=lambda line: (line.box[1], line.box, line.text, line.score))
 
 
 def rows(lines: Sequence[Line]) -> list[Row]:
-    """Gather lines to rows, from top to bottom.
+    """Group lines into rows, from top to bottom.
 
-    Each line is hung on the row whose last line it continues best, so that the rows of a
-    slightly turned page, whose two ends differ in height, still hold together.
+    Each line is appended to the row whose last line overlaps it most, so that the rows of a
+    slightly skewed page, whose two ends differ in height, stay whole.
     """
-    pieces: list[list[Line]] = []
+    groups: list[list[Line]] = []
     ends = np.empty((len(lines), 3))  # x1, y0 and y1 of the last line of each row
-    for line in sorted(canonical(lines), key=lambda line: line.box[0]):
-        found = _continued(ends[: len(pieces)], line)
+    for line in sorted(sort_top_down(lines), key=lambda line: line.box[0]):
+        found = _continued(ends[: len(groups)], line)
         if found is None:
-            found = len(pieces)
-            pieces.append([])
-        pieces[found].append(line)
+            found = len(groups)
+            groups.append([])
+        groups[found].append(line)
         ends[found] = line.box[2], line.box[1], line.box[3]
-    gathered = [Row(tuple(piece), hull([line.box for line in piece])) for piece in pieces]
-    return sorted(gathered, key=lambda row: (middle(row.lines[0]), row.box, row.lines[0].text))
+    gathered = [Row(tuple(group), bounding_box([line.box for line in group])) for group in groups]
+    return sorted(gathered, key=lambda row: (center_y(row.lines[0]), row.box, row.lines[0].text))
 
 
 def _continued(ends: np.ndarray, line: Line) -> int | None:
-    """The row that the line continues, None where it begins one."""
+    """The index of the row that a line continues, None for a new row."""
     if not len(ends):
         return None
     x0, y0, _, y1 = line.box

@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.storage import paths
-from pipeline.storage.paths import Place
+from pipeline.storage.paths import AnyPath
 from tests.support import job_process
 from tests.support import sample_documents as documents
 from tests.support.job_process import Head, Started
@@ -77,7 +77,7 @@ class Outcome:
         """Whether the fault was brought about and every page has its row, once."""
         return self.tried > 0 < self.pages == self.rows and not (self.duplicates or self.lost)
 
-    def count(self, output: Place, expected: int) -> None:
+    def count(self, output: AnyPath, expected: int) -> None:
         """Add what an output holds.
 
         Args:
@@ -93,7 +93,7 @@ class Outcome:
         self.errors.update(_column(output / "pages", "error_kind"))
 
 
-def _column(place: Place, name: str) -> list[str | None]:
+def _column(place: AnyPath, name: str) -> list[str | None]:
     found = [paths.parquet(shard).read(columns=[name])[name] for shard in paths.shards(place)]
     return [value for column in found for value in column.to_pylist()]
 
@@ -436,7 +436,7 @@ def store_faults(site: Site, server: S3Server) -> Outcome:
     assert done.returncode == 1, done.stderr
     outcome.tried = 5
     outcome.extra_s = time.monotonic() - begin - site.undisturbed_s
-    outcome.count(paths.place_of(output, server.config()), 16)
+    outcome.count(paths.output_path(output, server.config()), 16)
     return outcome
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.storage import paths, uri
+from pipeline.storage import paths, uris
 from tests.support import job_process, sample_documents
 from tests.support.object_stores import Fault, GsServer, S3Server
 from tests.unit.storage.test_archives import zipped
@@ -15,9 +15,9 @@ FAKE = ("--engine.kind", "fake", "--ray.cpus", "2", "--store.pause-s", "0.05")
 
 
 def rows(server: S3Server | GsServer, output: str) -> list[tuple[str, int, str, str | None]]:
-    shards = paths.place_of(f"{output}/pages", server.config()).glob("*.parquet")
+    shards = paths.output_path(f"{output}/pages", server.config()).glob("*.parquet")
     found = [row for shard in shards for row in paths.parquet(shard).read().to_pylist()]
-    prefix = f"{uri.scheme(output)}://{server.bucket}/in/"
+    prefix = f"{uris.scheme(output)}://{server.bucket}/in/"
     return sorted(
         (row["uri"].removeprefix(prefix), row["page"], row["status"], row["error_kind"])
         for row in found
@@ -68,7 +68,7 @@ def test_from_a_store_to_a_store_and_again(store: S3Server, head: job_process.He
         ("mail.zip!/scan.pdf", 1, "ok", None),
     ]
     assert rows(store, output) == expected
-    receipt = json.loads(paths.place_of(f"{output}/receipt.json", store.config()).read_bytes())
+    receipt = json.loads(paths.output_path(f"{output}/receipt.json", store.config()).read_bytes())
     assert (receipt["documents"], receipt["pages"], receipt["unreadable_documents"]) == (6, 10, 1)
     assert receipt["files_left_out"] == {".txt": 2, ".zip": 1}
     before = store.keys("deep/out/pages/")

@@ -17,7 +17,7 @@ import openai
 import pytest
 
 from pipeline.config import OcrOptions, RenderConfig
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines import base
 from pipeline.engines.fake import HANDLERS, FakeEngine
 from pipeline.recognition import retry_ladder
@@ -340,7 +340,7 @@ def test_a_trusted_text_layer_is_answered_as_in_the_batch_and_wakes_nobody(
         assert service.backend.requests == []
     layer, blank = answer.json["pages"]
     options = OcrOptions(output="-", engine={"kind": "fake"})
-    with Reader() as reader:
+    with SandboxClient() as reader:
         routes = Routes(base.recipe(options, "fake"))
         batch = routes.view(reader, str(tmp_path / "prose.pdf"), 1)
     assert batch.settled is not None

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines import base
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.recognition.route import Routes
@@ -36,7 +36,7 @@ async def test_the_pixels_are_those_of_the_batch(readers: Readers, tmp_path: Pat
     async with readers.open(path.read_bytes()) as document:
         assert len(document.inspection.pages) == 2
         online = await document.view(2, ROUTES)
-    with Reader() as reader:
+    with SandboxClient() as reader:
         batch = reader.render(str(path), 2)
     assert np.array_equal(online.image.pixels, batch.pixels)
     assert online.dpi == batch.dpi

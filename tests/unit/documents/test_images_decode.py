@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from pipeline.config import RenderConfig
-from pipeline.documents.images.decode import Picture
-from pipeline.documents.images.mupdf import MupdfPicture
-from pipeline.documents.images.pillow import PictureFile
+from pipeline.documents.images.decode import ImageFile
+from pipeline.documents.images.mupdf import MupdfImageFile
+from pipeline.documents.images.pillow import PillowImageFile
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from tests.support import sample_documents
 
@@ -24,15 +24,15 @@ def saved(tmp_path: Path, content: bytes) -> str:
     return str(path)
 
 
-Look = Callable[..., Picture]
+Look = Callable[..., ImageFile]
 
 
 @pytest.fixture
 def looked_at(tmp_path: Path) -> Iterator[Look]:
-    opened: list[Picture] = []
+    opened: list[ImageFile] = []
 
-    def look(content: bytes, max_pixels: int = 10_000_000) -> Picture:
-        opened.append(Picture(saved(tmp_path, content), max_pixels, 10))
+    def look(content: bytes, max_pixels: int = 10_000_000) -> ImageFile:
+        opened.append(ImageFile(saved(tmp_path, content), max_pixels, 10))
         return opened[-1]
 
     yield look
@@ -51,13 +51,13 @@ def test_what_pillow_refuses_mupdf_may_read(
     tmp_path: Path, looked_at: Look, content: bytes, media_type: str
 ):
     with pytest.raises(DocumentError):
-        PictureFile(saved(tmp_path, content), 10_000_000, 10)
+        PillowImageFile(saved(tmp_path, content), 10_000_000, 10)
     picture = looked_at(content)
     assert picture.media_type == media_type
     assert picture.warnings[0].startswith("read by MuPDF, for Pillow refuses: ")
     image = picture.render(1, RenderConfig())
     assert np.array_equal(image.pixels, np.asarray(CORNER))
-    assert image.doubt.startswith("Pillow refuses it: ")
+    assert image.blank_suspect_reason.startswith("Pillow refuses it: ")
 
 
 def test_a_jbig2_file_is_read(looked_at: Look):
@@ -69,13 +69,13 @@ def test_what_pillow_reads_is_read_by_pillow(looked_at: Look):
     picture = looked_at(sample_documents.saved(CORNER, "TIFF", dpi=(72, 72)))
     assert picture.sizes_pt() == [(60.0, 40.0)]
     image = picture.render(1, RenderConfig())
-    assert (picture.warnings, image.warnings, image.doubt) == ((), (), "")
+    assert (picture.warnings, image.warnings, image.blank_suspect_reason) == ((), (), "")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_come_upright_from_mupdf_too(tmp_path: Path, orientation: int):
     jpeg = sample_documents.turned(CORNER, orientation, "JPEG")
-    image = MupdfPicture(saved(tmp_path, jpeg), 10_000_000, 10).render(1, RenderConfig())
+    image = MupdfImageFile(saved(tmp_path, jpeg), 10_000_000, 10).render(1, RenderConfig())
     assert image.pixels.shape == (40, 60, 3)
     assert np.abs(image.pixels[4, 4].astype(int) - RED).max() < 40
     assert tuple(image.pixels[-3, -3]) == WHITE
@@ -145,6 +145,6 @@ def test_a_truncated_picture_stays_an_error(looked_at: Look, content: bytes):
 
 @pytest.mark.parametrize("content", [b"no picture", b"", b"<html>", b"8BPS", b"II*\0\x08\0\0\0"])
 def test_what_is_no_picture_is_said_once(looked_at: Look, content: bytes):
-    with pytest.raises(DocumentError, match="neither a PDF nor a picture") as error:
+    with pytest.raises(DocumentError, match="neither a PDF nor a readable image") as error:
         looked_at(content)
     assert error.value.kind is ErrorKind.UNREADABLE

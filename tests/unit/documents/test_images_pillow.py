@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.config import RenderConfig
-from pipeline.documents.images.pillow import PictureFile
+from pipeline.documents.images.pillow import PillowImageFile
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from tests.support import sample_documents
 
@@ -17,10 +17,10 @@ LIMIT = 1_000_000
 
 def opened(
     tmp_path: Path, content: bytes, max_pixels: int = LIMIT, max_pages: int = 100
-) -> PictureFile:
+) -> PillowImageFile:
     path = tmp_path / "picture"
     path.write_bytes(content)
-    return PictureFile(str(path), max_pixels, max_pages)
+    return PillowImageFile(str(path), max_pixels, max_pages)
 
 
 def pixels_of(tmp_path: Path, content: bytes, page: int = 1) -> np.ndarray:

@@ -88,7 +88,7 @@ def test_names_that_are_no_unicode_become_file_uris(tmp_path: Path):
     [document] = listing(tmp_path).documents()
     assert document.uri.endswith("/bad%FF.pdf")
     assert document.uri.startswith("file://")
-    from pipeline.documents.listing import local_path
+    from pipeline.storage.uris import local_path
 
     assert Path(local_path(document.uri)).read_bytes() == b"x"
 

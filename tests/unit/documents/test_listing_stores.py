@@ -1,4 +1,4 @@
-"""Documents on stores, in archives and in lists; `test_source.py` has local files."""
+"""Documents on stores, in archives and in lists; `test_listing.py` has local files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import InputConfig, OcrConfig
-from pipeline.documents import listing as source
 from pipeline.documents.listing import Listing
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import preflight
+from pipeline.storage import objects
 from tests.support.object_stores import Fault, GsServer, S3Server
 from tests.unit.storage.test_archives import tarred, zipped
 
@@ -39,7 +39,7 @@ def bucket(s3: S3Server) -> S3Server:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that waits for its answer, however busy the machine is."""
-    monkeypatch.setattr(source, "_CHECK_S", 60.0)
+    monkeypatch.setattr(objects, "_CHECK_S", 60.0)
 
 
 def listing(server: S3Server, *inputs: str) -> Listing:
@@ -144,7 +144,7 @@ def test_a_busy_or_slow_store_says_nothing_against_an_input(
 ):
     bucket.slow_s = 10
     for what, limit_s in (("busy", 30.0), ("slow", 0.3)):
-        monkeypatch.setattr(source, "_CHECK_S", limit_s)
+        monkeypatch.setattr(objects, "_CHECK_S", limit_s)
         bucket.faults[:] = [Fault(what, bucket.bucket)]
         begin = time.monotonic()
         listing(bucket, "in/").check()

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config import OcrOptions
 from pipeline.documents.passwords import Passwords
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import ConfigError, DocumentError
 from tests.support import sample_documents
 
@@ -48,7 +48,7 @@ def test_a_table_without_its_columns_stops_the_job(tmp_path: Path, content: str)
 def test_passwords_are_tried_in_turn(tmp_path: Path) -> None:
     path = tmp_path / "locked.pdf"
     path.write_bytes(sample_documents.encrypted_pdf("second"))
-    with Reader() as reader:
+    with SandboxClient() as reader:
         assert len(reader.inspect(str(path), ["first", "second"]).pages) == 1
         assert reader.render(str(path), 1, ("first", "second")).dpi == 150
         with pytest.raises(DocumentError, match="none of 2 passwords opens it"):

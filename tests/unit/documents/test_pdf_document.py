@@ -77,8 +77,8 @@ def test_a_page_over_the_limit_is_drawn_smaller_and_says_so(tmp_path: Path) -> N
     assert width / height == pytest.approx(5000 / 300, rel=0.01)
     assert image.dpi < 150
     expected = "150 dpi would pass render.max_pixels (1000000)"
-    assert image.warnings == (f"drawn at {image.dpi:.3g} dpi: {expected}",)
-    assert "drawn at" in document.render(2, render).warnings[0]
+    assert image.warnings == (f"rendered at {image.dpi:.3g} dpi: {expected}",)
+    assert "rendered at" in document.render(2, render).warnings[0]
 
 
 @pytest.mark.parametrize("size_pt", [(1e6, 1e6), (1e9, 10), (14_400, 1)])
@@ -247,7 +247,7 @@ def test_pictures_of_every_kind_are_drawn(tmp_path: Path, name: str) -> None:
     image = opened(tmp_path, sample_documents.picture_pdf(*PICTURES[name])).render(
         1, RenderConfig(dpi=72)
     )
-    assert (image.warnings, image.doubt) == ((), "")
+    assert (image.warnings, image.blank_suspect_reason) == ((), "")
     red, green, blue = (int(value) for value in image.pixels[90, 60])
     assert max(green, blue) < 60, "dark or red"
     assert red > 180 or name in ("jbig2", "ccitt")

@@ -11,7 +11,7 @@ from pipeline.config import RenderConfig
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.rotation import TURNS
 from pipeline.text.text_layer import TextLayer, read
-from pipeline.text.text_layer_trust import trust
+from pipeline.text.text_layer_trust import assess_trust
 from tests.support import sample_documents
 from tests.support.sample_documents import LETTER, Page
 from tests.unit.documents.test_pdf_document import opened
@@ -73,28 +73,28 @@ def test_an_invisible_layer_over_a_scan_is_seen_through(tmp_path: Path) -> None:
     layer = layer_of(tmp_path, sample_documents.scan_pdf(b"3 Tr " + PROSE))
     assert not layer.visible
     assert len(layer.lines) == len(sample_documents.prose())
-    assert layer.marks.image_share == 1
-    assert trust(layer).score == 0
+    assert layer.drawing.image_share == 1
+    assert assess_trust(layer).score == 0
 
 
 def test_text_under_a_picture_is_covered(tmp_path: Path) -> None:
     layer = layer_of(tmp_path, sample_documents.scan_pdf(b"", before=PROSE))
-    assert layer.marks.covered_share == 1
-    assert "covered text" in trust(layer).doubts
+    assert layer.drawing.covered_share == 1
+    assert "covered text" in assess_trust(layer).doubts
 
 
 def test_text_over_a_scan_is_not_trusted_and_beside_a_logo_it_is(tmp_path: Path) -> None:
-    scan = trust(
+    scan = assess_trust(
         layer_of(tmp_path, sample_documents.scan_pdf(sample_documents.text_content(["stamp"])))
     )
-    logo = trust(layer_of(tmp_path, sample_documents.scan_pdf(PROSE, picture_pt=(50, 50))))
+    logo = assess_trust(layer_of(tmp_path, sample_documents.scan_pdf(PROSE, picture_pt=(50, 50))))
     assert scan.score == 0
     assert logo.score == 1
 
 
 def test_white_text_is_noticed(tmp_path: Path) -> None:
     layer = layer_of(tmp_path, sample_documents.pdf([Page(b"1 g " + PROSE)]))
-    assert layer.marks.pale_share == 1
+    assert layer.drawing.white_share == 1
 
 
 def test_letters_drawn_as_shapes_are_counted(tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_letters_drawn_as_shapes_are_counted(tmp_path: Path) -> None:
     )
     page = Page(sample_documents.text_content(["Page 1"]) + b" " + shapes)
     layer = layer_of(tmp_path, sample_documents.pdf([page]))
-    assert layer.marks.curves == 300
-    assert trust(layer).score < 0.7
+    assert layer.drawing.glyph_like_paths == 300
+    assert assess_trust(layer).score < 0.7
 
 
 def test_a_page_that_draws_nothing_has_no_marks(tmp_path: Path) -> None:
-    assert layer_of(tmp_path, sample_documents.pdf([Page()])).marks.drawn == 0
+    assert layer_of(tmp_path, sample_documents.pdf([Page()])).drawing.operations == 0
 
 
 def test_form_fields_and_notes_are_marks_too(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_form_fields_and_notes_are_marks_too(tmp_path: Path) -> None:
         document[0].add_freetext_annot((100, 100, 300, 130), "a note in a box")
         content = document.tobytes()
     layer = layer_of(tmp_path, content)
-    assert layer.marks.drawn
+    assert layer.drawing.operations
     assert [line.text for line in layer.lines] == ["a note in a box"]
 
 

@@ -106,7 +106,7 @@ def test_upright_undoes_every_orientation(orientation: int) -> None:
     picture = sample_documents.corner_picture()
     exif = picture.getexif()
     exif[transform.ORIENTATION_TAG] = orientation
-    turned = transform.upright(picture)
+    turned = transform.apply_exif_orientation(picture)
     expected = ImageOps.exif_transpose(picture)
     assert np.array_equal(np.asarray(turned), np.asarray(expected))
 

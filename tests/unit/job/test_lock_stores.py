@@ -13,7 +13,7 @@ from pipeline.config import LockConfig, StoreConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock
 from pipeline.job.lock import Holder, held
-from pipeline.storage.conditional_file import S3Slot, slot
+from pipeline.storage.conditional_file import S3ConditionalFile, open_conditional
 from pipeline.storage.paths import StorePath
 from tests.support.object_stores import S3Server
 
@@ -33,9 +33,9 @@ def content(**change: object) -> bytes:
     return json.dumps(dataclasses.asdict(Holder.me()) | change).encode()
 
 
-def its_slot(output: StorePath) -> S3Slot:
-    found = slot(output, lock.FILE_NAME)
-    assert isinstance(found, S3Slot)
+def its_slot(output: StorePath) -> S3ConditionalFile:
+    found = open_conditional(output, lock.FILE_NAME)
+    assert isinstance(found, S3ConditionalFile)
     return found
 
 
@@ -47,7 +47,7 @@ def test_a_second_job_refuses_until_the_first_is_done(output: StorePath) -> None
             held(output, QUICK, silent).__enter__()
         with pytest.raises(ConfigError, match=r"process \d+ on"):
             lock.check_free(output, QUICK)
-    assert its_slot(output).look() is None
+    assert its_slot(output).read() is None
     lock.check_free(output, QUICK)
 
 
@@ -55,15 +55,15 @@ def test_it_shows_signs_of_life_that_change_its_tag(output: StorePath) -> None:
     place = its_slot(output)
     with held(output, QUICK, silent) as mine:
         assert mine is not None
-        first = place.look()
+        first = place.read()
         assert first is not None
         deadline = time.monotonic() + 10
-        while (now := place.look()) and now.tag == first.tag:
+        while (now := place.read()) and now.tag == first.tag:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert not place.replace(first, b"taken over from a state that is gone")
         mine.check()
-    assert place.look() is None
+    assert place.read() is None
 
 
 def test_a_dead_lock_is_taken_over_and_its_holder_finds_out(output: StorePath) -> None:
@@ -74,12 +74,12 @@ def test_a_dead_lock_is_taken_over_and_its_holder_finds_out(output: StorePath) -
     with held(output, QUICK, said.append) as mine:
         assert mine is not None
         assert "took over the lock" in said[0]
-        found = place.look()
+        found = place.read()
         assert found is not None
         assert place.replace(found, content(token="other"))
         with pytest.raises(JobError, match="taken over by process"):
             mine.check()
-    left = place.look()
+    left = place.read()
     assert left is not None, "another job's lock stays"
     assert json.loads(left.content)["token"] == "other"
 

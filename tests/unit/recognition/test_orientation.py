@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.config import OcrOptions, RenderConfig
 from pipeline.documents.pdf.document import PdfFile
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines import base
-from pipeline.imaging.projection import _above, _ink, _sums, lean
+from pipeline.imaging.projection import _ascender_excess, _ink, _sums, projection_profile
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition.answer import interpret
 from pipeline.recognition.orientation import OrientationDetector, _choice
@@ -42,9 +42,9 @@ def detector() -> OrientationDetector:
 
 @given(pictures())
 def test_any_picture_can_be_measured(picture: Pixels) -> None:
-    found = lean(picture)
-    assert found.across >= 0
-    assert -1 <= found.above <= 1
+    found = projection_profile(picture)
+    assert found.row_ratio >= 0
+    assert -1 <= found.ascender_excess <= 1
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60))
@@ -63,7 +63,7 @@ def test_ink_beside_the_small_letters_is_summed_line_by_line(seed: int, count: i
         above += float(line[: core[0]].sum())
         below += float(line[core[-1] + 1 :].sum())
     expected = (above - below) / max(above + below, 1e-6)
-    found = _above(np.concatenate(pieces), np.array(spans, np.intp).reshape(-1, 2))
+    found = _ascender_excess(np.concatenate(pieces), np.array(spans, np.intp).reshape(-1, 2))
     assert found == pytest.approx(expected, abs=1e-5)
 
 
@@ -87,7 +87,7 @@ def test_text_that_lies_is_suspicious_and_turned(
     page: Pixels, detector: OrientationDetector, deg: int
 ) -> None:
     lying = turn_pixels(page, -deg % 360)
-    assert lean(lying).is_suspicious
+    assert projection_profile(lying).may_need_turn
     assert detector.turn(lying) == deg
 
 
@@ -179,7 +179,7 @@ def test_a_sideways_scan_is_read_and_its_boxes_are_on_the_page_as_displayed(
     path.write_bytes(sample_documents.pdf([Page(content, LETTER)]))
     options = OcrOptions(output="-", engine={"kind": "onnx"}, text_layer="never")
     recipe = base.recipe(options, "onnx")
-    with Reader() as reader:
+    with SandboxClient() as reader:
         view = Routes(recipe).view(reader, str(path), 1)
     assert view.turned_deg == 90
     assert (view.width_px, view.height_px) == (1275, 1650)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.config import OcrOptions
-from pipeline.documents.sandbox import Reader
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines import base
 from pipeline.errors import ErrorKind, PageError
 from pipeline.recognition.route import PageView, Routes
@@ -73,13 +73,13 @@ LOST = {
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Reader]:
-    with Reader() as reader:
+def reader() -> Iterator[SandboxClient]:
+    with SandboxClient() as reader:
         yield reader
 
 
 @pytest.fixture
-def look(reader: Reader, tmp_path: Path) -> Any:
+def look(reader: SandboxClient, tmp_path: Path) -> Any:
     def look(content: bytes, ask: Ask | None = None, **settings: Any) -> PageView:
         path = tmp_path / "document"
         path.write_bytes(content)
@@ -194,7 +194,7 @@ def test_a_layer_of_words_is_kept_for_a_last_resort(
 class Broken:
     """A reader whose text layers cannot be read."""
 
-    def __init__(self, reader: Reader, kind: ErrorKind) -> None:
+    def __init__(self, reader: SandboxClient, kind: ErrorKind) -> None:
         self.render = reader.render
         self._kind = kind
 
@@ -203,7 +203,7 @@ class Broken:
 
 
 def test_a_layer_that_cannot_be_read_does_not_keep_the_page_from_being_drawn(
-    reader: Reader, tmp_path: Path
+    reader: SandboxClient, tmp_path: Path
 ) -> None:
     (tmp_path / "a.pdf").write_bytes(TRUSTED)
     recipe = base.recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake")

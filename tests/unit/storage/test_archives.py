@@ -65,8 +65,8 @@ def test_members_are_listed_and_read_in_any_order(
     name: str, where: str, tmp_path: Path, s3: S3Server
 ):
     (tmp_path / name).write_bytes(KINDS[name])
-    place = str(tmp_path / name) if where == "local" else s3.put(name, KINDS[name])
-    archive = archives.open_archive(place, s3.config())
+    uri = str(tmp_path / name) if where == "local" else s3.put(name, KINDS[name])
+    archive = archives.open_archive(uri, s3.config())
     assert dict(archive.members()) == {member: len(body) for member, body in MEMBERS.items()}
     for member in [*MEMBERS, *reversed(MEMBERS), "a/b.pdf"]:
         with archive.open(member) as file:
@@ -87,8 +87,8 @@ def test_members_in_their_order_cost_one_way_through(name: str, s3: S3Server):
 
 
 def test_of_a_zip_on_a_store_the_wanted_member_alone_is_fetched(s3: S3Server):
-    place = s3.put("a.zip", zipped({"big.bin": os.urandom(9 << 20), "a.pdf": b"small"}))
-    archive = archives.open_archive(place, s3.config())
+    uri = s3.put("a.zip", zipped({"big.bin": os.urandom(9 << 20), "a.pdf": b"small"}))
+    archive = archives.open_archive(uri, s3.config())
     s3.log.clear()
     assert archive.open("a.pdf").read() == b"small"
     archive.close()
@@ -97,9 +97,9 @@ def test_of_a_zip_on_a_store_the_wanted_member_alone_is_fetched(s3: S3Server):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_faults_are_read_over(name: str, s3: S3Server):
-    place = s3.put(name, KINDS[name])
+    uri = s3.put(name, KINDS[name])
     s3.faults += [Fault("cut", name, times=2), Fault("busy", name, times=2, method="HEAD GET")]
-    archive = archives.open_archive(place, s3.config(tries=6))
+    archive = archives.open_archive(uri, s3.config(tries=6))
     assert archive.open("z").read() == b"z"
     archive.close()
 
@@ -113,8 +113,11 @@ def test_a_damaged_archive_says_so(name: str, tmp_path: Path):
     assert caught.value.kind is ErrorKind.UNREADABLE
 
 
-def read_all(place: str) -> None:
-    with closing(archives.open_archive(place, StoreConfig())) as archive, archives.reading(place):
+def read_all(uri: str) -> None:
+    with (
+        closing(archives.open_archive(uri, StoreConfig())) as archive,
+        archives.archive_errors(uri),
+    ):
         for member, _ in list(archive.members()):
             archive.open(member).read()
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.config import InputConfig, StoreConfig
 from pipeline.errors import DocumentError, ErrorKind
-from pipeline.storage.document_cache import Documents, clear_abandoned
+from pipeline.storage.document_cache import DocumentCache, clear_abandoned
 from tests.support.object_stores import Fault, S3Server
 from tests.unit.storage.test_archives import MEMBERS, tarred, zipped
 
@@ -24,8 +24,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def documents(store: StoreConfig, cache_mib: int = 9, max_file_mib: int = 1) -> Documents:
-    return Documents(store, InputConfig(max_file_mib=max_file_mib), cache_mib)
+def documents(store: StoreConfig, cache_mib: int = 9, max_file_mib: int = 1) -> DocumentCache:
+    return DocumentCache(store, InputConfig(max_file_mib=max_file_mib), cache_mib)
 
 
 def gets(server: S3Server) -> int:
@@ -42,12 +42,12 @@ def test_a_local_file_is_where_it_is(tmp_path: Path, temporary: Path):
 
 
 def test_the_pages_of_a_document_fetch_it_once(s3: S3Server):
-    place = s3.put("a/deep.pdf", b"hello")
+    uri = s3.put("a/deep.pdf", b"hello")
     ours = documents(s3.config())
-    paths = {ours.path(place) for _ in range(5)}
+    paths = {ours.path(uri) for _ in range(5)}
     assert len(paths) == 1
     assert Path(paths.pop()).suffix == ".pdf"
-    assert Path(ours.path(place)).read_bytes() == b"hello"
+    assert Path(ours.path(uri)).read_bytes() == b"hello"
     assert gets(s3) == 1
     ours.close()
 
@@ -57,7 +57,7 @@ def test_what_is_fetched_stays_while_there_is_room_and_goes_at_the_end(
 ):
     places = [s3.put(f"{number}.pdf", b"x" * 500_000) for number in range(4)]
     ours = documents(s3.config(), cache_mib=1)
-    paths = [Path(ours.path(place)) for place in places]
+    paths = [Path(ours.path(uri)) for uri in places]
     assert [path.exists() for path in paths] == [False, False, True, True]
     ours.path(places[3])
     assert gets(s3) == 4
@@ -76,10 +76,10 @@ def test_the_document_at_hand_stays_without_any_room(s3: S3Server):
 
 @pytest.mark.parametrize("way", ["s3", "web"])
 def test_what_is_too_large_is_not_fetched(s3: S3Server, way: str, temporary: Path):
-    place = s3.put("big.pdf", b"x" * (1 << 20) + b"x")
+    uri = s3.put("big.pdf", b"x" * (1 << 20) + b"x")
     ours = documents(s3.config())
     with pytest.raises(DocumentError, match="over input") as caught:
-        ours.path(place if way == "s3" else s3.url("big.pdf"))
+        ours.path(uri if way == "s3" else s3.url("big.pdf"))
     assert caught.value.kind is ErrorKind.LIMIT
     if way == "s3":
         assert gets(s3) == 0, "its size says enough"
@@ -100,41 +100,41 @@ def test_a_member_is_counted_while_it_is_unpacked(kind: str, tmp_path: Path, tem
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_members_are_unpacked_one_by_one(kind: str, s3: S3Server):
-    place = s3.put(f"a.{kind}", zipped() if kind == "zip" else tarred())
+    uri = s3.put(f"a.{kind}", zipped() if kind == "zip" else tarred())
     ours = documents(s3.config())
     for member, body in MEMBERS.items():
-        assert Path(ours.path(f"{place}!/{member}")).read_bytes() == body
+        assert Path(ours.path(f"{uri}!/{member}")).read_bytes() == body
     with pytest.raises(DocumentError, match="no such member") as caught:
-        ours.path(f"{place}!/none.pdf")
+        ours.path(f"{uri}!/none.pdf")
     assert caught.value.kind is ErrorKind.NOT_FOUND
-    assert Path(ours.path(f"{place}!/z")).read_bytes() == b"z"
+    assert Path(ours.path(f"{uri}!/z")).read_bytes() == b"z"
     ours.close()
 
 
 def test_another_document_under_the_same_name_is_not_taken(s3: S3Server):
-    place = s3.put("a.pdf", b"new")
+    uri = s3.put("a.pdf", b"new")
     ours = documents(s3.config())
-    ours.path(place, hashlib.sha256(b"new").hexdigest())
+    ours.path(uri, hashlib.sha256(b"new").hexdigest())
     ours.close()
     with pytest.raises(DocumentError, match="changed since it was planned"):
-        ours.path(place, hashlib.sha256(b"old").hexdigest())
+        ours.path(uri, hashlib.sha256(b"old").hexdigest())
     ours.close()
 
 
 def test_a_document_that_failed_is_not_asked_for_by_each_of_its_pages(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ):
-    place = s3.put("a.pdf", b"x")
+    uri = s3.put("a.pdf", b"x")
     s3.faults.append(Fault("busy", "a.pdf", times=4))
     ours = documents(s3.config())
     for _ in range(3):
         with pytest.raises(DocumentError) as caught:
-            ours.path(place)
+            ours.path(uri)
         assert caught.value.kind is ErrorKind.FETCH
     assert gets(s3) == 4
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 61)
-    assert Path(ours.path(place)).read_bytes() == b"x"
+    assert Path(ours.path(uri)).read_bytes() == b"x"
     ours.close()
 
 

@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.imaging.rotation import TURNS, turn_back, turn_box
-from pipeline.text.text_layer import LayerLine, Marks, TextLayer, read, turn_of
+from pipeline.text.text_layer import DrawingStats, TextLayer, TextLayerLine, read, turn_of
 from tests.support.strategies import boxes, texts
 
 lines = st.lists(
-    st.builds(LayerLine, texts, boxes(), st.sampled_from(TURNS), st.booleans()), max_size=8
+    st.builds(TextLayerLine, texts, boxes(), st.sampled_from(TURNS), st.booleans()), max_size=8
 )
 shares = st.floats(0, 1)
-marks = st.builds(
-    Marks, st.integers(0, 99), st.integers(0, 99), shares, shares, shares, st.integers(0, 99)
+drawings = st.builds(
+    DrawingStats, st.integers(0, 99), st.integers(0, 99), shares, shares, shares, st.integers(0, 99)
 )
 
 
 def layers() -> st.SearchStrategy[TextLayer]:
     side = st.integers(1, 3000)
-    return st.builds(TextLayer, side, side, st.floats(1, 600), lines.map(tuple), marks)
+    return st.builds(TextLayer, side, side, st.floats(1, 600), lines.map(tuple), drawings)
 
 
 @given(layers())
@@ -35,9 +35,9 @@ def test_a_layer_arrives_as_it_was_sent(layer: TextLayer) -> None:
         b"",
         b"[]",
         b"{}",
-        b'{"size": [1, 2, 3], "lines": [["x", 0, 0, 1, 1, 45, true]], "marks": {}}',
-        b'{"size": [1, 2, 3], "lines": [["x"]], "marks": {}}',
-        b'{"size": [1, 2, 3], "lines": [], "marks": {"ink": 1}}',
+        b'{"size": [1, 2, 3], "lines": [["x", 0, 0, 1, 1, 45, true]], "drawing": {}}',
+        b'{"size": [1, 2, 3], "lines": [["x"]], "drawing": {}}',
+        b'{"size": [1, 2, 3], "lines": [], "drawing": {"ink": 1}}',
     ],
 )
 def test_what_is_no_layer_is_refused(content: bytes) -> None:
@@ -56,10 +56,10 @@ def test_reading_loses_no_word_and_invents_none(layer: TextLayer) -> None:
     assert set("".join(shown.split())) <= {char for line in layer.visible for char in line.text}
 
 
-def column(name: str, x: float, count: int = 6) -> list[LayerLine]:
+def column(name: str, x: float, count: int = 6) -> list[TextLayerLine]:
     words = f"{name} column has a line of words"
     return [
-        LayerLine(f"{words} {row}", (x, 100 + 30 * row, x + 380, 122 + 30 * row))
+        TextLayerLine(f"{words} {row}", (x, 100 + 30 * row, x + 380, 122 + 30 * row))
         for row in range(count)
     ]
 
@@ -78,7 +78,9 @@ def test_sideways_text_is_read_as_if_upright_and_boxed_where_it_stands(deg: int)
     upright = [*column("left", 60), *column("right", 500)]
     expected, blocks, _ = read(TextLayer(940, 400, 150, tuple(upright)), hidden=False)
     width, height = (400, 940) if deg % 180 else (940, 400)
-    lying = tuple(LayerLine(line.text, turn_back(line.box, 940, 400, deg), deg) for line in upright)
+    lying = tuple(
+        TextLayerLine(line.text, turn_back(line.box, 940, 400, deg), deg) for line in upright
+    )
     text, turned, found = read(TextLayer(width, height, 150, lying), hidden=False)
     assert (text, found) == (expected, deg)
     assert [turn_box(b.box, width, height, deg) for b in turned if b.box] == [
@@ -87,24 +89,24 @@ def test_sideways_text_is_read_as_if_upright_and_boxed_where_it_stands(deg: int)
 
 
 def test_right_to_left_script_is_read_from_the_right() -> None:
-    first = LayerLine("ראשונה", (300, 10, 380, 30))
-    second = LayerLine("שנייה", (205, 10, 290, 30))
+    first = TextLayerLine("ראשונה", (300, 10, 380, 30))
+    second = TextLayerLine("שנייה", (205, 10, 290, 30))
     text, [block], _ = read(TextLayer(400, 100, 150, (second, first)), hidden=False)
     assert text == "ראשונה שנייה"
     assert block.box == (205, 10, 380, 30)
 
 
 def test_text_that_is_drawn_twice_to_look_bold_is_read_once() -> None:
-    line = LayerLine("Bold heading", (10, 10, 110, 30))
-    again = LayerLine("Bold heading", (10.4, 10, 110.4, 30))
-    elsewhere = LayerLine("Bold heading", (10, 60, 110, 80))
+    line = TextLayerLine("Bold heading", (10, 10, 110, 30))
+    again = TextLayerLine("Bold heading", (10.4, 10, 110.4, 30))
+    elsewhere = TextLayerLine("Bold heading", (10, 60, 110, 80))
     layer = TextLayer(200, 100, 150, (line, again, elsewhere))
     assert read(layer, hidden=False)[0].count("Bold heading") == 2
 
 
 def test_hidden_lines_are_taken_only_when_asked_for() -> None:
-    hidden = LayerLine("beneath", (10, 40, 110, 60), is_visible=False)
-    layer = TextLayer(200, 100, 150, (LayerLine("above", (10, 10, 110, 30)), hidden))
+    hidden = TextLayerLine("beneath", (10, 40, 110, 60), is_visible=False)
+    layer = TextLayer(200, 100, 150, (TextLayerLine("above", (10, 10, 110, 30)), hidden))
     assert read(layer, hidden=False)[0] == "above"
     assert "beneath" in read(layer, hidden=True)[0]
 

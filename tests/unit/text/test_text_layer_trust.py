@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import RouteConfig
-from pipeline.text.text_layer import LayerLine, Marks, TextLayer
-from pipeline.text.text_layer_trust import broken_share, common_share, trust, word_share
+from pipeline.text.text_layer import DrawingStats, TextLayer, TextLayerLine
+from pipeline.text.text_layer_trust import assess_trust, broken_share, common_share, word_share
 from tests.support import sample_documents
 from tests.support.strategies import texts
 from tests.unit.text.test_text_layer import layers
@@ -18,16 +18,17 @@ from tests.unit.text.test_text_layer import layers
 LEAST = RouteConfig().min_trust
 
 
-def layer_of(lines: list[str], visible: bool = True, **marks: float) -> TextLayer:
+def layer_of(lines: list[str], visible: bool = True, **drawing: float) -> TextLayer:
     placed = tuple(
-        LayerLine(line, (100, 20 * i, 900, 20 * i + 15), 0, visible) for i, line in enumerate(lines)
+        TextLayerLine(line, (100, 20 * i, 900, 20 * i + 15), 0, visible)
+        for i, line in enumerate(lines)
     )
-    return TextLayer(1000, 1400, 150, placed, Marks(drawn=len(lines), **marks))
+    return TextLayer(1000, 1400, 150, placed, DrawingStats(operations=len(lines), **drawing))
 
 
 @given(layers())
 def test_the_score_is_a_share_and_says_why_it_is_low(layer: TextLayer) -> None:
-    found = trust(layer)
+    found = assess_trust(layer)
     assert 0 <= found.score <= 1
     assert found.score > 0.5 or found.doubts
 
@@ -47,7 +48,7 @@ def test_the_score_is_a_share_and_says_why_it_is_low(layer: TextLayer) -> None:
     ],
 )
 def test_text_of_many_kinds_is_believed(lines: list[str]) -> None:
-    assert trust(layer_of(lines)).score >= LEAST
+    assert assess_trust(layer_of(lines)).score >= LEAST
 
 
 @pytest.mark.parametrize(
@@ -61,16 +62,19 @@ def test_text_of_many_kinds_is_believed(lines: list[str]) -> None:
         (layer_of(["xkcd qrst bnmp"] * 3), "no words"),
         (layer_of(sample_documents.swapped(sample_documents.prose())), "letters of no language"),
         (layer_of(sample_documents.prose(), covered_share=0.9), "covered text"),
-        (layer_of(sample_documents.prose(), pale_share=0.9), "white text"),
-        (layer_of(sample_documents.prose(), odd_share=0.9), "boxes without sense"),
+        (layer_of(sample_documents.prose(), white_share=0.9), "white text"),
+        (layer_of(sample_documents.prose(), oversized_box_share=0.9), "boxes without sense"),
         (layer_of(sample_documents.prose(), image_share=1.0), "a picture of the page"),
-        (layer_of(sample_documents.prose(), image_only_share=0.5), "pictures without text"),
-        (layer_of(["Page 1 of the vectors"], curves=200, others=200), "shapes like letters"),
-        (layer_of(["7"], others=3), "little text"),
+        (layer_of(sample_documents.prose(), image_without_text_share=0.5), "pictures without text"),
+        (
+            layer_of(["Page 1 of the vectors"], glyph_like_paths=200, non_text_operations=200),
+            "shapes like letters",
+        ),
+        (layer_of(["7"], non_text_operations=3), "little text"),
     ],
 )
 def test_what_is_wrong_with_a_layer_is_said(layer: TextLayer, doubt: str) -> None:
-    found = trust(layer)
+    found = assess_trust(layer)
     assert found.score < LEAST
     assert found.doubts[0] == doubt or doubt in found.doubts
 
@@ -78,7 +82,7 @@ def test_what_is_wrong_with_a_layer_is_said(layer: TextLayer, doubt: str) -> Non
 def test_hidden_lines_beside_the_visible_ones_are_a_doubt() -> None:
     layer = layer_of(sample_documents.prose())
     half = tuple(replace(line, is_visible=i % 2 == 0) for i, line in enumerate(layer.lines))
-    assert trust(replace(layer, lines=half)).doubts == ("invisible text",)
+    assert assess_trust(replace(layer, lines=half)).doubts == ("invisible text",)
 
 
 @given(texts)

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.storage import uri
+from pipeline.storage import uris
 
 names = st.text("ab .*?[]!é%/", min_size=1, max_size=12)
 
 
 @pytest.mark.parametrize(
-    ("place", "scheme"),
+    ("uri", "scheme"),
     [
         ("a/b.pdf", ""),
         ("/data/a: //b.pdf", ""),
@@ -24,21 +24,21 @@ names = st.text("ab .*?[]!é%/", min_size=1, max_size=12)
         ("https://h/a", "https"),
     ],
 )
-def test_a_scheme_is_told_from_a_path(place: str, scheme: str):
-    assert uri.scheme(place) == scheme
+def test_a_scheme_is_told_from_a_path(uri: str, scheme: str):
+    assert uris.scheme(uri) == scheme
 
 
 @pytest.mark.parametrize(
-    ("place", "says"),
+    ("uri", "says"),
     [
         ("ftp://h/a.pdf", "unknown scheme ftp://; take a path, s3://"),
         ("s3:///key", "no bucket; write s3://BUCKET/KEY"),
         ("https:///a.pdf", "no host"),
     ],
 )
-def test_a_place_that_is_none_says_what_to_write(place: str, says: str):
+def test_a_place_that_is_none_says_what_to_write(uri: str, says: str):
     with pytest.raises(ConfigError, match=says):
-        uri.check(place)
+        uris.check(uri)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_place_that_is_none_says_what_to_write(place: str, says: str):
     ],
 )
 def test_patterns_match(pattern: str, path: str, rest: str | None):
-    match = uri.matcher(pattern).fullmatch(path)
+    match = uris.matcher(pattern).fullmatch(path)
     assert match
     assert match["rest"] == rest
 
@@ -65,17 +65,17 @@ def test_patterns_match(pattern: str, path: str, rest: str | None):
     [("a/*.pdf", "a/b/x.pdf"), ("a/?", "a/"), ("a/[!b]x", "a/bx"), ("a/[!b]", "a//")],
 )
 def test_patterns_that_do_not_match(pattern: str, path: str):
-    assert not uri.matcher(pattern).fullmatch(path)
+    assert not uris.matcher(pattern).fullmatch(path)
 
 
 @given(names, names)
 def test_any_pattern_compiles_and_what_is_no_pattern_matches_itself(pattern: str, path: str):
-    matcher = uri.matcher(pattern)
-    assert path.startswith(uri.base(path))
-    if not uri.has_magic(path):
-        assert uri.matcher(path).fullmatch(path)
+    matcher = uris.matcher(pattern)
+    assert path.startswith(uris.base(path))
+    if not uris.has_magic(path):
+        assert uris.matcher(path).fullmatch(path)
     if matcher.fullmatch(path):
-        assert path.startswith(uri.base(pattern))
+        assert path.startswith(uris.base(pattern))
 
 
 def test_patterns_mean_what_glob_makes_of_them(tmp_path: Path):
@@ -85,13 +85,13 @@ def test_patterns_mean_what_glob_makes_of_them(tmp_path: Path):
     files = [str(path) for path in tmp_path.rglob("*") if path.is_file()]
     for name in ("*.pdf", "**/*.pdf", "x/*", "x/**/b?.pdf", "**/[[]1].pdf", "*/*/*", "b[0-9].pdf"):
         pattern = f"{tmp_path}/{name}"
-        matches = [(path, uri.matcher(pattern).fullmatch(path)) for path in files]
+        matches = [(path, uris.matcher(pattern).fullmatch(path)) for path in files]
         ours = {path for path, match in matches if match and not match["rest"]}
         assert ours == set(files) & set(glob.glob(pattern, recursive=True)), name
 
 
 @pytest.mark.parametrize(
-    ("place", "parts"),
+    ("uri", "parts"),
     [
         ("a.zip!/b/c.pdf", ("a.zip", "b/c.pdf")),
         ("s3://b/wow!/a.TAR.GZ!/c.pdf", ("s3://b/wow!/a.TAR.GZ", "c.pdf")),
@@ -99,23 +99,23 @@ def test_patterns_mean_what_glob_makes_of_them(tmp_path: Path):
         ("a.zip", None),
     ],
 )
-def test_members_are_told_from_folders_with_odd_names(place: str, parts: tuple[str, str] | None):
-    assert uri.split_member(place) == parts
+def test_members_are_told_from_folders_with_odd_names(uri: str, parts: tuple[str, str] | None):
+    assert uris.split_member(uri) == parts
 
 
 @given(names)
 def test_a_member_is_found_again(member: str):
-    assert uri.split_member(uri.join_member("s3://b/a.zip", member)) == ("s3://b/a.zip", member)
-    quoted = uri.join_member("file:///a%FF.zip", member)
-    assert uri.split_member(uri.local_path(quoted)) == ("/a\udcff.zip", member)
+    assert uris.split_member(uris.join_member("s3://b/a.zip", member)) == ("s3://b/a.zip", member)
+    quoted = uris.join_member("file:///a%FF.zip", member)
+    assert uris.split_member(uris.local_path(quoted)) == ("/a\udcff.zip", member)
 
 
 def test_attachments_stand_behind_their_pdf():
-    assert uri.split_attachment("s3://b/x.PDF!/a b.pdf") == ("s3://b/x.PDF", "a b.pdf")
-    assert uri.split_attachment("https://h/x.pdf?k=1!/a.pdf") == ("https://h/x.pdf?k=1", "a.pdf")
+    assert uris.split_attachment("s3://b/x.PDF!/a b.pdf") == ("s3://b/x.PDF", "a b.pdf")
+    assert uris.split_attachment("https://h/x.pdf?k=1!/a.pdf") == ("https://h/x.pdf?k=1", "a.pdf")
     inner = "m.zip!/x.pdf!/a.pdf"
-    assert uri.split_attachment(inner) == ("m.zip!/x.pdf", "a.pdf")
-    for place in ("x.pdf", "x.pdf!/", "m.zip!/x.pdf", "x.pdf!/a/b.pdf", "x.pdf!"):
-        assert uri.split_attachment(place) is None, place
+    assert uris.split_attachment(inner) == ("m.zip!/x.pdf", "a.pdf")
+    for uri in ("x.pdf", "x.pdf!/", "m.zip!/x.pdf", "x.pdf!/a/b.pdf", "x.pdf!"):
+        assert uris.split_attachment(uri) is None, uri
     for outer, name in (("/x.pdf", "ü 1!.pdf"), ("file:///x%20.pdf", "ü 1%.pdf")):
-        assert uri.member_name(uri.join_member(outer, name), outer) == name
+        assert uris.member_name(uris.join_member(outer, name), outer) == name
