@@ -38,8 +38,8 @@ from pipeline.engines import base
 from pipeline.recognition.recognise import recognise
 from pipeline.types import PageImage, Request
 from serving import run
-from serving.app import OCR
 from serving.config import ServeConfig
+from serving.deployments import OCR
 from tests.support import sample_documents
 from tests.support.live_service import image
 

@@ -44,8 +44,10 @@ SETTINGS: dict[str, Any] = {
 }
 COLD: dict[str, Any] = SETTINGS | {
     "models": ["ocr"],
-    "ingress": {"replicas": 2},
-    "scale": {"ocr": {"min_replicas": 0, "downscale_delay_s": 1, "look_back_s": 2, "num_cpus": 0}},
+    "ingress": {"num_replicas": 2},
+    "scale": {
+        "ocr": {"min_replicas": 0, "downscale_delay_s": 1, "look_back_period_s": 2, "num_cpus": 0}
+    },
 }
 _TIMEOUT_S = 60.0
 _IDLE = 1000

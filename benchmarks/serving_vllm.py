@@ -148,7 +148,7 @@ def _config(arguments: argparse.Namespace, part: str) -> ServeConfig:
         },
         "scale": {"chat": {"min_replicas": 1, "max_replicas": 1, "num_cpus": 0}},
         "http": {"proxy": "haproxy" if part.startswith("haproxy") else "serve"},
-        "ingress": {"replicas": 4 if part == "haproxy-4" else 1},
+        "ingress": {"num_replicas": 4 if part == "haproxy-4" else 1},
     }
     if arguments.events_per_s:
         values["ingress"]["events_per_s"] = arguments.events_per_s

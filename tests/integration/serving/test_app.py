@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
             "max_ongoing_requests": 1,
             "upscale_delay_s": 1,
             "downscale_delay_s": 2,
-            "look_back_s": 2,
+            "look_back_period_s": 2,
             "num_cpus": 0.1,
             "num_gpus": 1,
         },
@@ -44,7 +44,7 @@ CONFIG: dict[str, Any] = {
             "target_ongoing_requests": 1,
             "max_ongoing_requests": 1,
             "num_cpus": 0.1,
-            "drain_s": 30,
+            "graceful_shutdown_timeout_s": 30,
         },
     },
 }

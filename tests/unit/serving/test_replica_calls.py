@@ -46,7 +46,7 @@ class Pieces(Answer):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica_calls, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(replica_calls, "_COLD_CHECK_S", 0.05)
     monkeypatch.setattr(replica_calls, "_RETRY_PAUSE_S", 0.01)
 
 
@@ -112,7 +112,7 @@ async def test_a_slow_answer_of_a_warm_model_is_waited_for() -> None:
 async def test_who_comes_too_late_in_a_long_start_is_told_at_once() -> None:
     state = {"running": 0}
     cold = model(lambda: state["running"], cold_wait_s=0.6)
-    cold._start_took_s = 100.0
+    cold._last_start_s = 100.0
     first = asyncio.create_task(cold.call(sender(Answer("first", 0.5))))
     await asyncio.sleep(0.15)
     call = Answer("second", 60)
@@ -126,8 +126,8 @@ async def test_a_start_is_timed() -> None:
     state = {"running": 0}
     cold = model(lambda: state["running"])
     await cold.call(sender(Answer("a", 0.3)))
-    assert 0.1 < cold._start_took_s < 1
-    assert cold._start_began_s is None
+    assert 0.1 < cold._last_start_s < 1
+    assert cold._start_began_at_s is None
 
 
 async def test_a_caller_who_leaves_ends_the_call() -> None:

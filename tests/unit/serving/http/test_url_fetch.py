@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError
 from serving.config import FetchConfig
 from serving.errors import ApiError
-from serving.ocr.url_fetch import Fetcher, IPAddress, is_public
+from serving.http.public_address import IPAddress, is_public
+from serving.http.url_fetch import Fetcher
 
 HERE = "127.0.0.1"
 KIB = 1 / 1024
@@ -331,7 +332,7 @@ async def test_as_many_redirects_as_allowed_are_followed(site: Site):
         (answer(status="404 Not Found"), "status 404"),
         (answer(b"part", status="206 Partial Content"), "status 206"),
         (answer(status="304 Not Modified"), "status 304"),
-        (answer(status="302 Found"), "redirected to nowhere"),
+        (answer(status="302 Found"), "redirected without a Location"),
         (answer(b"\x1f\x8b", "Content-Encoding: gzip"), "compressed"),
         (answer(b"half", "Content-Length: 8"), "no answer"),
         (answer(b"4\r\nhalf\r\n", "Transfer-Encoding: chunked"), "no answer"),
