@@ -67,7 +67,7 @@ def picture(width_px: int = 60, height_px: int = 40) -> bytes:
 # --- the ladder
 
 
-def test_a_page_climbs_the_batchs_ladder_and_its_answer_tells(service: Online) -> None:
+def test_the_retry_ladder_is_that_of_the_batch_and_is_in_the_answer(service: Online) -> None:
     engine = service.ocr.engine
     service.ocr.engine = FakeEngine(HANDLERS["loops_far"])
     try:
@@ -96,7 +96,7 @@ def test_the_bounds_of_a_request_hold_for_whom_vllm_did_not_bound(rung: Rung, te
 # --- pages in chat
 
 
-def test_openai_client_reads_a_picture(client: openai.OpenAI) -> None:
+def test_openai_client_reads_an_image(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(
         model="ocr",
         messages=[{"role": "user", "content": [image(picture()), text("Extract all text")]}],
@@ -137,7 +137,7 @@ def test_openai_client_streams_page_by_page(client: openai.OpenAI) -> None:
         *[("TIFF", "image/tiff"), ("GIF", "image/gif")],
     ],
 )
-def test_every_kind_of_picture(service: Online, name: str, media_type: str) -> None:
+def test_every_image_type(service: Online, name: str, media_type: str) -> None:
     content = sample_documents.saved(sample_documents.corner_picture(), name)
     answer = service.chat(image(content, media_type))
     assert "page of 60x40 px" in answer.json["choices"][0]["message"]["content"]
@@ -222,7 +222,7 @@ CONTENT = [
 
 
 @pytest.mark.parametrize(("content", "status", "code"), CONTENT)
-def test_what_cannot_be_read_says_why_and_wakes_nobody(
+def test_what_cannot_be_read_says_why_and_calls_no_engine(
     service: Online, content: list[Any], status: int, code: str | None
 ) -> None:
     before = len(service.ocr.requests)
@@ -295,7 +295,7 @@ def test_chat_streams(service: Online, client: openai.OpenAI, wants_usage: bool)
         ),
     ],
 )
-def test_the_chat_models_levers_are_closed(
+def test_fields_that_change_the_engine_are_refused(
     service: Online, change: dict[str, Any], param: str
 ) -> None:
     body = {"model": live_service.CHAT, "messages": [{"role": "user", "content": "hi"}]} | change
@@ -328,7 +328,7 @@ def test_a_document_as_json(service: Online) -> None:
     assert service.ocr.requests[-1].task == "text"
 
 
-def test_a_trusted_text_layer_is_answered_as_in_the_batch_and_wakes_nobody(
+def test_a_trusted_text_layer_is_answered_as_in_the_batch_without_the_engine(
     service_of: Any, tmp_path: Any
 ) -> None:
     prose = sample_documents.text_content(sample_documents.prose())
@@ -431,7 +431,7 @@ def test_paths_and_methods(service: Online) -> None:
     assert (answer.status, answer.error["code"]) == (405, "method_not_allowed")
 
 
-def test_health_and_ready_wake_nobody(service: Online) -> None:
+def test_health_and_ready_call_no_engine(service: Online) -> None:
     before = len(service.ocr.requests)
     assert service.get("/health").json == {"status": "ok"}
     ready = service.get("/ready")
@@ -497,10 +497,10 @@ def test_an_answer_that_takes_too_long(service_of: Any) -> None:
         uri = data_uri(picture())
         assert service.post("/v1/ocr?stream=1", {"document": uri}).status == 504
         assert service.ocr.cancelled == 3
-        assert service.pending[-1] == 0  # nobody waits for them any more
+        assert service.pending[-1] == 0
 
 
-def test_pages_that_wait_and_what_became_of_them_are_told(service_of: Any) -> None:
+def test_pending_pages_and_results_are_reported(service_of: Any) -> None:
     with service_of(limits=LimitConfig(pages_in_flight=1)) as service:
         assert service.chat(image(sample_documents.text_pdf(3), "application/pdf")).status == 200
         assert service.pending == [3, 2, 1, 0]
@@ -551,7 +551,7 @@ def test_an_engine_that_fails_is_not_the_callers_fault(service_of: Any, stream: 
         assert page.json["pages"][0]["error"]["kind"] == "engine"
 
 
-def test_who_hangs_up_ends_the_stream(service_of: Any) -> None:
+def test_a_client_that_disconnects_ends_the_stream(service_of: Any) -> None:
     with service_of(chat=live_service.chat_config(fake_ms_per_word=50)) as service:
         messages = [{"role": "user", "content": "word " * 600}]
         hang_up(service, {"model": live_service.CHAT, "messages": messages, "stream": True})

@@ -65,7 +65,7 @@ async def test_nothing_stays_on_the_disk(readers: ReaderPool) -> None:
     assert not folder.exists()
 
 
-async def test_who_hangs_up_gives_the_reader_back_at_once(readers: ReaderPool) -> None:
+async def test_cancelling_frees_the_reader_at_once(readers: ReaderPool) -> None:
     async def draw_for_ever() -> None:
         async with readers.open(sample_documents.endless_pdf()) as document:
             await document.view(2, ROUTES)

@@ -73,7 +73,7 @@ async def test_a_replica_that_dies_is_replaced_by_another() -> None:
     assert await model().call(sender(Answer(DEAD), Answer(DEAD), Answer("a"))) == "a"
 
 
-async def test_not_for_ever() -> None:
+async def test_retries_end() -> None:
     with pytest.raises(ApiError) as caught:
         await model().call(sender(*[Answer(DEAD) for _ in range(3)]))
     assert (caught.value.status, caught.value.code) == (503, "replica_died")
@@ -96,7 +96,7 @@ async def test_a_call_waits_for_a_cold_start() -> None:
     assert await model(lambda: 0).call(sender(Answer("a", 0.3))) == "a"
 
 
-async def test_but_not_longer_than_it_may() -> None:
+async def test_a_cold_start_that_takes_too_long_is_a_503() -> None:
     call = Answer("a", 60)
     with pytest.raises(ApiError) as caught:
         await model(lambda: 0, cold_wait_s=0.1).call(sender(call))
@@ -109,7 +109,7 @@ async def test_a_slow_answer_of_a_warm_model_is_waited_for() -> None:
     assert await model(lambda: 1, cold_wait_s=0.1).call(sender(Answer("a", 0.4))) == "a"
 
 
-async def test_who_comes_too_late_in_a_long_start_is_told_at_once() -> None:
+async def test_a_call_that_cannot_be_served_in_time_is_refused_at_once() -> None:
     state = {"running": 0}
     cold = model(lambda: state["running"], cold_wait_s=0.6)
     cold._last_start_s = 100.0

@@ -56,7 +56,7 @@ def test_a_conversation_passes_and_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", [*module._REFUSED, "best_of", "guided_json", "extra_body", "x"])
-def test_a_lever_of_the_server_is_refused_with_the_reason(name: str) -> None:
+def test_a_field_of_the_server_is_refused_with_the_reason(name: str) -> None:
     with pytest.raises(ApiError, match=module._REFUSED.get(name, "not known")) as caught:
         check_fields(a_body(**{name: {}}), LIMITS)
     error = caught.value

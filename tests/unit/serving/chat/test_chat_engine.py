@@ -124,7 +124,7 @@ async def test_a_failure_has_a_status(result: Any, status: int, message: str) ->
 
 
 @pytest.mark.parametrize("field", ["mm_processor_kwargs", "vllm_xargs", "chat_template"])
-async def test_fields_that_reach_into_the_engine_are_closed(field: str) -> None:
+async def test_fields_that_change_the_engine_are_refused(field: str) -> None:
     model, serving = a_model(None)
     with pytest.raises(ApiError, match=field):
         await model.answer({"messages": [], field: {}})

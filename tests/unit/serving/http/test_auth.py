@@ -139,15 +139,15 @@ def test_without_keys_only_this_machine_is_answered(host: str | None, is_local: 
         keys.caller(None, host, True)
 
 
-def test_behind_haproxy_nobody_is_known_to_be_of_this_machine():
-    """It is the client itself, and says of nobody where they come from."""
+def test_behind_haproxy_no_caller_counts_as_local():
+    """HAProxy is the peer of every connection and does not pass the client's address on."""
     haproxy = {"RAY_SERVE_ENABLE_HA_PROXY": "1"}
     assert refusal(Keys(AuthConfig(), haproxy), None, "127.0.0.1").code == "no_keys_configured"
     bound_to_loopback = haproxy | {"RAYSCRIBE_BALANCER_IS_LOCAL": "1"}
     assert Keys(AuthConfig(), bound_to_loopback).caller(None, "127.0.0.1", False) == "local"
 
 
-def test_off_answers_everybody():
+def test_disabled_auth_answers_every_caller():
     assert Keys(AuthConfig(disabled=True), {}).caller(None, "192.0.2.1", True) == "anonymous"
 
 

@@ -350,7 +350,7 @@ async def test_a_closed_port_is_a_failed_fetch(site: Site):
     site.port = port
 
 
-async def test_too_large_by_its_own_word_is_not_read(site: Site):
+async def test_too_large_by_its_content_length_is_not_read(site: Site):
     site.answers["/"] = [*answer(b"", "Content-Length: 1025"), 60.0]
     await refusal(fetcher(site, max_mib=KIB), at(site), 413, "document_too_large")
 

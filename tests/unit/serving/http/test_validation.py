@@ -63,6 +63,6 @@ def test_values_are_not_repeated() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_words_of_a_caller_are_short_and_can_be_sent() -> None:
+def test_an_excerpt_is_short_and_can_be_encoded() -> None:
     assert excerpt("a\ud800b") == "a?b"
     assert len(excerpt("x" * 1000)) == 100

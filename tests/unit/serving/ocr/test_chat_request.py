@@ -46,7 +46,7 @@ def refused(body: object, limits: LimitConfig = LIMITS) -> tuple[int, str, str |
     return caught.value.status, caught.value.code, caught.value.param
 
 
-def test_the_least_that_can_be_asked() -> None:
+def test_a_minimal_request() -> None:
     found = Upload("messages[0].content[0].image_url.url", DATA, media_type="image/png")
     assert parse_chat(a_body(), LIMITS) == ParsedChatRequest(
         model="m",
@@ -59,7 +59,7 @@ def test_the_least_that_can_be_asked() -> None:
     )
 
 
-def test_everything_that_can_be_asked() -> None:
+def test_a_request_with_every_field() -> None:
     file = {"type": "file", "file": {"file_data": BASE64, "filename": "a.pdf", "file_id": None}}
     body = {
         "model": "m",
@@ -97,7 +97,7 @@ def test_only_the_last_user_message_is_read() -> None:
     assert [part.param for part in ask.uploads] == ["messages[4].content[0].image_url.url"]
 
 
-def test_what_asks_for_nothing_is_accepted() -> None:
+def test_parameters_that_change_nothing_are_accepted() -> None:
     neutral = {
         "n": 1,
         "top_p": 1,
@@ -293,7 +293,7 @@ bodies = st.builds(
 @example(a_body(temperature=10**400))
 @example(a_body(max_tokens=10**400))
 @example(a_body(seed=10**400))
-def test_any_body_is_an_ask_or_an_error_that_can_be_sent(body: Any) -> None:
+def test_any_body_is_parsed_or_an_error_that_can_be_sent(body: Any) -> None:
     ask = outcome(parse_chat, body)
     if isinstance(ask, ApiError):
         assert 400 <= ask.status < 500
@@ -354,7 +354,7 @@ def test_a_wrong_request_for_a_document(
 
 
 @given(st.dictionaries(st.sampled_from(["document", "pages", "task", "x"]), anything) | anything)
-def test_any_request_for_a_document_is_an_ask_or_an_error(body: Any) -> None:
+def test_any_request_for_a_document_is_parsed_or_an_error(body: Any) -> None:
     ask = outcome(parse_ocr, body)
     if isinstance(ask, ApiError):
         assert 400 <= ask.status < 500

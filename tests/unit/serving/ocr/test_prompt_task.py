@@ -101,7 +101,7 @@ def test_locate_has_its_phrase(text: str, phrase: str) -> None:
         "Locate <|ref|>a<|ref|>b<|/ref|> in the image.",
     ],
 )
-def test_what_the_model_cannot_do_is_nothing(text: str) -> None:
+def test_what_the_model_cannot_do_is_refused(text: str) -> None:
     assert parse_prompt(text, Task.TEXT) is None
 
 
@@ -121,7 +121,7 @@ pieces = st.sampled_from(
 
 
 @given(st.text() | st.lists(pieces | st.text(max_size=3), max_size=20).map("".join))
-def test_any_text_has_an_ask_that_the_model_understands_or_none(text: str) -> None:
+def test_any_text_has_a_known_task_or_none(text: str) -> None:
     found = parse_prompt(text, Task.MARKDOWN)
     if found is not None:
         said = model.wording(found, model.OCR)

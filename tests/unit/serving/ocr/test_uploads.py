@@ -1,4 +1,4 @@
-"""Pictures and documents inside of requests."""
+"""Images and documents in requests."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_declared_type_is_known_by_its_one_name(head: str, media_type: str) ->
 
 
 @pytest.mark.parametrize("url", ["https://example.com/a.pdf", "HTTP://example.com/a"])
-def test_an_address_is_kept_and_not_judged(url: str) -> None:
+def test_a_url_is_kept_and_not_checked(url: str) -> None:
     assert from_uri(url, "p") == Upload("p", url=url)
 
 
