@@ -6,6 +6,7 @@ The sections `input`, `read`, `render`, `route`, `engine` and `ladder` are the b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -29,7 +30,7 @@ ModelKind = Literal["ocr", "chat"]
 class ChatConfig(Settings):
     """The chat model on vLLM (needs the extra `gpu`)."""
 
-    RENAMED: ClassVar[dict[str, str]] = {"tensor_parallel": "tensor_parallel_size"}
+    RENAMED: ClassVar[Mapping[object, str]] = {"tensor_parallel": "tensor_parallel_size"}
 
     kind: Literal["vllm", "fake"] = "vllm"
     """`fake` answers without a model, for tests and for measuring the service around the model."""
@@ -133,7 +134,7 @@ class FetchConfig(Settings):
 class ScaleConfig(Settings):
     """How many replicas of a model run, by the names of Ray Serve's options."""
 
-    RENAMED: ClassVar[dict[str, str]] = {
+    RENAMED: ClassVar[Mapping[object, str]] = {
         "look_back_s": "look_back_period_s",
         "drain_s": "graceful_shutdown_timeout_s",
     }
@@ -190,7 +191,7 @@ class ChatScaleConfig(ScaleConfig):
 class IngressConfig(Settings):
     """The deployment that answers HTTP. It needs no GPU and always runs."""
 
-    RENAMED: ClassVar[dict[str, str]] = {"replicas": "num_replicas"}
+    RENAMED: ClassVar[Mapping[object, str]] = {"replicas": "num_replicas"}
 
     num_replicas: Annotated[int, Field(ge=1)] = 1
     """Ingress replicas."""
