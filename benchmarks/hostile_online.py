@@ -138,7 +138,7 @@ def _unwell(service: Online) -> Iterator[str]:
         yield "no health"
     good = sample_documents.saved(sample_documents.corner_picture(), "PNG")
     if service.chat(image(good)).status != 200:
-        yield "it reads no picture"
+        yield "it reads no image"
     if left := list(Path(service.readers._folder.name).iterdir()):
         yield f"{len(left)} files kept"
 

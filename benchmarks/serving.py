@@ -6,10 +6,10 @@ chat model, which take no time. Clients on the same machine ask it
 - in closed loops: so many clients, each of which asks again as soon as it has its answer, and
 - in open loops: requests that arrive at random times, whether the earlier are answered or not.
 
-Then one picture takes three ways, one after the other: through the service, through Serve's
-handle of the engine's deployment, and to the engine in this process. The differences are the
-costs of the ingress (in which a reader's process draws the picture) and of Serve. At last the
-private memory of every part is taken before and after many requests. Numbers are medians over
+Then one image is read in three ways, one request after the other: through the service, through
+Serve's handle of the engine's deployment, and by the engine in this process. The differences are
+the costs of the ingress (whose reader process decodes the image) and of Serve. Last, the private
+memory of every part is measured before and after many requests. Numbers are medians over
 rounds, with the range in brackets.
 
     python -m benchmarks.serving --vllm --out FILE.json
@@ -38,8 +38,8 @@ from pipeline.engines import base
 from pipeline.recognition.recognise import recognise
 from pipeline.types import PageImage, Request
 from serving import run
-from serving.app import OCR
 from serving.config import ServeConfig
+from serving.deployments import OCR
 from tests.support import sample_documents
 from tests.support.live_service import image
 
@@ -102,7 +102,7 @@ def kinds() -> list[Kind]:
 
 
 def drawn() -> Image.Image:
-    """A small picture."""
+    """A small image."""
     return sample_documents.corner_picture(200, 100)
 
 
@@ -153,12 +153,12 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.1f} ({min(values):.1f}-{max(values):.1f})"
 
 
-# --- the ways of one picture
+# --- three ways to read one image
 
 
 def ways(app: App, arguments: argparse.Namespace) -> None:
     """Print what a request costs more than a call of the deployment, and of the engine."""
-    print(f"\nOne picture after the other, p50 ms, {arguments.rounds} rounds of 100")
+    print(f"\nOne image after the other, p50 ms, {arguments.rounds} rounds of 100")
     rounds = [asyncio.run(_ways(app)) for _ in range(arguments.rounds)]
     for name in rounds[0]:
         print(f"{name:44}{spread([found[name] for found in rounds]):>22}")

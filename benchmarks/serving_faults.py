@@ -17,21 +17,24 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
-
-import aiohttp
 
 from benchmarks import serving_app
 from benchmarks.serving_app import App
+from benchmarks.serving_fates import (
+    CHAT_PATH,
+    TIMEOUT_S,
+    Fate,
+    Row,
+    address,
+    connect,
+    page,
+    settled,
+    talk,
+)
 from serving.config import ServeConfig
-from tests.support import sample_documents
-from tests.support.live_service import image
 
-CHAT_PATH = "/v1/chat/completions"
 SETTINGS: dict[str, Any] = {
     "models": ["ocr", "chat"],
     "engine": {"kind": "fake", "fake": {"delay_ms": 500}},
@@ -44,67 +47,14 @@ SETTINGS: dict[str, Any] = {
 }
 COLD: dict[str, Any] = SETTINGS | {
     "models": ["ocr"],
-    "ingress": {"replicas": 2},
-    "scale": {"ocr": {"min_replicas": 0, "downscale_delay_s": 1, "look_back_s": 2, "num_cpus": 0}},
+    "ingress": {"num_replicas": 2},
+    "scale": {
+        "ocr": {"min_replicas": 0, "downscale_delay_s": 1, "look_back_period_s": 2, "num_cpus": 0}
+    },
 }
-_TIMEOUT_S = 60.0
 _IDLE = 1000
 _SLOW_BYTES = 1024
 _SLOW_S = 8.0
-
-
-class Fate(Enum):
-    """What became of a request."""
-
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    LOST = "lost"
-
-
-@dataclass(slots=True)
-class Row:
-    """A line of the table.
-
-    Attributes:
-        fault: What was done.
-        allowed: Requests that may be lost: those that the killed process held.
-        tries: How often it was done.
-        fates: What became of the requests.
-        seconds: Until each was settled.
-        lost: What callers got whose requests are lost.
-        remark: What else was seen.
-        failed: Whether something else went wrong.
-    """
-
-    fault: str
-    allowed: bool = False
-    tries: int = 0
-    fates: list[Fate] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    lost: Counter[str] = field(default_factory=Counter)
-    remark: str = ""
-    failed: bool = False
-
-    def add(self, fate: Fate, seconds: float, got: str) -> None:
-        """Count a request."""
-        self.fates.append(fate)
-        self.seconds.append(seconds)
-        if fate is Fate.LOST:
-            self.lost[got] += 1
-
-    @property
-    def is_bad(self) -> bool:
-        """Whether it is worse than it has to be."""
-        return self.failed or (not self.allowed and Fate.LOST in self.fates)
-
-    def line(self) -> str:
-        """The line in Markdown."""
-        counts = [self.fates.count(fate) for fate in Fate]
-        worst = max(self.seconds, default=0.0)
-        got = [f"{count} got {what}" for what, count in self.lost.most_common()]
-        remark = "; ".join(filter(None, [self.remark, *got]))
-        cells = [self.fault, self.tries, len(self.fates), *counts, f"{worst:.1f}", remark]
-        return f"| {' | '.join(map(str, cells))} |"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -134,8 +84,8 @@ async def replica_killed(app: App, tries: int) -> Row:
     """Kill -9 one of two OCR replicas while pages are read."""
     row = Row("OCR replica killed under load")
     for _ in range(tries):
-        await _until(lambda: _answers(app, page(), count=1), _TIMEOUT_S)
-        await _until(_there(app, "ocr", 2), _TIMEOUT_S)
+        await _until(lambda: _answers(app, page(), count=1), TIMEOUT_S)
+        await _until(_there(app, "ocr", 2), TIMEOUT_S)
         await _killed(app, "ocr", row, [page() for _ in range(24)])
     return row
 
@@ -145,10 +95,10 @@ async def ingress_killed(app: App, tries: int) -> Row:
     row = Row("ingress killed under load", allowed=True)
     away: list[float] = []
     for _ in range(tries):
-        await _until(_there(app, "ingress", 1), _TIMEOUT_S)
+        await _until(_there(app, "ingress", 1), TIMEOUT_S)
         begin = time.perf_counter()
         await _killed(app, "ingress", row, [page() for _ in range(24)])
-        await _until(lambda: _answers(app, page(), count=1), _TIMEOUT_S)
+        await _until(lambda: _answers(app, page(), count=1), TIMEOUT_S)
         away.append(time.perf_counter() - begin)
     row.remark = f"reading again after {max(away):.1f} s"
     return row
@@ -159,10 +109,10 @@ async def one_ingress_killed(app: App, tries: int) -> Row:
     row = Row("one of two ingresses killed under load", allowed=True)
     later = 0
     for _ in range(tries):
-        await _until(lambda: _answers(app, page(), count=1), _TIMEOUT_S)
-        await _until(_there(app, "ingress", 2), _TIMEOUT_S)
+        await _until(lambda: _answers(app, page(), count=1), TIMEOUT_S)
+        await _until(_there(app, "ingress", 2), TIMEOUT_S)
         await _killed(app, "ingress", row, [page() for _ in range(24)])
-        async with _session(app) as session:
+        async with connect(app) as session:
             for _ in range(10):
                 later += (await settled(session, page()))[0] is Fate.LOST
     row.failed = later > 0
@@ -172,7 +122,7 @@ async def one_ingress_killed(app: App, tries: int) -> Row:
 
 async def _killed(app: App, part: str, row: Row, bodies: Sequence[Any]) -> None:
     row.tries += 1
-    async with _session(app) as session:
+    async with connect(app) as session:
         asked = [asyncio.ensure_future(settled(session, body)) for body in bodies]
         await asyncio.sleep(0.5)
         os.kill(app.processes(part)[0].pid, signal.SIGKILL)
@@ -181,13 +131,13 @@ async def _killed(app: App, part: str, row: Row, bodies: Sequence[Any]) -> None:
 
 
 async def caller_gone(app: App, tries: int) -> Row:
-    """Leave in the middle of an answer: nobody may go on writing it."""
+    """Disconnect in the middle of an answer: the model must stop."""
     row = Row("client gone in mid-answer")
     worst_s = 0.0
     for _ in range(tries):
         row.tries += 1
         for body in (talk(2000, stream=True), talk(2000), page()):
-            async with _session(app) as session:
+            async with connect(app) as session:
                 asked = asyncio.ensure_future(settled(session, body))
                 await _until(_busy, 20)
                 row.failed |= asked.done() or not await _busy()
@@ -195,7 +145,7 @@ async def caller_gone(app: App, tries: int) -> Row:
             begin = time.perf_counter()
             await _until(_idle, 20)
             worst_s = max(worst_s, time.perf_counter() - begin)
-        async with _session(app) as session:
+        async with connect(app) as session:
             row.add(*await settled(session, talk(2)))
     row.failed |= worst_s > 15
     row.remark = f"its work had ended after {worst_s:.1f} s at most"
@@ -208,7 +158,7 @@ async def slow_caller(app: App, tries: int) -> Row:
     for _ in range(tries):
         row.tries += 1
         reading = asyncio.ensure_future(asyncio.to_thread(_read_slowly, app))
-        async with _session(app) as session:
+        async with connect(app) as session:
             while not reading.done():
                 row.add(*await settled(session, talk(2)))
                 await asyncio.sleep(0.1)
@@ -221,8 +171,8 @@ def _read_slowly(app: App) -> bool:
     """Whether what came in those seconds was an answer that goes on."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        connection.settimeout(_TIMEOUT_S)
-        connection.connect(_place(app))
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(address(app))
         body = json.dumps(talk(3000, stream=True)).encode()
         head = f"POST {CHAT_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -241,9 +191,9 @@ async def idle_connections(app: App, tries: int) -> Row:
     row = Row(f"{_IDLE:,} idle connections, beside others")
     for _ in range(tries):
         row.tries += 1
-        idle = [socket.create_connection(_place(app), timeout=10) for _ in range(_IDLE)]
+        idle = [socket.create_connection(address(app), timeout=10) for _ in range(_IDLE)]
         try:
-            async with _session(app) as session:
+            async with connect(app) as session:
                 for number in range(30):
                     row.add(*await settled(session, talk(2) if number % 2 else None))
         finally:
@@ -257,62 +207,11 @@ async def cold_start(app: App, tries: int) -> Row:
     row = Row("cold start from 0 replicas")
     for _ in range(tries):
         row.tries += 1
-        await _until(_there(app, "ocr", 0), _TIMEOUT_S)
-        async with _session(app) as session:
+        await _until(_there(app, "ocr", 0), TIMEOUT_S)
+        async with connect(app) as session:
             for one in await asyncio.gather(*(settled(session, page()) for _ in range(5))):
                 row.add(*one)
     return row
-
-
-# --- requests
-
-
-def talk(words: int, **more: Any) -> dict[str, Any]:
-    """A conversation whose answer has so many words."""
-    messages = [{"role": "user", "content": "word " * words}]
-    return {"model": "chat", "messages": messages} | more
-
-
-def page() -> dict[str, Any]:
-    """A picture to read."""
-    content = image(sample_documents.saved(sample_documents.corner_picture(), "PNG"))
-    return {"model": "fake", "messages": [{"role": "user", "content": [content]}]}
-
-
-async def settled(session: aiohttp.ClientSession, body: Any) -> tuple[Fate, float, str]:
-    """Ask, and say what became of it, how long it took and what came; no body: for the health."""
-    begin = time.perf_counter()
-    try:
-        if body is None:
-            async with session.get("/health") as answer:
-                fate, got = _fate(answer.status, await answer.read())
-        else:
-            async with session.post(CHAT_PATH, json=body) as answer:
-                fate, got = _fate(answer.status, await answer.read())
-    except (aiohttp.ClientError, TimeoutError) as error:
-        fate, got = Fate.LOST, type(error).__name__
-    return fate, time.perf_counter() - begin, got
-
-
-def _fate(status: int, content: bytes) -> tuple[Fate, str]:
-    if status == 200:
-        return Fate.ANSWERED, ""
-    try:
-        code = json.loads(content)["error"]["code"]
-    except (ValueError, KeyError, TypeError):
-        return Fate.LOST, f"{status} {content[:40]!r}"
-    return (Fate.LOST if code == "internal" else Fate.REFUSED), code
-
-
-def _session(app: App) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=0)
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-    return aiohttp.ClientSession(app.url, connector=connector, timeout=timeout)
-
-
-def _place(app: App) -> tuple[str, int]:
-    host, port = app.url.removeprefix("http://").split(":")
-    return host, int(port)
 
 
 # --- waiting
@@ -327,7 +226,7 @@ async def _until(ready: Callable[[], Awaitable[bool]], seconds: float) -> None:
 
 
 async def _answers(app: App, body: Any, count: int) -> bool:
-    async with _session(app) as session:
+    async with connect(app) as session:
         fates = [(await settled(session, body))[0] for _ in range(count)]
     return set(fates) == {Fate.ANSWERED}
 

@@ -3,7 +3,7 @@
     python -m benchmarks.serving_pages --out FILE.json
     python -m benchmarks.serving_pages --out FILE.json --table      (what is there)
 
-What `scale.ocr.target_ongoing_requests` costs and brings. Clients in closed loops send pictures of
+This shows the effect of `scale.ocr.target_ongoing_requests`. Clients in closed loops send images of
 Letter pages to `/v1/chat/completions`, one page a request, every answer of the same length
 (`ignore_eos`). Model and pages are those of `benchmarks.gpu`: the real sizes, random weights.
 """

@@ -31,42 +31,12 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from benchmarks import gpu, serving_app, serving_load
+from benchmarks import gpu, llama_8b, serving_app, serving_load
 from benchmarks.serving_load import Kind, Load
 from serving.chat import engine
 from serving.config import ServeConfig
 from tests.support.job_process import free_port
 
-LLAMA_8B = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "attention_bias": False,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
-    "head_dim": 128,
-    "hidden_act": "silu",
-    "hidden_size": 4096,
-    "initializer_range": 0.02,
-    "intermediate_size": 14336,
-    "max_position_embeddings": 131072,
-    "mlp_bias": False,
-    "num_attention_heads": 32,
-    "num_hidden_layers": 32,
-    "num_key_value_heads": 8,
-    "rms_norm_eps": 1e-05,
-    "rope_scaling": {
-        "factor": 8.0,
-        "high_freq_factor": 4.0,
-        "low_freq_factor": 1.0,
-        "original_max_position_embeddings": 8192,
-        "rope_type": "llama3",
-    },
-    "rope_theta": 500000.0,
-    "tie_word_embeddings": False,
-    "torch_dtype": "bfloat16",
-    "vocab_size": 128256,
-}
-"""DeepSeek-R1-Distill-Llama-8B, but for the ids of the tokens that begin and end a text."""
 SENTENCE = "The quick brown fox jumps over the lazy dog and asks for its invoice. "
 SIDES = {
     "bare": "vllm serve",
@@ -105,7 +75,7 @@ def compare(arguments: argparse.Namespace) -> int:
     """Run the turns that are asked for, and print the table."""
     if not arguments.table:
         os.environ.update(_ENVIRONMENT)
-        arguments.model = arguments.model or write_model(_work() / "llama-8b")
+        arguments.model = arguments.model or llama_8b.write_model(_work() / "llama-8b")
         for part in arguments.part or (*SIDES, "bare"):
             begin = time.monotonic()
             serve = _bare if part == "bare" else _ours
@@ -114,16 +84,6 @@ def compare(arguments: argparse.Namespace) -> int:
                 _keep(arguments, part, _measure(url, arguments) | {"start_s": round(start_s, 1)})
     print(table(json.loads(arguments.out.read_text(encoding="utf-8"))))
     return 0
-
-
-def write_model(folder: Path) -> Path:
-    """A model folder of the real sizes with a tokenizer of bytes; weights there are none."""
-    if not (folder / "tokenizer_config.json").exists():
-        from tests.integration.vllm import models
-
-        tokens = (*models.THINK, "<|User|>", "<|Assistant|>")
-        models._write(folder, LLAMA_8B, tokens, at=128000, chat_template=models.CHAT_TEMPLATE)
-    return folder
 
 
 def _work() -> Path:
@@ -148,7 +108,7 @@ def _config(arguments: argparse.Namespace, part: str) -> ServeConfig:
         },
         "scale": {"chat": {"min_replicas": 1, "max_replicas": 1, "num_cpus": 0}},
         "http": {"proxy": "haproxy" if part.startswith("haproxy") else "serve"},
-        "ingress": {"replicas": 4 if part == "haproxy-4" else 1},
+        "ingress": {"num_replicas": 4 if part == "haproxy-4" else 1},
     }
     if arguments.events_per_s:
         values["ingress"]["events_per_s"] = arguments.events_per_s

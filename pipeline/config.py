@@ -193,41 +193,6 @@ class VllmConfig(Settings):
     """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
 
 
-class ChatConfig(Settings):
-    """The chat model on vLLM (needs the extra `gpu`)."""
-
-    kind: Literal["vllm", "fake"] = "vllm"
-    """`fake` answers without a model, to rehearse and to measure everything around it."""
-    fake_ms_per_word: Annotated[float, Field(ge=0)] = 0.0
-    """Milliseconds that each word of the fake takes."""
-    model: str = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
-    """Model name on the hub, or a local folder."""
-    revision: str = ""
-    """Commit of the model on the hub. Empty: the one that this release was written for."""
-    name: str = "deepseek-r1"
-    """The model's name in requests and answers."""
-    reasoning_parser: str = "deepseek_r1"
-    """vLLM's parser that parts the reasoning from the answer. Empty: none."""
-    max_model_len: Annotated[int, Field(ge=256)] = 16384
-    """Tokens of a conversation and its answer together."""
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    """Number format of the weights. `auto` takes the model's own."""
-    load_format: Literal["auto", "safetensors", "dummy"] = "auto"
-    """Where weights come from. `dummy` makes random ones: for measurements only."""
-    num_gpus: Annotated[float, Field(ge=0)] = 1.0
-    """GPUs that Ray reserves for one replica; a fraction shares a GPU. 0: none (CPU)."""
-    tensor_parallel: Annotated[int, Field(ge=1)] = 1
-    """GPUs that each layer is spread over."""
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Part of the GPU's memory that one replica may take, 0 to 1."""
-    max_num_seqs: Annotated[int, Field(ge=1)] = 128
-    """Conversations that are decoded at a time."""
-    enforce_eager: bool = False
-    """Run without compilation and CUDA graphs: starts sooner, runs slower."""
-    cache_dir: str = ""
-    """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
-
-
 class FakeConfig(Settings):
     """The engine for tests and measurements: answers without a model."""
 

@@ -1,1 +1,1 @@
-"""The online door: the same models behind an OpenAI-compatible endpoint."""
+"""The online service: OCR and chat behind an OpenAI-compatible API, on Ray Serve."""

@@ -1,17 +1,17 @@
-"""Settings of the online service: the batch's own models, and what only a server has.
+"""Settings of the online service.
 
-The sections `engine`, `ladder`, `render`, `read`, `task` and `chat` are those of
-`pipeline.config`, so one recipe serves both doors.
+The sections `input`, `read`, `render`, `route`, `engine` and `ladder` are the batch job's models
+(`pipeline.config`), so one recipe holds for both. Settings that Ray Serve has too have its names.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config import (
-    ChatConfig,
     EngineConfig,
     InputConfig,
     LadderConfig,
@@ -27,6 +27,43 @@ from pipeline.config import (
 ModelKind = Literal["ocr", "chat"]
 
 
+class ChatConfig(Settings):
+    """The chat model on vLLM (needs the extra `gpu`)."""
+
+    RENAMED: ClassVar[Mapping[object, str]] = {"tensor_parallel": "tensor_parallel_size"}
+
+    kind: Literal["vllm", "fake"] = "vllm"
+    """`fake` answers without a model, for tests and for measuring the service around the model."""
+    fake_ms_per_word: Annotated[float, Field(ge=0)] = 0.0
+    """Milliseconds that `fake` takes for each word."""
+    model: str = "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"
+    """Model name on the hub, or a local folder."""
+    revision: str = ""
+    """Commit of the model on the hub. Empty: the one that this release was tested with."""
+    name: str = "deepseek-r1"
+    """The model's name in requests and answers."""
+    reasoning_parser: str = "deepseek_r1"
+    """vLLM's parser that separates the reasoning from the answer. Empty: none."""
+    max_model_len: Annotated[int, Field(ge=256)] = 16384
+    """Maximum tokens of a conversation and its answer together."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Number format of the weights. `auto` takes the model's own."""
+    load_format: Literal["auto", "safetensors", "dummy"] = "auto"
+    """Where weights come from. `dummy` makes random ones: for measurements only."""
+    num_gpus: Annotated[float, Field(ge=0)] = 1.0
+    """GPUs that Ray reserves for one replica; a fraction shares a GPU. 0: none (CPU)."""
+    tensor_parallel_size: Annotated[int, Field(ge=1)] = 1
+    """GPUs that each layer is split over."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Part of the GPU's memory that one replica may take, 0 to 1."""
+    max_num_seqs: Annotated[int, Field(ge=1)] = 128
+    """Conversations that are decoded at a time."""
+    enforce_eager: bool = False
+    """Run without compilation and CUDA graphs: starts sooner, runs slower."""
+    cache_dir: str = ""
+    """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
+
+
 class HttpConfig(Settings):
     """Where the service listens."""
 
@@ -35,9 +72,9 @@ class HttpConfig(Settings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port."""
     proxy: Literal["serve", "haproxy"] = "serve"
-    """What takes connections and passes them to the ingress, where this starts a Ray of its own:
-    Serve's proxy in Python, or HAProxy (Linux only), which costs a fifth of it. HAProxy's pages of
-    statistics and metrics listen on all addresses. A running cluster has its own, by
+    """What accepts connections in front of the ingress: Serve's proxy in Python, or HAProxy (Linux
+    only), which needs a fifth of its CPU time. HAProxy's pages of statistics and metrics listen on
+    all addresses. Used only where this command starts Ray itself; a running cluster decides by
     RAY_SERVE_ENABLE_HA_PROXY in its environment."""
     cors_origins: tuple[str, ...] = ()
     """Web origins whose pages may call the service, such as https://app.example. Empty: none."""
@@ -50,72 +87,77 @@ class AuthConfig(Settings):
     """File with one `name:key` a line. Keys are also taken from RAYSCRIBE_API_KEYS, in the same
     form, separated by commas or line ends."""
     disabled: bool = False
-    """Answer everybody where there are no keys, also from other machines. Without keys and
-    without this, only callers on this machine are answered."""
+    """Where there are no keys, answer callers on other machines too. Without keys and without
+    this, only callers on this machine are answered."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
-    """Requests that one key may make in a minute, on one ingress replica. 0: any number."""
+    """Maximum requests of one key in a minute, on one ingress replica. 0: no limit."""
     concurrent_requests: Annotated[int, Field(ge=0)] = 0
-    """Requests of one key that are answered at a time, on one ingress replica. 0: any number."""
+    """Maximum concurrent requests of one key, on one ingress replica. 0: no limit."""
 
 
 class LimitConfig(Settings):
     """What one request may ask for. Pixels are limited by `render`."""
 
     body_mib: Annotated[float, Field(gt=0)] = 64.0
-    """Largest request body, MiB (413)."""
+    """Maximum size of a request body, MiB (413)."""
     upload_s: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds that a body may take to arrive (408)."""
+    """Seconds in which a body must arrive (408)."""
     images: Annotated[int, Field(ge=1)] = 16
-    """Images and documents in one request (413)."""
+    """Maximum images and documents in one request (413)."""
     pages: Annotated[int, Field(ge=1)] = 100
-    """Pages in one request (413). More are work for the batch job."""
+    """Maximum pages in one request (413). Use the batch job for more."""
     prompt_chars: Annotated[int, Field(ge=1)] = 200_000
-    """Characters of all messages together (413)."""
+    """Maximum characters of all messages together (413)."""
     request_s: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds until a request is answered in full (504)."""
+    """Seconds in which a request must be answered in full (504)."""
     cold_wait_s: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds that a request waits for a model's first replica (503)."""
+    """Maximum seconds that a request waits for a model's first replica (503)."""
     pages_in_flight: Annotated[int, Field(ge=1)] = 8
-    """Pages of one request that are recognised at a time."""
+    """Maximum pages of one request that are read at a time."""
 
 
 class FetchConfig(Settings):
     """Documents named by URL instead of sent. Off unless hosts are listed."""
 
     hosts: tuple[str, ...] = ()
-    """Host names that may be fetched from. Their addresses must be public ones."""
+    """Host names that may be fetched from. Their IP addresses must be public."""
     allow_http: bool = False
-    """Also fetch without TLS."""
+    """Also fetch `http:` URLs."""
     max_mib: Annotated[float, Field(gt=0)] = 64.0
-    """Largest document, MiB (413)."""
+    """Maximum size of a document, MiB (413)."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    """Seconds for one document (504)."""
+    """Seconds in which a document must arrive (504)."""
     max_redirects: Annotated[int, Field(ge=0)] = 3
-    """Redirects that are followed; each is checked like the first address."""
+    """Maximum redirects that are followed; each is checked like the first URL."""
 
 
 class ScaleConfig(Settings):
-    """How many replicas of a model run, and when some are added or ended."""
+    """How many replicas of a model run, by the names of Ray Serve's options."""
+
+    RENAMED: ClassVar[Mapping[object, str]] = {
+        "look_back_s": "look_back_period_s",
+        "drain_s": "graceful_shutdown_timeout_s",
+    }
 
     min_replicas: Annotated[int, Field(ge=0)]
-    """Replicas that always run. 0: the first request after a pause waits for a start."""
+    """Replicas that always run. 0: the first request after an idle time waits for a start."""
     max_replicas: Annotated[int, Field(ge=1)]
-    """Most replicas."""
+    """Maximum replicas."""
     target_ongoing_requests: Annotated[float, Field(gt=0)]
-    """Requests (for OCR: pages) per replica that the number of replicas is made for."""
+    """Average requests (for OCR: pages) per replica that the autoscaler aims at."""
     max_ongoing_requests: Annotated[int, Field(ge=0)] = 0
-    """Requests (for OCR: pages) that one replica takes at a time; more wait. 0: what suits the
-    engine."""
+    """Maximum requests (for OCR: pages) that one replica works on; more wait. 0: as many as suit
+    the engine."""
     max_queued_requests: Annotated[int, Field(ge=1)] = 256
-    """Requests (for OCR: pages) that may wait for a replica; more get a 429."""
+    """Maximum requests (for OCR: pages) that wait for a replica; more get a 429."""
     upscale_delay_s: Annotated[float, Field(ge=0)] = 30.0
-    """Seconds that the load must last before replicas are added. From none to one it is 0."""
+    """Seconds of high load before replicas are added. The first replica is started at once."""
     downscale_delay_s: Annotated[float, Field(ge=0)] = 300.0
-    """Seconds that the load must be gone before replicas are ended."""
-    look_back_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds of low load before replicas are removed."""
+    look_back_period_s: Annotated[float, Field(gt=0)] = 30.0
     """Seconds over which the load is averaged."""
-    drain_s: Annotated[float, Field(ge=0)] = 600.0
-    """Seconds that a replica which is to end has for what it is answering."""
+    graceful_shutdown_timeout_s: Annotated[float, Field(ge=0)] = 600.0
+    """Seconds that a replica has to finish its requests before it is stopped."""
     num_cpus: Annotated[float, Field(ge=0)] = 1.0
     """CPUs that Ray reserves for a replica."""
     num_gpus: Annotated[float, Field(ge=0)] | None = None
@@ -147,35 +189,39 @@ class ChatScaleConfig(ScaleConfig):
 
 
 class IngressConfig(Settings):
-    """The part that answers HTTP. It needs no GPU and always runs."""
+    """The deployment that answers HTTP. It needs no GPU and always runs."""
 
-    replicas: Annotated[int, Field(ge=1)] = 1
+    RENAMED: ClassVar[Mapping[object, str]] = {"replicas": "num_replicas"}
+
+    num_replicas: Annotated[int, Field(ge=1)] = 1
     """Ingress replicas."""
     num_cpus: Annotated[float, Field(ge=0)] = 0.0
-    """CPUs that Ray reserves for one."""
+    """CPUs that Ray reserves for an ingress replica."""
     on_head: bool = True
-    """Keep it on the head node, which is there while all workers are scaled away."""
+    """Run it on the head node, which stays while the workers are scaled to zero."""
     readers: Annotated[int, Field(ge=1)] = 2
-    """Processes of one ingress replica that open documents and draw pages."""
+    """Processes of one ingress replica that open documents and render pages."""
     max_ongoing_requests: Annotated[int, Field(ge=1)] = 2000
-    """Requests that one ingress replica holds at a time."""
+    """Maximum concurrent requests of one ingress replica."""
     retries: Annotated[int, Field(ge=0)] = 2
-    """Times that a page or an unstarted answer goes to another replica when its own dies."""
+    """Times that a page, or an answer that has not started, is sent to another replica after its
+    replica died."""
     events_per_s: Annotated[float, Field(gt=0)] = 2000.0
-    """Pieces that the streams of one chat replica send in a second, all together. Under load
-    tokens that come meanwhile are sent together; the first of an answer never waits."""
+    """Events per second over all streams of one chat replica. Above it, tokens that arrive between
+    two events are sent in one; the first token of an answer is never delayed."""
     heartbeat_s: Annotated[float, Field(gt=0)] = 15.0
-    """Seconds of silence in a stream after which a comment is sent, so that nobody hangs up."""
+    """Seconds without an event after which a stream sends a comment, against idle timeouts of
+    clients and proxies."""
 
 
 class OcrModelConfig(Settings):
-    """How the OCR model appears in the interface."""
+    """How the OCR model appears in the API."""
 
     name: str = ""
     """Its name in requests. Empty: deepseek-ocr for vllm, pp-ocrv6 for onnx, fake for fake. The
-    model's full name on the hub is understood as well."""
+    model's full name on the hub is accepted too."""
     page_separator: str = "\n\n<!-- page {page} -->\n\n"
-    """Stands between pages in a chat answer; {page} is the number of the page that follows."""
+    """Text between two pages of a chat answer; {page} is the number of the second."""
 
     @field_validator("page_separator")
     @classmethod
@@ -202,12 +248,12 @@ class ScaleSection(Settings):
 
 
 class ServeConfig(Settings):
-    """Serve OCR and chat behind an OpenAI-compatible interface."""
+    """Serve OCR and chat behind an OpenAI-compatible API."""
 
     models: tuple[ModelKind, ...] = ("ocr",)
     """What is served: ocr, chat, or both."""
     task: TaskName = "markdown"
-    """What the OCR model is asked for where a request does not say."""
+    """Task of the OCR model where a request names none."""
     text_layer: TextLayerMode = "auto"
     """Which pages take their text from the PDF's own text layer instead of the model: those whose
     layer can be trusted (auto), none (never), all that have one (always), or all, and a page

@@ -1,4 +1,4 @@
-"""Errors of the HTTP interface, in the shape of OpenAI's: what is wrong, with which status."""
+"""Errors of the HTTP API, in the shape of OpenAI's."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _TYPES: Final = {
     429: "rate_limit_error",
 }
 _SERVER_ERROR: Final = 500
-_OF_KIND: Final = {
+_STATUS_OF_KIND: Final = {
     ErrorKind.LIMIT: 413,
     ErrorKind.ENGINE: 502,
     ErrorKind.INTERNAL: 500,
 }
-"""What a document or page error means for a caller; every other kind is 422."""
+"""HTTP status of a document or page error; every other kind is 422."""
 
 
 class ApiError(RayscribeError):
-    """A request that is not answered.
+    """A request that is answered with an error.
 
     Attributes:
         status: The HTTP status.
-        code: What is wrong, one word for programs.
-        param: The field of the request that is to blame, None where it is none.
+        code: What is wrong, as a word for programs.
+        param: The field of the request that is wrong, None where it is none.
         retry_after_s: Seconds after which to try again, None where that would not help.
     """
 
@@ -53,7 +53,7 @@ class ApiError(RayscribeError):
         return remade, (self.status, self.code, str(self))
 
     def body(self) -> dict[str, Any]:
-        """The JSON of the answer."""
+        """The JSON body of the response."""
         return {
             "error": {
                 "message": str(self),
@@ -64,7 +64,7 @@ class ApiError(RayscribeError):
         }
 
     def headers(self) -> dict[str, str]:
-        """The headers of the answer that belong to the error."""
+        """The headers that the error adds to the response."""
         headers = {}
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(max(1, math.ceil(self.retry_after_s)))
@@ -75,7 +75,7 @@ class ApiError(RayscribeError):
 
 def of_kind(kind: ErrorKind, message: str, param: str | None = None) -> ApiError:
     """The error for a document or a page that could not be read."""
-    return ApiError(_OF_KIND.get(kind, 422), kind.value, message, param=param)
+    return ApiError(_STATUS_OF_KIND.get(kind, 422), kind.value, message, param=param)
 
 
 def _type(status: int) -> str:

@@ -1,4 +1,4 @@
-"""What the service counts, exported by Ray's own metrics agent (Prometheus)."""
+"""Metrics of the service, exported by Ray's own metrics agent (Prometheus)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from pipeline.types import Recognition
-from serving.http.middleware import PATHS, Record
+from serving.http.middleware import PATHS, LogEntry
 
 _MS: Final = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000]
 
@@ -28,15 +28,15 @@ class Metrics:
             "rayscribe_tokens_total", "Tokens read and written", ("model", "kind")
         )
 
-    def request(self, record: Record) -> None:
-        """Count a request that is over."""
-        model = str(record.fields.get("model", ""))
-        path = record.path if record.path in PATHS else "other"
-        tags = {"model": model, "path": path, "status": str(record.status)}
+    def request(self, entry: LogEntry) -> None:
+        """Count a request that has ended."""
+        model = str(entry.fields.get("model", ""))
+        path = entry.path if entry.path in PATHS else "other"
+        tags = {"model": model, "path": path, "status": str(entry.status)}
         self._requests.inc(tags=tags)
-        self._ms.observe(record.ms, tags=tags)
+        self._ms.observe(entry.ms, tags=tags)
         for kind in ("prompt_tokens", "completion_tokens"):
-            if count := record.fields.get(kind):
+            if count := entry.fields.get(kind):
                 self._tokens.inc(count, tags={"model": model, "kind": kind.split("_")[0]})
 
     def page(self, model: str, recognition: Recognition) -> None:
@@ -47,6 +47,6 @@ class Metrics:
             tags = {"model": model, "rung": attempt.rung, "outcome": attempt.outcome}
             self._rungs.inc(tags=tags)
 
-    def waiting(self, model: str, pages: int) -> None:
-        """Note how many pages are still to be read."""
+    def pending(self, model: str, pages: int) -> None:
+        """Set the number of pages that are still to be read."""
         self._queue.set(pages, tags={"model": model})

@@ -1,8 +1,7 @@
-"""What takes connections and passes them to the ingress: Serve's proxy in Python, or HAProxy.
+"""The proxy in front of the ingress: Serve's own in Python, or HAProxy.
 
 With HAProxy, Serve starts no proxy of its own: each ingress replica listens itself, and a request
-goes through one Python process less. Which of them runs is Serve's choice, by the environment of
-Ray's processes.
+passes one Python process less. Serve chooses by environment variables of Ray's processes.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from serving.config import HttpConfig
 
 _ENABLED: Final = "RAY_SERVE_ENABLE_HA_PROXY"
 _IS_LOCAL: Final = "RAYSCRIBE_BALANCER_IS_LOCAL"
-"""Says to the ingress that nobody but this machine reaches the HAProxy in front of it."""
+"""Set to 1 for the ingress where HAProxy is reachable from this machine only."""
 
 
 def check(http: HttpConfig) -> None:
-    """Find out before anything is started whether the choice can be had.
+    """Check that the configured proxy is installed.
 
     Raises:
-        ConfigError: There is no HAProxy.
+        ConfigError: HAProxy is configured and not installed.
     """
     if http.proxy == "haproxy":
         try:
@@ -36,18 +35,20 @@ def check(http: HttpConfig) -> None:
             get_haproxy_binary()
         except (ImportError, OSError) as error:
             raise ConfigError(
-                f"http.proxy haproxy is not to be had here ({error}): it comes with Ray on Linux;"
+                f"http.proxy haproxy is not installed here ({error}): it comes with Ray on Linux;"
                 " use --http.proxy serve"
             ) from None
 
 
 @contextmanager
 def chosen(http: HttpConfig, is_local: bool) -> Iterator[None]:
-    """Set the environment for a Ray that is started inside. A running one has its own.
+    """Set the environment variables for a Ray that is started inside of the block.
+
+    A Ray that runs already keeps its own.
 
     Args:
-        http: The choice.
-        is_local: Whether the service is bound to this machine alone.
+        http: Names the proxy.
+        is_local: Whether the service listens on loopback only.
     """
     if http.proxy == "serve":
         with _set(_PROXY):
@@ -61,26 +62,26 @@ def chosen(http: HttpConfig, is_local: bool) -> Iterator[None]:
 
 
 def knows_clients(environment: Mapping[str, str]) -> bool:
-    """Whether the address that a connection comes from says who the client is.
+    """Whether the peer address of a connection is the client's.
 
-    HAProxy is the client of every replica behind it, and tells no address.
+    Behind HAProxy it is HAProxy's, which does not pass the client's on.
     """
     return environment.get(_ENABLED, "0") != "1" or environment.get(_IS_LOCAL) == "1"
 
 
 _PROXY: Final = {
-    # Between proxy and ingress by value, over gRPC: half of what the object store costs.
+    # Between proxy and ingress by value, over gRPC: half the cost of the object store.
     "RAY_SERVE_PROXY_USE_GRPC": "1",
     _ENABLED: "0",
 }
 
 
 def haproxy(folder: Path, is_local: bool) -> dict[str, str]:
-    """The environment for HAProxy with files and ports of its own: other Serves may run beside it.
+    """The environment variables for HAProxy, with files and ports that no other Serve uses.
 
     Args:
-        folder: For its files. A short path: names of sockets have to stay under 107 characters,
-            and Ray adds 67.
+        folder: For its files. A short path: names of sockets must stay under 107 characters, and
+            Ray adds 67.
         is_local: As for `chosen`.
     """
     return {
@@ -93,7 +94,7 @@ def haproxy(folder: Path, is_local: bool) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
-        # Nobody else has to be told that a replica goes: a Ctrl-C need not wait for them.
+        # No other load balancer has to learn that a replica ends: Ctrl-C need not wait for one.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
     }
 

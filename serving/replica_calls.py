@@ -1,7 +1,7 @@
-"""Calls to a model's replicas: waits for a cold start, tries another replica, gives up in time.
+"""Calls to a model's replicas: wait for a cold start, retry after a death, refuse in time.
 
-Knows Ray's exceptions and nothing else of Ray: what is called, and how many replicas run, are
-functions, so a test needs no cluster.
+Only Ray's exceptions are used here. The call, and the number of running replicas, are functions, so
+a test needs no cluster.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from serving.errors import ApiError
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_PATIENCE_S: Final = 1.0
-"""A call that takes longer looks, this often, whether its model is cold."""
+_COLD_CHECK_S: Final = 1.0
+"""Interval at which a call that waits checks whether its model has replicas."""
 _RETRY_PAUSE_S: Final = 0.2
 _UNKNOWN_WAIT_S: Final = 30.0
-"""Retry-After while no start has been timed yet."""
+"""Retry-After until the first start has been timed."""
 _BUSY_RETRY_S: Final = 1.0
 
 
 class Call(Protocol[T_co]):
-    """A call under way: Ray Serve's `DeploymentResponse`."""
+    """A running call: Ray Serve's `DeploymentResponse`."""
 
     def __await__(self) -> Any: ...
 
@@ -35,7 +35,7 @@ class Call(Protocol[T_co]):
 
 
 class StreamCall(Protocol[T_co]):
-    """A stream under way: Ray Serve's `DeploymentResponseGenerator`."""
+    """A running stream: Ray Serve's `DeploymentResponseGenerator`."""
 
     def __aiter__(self) -> AsyncIterator[T_co]: ...
 
@@ -49,8 +49,8 @@ class Replicas:
     Args:
         name: The model's name, for messages.
         running: Counts the replicas that can answer now; None where that is not known.
-        cold_wait_s: Seconds that a call waits for the first replica.
-        retries: Times that a call goes to another replica after its own died.
+        cold_wait_s: Maximum seconds that a call waits for the first replica.
+        retries: Times that a call is sent to another replica after its replica died.
     """
 
     def __init__(
@@ -64,27 +64,28 @@ class Replicas:
         self._running = running
         self._cold_wait_s = cold_wait_s
         self._retries = retries
-        self._start_began_s: float | None = None
-        self._start_took_s: float | None = None
+        self._start_began_at_s: float | None = None
+        self._last_start_s: float | None = None
 
     async def call(self, send: Callable[[], Call[T]]) -> T:
         """Call a replica and wait for its answer.
 
         Args:
-            send: Makes the call; made again where the replica died. The answer must not depend
-                on how often.
+            send: Sends the call. Called again after a replica died, so the call must be
+                idempotent.
 
         Raises:
-            ApiError: 429 too many wait already, 503 no replica in time or several died.
+            ApiError: 429 the queue is full, 503 no replica in time, or every one that was tried
+                died.
         """
         for attempt in range(self._retries + 1):
             call = send()
             try:
                 return await self._waited(_result(call), call)
             except Exception as error:
-                self._judge(error, attempt)
+                self._raise_unless_retried(error, attempt)
             await asyncio.sleep(_RETRY_PAUSE_S)
-        raise AssertionError("unreachable")  # _judge raises on the last attempt
+        raise AssertionError("unreachable")  # _raise_unless_retried raises on the last attempt
 
     async def stream(self, send: Callable[[], StreamCall[T]]) -> AsyncGenerator[T, None]:
         """Call a replica and yield its answer piece by piece.
@@ -92,7 +93,7 @@ class Replicas:
         Another replica is tried as long as nothing has been yielded.
 
         Raises:
-            ApiError: As `call`; 502 where the replica died in mid-answer.
+            ApiError: As `call`; 502 where the replica died after the first piece.
         """
         for attempt in range(self._retries + 1):
             call = send()
@@ -102,7 +103,7 @@ class Replicas:
             except StopAsyncIteration:
                 return
             except Exception as error:
-                self._judge(error, attempt)
+                self._raise_unless_retried(error, attempt)
                 await asyncio.sleep(_RETRY_PAUSE_S)
                 continue
             ended = False
@@ -111,7 +112,7 @@ class Replicas:
                     yield piece
                 ended = True
             finally:
-                if not ended:  # the caller is gone: nobody wants the rest
+                if not ended:  # the caller has stopped reading
                     call.cancel()
             return
 
@@ -127,14 +128,14 @@ class Replicas:
             raise ApiError(502, "replica_died", message) from error
 
     async def _waited(self, work: Awaitable[T], call: Call[T] | StreamCall[T]) -> T:
-        """The result of the work; looks now and then whether it waits for a cold start."""
+        """The result of a call; while it waits, refuse it if a cold start takes too long."""
         task = asyncio.ensure_future(work)
         begin_s = time.monotonic()
         try:
-            while not (await asyncio.wait({task}, timeout=_PATIENCE_S))[0]:
-                self._note(await self._running())
-                self._give_up_in_time(time.monotonic() - begin_s)
-            self._note(1)
+            while not (await asyncio.wait({task}, timeout=_COLD_CHECK_S))[0]:
+                self._time_start(await self._running())
+                self._refuse_if_too_slow(time.monotonic() - begin_s)
+            self._time_start(1)
             return task.result()
         finally:
             if not task.done():
@@ -143,35 +144,40 @@ class Replicas:
                 with suppress(asyncio.CancelledError, Exception):
                     await task
 
-    def _note(self, running: int | None) -> None:
-        """Time the start that is under way."""
+    def _time_start(self, running: int | None) -> None:
+        """Measure how long a cold start takes."""
         now_s = time.monotonic()
-        if running == 0 and self._start_began_s is None:
-            self._start_began_s = now_s
-        elif running and self._start_began_s is not None:
-            self._start_took_s = now_s - self._start_began_s
-            self._start_began_s = None
+        if running == 0 and self._start_began_at_s is None:
+            self._start_began_at_s = now_s
+        elif running and self._start_began_at_s is not None:
+            self._last_start_s = now_s - self._start_began_at_s
+            self._start_began_at_s = None
 
-    def _give_up_in_time(self, waited_s: float) -> None:
-        """Refuse where no replica will be there in time; the start itself goes on.
+    def _refuse_if_too_slow(self, waited_s: float) -> None:
+        """Refuse a call where no replica will be there in time; the start itself goes on.
 
-        The call that the start began with waits to the end, so that there is always somebody
-        whom Serve starts a replica for.
+        The call that caused the start is not refused early: Serve starts a replica only while a
+        call waits.
+
+        Raises:
+            ApiError: 503.
         """
-        if self._start_began_s is None:
+        if self._start_began_at_s is None:
             return
-        elapsed_s = time.monotonic() - self._start_began_s
+        elapsed_s = time.monotonic() - self._start_began_at_s
         left_s = _UNKNOWN_WAIT_S
-        if self._start_took_s is not None:
-            left_s = max(1.0, self._start_took_s - elapsed_s)
-        is_first = waited_s >= elapsed_s
-        hopeless = self._start_took_s is not None and left_s > self._cold_wait_s - waited_s
-        if waited_s >= self._cold_wait_s or (hopeless and not is_first):
-            message = f"{self._name} is starting; its first replica takes longer than you may wait"
+        if self._last_start_s is not None:
+            left_s = max(1.0, self._last_start_s - elapsed_s)
+        started_it = waited_s >= elapsed_s
+        too_slow = self._last_start_s is not None and left_s > self._cold_wait_s - waited_s
+        if waited_s >= self._cold_wait_s or (too_slow and not started_it):
+            message = (
+                f"{self._name} is starting; its first replica takes longer than limits.cold_wait_s"
+            )
             raise ApiError(503, "model_cold", message, retry_after_s=left_s)
 
-    def _judge(self, error: Exception, attempt: int) -> None:
-        """Let the loop go round again where another replica may do better, else raise."""
+    def _raise_unless_retried(self, error: Exception, attempt: int) -> None:
+        """Raise the error for the caller, or return where another replica is to be tried."""
         if isinstance(error, ApiError):
             raise error
         if refusal := _refusal(error, self._name):
@@ -193,7 +199,7 @@ async def _next(pieces: AsyncIterator[T]) -> T:
 
 
 def _refusal(error: Exception, name: str) -> ApiError | None:
-    """What Serve says when it does not take a call."""
+    """The error for a caller whose call Serve did not accept, None for other errors."""
     from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
     if isinstance(error, BackPressureError):
@@ -205,7 +211,7 @@ def _refusal(error: Exception, name: str) -> ApiError | None:
 
 
 def _is_death(error: Exception) -> bool:
-    """Whether the replica is to blame, not the request."""
+    """Whether an error says that the replica died."""
     from ray.exceptions import ActorDiedError, ActorUnavailableError, WorkerCrashedError
     from ray.serve.exceptions import ReplicaUnavailableError
 

@@ -20,7 +20,7 @@ APP = "rayscribe"
 
 
 def check(config: ServeConfig) -> None:
-    """Find wrong usage before anything is started.
+    """Check the config before anything is started.
 
     Raises:
         ConfigError: With a message that says what to change.
@@ -32,12 +32,12 @@ def check(config: ServeConfig) -> None:
 
 
 def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) -> None:
-    """Serve until the event is set; then let what runs end, and remove everything.
+    """Serve until the event is set; then finish the running requests and remove the application.
 
     Args:
         config: What is served, and where.
-        say: Gets lines for the person who started it.
-        stop: Set by a signal.
+        say: Prints a line for the user.
+        stop: Ends the service.
 
     Raises:
         ConfigError: There is no cluster at the address.
@@ -55,12 +55,13 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
 def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) -> None:
     from ray import serve
 
-    from serving.app import QUIET, build
+    from serving.app import build
+    from serving.deployments import QUIET_LOGGING
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
         http = {"host": config.http.host, "port": config.http.port}
-        serve.start(http_options=http, logging_config=QUIET)
+        serve.start(http_options=http, logging_config=QUIET_LOGGING)
         serve.run(build(config), name=APP, route_prefix="/")
     except RuntimeError as error:
         raise JobError(f"the service did not start: {error}") from error
@@ -70,8 +71,8 @@ def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Even
         stop.wait()
         say("Stopping: answers that have begun are finished.")
     finally:
-        with suppress(TimeoutError):  # after a minute what still runs is ended
-            serve.delete(APP)  # waits for what is being answered
+        with suppress(TimeoutError):  # after a minute the requests that still run are cut off
+            serve.delete(APP)  # waits for the running requests
         if not _address(config.ray):
             serve.shutdown()
 

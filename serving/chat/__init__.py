@@ -1,1 +1,1 @@
-"""Requests to the chat model, answered by vLLM's own OpenAI classes."""
+"""The chat model: checks of requests, and vLLM's OpenAI serving classes."""

@@ -1,7 +1,7 @@
-"""The chat model: vLLM's own OpenAI serving classes, behind one method.
+"""The chat engine: vLLM's own OpenAI serving classes behind one method.
 
-Templates, reasoning parsers, tools and streaming are vLLM's; nothing of them is written again
-here. The class serves inside any application: Ray Serve's deployments build on it.
+Chat templates, reasoning parsers, tools and streaming are vLLM's. The class knows nothing of Ray
+Serve; `serving.deployments.ChatReplica` wraps it.
 """
 
 from __future__ import annotations
@@ -11,26 +11,28 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from pipeline.config import ChatConfig
 from pipeline.engines.deepseek_ocr.engine_args import check_version, set_environment
 from pipeline.errors import EngineError
+from serving.chat.reasoning import add_reasoning_content
+from serving.config import ChatConfig
 from serving.errors import ApiError
 
 REVISIONS = {
     "deepseek-ai/DeepSeek-R1-Distill-Llama-8B": "6a6f4aa4197940add57724a7707d069478df56b1",
 }
-"""The commits on the hub that this release was written for."""
+"""The commits on the hub that this release was tested with."""
 
 _CLOSED = frozenset({"mm_processor_kwargs", "chat_template", "vllm_xargs", "kv_transfer_params"})
-"""Fields of vLLM's requests that reach into its engine: not for callers."""
+"""Fields that change how vLLM's engine runs: refused here too, for callers of the class that do
+not use `serving.chat.allowed_fields`."""
 _BAD_REQUEST, _ENGINE_FAILED = 400, 500
 
 
-class Chat(Protocol):
-    """Answers conversations."""
+class ChatEngine(Protocol):
+    """Answers chat completions."""
 
     async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncGenerator[str, None]:
-        """As `ChatModel.answer`."""
+        """As `VllmChatEngine.answer`."""
         ...
 
     async def healthy(self) -> bool:
@@ -38,34 +40,34 @@ class Chat(Protocol):
         ...
 
 
-def build(config: ChatConfig) -> Chat:
-    """The chat model of a config, in the process that will use it.
+def build(config: ChatConfig) -> ChatEngine:
+    """Build the chat engine of a config, in the process that will use it.
 
     Raises:
-        ConfigError: vLLM is missing or out of range.
+        ConfigError: vLLM is missing or its version is not supported.
         EngineError: vLLM did not start.
     """
     if config.kind == "fake":
-        from serving.chat.fake import FakeChat
+        from serving.chat.fake import FakeChatEngine
 
-        return FakeChat(config)
-    return ChatModel(config)
+        return FakeChatEngine(config)
+    return VllmChatEngine(config)
 
 
-class ChatModel:
-    """A chat model on vLLM. Build it where it runs; starting takes minutes on a GPU.
+class VllmChatEngine:
+    """A chat model on vLLM. The constructor loads the model, which takes minutes on a GPU.
 
     Args:
         config: The model and how it is run.
 
     Raises:
-        ConfigError: vLLM is missing or out of range.
+        ConfigError: vLLM is missing or its version is not supported.
         EngineError: vLLM did not start.
     """
 
     def __init__(self, config: ChatConfig) -> None:
         check_version()
-        set_environment(config)
+        set_environment(config.cache_dir)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -73,8 +75,8 @@ class ChatModel:
         try:
             self._llm = AsyncLLM.from_engine_args(
                 AsyncEngineArgs(**engine_args(config)),
-                # Else a step takes 2,048 tokens, where that of `vllm serve` takes what suits the
-                # GPU (8,192 on an H100).
+                # As in `vllm serve`: the tokens of one step then depend on the GPU (8,192 on an
+                # H100). Without it they are 2,048.
                 usage_context=UsageContext.OPENAI_API_SERVER,
             )
         except Exception as error:
@@ -89,9 +91,9 @@ class ChatModel:
             body: An OpenAI chat completion request, as parsed JSON.
 
         Returns:
-            The response as plain values; or, if the body asks for a stream, the lines of an event
-            stream ("data: …" and a blank line), the last of them "data: [DONE]". A failure after
-            the stream began is an event of its own: vLLM writes it.
+            The response as JSON values; or, if the body asks for a stream, server-sent events
+            ("data: …" and a blank line), the last of them "data: [DONE]". vLLM reports an error
+            after the first event as an event.
 
         Raises:
             ApiError: The request is wrong, or the engine could not answer it.
@@ -104,11 +106,11 @@ class ChatModel:
         if (failure := getattr(result, "error", None)) is not None:
             raise _error(int(failure.code), str(failure.message))
         if request.stream:
-            return _both_names_in_stream(result)
-        plain: dict[str, Any] = result.model_dump(mode="json", exclude_none=True)
-        for choice in plain["choices"]:
-            both_names(choice["message"])
-        return plain
+            return _with_reasoning_content(result)
+        response: dict[str, Any] = result.model_dump(mode="json", exclude_none=True)
+        for choice in response["choices"]:
+            add_reasoning_content(choice["message"])
+        return response
 
     async def healthy(self) -> bool:
         """Whether the engine is alive."""
@@ -119,34 +121,29 @@ class ChatModel:
         self._llm.shutdown()
 
 
-def both_names(message: dict[str, Any]) -> None:
-    """Give the reasoning of a message, or of a piece of one, under both its names.
-
-    vLLM calls it `reasoning`, DeepSeek's own interface `reasoning_content`.
-    """
-    if message.get("reasoning") is not None:
-        message["reasoning_content"] = message["reasoning"]
+async def _with_reasoning_content(events: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async with aclosing(events):  # closing the stream makes vLLM abort the request
+        async for event in events:
+            yield _rewritten(event) if '"reasoning":' in event else event
 
 
-async def _both_names_in_stream(lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
-    async with aclosing(lines):  # vLLM stops writing when its stream is closed
-        async for line in lines:
-            yield _both_names_in_line(line) if '"reasoning":' in line else line
-
-
-def _both_names_in_line(line: str) -> str:
-    event = json.loads(line.removeprefix("data: "))
-    for choice in event["choices"]:
-        both_names(choice["delta"])
-    return f"data: {json.dumps(event, ensure_ascii=False, separators=(',', ':'))}\n\n"
+def _rewritten(event: str) -> str:
+    values = json.loads(event.removeprefix("data: "))
+    for choice in values["choices"]:
+        add_reasoning_content(choice["delta"])
+    return f"data: {json.dumps(values, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
 def _as_api_error(error: Exception) -> ApiError:
-    """What an exception of vLLM's serving classes means: 0.26 raises ValueErrors, 0.29 its own."""
+    """Map an exception of vLLM's serving classes.
+
+    For a bad request vLLM 0.26 raises ValueError, and 0.29 VLLMClientError.
+    """
     import vllm.exceptions
 
-    own = getattr(vllm.exceptions, "VLLMClientError", ValueError)
-    status = _BAD_REQUEST if isinstance(error, (own, ValueError, TypeError)) else _ENGINE_FAILED
+    client_error = getattr(vllm.exceptions, "VLLMClientError", ValueError)
+    is_bad_request = isinstance(error, (client_error, ValueError, TypeError))
+    status = _BAD_REQUEST if is_bad_request else _ENGINE_FAILED
     return _error(status, str(error) or type(error).__name__)
 
 
@@ -164,9 +161,9 @@ def engine_args(config: ChatConfig) -> dict[str, Any]:
         "dtype": config.dtype,
         "load_format": config.load_format,
         "max_model_len": config.max_model_len,
-        "tensor_parallel_size": config.tensor_parallel,
-        # Inside a Ray actor vLLM would ask Ray for more actors; the GPUs are this actor's own.
-        "distributed_executor_backend": "mp" if config.tensor_parallel > 1 else None,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        # Inside a Ray actor vLLM's default is to start more actors; this actor has the GPUs.
+        "distributed_executor_backend": "mp" if config.tensor_parallel_size > 1 else None,
         "gpu_memory_utilization": config.gpu_memory_utilization,
         "max_num_seqs": config.max_num_seqs,
         "enforce_eager": config.enforce_eager,
@@ -192,10 +189,10 @@ def _serving(llm: Any, config: ChatConfig) -> Any:
 
 
 def _parsed(body: dict[str, Any]) -> Any:
-    """VLLM's request of a body.
+    """Parse a body as vLLM's request.
 
     Raises:
-        ApiError: It is no chat request, or has fields that are closed to callers.
+        ApiError: It is not a chat completion request, or has a field of `_CLOSED`.
     """
     from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 

@@ -1,4 +1,4 @@
-"""A chat model without a model: for tests, rehearsals and measuring everything around it."""
+"""A chat engine without a model, for tests and for measuring the service around the model."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from pipeline.config import ChatConfig
-from serving.chat.engine import both_names
+from serving.chat.reasoning import add_reasoning_content
+from serving.config import ChatConfig
 from serving.errors import ApiError
 
 _REASONING = "The user wants an echo."
 
 
-class FakeChat:
-    """Says what it was told, word by word, after one sentence of reasoning.
+class FakeChatEngine:
+    """Repeats the last message word by word, after one sentence of reasoning.
 
     Args:
-        config: Its name and its pace.
+        config: `name` and `fake_ms_per_word` are used.
     """
 
     def __init__(self, config: ChatConfig) -> None:
@@ -28,28 +28,31 @@ class FakeChat:
         self._pause_s = config.fake_ms_per_word / 1000
 
     async def answer(self, body: Mapping[str, Any]) -> dict[str, Any] | AsyncGenerator[str, None]:
-        """As `serving.chat.engine.ChatModel.answer`.
+        """As `serving.chat.engine.VllmChatEngine.answer`.
 
         Raises:
-            ApiError: There is no message to echo.
+            ApiError: There is no message to repeat.
         """
-        said = _last_text(body)
+        prompt = _last_text(body).split()
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
-        words = said.split()[:limit]
-        known = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time())}
-        frame = known | {"model": self._name}
-        finish = "length" if len(words) < len(said.split()) else "stop"
+        words = prompt[:limit]
+        frame = {
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
+            "created": int(time.time()),
+            "model": self._name,
+        }
+        finish = "length" if len(words) < len(prompt) else "stop"
         usage = {
-            "prompt_tokens": len(said.split()),
+            "prompt_tokens": len(prompt),
             "completion_tokens": len(words),
-            "total_tokens": len(said.split()) + len(words),
+            "total_tokens": len(prompt) + len(words),
         }
         if body.get("stream"):
             wants_usage = (body.get("stream_options") or {}).get("include_usage")
             return self._stream(frame, words, finish, usage if wants_usage else None)
         await asyncio.sleep(self._pause_s * len(words))
         message = {"role": "assistant", "content": " ".join(words), "reasoning": _REASONING}
-        both_names(message)
+        add_reasoning_content(message)
         choice = {"index": 0, "message": message, "finish_reason": finish}
         return frame | {"object": "chat.completion", "choices": [choice], "usage": usage}
 
@@ -58,7 +61,7 @@ class FakeChat:
     ) -> AsyncGenerator[str, None]:
         frame = frame | {"object": "chat.completion.chunk"}
         reasoning = {"role": "assistant", "content": "", "reasoning": _REASONING}
-        both_names(reasoning)
+        add_reasoning_content(reasoning)
         yield _event(frame, reasoning)
         for index, word in enumerate(words):
             if self._pause_s:
@@ -70,7 +73,7 @@ class FakeChat:
         yield "data: [DONE]\n\n"
 
     async def healthy(self) -> bool:
-        """Always."""
+        """Always true."""
         return True
 
 
@@ -86,5 +89,5 @@ def _last_text(body: Mapping[str, Any]) -> str:
             return content
         return " ".join(part["text"] for part in content if part["type"] == "text")
     except (KeyError, IndexError, TypeError) as error:
-        message = f"there is no message to echo: {error!r}"
+        message = f"there is no message to repeat: {error!r}"
         raise ApiError(400, "invalid_request", message, param="messages") from error

@@ -1,4 +1,4 @@
-"""Conversations with the chat model. vLLM answers; here they are checked and counted."""
+"""Chat completions of the chat model: checked, sent to a replica, and counted."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from typing import Any, Protocol
 
 from starlette.responses import JSONResponse, Response
 
-from serving.chat.allowed_fields import chat_limits
+from serving.chat.allowed_fields import check_fields
 from serving.config import ServeConfig
-from serving.http import bodies
-from serving.http.middleware import Record
-from serving.ocr.chat_response import error_event
+from serving.http import streaming
+from serving.http.middleware import LogEntry
 
 
-class Backend(Protocol):
-    """Whatever runs the chat model."""
+class ChatBackend(Protocol):
+    """Runs the chat model: the replicas, or a fake in tests."""
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer in one piece.
 
         Raises:
-            ApiError: The request is wrong, or nobody can answer it.
+            ApiError: The request is wrong, or no replica can answer it.
         """
         ...
 
     def stream(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
-        """Answer as the events of an event stream, one or more a piece.
+        """Answer as server-sent events, one or more a piece.
 
         Raises:
             ApiError: As `complete`.
@@ -38,78 +37,83 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatModel:
-    """The chat model as it is served.
+class ChatHandler:
+    """Answers the requests that name the chat model.
 
     Attributes:
         names: Its names in requests; the first is the one in answers.
-        backend: Answers.
-        config: Limits.
+        backend: Runs the model.
+        config: Limits and settings.
     """
 
     names: tuple[str, ...]
-    backend: Backend
+    backend: ChatBackend
     config: ServeConfig
 
-    async def respond(self, body: dict[str, Any], record: Record, late_s: float) -> Response:
+    async def respond(self, body: dict[str, Any], entry: LogEntry, deadline_s: float) -> Response:
         """Answer a chat completion.
 
         Args:
             body: The request.
-            record: Gets the tokens.
-            late_s: When it must be answered, by `time.monotonic`.
+            entry: Gets the token counts.
+            deadline_s: When the answer must be complete, by `time.monotonic`.
 
         Raises:
-            ApiError: The request is wrong, or nobody can answer it.
+            ApiError: The request is wrong, or no replica can answer it.
         """
-        chat_limits(body, self.config.limits)
+        check_fields(body, self.config.limits)
         body = body | {"model": self.names[0]}
         if body.get("stream"):
-            wanted = bool((body.get("stream_options") or {}).get("include_usage"))
-            # Always asked for, so that the log has the tokens of every answer.
+            include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+            # Always requested from the model, so that the log has the tokens of every answer.
             body["stream_options"] = {"include_usage": True}
-            return await bodies.streamed(
-                _counted(self.backend.stream(body), record, wanted),
-                record,
-                late_s=late_s,
+            return await streaming.response(
+                _counted(self.backend.stream(body), entry, include_usage),
+                entry,
+                streaming.SSE,
+                deadline_s=deadline_s,
                 heartbeat_s=self.config.ingress.heartbeat_s,
-                media_type=bodies.EVENTS,
-                say=error_event,
             )
-        async with bodies.until(late_s):
+        async with streaming.timeout_at(deadline_s):
             answer = await self.backend.complete(body)
-        _note(answer.get("usage"), record)
+        _add_usage(answer.get("usage"), entry)
         return JSONResponse(answer)
 
 
 async def _counted(
-    pieces: AsyncGenerator[str, None], record: Record, wanted: bool
+    pieces: AsyncGenerator[str, None], entry: LogEntry, include_usage: bool
 ) -> AsyncIterator[str]:
-    """The pieces; the event with the usage goes into the record, and on where it is wanted."""
+    """Write the usage into the log entry; drop its event where the caller did not ask for it."""
     async with aclosing(pieces):
         async for piece in pieces:
             if '"usage":' not in piece:
                 yield piece
                 continue
-            events = [_noted(event, record) for event in piece.split("\n\n") if event]
-            kept = [event for event, is_usage in events if wanted or not is_usage]
+            events = [event for event in piece.split("\n\n") if event]
+            usages = [_usage_of(event) for event in events]
+            for usage in usages:
+                _add_usage(usage, entry)
+            kept = [
+                event
+                for event, usage in zip(events, usages, strict=True)
+                if include_usage or usage is None
+            ]
             if kept:
                 yield "".join(f"{event}\n\n" for event in kept)
 
 
-def _noted(event: str, record: Record) -> tuple[str, bool]:
-    """The event, and whether it is the one that holds the usage and nothing else."""
+def _usage_of(event: str) -> dict[str, Any] | None:
+    """The usage of an event that holds nothing else, None for any other event."""
     payload = event.removeprefix("data: ")
     if payload == "[DONE]":
-        return event, False
+        return None
     values = json.loads(payload)
-    if values.get("choices") or not values.get("usage"):
-        return event, False
-    _note(values["usage"], record)
-    return event, True
+    if values.get("choices"):
+        return None
+    return values.get("usage") or None
 
 
-def _note(usage: dict[str, Any] | None, record: Record) -> None:
+def _add_usage(usage: dict[str, Any] | None, entry: LogEntry) -> None:
     for name in ("prompt_tokens", "completion_tokens"):
         if usage and usage.get(name) is not None:
-            record.fields[name] = usage[name]
+            entry.fields[name] = usage[name]

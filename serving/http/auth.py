@@ -1,4 +1,4 @@
-"""Who may call: API keys, and what holds where there are none."""
+"""Authentication: API keys, or callers on this machine where there are no keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VARIABLE: Final = "RAYSCRIBE_API_KEYS"
 ANONYMOUS: Final = "anonymous"
 LOCAL: Final = "local"
 MIN_KEY_CHARS: Final = 16
-LOOK_EVERY_S: Final = 5.0
+RELOAD_PERIOD_S: Final = 5.0
 
 _Stamp = tuple[int, int, int]
 _log = logging.getLogger(__name__)
@@ -30,10 +30,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Key:
-    """A caller's key, of which only the digest is kept.
+    """An API key. Only its digest is kept.
 
     Attributes:
-        name: Who has it: the caller's name in limits and logs.
+        name: The caller's name in limits and logs.
         digest: The SHA-256 of the key.
     """
 
@@ -41,23 +41,23 @@ class Key:
     digest: bytes = field(repr=False)
 
 
-class _Found(NamedTuple):
+class _Entry(NamedTuple):
     place: str
     key: Key
 
 
 def parse_keys(text: str, source: str = "API keys") -> tuple[Key, ...]:
-    """The keys in `text`: one `name:key` a line, or several with commas between them.
+    """Parse keys: one `name:key` a line, or several separated by commas.
 
-    Empty lines are skipped, and so is everything after a `#` where an entry would begin.
+    Empty lines are skipped, and so is everything after a `#` in place of an entry.
 
     Args:
         text: The keys.
-        source: What errors call the text.
+        source: Name of the text in error messages.
 
     Raises:
-        ConfigError: An entry cannot be used. The message has its line and neither name nor key:
-            they are easily written the wrong way round.
+        ConfigError: An entry is invalid. The message has its line and neither name nor key: the two
+            may be written in the wrong order.
     """
     found = _find(text, source)
     _check_distinct(found)
@@ -65,9 +65,9 @@ def parse_keys(text: str, source: str = "API keys") -> tuple[Key, ...]:
 
 
 def check_binding(http: HttpConfig, auth: AuthConfig, environment: Mapping[str, str]) -> None:
-    """Refuse to listen to other machines without saying who may call.
+    """Refuse an address that other machines reach where there are no keys.
 
-    Whether the keys can be read is not looked at: their file may be on another machine.
+    `auth.keys_file` is not read: it may be on another machine.
 
     Raises:
         ConfigError: The address is not loopback, and there are neither keys nor `auth.disabled`;
@@ -88,12 +88,12 @@ class Keys:
     Used from one event loop, so nothing is locked.
 
     Args:
-        config: Where keys are, and what holds without.
+        config: Where the keys are, and whether to answer without.
         environment: The process's environment.
-        clock: Seconds that never go back.
+        clock: A monotonic clock, seconds.
 
     Raises:
-        ConfigError: `auth.keys_file` cannot be read or has no keys, or a key cannot be used.
+        ConfigError: `auth.keys_file` cannot be read or has no keys, or a key is invalid.
     """
 
     def __init__(
@@ -102,12 +102,12 @@ class Keys:
         environment: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._off = config.disabled
+        self._is_disabled = config.disabled
         self._path = Path(config.keys_file) if config.keys_file else None
-        self._fixed = _find(environment.get(VARIABLE, ""), VARIABLE)
+        self._from_environment = _find(environment.get(VARIABLE, ""), VARIABLE)
         self._knows_clients = knows_clients(environment)
         self._clock = clock
-        self._looked_s = clock()
+        self._checked_s = clock()
         self._stamp = _stamp(self._path)
         self._keys = self._load()
 
@@ -117,15 +117,15 @@ class Keys:
         return tuple(key.name for key in self._keys)
 
     def caller(self, header: str | None, client_host: str | None, forwarded: bool) -> str:
-        """The name of whoever sent a request.
+        """The name of a request's caller.
 
         Args:
             header: The request's Authorization.
-            client_host: The address that the connection comes from, None where it has none.
-            forwarded: Whether the request says that a proxy passed it on.
+            client_host: The peer address of the connection, None where it has none.
+            forwarded: Whether the request has a header of a proxy.
 
         Raises:
-            ApiError: Status 401: the key is missing or wrong, or there are no keys and the
+            ApiError: 401: the key is missing or wrong, or there are no keys and the
                 request is not from this machine.
         """
         self.reload()
@@ -134,54 +134,54 @@ class Keys:
         presented = _bearer(header)
         if not presented:
             raise ApiError(401, "missing_api_key", "send the header Authorization: Bearer KEY")
-        # Every key is compared, so the time says nothing about which one is near.
+        # Every key is compared, so that the time does not depend on which one matches.
         names = [key.name for key in self._keys if hmac.compare_digest(key.digest, presented)]
         if not names:
-            raise ApiError(401, "invalid_api_key", "this API key is not known here")
+            raise ApiError(401, "invalid_api_key", "this API key is unknown")
         return names[0]
 
     def reload(self) -> None:
-        """Read `auth.keys_file` again if it changed; looks at most every `LOOK_EVERY_S`.
+        """Read `auth.keys_file` again if it has changed; checks once in `RELOAD_PERIOD_S` at most.
 
-        A file that became unusable leaves the keys as they are, and a warning in the log.
+        If the new file is invalid, the keys stay as they are and a warning is logged.
         """
         now_s = self._clock()
-        if self._path is None or now_s - self._looked_s < LOOK_EVERY_S:
+        if self._path is None or now_s - self._checked_s < RELOAD_PERIOD_S:
             return
-        self._looked_s = now_s
+        self._checked_s = now_s
         stamp = _stamp(self._path)
         if stamp == self._stamp:
             return
-        self._stamp = stamp  # kept for a bad file too: one warning for each change
+        self._stamp = stamp  # set for an invalid file too: one warning for each change
         try:
             self._keys = self._load()
         except ConfigError as error:
             _log.warning("the API keys stay as they were: %s", error)
 
     def _load(self) -> tuple[Key, ...]:
-        found = [*self._fixed, *(_read(self._path) if self._path else ())]
+        found = [*self._from_environment, *(_read(self._path) if self._path else ())]
         _check_distinct(found)
         return tuple(key for _, key in found)
 
     def _without_keys(self, client_host: str | None, forwarded: bool) -> str:
-        if self._off:
+        if self._is_disabled:
             return ANONYMOUS
-        # Behind a proxy on this machine, everybody comes from loopback.
+        # Behind a proxy on this machine, the peer of every connection is loopback.
         is_direct = self._knows_clients and not forwarded
         if client_host is not None and _is_loopback(client_host) and is_direct:
             return LOCAL
         raise ApiError(
             401,
             "no_keys_configured",
-            "this service has no API keys, so it answers only its own machine, without a proxy "
-            f"in between: its operator can set {VARIABLE} or auth.keys_file, or auth.disabled to "
-            "answer everybody",
+            "this service has no API keys, so it answers only callers on its own machine, without "
+            f"a proxy in between: its operator can set {VARIABLE} or auth.keys_file, or "
+            "auth.disabled to answer everybody",
         )
 
 
-def _find(text: str, source: str) -> list[_Found]:
+def _find(text: str, source: str) -> list[_Entry]:
     return [
-        _Found(f"{source}, line {line}", _key(entry, f"{source}, line {line}"))
+        _Entry(f"{source}, line {line}", _key(entry, f"{source}, line {line}"))
         for line, entry in _entries(text)
     ]
 
@@ -211,24 +211,24 @@ def _problem(name: str, secret: str) -> str | None:
     if any(char.isspace() for char in secret):
         return "the key has white space in it; remove it, and give comments lines of their own"
     if not (secret.isascii() and secret.isprintable()):
-        return "the key has characters that no header can carry; use visible ASCII"
+        return "the key has characters that are invalid in a header; use visible ASCII"
     if len(secret) < MIN_KEY_CHARS:
         return f"the key is shorter than {MIN_KEY_CHARS} characters; make a longer one"
     return None
 
 
-def _check_distinct(found: Sequence[_Found]) -> None:
+def _check_distinct(found: Sequence[_Entry]) -> None:
     names: dict[str, str] = {}
     digests: dict[bytes, str] = {}
     for place, key in found:
         if key.name in names:
-            raise ConfigError(f"{place}: has the name of {names[key.name]}; choose another")
+            raise ConfigError(f"{place}: the name is that of {names[key.name]}; choose another")
         if key.digest in digests:
-            raise ConfigError(f"{place}: has the key of {digests[key.digest]}; make a new one")
+            raise ConfigError(f"{place}: the key is that of {digests[key.digest]}; make a new one")
         names[key.name] = digests[key.digest] = place
 
 
-def _read(path: Path) -> list[_Found]:
+def _read(path: Path) -> list[_Entry]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -243,7 +243,7 @@ def _read(path: Path) -> list[_Found]:
 
 
 def _stamp(path: Path | None) -> _Stamp | None:
-    """What changes with a file, or with a link to it: Kubernetes swaps links."""
+    """Changes when a file is written, or a link to it replaced, as Kubernetes does."""
     if path is None:
         return None
     try:
@@ -254,7 +254,7 @@ def _stamp(path: Path | None) -> _Stamp | None:
 
 
 def _bearer(header: str | None) -> bytes | None:
-    """The digest of the key in an Authorization header, None where it has none."""
+    """The digest of the key in an Authorization header; None where it has no bearer token."""
     scheme, _, secret = (header or "").strip().partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         return None
@@ -262,7 +262,7 @@ def _bearer(header: str | None) -> bytes | None:
 
 
 def is_bound_to_loopback(http: HttpConfig) -> bool:
-    """Whether only this machine reaches the service."""
+    """Whether the service listens on loopback only."""
     return http.host.lower() == "localhost" or _is_loopback(http.host)
 
 

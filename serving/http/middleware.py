@@ -1,6 +1,6 @@
-"""The door that every request goes through: identity, keys, limits of size, one line of log.
+"""The ASGI middleware of every request: request id, API key, rate and size limits, access log.
 
-Plain ASGI around the application, so that streams and hang-ups pass through untouched.
+It is plain ASGI, so that streams and disconnects pass through unchanged.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.config import HttpConfig, LimitConfig
 from serving.errors import ApiError
 from serving.http.auth import Keys
-from serving.http.rate_limit import Gate
+from serving.http.rate_limit import RateLimiter
 
 _log = logging.getLogger(__name__)
 
 OPEN_PATHS: Final = frozenset({"/health", "/ready"})
-"""Answered without a key: what probes ask."""
+"""Paths for health probes, answered without a key."""
 PATHS: Final = OPEN_PATHS | {"/v1/chat/completions", "/v1/ocr", "/v1/models"}
-"""The paths that are counted each by itself."""
+"""Paths that have a label of their own in the metrics."""
 _MIB: Final = 1 << 20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _CLOSED_BY_CLIENT: Final = 499
@@ -38,16 +38,17 @@ _INTERNAL: Final = 500
 
 
 @dataclass(slots=True)
-class Record:
-    """What is known of a request, for its line in the log.
+class LogEntry:
+    """A request's entry in the access log.
 
     Attributes:
         request_id: The caller's X-Request-Id, or the one that Serve's proxy made.
         method: HTTP method.
         path: Path, without the query.
-        caller: Name of the key, "" where none was let in.
-        status: HTTP status, 499 where the caller hung up before there was one.
+        caller: Name of the key, "" where the request was refused before it was known.
+        status: HTTP status, 499 where the caller disconnected before there was one.
         error: Code of the error, "" where there was none.
+        begin_s: When the request came in, by `time.perf_counter`.
         fields: More: model, pages, tokens.
     """
 
@@ -80,44 +81,44 @@ class Record:
         """Milliseconds since the request came in."""
         return round((time.perf_counter() - self.begin_s) * 1000, 1)
 
-    def note(self, error: ApiError) -> None:
-        """Remember why the request was not answered."""
+    def set_error(self, error: ApiError) -> None:
+        """Set the error that the request was answered with."""
         self.error = error.code
 
 
-def record_of(scope: MutableMapping[str, Any]) -> Record:
-    """The record of the request at hand."""
-    record: Record = scope["rayscribe.record"]
-    return record
+def log_entry(scope: MutableMapping[str, Any]) -> LogEntry:
+    """The log entry of a request, by its ASGI scope."""
+    entry: LogEntry = scope["rayscribe.log_entry"]
+    return entry
 
 
 class RequestMiddleware:
-    """Lets requests in.
+    """Checks requests before the application gets them.
 
     Args:
-        app: The application behind it.
-        keys: Who may come in.
-        gate: How often and how many at a time.
-        limits: How much one may send.
-        http: Which web pages may call.
-        done: Told of every request when it is over.
+        app: The application.
+        keys: Authenticates callers.
+        rate_limiter: Limits the requests of each caller.
+        limits: Limits of a body's size and time.
+        http: Allowed web origins.
+        on_done: Called with the log entry of every request when it has ended.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         keys: Keys,
-        gate: Gate,
+        rate_limiter: RateLimiter,
         limits: LimitConfig,
         http: HttpConfig,
-        done: Callable[[Record], None],
+        on_done: Callable[[LogEntry], None],
     ) -> None:
         self._origins = frozenset(http.cors_origins)
         self._app = app
         self._keys = keys
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._limits = limits
-        self._done = done
+        self._on_done = on_done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -127,26 +128,24 @@ class RequestMiddleware:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        record = Record(_request_id(headers), scope["method"], scope["path"])
-        scope["rayscribe.record"] = record
-        out = _Sender(send, record)
+        entry = LogEntry(_request_id(headers), scope["method"], scope["path"])
+        scope["rayscribe.log_entry"] = entry
+        out = _Sender(send, entry)
         try:
-            await self._let_in(
-                scope, headers, record, _bounded(receive, headers, self._limits), out
-            )
+            await self._admit(scope, headers, entry, _bounded(receive, headers, self._limits), out)
         except ApiError as error:
-            record.note(error)
-            await _refuse(error, scope, receive, out)
+            entry.set_error(error)
+            await _send_error(error, scope, receive, out)
         except Exception:
-            _log.exception("a request failed: %s", record.request_id)
-            message = f"the server failed on this request ({record.request_id}); please report it"
-            await _refuse(ApiError(_INTERNAL, "internal", message), scope, receive, out)
+            _log.exception("a request failed: %s", entry.request_id)
+            message = f"the server failed on this request ({entry.request_id}); please report it"
+            await _send_error(ApiError(_INTERNAL, "internal", message), scope, receive, out)
         finally:
-            record.status = record.status or _CLOSED_BY_CLIENT
-            self._done(record)
+            entry.status = entry.status or _CLOSED_BY_CLIENT
+            self._on_done(entry)
 
-    async def _let_in(
-        self, scope: Scope, headers: dict[str, str], record: Record, receive: Receive, send: Send
+    async def _admit(
+        self, scope: Scope, headers: dict[str, str], entry: LogEntry, receive: Receive, send: Send
     ) -> None:
         if scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
@@ -155,13 +154,13 @@ class RequestMiddleware:
         client = scope.get("client")
         forwarded = "x-forwarded-for" in headers or "forwarded" in headers
         authorization = headers.get("authorization")
-        record.caller = self._keys.caller(authorization, client and client[0], forwarded)
+        entry.caller = self._keys.caller(authorization, client and client[0], forwarded)
         _check_length(headers, self._limits)
-        with self._gate.admit(record.caller):
+        with self._rate_limiter.admit(entry.caller):
             await self._app(scope, receive, send)
 
     def _check_origin(self, headers: dict[str, str]) -> None:
-        """Refuse pages of other web origins, which a browser would send with its user's access."""
+        """Refuse web pages of other origins: a browser would send their requests too."""
         origin = headers.get("origin")
         if origin is None or origin in self._origins:
             return
@@ -171,26 +170,26 @@ class RequestMiddleware:
 
 
 class _Sender:
-    """Passes messages on and notes the status. Serve's proxy adds X-Request-Id."""
+    """Forwards messages and records the status. Serve's proxy adds X-Request-Id."""
 
-    def __init__(self, send: Send, record: Record) -> None:
+    def __init__(self, send: Send, entry: LogEntry) -> None:
         self._send = send
-        self._record = record
+        self._entry = entry
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._record.status = message["status"]
+            self._entry.status = message["status"]
         await self._send(message)
 
     @property
-    def has_begun(self) -> bool:
-        """Whether the status is out."""
-        return bool(self._record.status)
+    def has_started(self) -> bool:
+        """Whether the status has been sent."""
+        return bool(self._entry.status)
 
 
-async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: _Sender) -> None:
-    if send.has_begun:
-        return  # too late for a status; the connection ends without the end of its answer
+async def _send_error(error: ApiError, scope: Scope, receive: Receive, send: _Sender) -> None:
+    if send.has_started:
+        return  # the status has been sent; the connection is closed in mid-response
     await JSONResponse(error.body(), error.status, error.headers())(scope, receive, send)
 
 
@@ -206,24 +205,24 @@ def _check_length(headers: dict[str, str], limits: LimitConfig) -> None:
 
 
 def _bounded(receive: Receive, headers: dict[str, str], limits: LimitConfig) -> Receive:
-    """Count what arrives, whatever Content-Length says, and don't wait for it for ever."""
+    """Limit the size of a body, whatever its Content-Length, and the time that it may take."""
     left = int(limits.body_mib * _MIB)
     deadline_s = time.monotonic() + limits.upload_s
     arrived = False
 
     async def counted() -> Message:
         nonlocal left, arrived
-        if arrived:  # what comes now is the sign that the caller hung up; it may take its time
+        if arrived:  # the next message is the disconnect, which may come at any time
             try:
                 return await receive()
-            except Exception:  # of Serve's, where the proxy has let go of the request first
+            except Exception:  # Serve's, where its proxy has dropped the request first
                 return {"type": "http.disconnect"}
         try:
             async with asyncio.timeout(max(0.0, deadline_s - time.monotonic())):
                 message = await receive()
         except TimeoutError:
-            message_text = "the body took longer to arrive than limits.upload_s"
-            raise ApiError(408, "upload_timeout", message_text) from None
+            text = "the body took longer to arrive than limits.upload_s"
+            raise ApiError(408, "upload_timeout", text) from None
         left -= len(message.get("body", b""))
         if left < 0:
             raise _too_large(limits)

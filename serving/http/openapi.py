@@ -1,21 +1,19 @@
-"""The OpenAPI description of what the routes read and write themselves."""
+"""The OpenAPI schema of bodies that FastAPI does not see, since the routes parse them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-
-from serving.ocr.document_response import OcrDocument, OcrPage
-from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
 
 _REF: Final = "#/components/schemas/"
 _JSON: Final = "application/json"
-_MODELS: Final = (ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage)
 _ANY_CHAT: Final = {
     "type": "object",
-    "description": "What OpenAI's chat completions take; goes to the chat model.",
+    "description": "A chat completion of OpenAI's API, for the chat model.",
     "properties": {
         "model": {"type": "string"},
         "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
@@ -40,37 +38,45 @@ _ERROR: Final = {
 }
 _STATUSES: Final = {
     "400": "The request is wrong; `param` names the field.",
-    "401": "No key, or one that is not known.",
-    "403": "A web page of another origin asks.",
+    "401": "No API key, or an unknown one.",
+    "403": "The request is from a web page of another origin.",
     "404": "No such model or path.",
-    "405": "The path knows another method.",
+    "405": "The path has another method.",
     "408": "The body did not arrive in time.",
-    "413": "Over a limit: bytes, pixels, pages, characters.",
-    "415": "A kind of document or body that is not read here.",
+    "413": "Over a limit of bytes, pixels, pages or characters.",
+    "415": "The type of the document or body is not supported.",
     "422": "The document cannot be read; `code` says why.",
     "429": "Too many requests; see Retry-After.",
-    "500": "A fault of the server.",
-    "502": "The engine failed on it.",
+    "500": "Internal error.",
+    "502": "The engine failed on the request.",
     "503": "No replica of the model in time; see Retry-After.",
     "504": "The answer took too long.",
 }
 
 
-def describe(app: FastAPI, *, has_chat: bool) -> None:
-    """Add bodies, answers and errors to the application's description."""
-    plain = app.openapi
+def describe(app: FastAPI, models: Sequence[type[BaseModel]], *, has_chat: bool) -> None:
+    """Add request bodies, responses and errors to the application's OpenAPI schema.
+
+    Args:
+        app: Its routes are described.
+        models: Those with the names ChatRequest, OcrFields, OcrRequest, OcrDocument and OcrPage.
+        has_chat: Whether a chat model is served, whose requests have more fields.
+    """
+    generated = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _completed(plain(), has_chat)
+            app.openapi_schema = _completed(generated(), models, has_chat)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _completed(description: dict[str, Any], has_chat: bool) -> dict[str, Any]:
+def _completed(
+    description: dict[str, Any], models: Sequence[type[BaseModel]], has_chat: bool
+) -> dict[str, Any]:
     _, definitions = models_json_schema(
-        [(model, "validation") for model in _MODELS], ref_template=_REF + "{model}"
+        [(model, "validation") for model in models], ref_template=_REF + "{model}"
     )
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
     schemas |= definitions["$defs"] | {"Error": _ERROR, "AnyChat": _ANY_CHAT}
@@ -82,7 +88,7 @@ def _completed(description: dict[str, Any], has_chat: bool) -> dict[str, Any]:
         for operation in operations.values():
             operation["responses"].pop("422", None)
             operation["responses"] |= {
-                status: _response(said, "Error") for status, said in _STATUSES.items()
+                status: _response(text, "Error") for status, text in _STATUSES.items()
             }
     return description
 
@@ -103,21 +109,21 @@ def _describe_posts(paths: dict[str, Any], has_chat: bool) -> None:
 
 
 def _form(fields: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the form: a file, and the fields, which are all strings there."""
+    """The schema of the form: a file, and the fields as strings."""
     file = {"type": "string", "format": "binary", "description": "The document."}
     properties = {name: _as_string(field) for name, field in fields["properties"].items()}
     return {"type": "object", "properties": {"file": file} | properties, "required": ["file"]}
 
 
 def _as_string(field: dict[str, Any]) -> dict[str, Any]:
-    """A field of a form: nothing but a string can stand in one."""
+    """A field as it is in a form, where every value is a string."""
     options = [option for option in field.get("anyOf", []) if option.get("type") != "null"]
     kept = {name: field[name] for name in ("title", "description") if name in field}
     return (options[0] if options else {"type": "string"}) | kept
 
 
-def _response(said: str, schema: str) -> dict[str, Any]:
-    return {"description": said, "content": {_JSON: {"schema": _ref(schema)}}}
+def _response(description: str, schema: str) -> dict[str, Any]:
+    return {"description": description, "content": {_JSON: {"schema": _ref(schema)}}}
 
 
 def _ref(name: str) -> dict[str, str]:

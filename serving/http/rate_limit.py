@@ -1,7 +1,7 @@
-"""How much one caller may ask for: requests in a minute, and requests at a time.
+"""Limits of one caller: requests in a minute, and concurrent requests (429).
 
-Nothing here waits or locks. Everything runs on the event loop of one ingress replica, and between
-looking at a count and changing it nothing is awaited.
+Nothing here waits or locks. Everything runs on the event loop of one ingress replica, and nothing
+is awaited between reading a count and changing it.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ _ROUNDING_S: Final = 1e-6
 _SLOT_RETRY_S: Final = 1.0
 
 
-class Rate:
-    """A bucket of requests for each caller, filled evenly; a full one holds a minute's requests.
+class TokenBuckets:
+    """A token bucket for each caller. A full bucket holds the requests of a minute.
 
     Args:
-        per_minute: Requests in a minute. 0: any number.
+        per_minute: Requests in a minute. 0: no limit.
     """
 
     def __init__(self, per_minute: int) -> None:
         self._interval_s = _MINUTE_S / per_minute if per_minute else 0.0
-        # A bucket is no more than the time at which it will be full again.
+        # A bucket is stored as the time at which it will be full again.
         self._full_at_s: dict[str, float] = {}
         self._sweep_at_s = -math.inf
 
     def __len__(self) -> int:
-        """How many callers are remembered."""
+        """How many callers have a bucket that is not full."""
         return len(self._full_at_s)
 
     def take(self, name: str, now_s: float) -> float | None:
-        """Take one request out of a caller's bucket.
+        """Take one token out of a caller's bucket.
 
         Args:
             name: The caller.
-            now_s: Seconds on a clock that never goes back.
+            now_s: The time by a monotonic clock, seconds.
 
         Returns:
-            None if there was one, otherwise the seconds until there is; then nothing is taken.
+            None if a token was taken, else the seconds until there is one.
         """
         if not self._interval_s:
             return None
@@ -59,17 +59,17 @@ class Rate:
         return None
 
     def _sweep(self, now_s: float) -> None:
-        # Any bucket is full after a minute, so nobody stays here for more than two.
+        # Every bucket is full after a minute, so none is kept for more than two.
         if now_s >= self._sweep_at_s:
             self._sweep_at_s = now_s + _MINUTE_S
             self._full_at_s = {name: at for name, at in self._full_at_s.items() if at > now_s}
 
 
-class Slots:
-    """How many requests of each caller are being answered.
+class ConcurrencyLimit:
+    """Counts the running requests of each caller.
 
     Args:
-        limit: Most of one caller at a time. 0: any number.
+        limit: Maximum running requests of one caller. 0: no limit.
     """
 
     def __init__(self, limit: int) -> None:
@@ -77,11 +77,11 @@ class Slots:
         self._taken: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        """How many callers are being answered."""
+        """How many callers have running requests."""
         return len(self._taken)
 
     def acquire(self, name: str) -> bool:
-        """Take a slot; False if the caller has all that it may have."""
+        """Take a slot; False if the caller is at the limit."""
         if self._limit and self._taken[name] >= self._limit:
             return False
         self._taken[name] += 1
@@ -91,7 +91,7 @@ class Slots:
         """Give a slot back.
 
         Raises:
-            ValueError: The caller has none.
+            ValueError: The caller holds none.
         """
         if name not in self._taken:
             raise ValueError(f"{name} has no slot to give back")
@@ -100,49 +100,48 @@ class Slots:
             del self._taken[name]
 
 
-class Gate:
-    """Both limits, as one ingress replica applies them.
+class RateLimiter:
+    """Both limits, for one ingress replica.
 
     Args:
         config: The limits.
-        clock: Seconds that never go back.
+        clock: A monotonic clock, seconds.
     """
 
     def __init__(self, config: AuthConfig, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = Rate(config.requests_per_minute)
-        self._slots = Slots(config.concurrent_requests)
+        self._rate = TokenBuckets(config.requests_per_minute)
+        self._slots = ConcurrencyLimit(config.concurrent_requests)
         self._clock = clock
 
     @contextmanager
     def admit(self, name: str) -> Iterator[None]:
-        """Hold a slot while a request of `name` is answered, a stream to its end.
+        """Hold a slot for a request of a caller, until its response, or stream, has ended.
 
         Raises:
-            ApiError: Status 429: the caller is over a limit. A request that is turned away for
-                want of a slot doesn't count against the rate.
+            ApiError: 429: the caller is over a limit. A request that gets no slot takes no token.
         """
         if not self._slots.acquire(name):
             raise ApiError(
                 429,
                 "concurrency_limit_exceeded",
-                "this key has as many requests under way as it may have; wait for one to end",
+                "this key has its maximum of concurrent requests; wait for one to end",
                 retry_after_s=_SLOT_RETRY_S,
             )
         try:
-            self._pay(name)
+            self._take_token(name)
             yield
         finally:
             self._slots.release(name)
 
-    def _pay(self, name: str) -> None:
+    def _take_token(self, name: str) -> None:
         wait_s = self._rate.take(name, self._clock())
         if wait_s is None:
             return
-        # Whole seconds, rounded up: who comes back earlier is only turned away again.
+        # Whole seconds, rounded up: an earlier retry would be refused again.
         retry_after_s = math.ceil(wait_s)
         raise ApiError(
             429,
             "rate_limit_exceeded",
-            f"this key has made its requests of this minute; try again in {retry_after_s} s",
+            f"this key has made its maximum of requests per minute; try again in {retry_after_s} s",
             retry_after_s=retry_after_s,
         )

@@ -1,23 +1,109 @@
-"""What every stream needs: a deadline, a sign of life, and an end that says how it ended."""
+"""Streamed responses: deadline, heartbeats, and an error event where a stream breaks."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import suppress
-from typing import TypeVar
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from starlette.responses import StreamingResponse
 
 from serving.errors import ApiError
+from serving.http.middleware import LogEntry
 
 T = TypeVar("T")
 
+_HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _log = logging.getLogger(__name__)
 
 
-async def begun(pieces: AsyncIterator[T]) -> AsyncIterator[T]:
-    """Wait for the first piece, so that what fails before it still has a status of its own.
+def _sse_error(error: ApiError) -> str:
+    return f"data: {json.dumps(error.body())}\n\n"
+
+
+def _ndjson_error(error: ApiError) -> str:
+    return json.dumps(error.body()) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFormat:
+    """How a stream is written.
+
+    Attributes:
+        media_type: Its Content-Type.
+        heartbeat: Text that parsers of the format ignore.
+        error: Makes the last piece of a stream that fails after it has started.
+    """
+
+    media_type: str
+    heartbeat: str
+    error: Callable[[ApiError], str]
+
+
+SSE: Final = StreamFormat("text/event-stream", ": waiting\n\n", _sse_error)
+"""Server-sent events. A stream that breaks ends with its error and without `[DONE]`."""
+NDJSON: Final = StreamFormat("application/x-ndjson", "\n", _ndjson_error)
+"""One JSON value a line."""
+
+
+async def response(
+    pieces: AsyncIterator[str],
+    entry: LogEntry,
+    stream_format: StreamFormat,
+    *,
+    deadline_s: float,
+    heartbeat_s: float,
+) -> StreamingResponse:
+    """Make a streamed response, after the first piece is there.
+
+    Args:
+        pieces: What is sent.
+        entry: Gets the code of an error that ends the stream.
+        stream_format: How the stream is written.
+        deadline_s: When the last piece must be sent, by `time.monotonic`.
+        heartbeat_s: Seconds without a piece after which a heartbeat is sent.
+
+    Raises:
+        ApiError: Anything that fails before the first piece.
+    """
+    async with timeout_at(deadline_s):
+        pieces = await peek_first(pieces)
+    pieces = with_heartbeats(
+        pieces,
+        deadline_s=deadline_s,
+        heartbeat_s=heartbeat_s,
+        heartbeat=stream_format.heartbeat,
+    )
+    pieces = with_error_event(pieces, stream_format.error, entry.set_error)
+    return StreamingResponse(pieces, media_type=stream_format.media_type, headers=_HEADERS)
+
+
+@asynccontextmanager
+async def timeout_at(deadline_s: float) -> AsyncIterator[None]:
+    """Cancel the block at a deadline, given by `time.monotonic`.
+
+    Raises:
+        ApiError: 504, the deadline has passed.
+    """
+    try:
+        async with asyncio.timeout(deadline_s - time.monotonic()):
+            yield
+    except TimeoutError:
+        raise deadline_exceeded() from None
+
+
+def deadline_exceeded() -> ApiError:
+    """The error for an answer that is not complete at its deadline."""
+    return ApiError(504, "timeout", "the answer took longer than limits.request_s")
+
+
+async def peek_first(pieces: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Wait for the first piece, so that an error before it can still set the HTTP status.
 
     Returns:
         All pieces, the first one included.
@@ -39,16 +125,16 @@ async def _chained(first: tuple[T] | None, rest: AsyncIterator[T]) -> AsyncItera
         await close(rest)
 
 
-async def paced(
+async def with_heartbeats(
     pieces: AsyncIterator[str], *, deadline_s: float, heartbeat_s: float, heartbeat: str
 ) -> AsyncIterator[str]:
-    """The pieces, with a sign of life in long pauses.
+    """Yield the pieces, and a heartbeat whenever none came for a while.
 
     Args:
         pieces: What is sent.
-        deadline_s: When it must be over, by `time.monotonic`.
-        heartbeat_s: Seconds of silence that are allowed.
-        heartbeat: Is sent after them.
+        deadline_s: When the last piece must be there, by `time.monotonic`.
+        heartbeat_s: Seconds without a piece after which a heartbeat is yielded.
+        heartbeat: The text of a heartbeat.
 
     Raises:
         ApiError: 504, the deadline has passed.
@@ -60,7 +146,7 @@ async def paced(
             while not task.done():
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
-                    raise late()
+                    raise deadline_exceeded()
                 await asyncio.wait({task}, timeout=min(left_s, heartbeat_s))
                 if not task.done() and time.monotonic() < deadline_s:
                     yield heartbeat
@@ -70,49 +156,49 @@ async def paced(
                 return
             yield piece
     finally:
-        if task is not None and not task.done():
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+        if task is not None:
+            await _cancelled(task)
         await close(pieces)
 
 
-async def guarded(
-    pieces: AsyncIterator[str], say: Callable[[ApiError], str], note: Callable[[ApiError], None]
+async def with_error_event(
+    pieces: AsyncIterator[str],
+    to_event: Callable[[ApiError], str],
+    on_error: Callable[[ApiError], None],
 ) -> AsyncIterator[str]:
-    """The pieces, and one that says what went wrong where something does.
+    """Yield the pieces; an exception among them becomes a last piece.
 
     Args:
         pieces: What is sent.
-        say: The last piece of a stream that breaks.
-        note: Told of the error too.
+        to_event: Writes an error as a piece.
+        on_error: Called with the error.
     """
     try:
         async for piece in pieces:
             yield piece
     except ApiError as error:
-        note(error)
-        yield say(error)
+        on_error(error)
+        yield to_event(error)
     except Exception:
         _log.exception("a stream broke")
-        broken = ApiError(500, "internal", "the server failed on this answer; please report it")
-        note(broken)
-        yield say(broken)
+        internal = ApiError(500, "internal", "the server failed on this answer; please report it")
+        on_error(internal)
+        yield to_event(internal)
     finally:
         await close(pieces)
 
 
-async def joined(
+async def coalesce(
     pieces: AsyncIterator[str], pause_s: Callable[[], float]
 ) -> AsyncGenerator[str, None]:
-    """The pieces, those that come while the last one was just sent joined to one.
+    """Concatenate pieces that come within a pause, so that Serve has fewer to transport.
 
-    The first is handed on at once. What a piece costs on its way through Serve is paid once for
-    all that are joined, and nobody waits longer than the pause. The last ones don't wait.
+    The first piece is yielded at once, and so is the rest when the source ends. No piece waits
+    longer than one pause.
 
     Args:
         pieces: What is sent.
-        pause_s: Seconds from one piece to the next, asked anew each time.
+        pause_s: Seconds between two pieces, called after each.
     """
     ready, waiting = asyncio.Event(), list[str]()
 
@@ -139,22 +225,22 @@ async def joined(
                 ready.set()
         task.result()
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await task
+        await _cancelled(task)
         await close(pieces)
 
 
-def late() -> ApiError:
-    """The error for an answer that is not there in time."""
-    return ApiError(504, "timeout", "the answer took longer than limits.request_s")
-
-
 async def close(pieces: AsyncIterator[T]) -> None:
-    """End an iterator now, not when it is collected: what it holds must be let go."""
+    """Close an iterator now, not when it is garbage-collected: it may hold a replica's slot."""
     closing = getattr(pieces, "aclose", None)
     if closing is not None:
         await closing()
+
+
+async def _cancelled(task: asyncio.Future[T]) -> None:
+    """Cancel a task and wait until it has ended; its result or error is dropped."""
+    task.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await task
 
 
 async def _next(pieces: AsyncIterator[T]) -> T:

@@ -1,1 +1,1 @@
-"""Requests to the OCR model and `/v1/ocr`, and their answers."""
+"""The OCR model: parsing of requests, reading of pages, and the answers."""

@@ -1,8 +1,6 @@
-"""Requests to the OCR model, from OpenAI's shape to what is to be read. Pure.
+"""Parses requests to the OCR model: chat completions, and `/v1/ocr`. Pure.
 
-`serving.ocr.request_models` has the shapes, `serving.ocr.chat_response` the way back,
-`serving.ocr.document_response` the answers of `/v1/ocr`, and `serving.chat.allowed_fields` what may
-go on to the chat model.
+`serving.ocr.request_models` has the models of the bodies.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from pipeline.page_range import PageSelection
 from pipeline.types import Sampling, Task
 from serving.config import LimitConfig
 from serving.errors import ApiError
+from serving.http.validation import parsed
 from serving.ocr.request_models import (
     ChatRequest,
     FilePart,
@@ -23,26 +22,25 @@ from serving.ocr.request_models import (
     TextPart,
     UserMessage,
 )
-from serving.ocr.uploads import Attachment, from_base64, from_uri
-from serving.ocr.validation import parsed
+from serving.ocr.uploads import Upload, from_base64, from_uri
 
 
 @dataclass(frozen=True, slots=True)
-class ChatAsk:
-    """A chat completion that is asked of the OCR model.
+class ParsedChatRequest:
+    """A chat completion of the OCR model.
 
     Attributes:
-        model: The name that the request gives.
-        parts: Pictures and documents, in their order; at least one.
-        prompt: What is wanted of them in the caller's words, "" where nothing is said.
-        max_tokens: The most tokens of each page's answer (one page is one generation), or None.
-        sampling: How tokens are picked.
-        stream: Whether the answer comes page by page.
-        include_usage: Whether a stream ends with its usage.
+        model: The model's name in the request.
+        uploads: Images and documents, in their order; at least one.
+        prompt: The text of the last user message, "" where it has none.
+        max_tokens: Maximum tokens of each page (one page is one generation), or None.
+        sampling: How tokens are sampled.
+        stream: Whether the answer is streamed page by page.
+        include_usage: Whether a stream ends with the token counts.
     """
 
     model: str
-    parts: tuple[Attachment, ...]
+    uploads: tuple[Upload, ...]
     prompt: str
     max_tokens: int | None
     sampling: Sampling
@@ -51,56 +49,55 @@ class ChatAsk:
 
 
 @dataclass(frozen=True, slots=True)
-class OcrAsk:
-    """A document that is to be read for `/v1/ocr`.
+class ParsedOcrRequest:
+    """A request to `/v1/ocr`.
 
     Attributes:
-        model: The name that the request gives, "" where it gives none.
+        model: The model's name in the request, "" where it has none.
         document: The document.
-        pages: Which of its pages are wanted.
-        password: Opens it, "" where none is needed.
-        task: What is asked for, None where the request does not say so by a name.
-        prompt: The same in words, "" where nothing is said.
+        pages: The pages that are requested.
+        password: For an encrypted PDF, "" where there is none.
+        task: The task, None where the request does not name one.
+        prompt: The task in words, "" where there is no prompt.
     """
 
     model: str
-    document: Attachment
+    document: Upload
     pages: PageSelection
     password: str = field(repr=False)
     task: Task | None
     prompt: str
 
 
-def parse_chat(body: object, limits: LimitConfig) -> ChatAsk:
-    """What a chat completion asks of the OCR model.
+def parse_chat(body: object, limits: LimitConfig) -> ParsedChatRequest:
+    """Parse a chat completion of the OCR model.
 
-    Only the last user message is read: the model has no memory and no instructions. System,
-    developer and assistant messages and earlier user messages must have their shape, count
-    towards `limits.prompt_chars`, and are ignored otherwise; their pages are neither decoded nor
-    fetched.
+    Only the last user message is used: the model takes neither instructions nor a conversation.
+    All other messages are validated and count towards `limits.prompt_chars`, and are ignored
+    otherwise; their images are neither decoded nor fetched.
 
     Args:
         body: The body of the request, any parsed JSON.
-        limits: What one request may ask for.
+        limits: `images` and `prompt_chars` are used.
 
     Raises:
-        ApiError: 400: not a request, nothing to read, or something that is not supported;
-            413: over a limit; 415: a kind of document that is not read here.
+        ApiError: 400: not a valid request, or without an image or document; 413: over a limit;
+            415: a media type that is not supported.
     """
     request = parsed(ChatRequest, body)
     _check_characters(sum(map(len, _texts(request))), limits)
     index, message = _last_user(request)
     param = f"messages[{index}].content"
-    shown = [part for part in message.content if not isinstance(part, TextPart)]
-    if not shown:
-        said = "the last user message holds no page: send an image_url or a file part"
-        raise ApiError(400, "image_missing", said, param=param)
-    if len(shown) > limits.images:
-        said = f"{len(shown)} images and documents in one request; {limits.images} are allowed"
-        raise ApiError(413, "too_many_images", said, param=param)
-    return ChatAsk(
+    count = sum(not isinstance(part, TextPart) for part in message.content)
+    if not count:
+        text = "the last user message has no image or document: send an image_url or a file part"
+        raise ApiError(400, "image_missing", text, param=param)
+    if count > limits.images:
+        text = f"{count} images and documents in one request; {limits.images} are allowed"
+        raise ApiError(413, "too_many_images", text, param=param)
+    return ParsedChatRequest(
         model=request.model,
-        parts=_attachments(message, param),
+        uploads=_uploads(message, param),
         prompt="\n".join(part.text for part in message.content if isinstance(part, TextPart)),
         max_tokens=_max_tokens(request),
         sampling=Sampling(request.temperature, request.seed, request.stop),
@@ -109,13 +106,13 @@ def parse_chat(body: object, limits: LimitConfig) -> ChatAsk:
     )
 
 
-def parse_ocr(body: object, limits: LimitConfig, upload: Attachment | None = None) -> OcrAsk:
-    """What a request to `/v1/ocr` asks for.
+def parse_ocr(body: object, limits: LimitConfig, upload: Upload | None = None) -> ParsedOcrRequest:
+    """Parse a request to `/v1/ocr`.
 
     Args:
-        body: The JSON of the request, or the fields of the form that the document came with.
-        limits: What one request may ask for.
-        upload: The document of the form; None where the JSON holds it.
+        body: The JSON of the request, or the fields of the form.
+        limits: `prompt_chars` is used.
+        upload: The document of the form; None where the body is JSON.
 
     Raises:
         ApiError: As `parse_chat`.
@@ -123,9 +120,9 @@ def parse_ocr(body: object, limits: LimitConfig, upload: Attachment | None = Non
     fields = parsed(OcrRequest, body) if upload is None else parsed(OcrFields, body)
     _check_characters(len(fields.prompt), limits)
     if fields.task and fields.prompt:
-        said = "task and prompt say the same thing: send one of them"
-        raise ApiError(400, "invalid_value", said, param="prompt")
-    return OcrAsk(
+        text = "task and prompt have the same meaning: send one of them"
+        raise ApiError(400, "invalid_value", text, param="prompt")
+    return ParsedOcrRequest(
         model=fields.model,
         document=upload or from_uri(getattr(fields, "document", ""), "document"),
         pages=PageSelection.parse(fields.pages),
@@ -137,14 +134,14 @@ def parse_ocr(body: object, limits: LimitConfig, upload: Attachment | None = Non
 
 def _texts(request: ChatRequest) -> list[str]:
     parts = [part for message in request.messages for part in message.content]
-    said = [part.text for part in parts if isinstance(part, TextPart)]
-    return said + [part.refusal for part in parts if isinstance(part, RefusalPart)]
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    return texts + [part.refusal for part in parts if isinstance(part, RefusalPart)]
 
 
 def _check_characters(count: int, limits: LimitConfig) -> None:
     if count > limits.prompt_chars:
-        said = f"{count} characters in one request; {limits.prompt_chars} are allowed"
-        raise ApiError(413, "prompt_too_long", said)
+        text = f"{count} characters in one request; {limits.prompt_chars} are allowed"
+        raise ApiError(413, "prompt_too_long", text)
 
 
 def _last_user(request: ChatRequest) -> tuple[int, UserMessage]:
@@ -155,8 +152,8 @@ def _last_user(request: ChatRequest) -> tuple[int, UserMessage]:
     raise ApiError(400, "invalid_value", "there is no user message", param="messages")
 
 
-def _attachments(message: UserMessage, param: str) -> tuple[Attachment, ...]:
-    found: list[Attachment] = []
+def _uploads(message: UserMessage, param: str) -> tuple[Upload, ...]:
+    found: list[Upload] = []
     for index, part in enumerate(message.content):
         place = f"{param}[{index}]"
         if isinstance(part, ImagePart):
@@ -172,14 +169,14 @@ def _attachments(message: UserMessage, param: str) -> tuple[Attachment, ...]:
 def _max_tokens(request: ChatRequest) -> int | None:
     old, new = request.max_tokens, request.max_completion_tokens
     if old and new and old != new:
-        said = "max_tokens and max_completion_tokens differ: send one of them"
-        raise ApiError(400, "invalid_value", said, param="max_tokens")
+        text = "max_tokens and max_completion_tokens differ: send one of them"
+        raise ApiError(400, "invalid_value", text, param="max_tokens")
     return new or old
 
 
 def _include_usage(request: ChatRequest) -> bool:
     options = request.stream_options
     if options and not request.stream:
-        said = "stream_options only go with stream"
-        raise ApiError(400, "invalid_value", said, param="stream_options")
+        text = "stream_options only go with stream"
+        raise ApiError(400, "invalid_value", text, param="stream_options")
     return bool(options and options.include_usage)

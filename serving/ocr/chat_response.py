@@ -1,13 +1,11 @@
-"""Answers of the OCR model in OpenAI's shape: whole, as a stream, and the list of models. Pure.
+"""Chat completions of the OCR model, whole or streamed, and the list of models. Pure.
 
-One page is one generation. `max_tokens` and `stop` bound each page's answer, and the usage is the
-sum over the pages. An engine without tokens is counted in characters of its text, its prompt as
-nothing.
+One page is one generation: `max_tokens` and `stop` apply to each page, and the usage is the sum
+over the pages. For an engine without tokens the characters of the text are counted, and no prompt.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +19,9 @@ from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
 from pipeline.recognition import quality
 from pipeline.types import FinishReason, Generation, Recognition, Status
-from serving.errors import ApiError
 
-Page = tuple[int, Recognition]
-"""A page's number and what was read on it."""
+NumberedPage = tuple[int, Recognition]
+"""A page's number over all documents of the request, from 1, and its result."""
 
 _Reason = Literal["stop", "length"]
 _DONE: Final = "data: [DONE]\n\n"
@@ -32,13 +29,13 @@ _OWNER: Final = "rayscribe"
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What the answer and every chunk of it start with.
+class CompletionHeader:
+    """The fields that the answer and each of its chunks start with.
 
     Attributes:
         id: The answer's id.
         created: Unix time of the request, seconds.
-        model: The model's name, as the request gave it.
+        model: The model's name.
     """
 
     id: str
@@ -47,15 +44,15 @@ class Head:
 
 
 def bounded(recognition: Recognition, max_tokens: int | None, stop: Sequence[str]) -> Recognition:
-    """What is left of a page under the bounds of a request.
+    """Apply `max_tokens` and `stop` of a request to a page's text.
 
-    For engines that know neither tokens nor stop strings; vLLM keeps both by itself. Blocks say
-    what the text says, so a text that is cut has none.
+    For engines that have neither; vLLM applies both itself. A text that is cut has no blocks, which
+    would have the whole text.
 
     Args:
         recognition: The page as the engine read it.
-        max_tokens: The most characters of the text, None for any number.
-        stop: Strings that end the text, which does not contain them.
+        max_tokens: Maximum characters of the text, None for no limit.
+        stop: Strings at which the text ends; they are not part of it.
     """
     text, reason = recognition.text, None
     ends = [place for string in stop if (place := text.find(string)) >= 0]
@@ -70,19 +67,19 @@ def bounded(recognition: Recognition, max_tokens: int | None, stop: Sequence[str
     return replace(recognition, status=status, text=text, blocks=(), generation=generation)
 
 
-def join(pages: Iterable[Page], separator: str) -> str:
-    """The text of pages, as one.
+def join(pages: Iterable[NumberedPage], separator: str) -> str:
+    """Join the texts of pages.
 
     Args:
         pages: The pages, in their order.
-        separator: Stands between two pages; {page} is the number of the second.
+        separator: Text between two pages; {page} is the number of the second.
     """
     texts = (_text(page, separator, first=not index) for index, page in enumerate(pages))
     return "".join(texts)
 
 
-def _text(page: Page, separator: str, *, first: bool) -> str:
-    """What a page adds to an answer: its text, or a comment on why there is none."""
+def _text(page: NumberedPage, separator: str, *, first: bool) -> str:
+    """The text of a page with its separator; for a failed page a comment with its error."""
     number, recognition = page
     text = recognition.text
     if failure := recognition.failure:
@@ -91,13 +88,13 @@ def _text(page: Page, separator: str, *, first: bool) -> str:
 
 
 def _comment(message: str) -> str:
-    """A message that cannot end the HTML comment that it stands in."""
+    """A message without the characters that end an HTML comment."""
     line = re.sub("--+", "-", " ".join(message.split()))
     return line.replace(">", "&gt;").encode("utf-8", "replace").decode()
 
 
-def usage(pages: Iterable[Page]) -> CompletionUsage:
-    """Tokens of pages: of their prompts with the pictures, and of their answers."""
+def usage(pages: Iterable[NumberedPage]) -> CompletionUsage:
+    """The tokens of all pages: of their prompts with the images, and of their answers."""
     counts = [_tokens(recognition) for _, recognition in pages]
     prompt, completion = (sum(count[side] for count in counts) for side in (0, 1))
     return CompletionUsage(
@@ -112,25 +109,27 @@ def _tokens(recognition: Recognition) -> tuple[int, int]:
     return generation.prompt_tokens or 0, generation.output_tokens
 
 
-def _finish_reason(pages: Iterable[Page]) -> _Reason:
+def _finish_reason(pages: Iterable[NumberedPage]) -> _Reason:
     cut = any(recognition.status is Status.TRUNCATED for _, recognition in pages)
     return "length" if cut else "stop"
 
 
-def completion(head: Head, pages: Sequence[Page], separator: str) -> ChatCompletion:
+def completion(
+    header: CompletionHeader, pages: Sequence[NumberedPage], separator: str
+) -> ChatCompletion:
     """The whole answer.
 
     Args:
-        head: What it starts with.
+        header: Its first fields.
         pages: The pages, in their order.
-        separator: Stands between two pages; {page} is the number of the second.
+        separator: Text between two pages; {page} is the number of the second.
     """
     message = ChatCompletionMessage(role="assistant", content=join(pages, separator))
     choice = Choice(index=0, message=message, finish_reason=_finish_reason(pages), logprobs=None)
     return ChatCompletion(
-        id=head.id,
-        created=head.created,
-        model=head.model,
+        id=header.id,
+        created=header.created,
+        model=header.model,
         object="chat.completion",
         choices=[choice],
         usage=usage(pages),
@@ -140,32 +139,32 @@ def completion(head: Head, pages: Sequence[Page], separator: str) -> ChatComplet
 class ChatStream:
     """The answer as server-sent events, a page at a time: `start`, `page`, ..., `end`.
 
-    Each returns whole events. A stream that breaks gets `error_event` in place of `end`.
+    Each method returns whole events.
 
     Args:
-        head: What each chunk starts with.
-        separator: Stands between two pages; {page} is the number of the second.
-        include_usage: End with a chunk that counts tokens; the others then say that they do not.
+        header: The first fields of each chunk.
+        separator: Text between two pages; {page} is the number of the second.
+        include_usage: End with a chunk that has the token counts; `usage` of all others is null.
     """
 
-    def __init__(self, head: Head, separator: str, include_usage: bool) -> None:
-        self._head = head
+    def __init__(self, header: CompletionHeader, separator: str, include_usage: bool) -> None:
+        self._header = header
         self._separator = separator
         self._include_usage = include_usage
-        self._pages: list[Page] = []
+        self._pages: list[NumberedPage] = []
 
     def start(self) -> str:
-        """The first chunk: who speaks."""
+        """The first chunk: the role."""
         return self._choice(ChoiceDelta(role="assistant", content=""))
 
-    def page(self, page: Page) -> str:
-        """The chunk of a page, to be given in their order."""
+    def page(self, page: NumberedPage) -> str:
+        """The chunk of a page. Call it in the order of the pages."""
         text = _text(page, self._separator, first=not self._pages)
         self._pages.append(page)
         return self._choice(ChoiceDelta(content=text))
 
     def end(self) -> str:
-        """The chunk with the reason of the end, the usage if it is wanted, and the end's mark."""
+        """The chunk with the finish reason, the usage if requested, and `[DONE]`."""
         events = self._choice(ChoiceDelta(), _finish_reason(self._pages))
         if self._include_usage:
             events += self._chunk([], usage(self._pages))
@@ -176,9 +175,9 @@ class ChatStream:
 
     def _chunk(self, choices: list[ChunkChoice], counts: CompletionUsage | None = None) -> str:
         chunk = ChatCompletionChunk(
-            id=self._head.id,
-            created=self._head.created,
-            model=self._head.model,
+            id=self._header.id,
+            created=self._header.created,
+            model=self._header.model,
             object="chat.completion.chunk",
             choices=choices,
         )
@@ -187,17 +186,12 @@ class ChatStream:
         return f"data: {chunk.model_dump_json(exclude_unset=True)}\n\n"
 
 
-def error_event(error: ApiError) -> str:
-    """The last event of a stream that broke after it began: no mark of an end follows it."""
-    return f"data: {json.dumps(error.body())}\n\n"
-
-
 def models(names: Iterable[str], created: int) -> dict[str, Any]:
     """The list of models.
 
     Args:
         names: Their names in requests.
-        created: Unix time since when they are served, seconds.
+        created: Unix time at which the service was started, seconds.
     """
     return {"object": "list", "data": [model(name, created).model_dump() for name in names]}
 

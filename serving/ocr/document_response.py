@@ -1,8 +1,7 @@
-"""Answers of `/v1/ocr`: a document's pages as JSON, with a description of every field. Pure."""
+"""Responses of `/v1/ocr`: a document's pages as JSON, with a description of every field. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
@@ -10,18 +9,17 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import ErrorKind
 from pipeline.rungs import Outcome, Rung
-from pipeline.types import Block, Box, FinishReason, Recognition, Source, Status, Timing
-from serving.errors import ApiError
+from pipeline.types import Block, Box, FinishReason, PageResult, Recognition, Source, Status
 
 
-class Answer(BaseModel):
-    """The base of every model here."""
+class ResponseModel(BaseModel):
+    """The base of every response model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class OcrBox(Answer):
-    """A box on the page as displayed: pixels of its picture, origin top left."""
+class OcrBox(ResponseModel):
+    """A box on the page as displayed: pixels of its image, origin top left."""
 
     x0: float
     """Left edge."""
@@ -33,7 +31,7 @@ class OcrBox(Answer):
     """Lower edge."""
 
 
-class OcrBlock(Answer):
+class OcrBlock(ResponseModel):
     """A region of a page."""
 
     kind: str
@@ -46,42 +44,42 @@ class OcrBlock(Answer):
     """Its box; null where the engine gives none."""
 
 
-class OcrError(Answer):
+class OcrError(ResponseModel):
     """Why a page has no text."""
 
     kind: ErrorKind
-    """What went wrong, one word for programs."""
+    """The kind of error, as a word for programs."""
     message: str
-    """The same in words."""
+    """What went wrong."""
 
 
-class OcrTokens(Answer):
-    """Tokens; null where the engine has none."""
+class OcrTokens(ResponseModel):
+    """Token counts; null where the engine has no tokens."""
 
     prompt_tokens: int | None
-    """Of the prompt, with the picture."""
+    """Tokens of the prompt, with the image."""
     image_tokens: int | None
-    """Of the picture."""
+    """Tokens of the image."""
     output_tokens: int | None
-    """Of the answer."""
+    """Tokens of the answer."""
 
 
-class OcrTiming(Answer):
+class OcrTiming(ResponseModel):
     """Milliseconds spent on a page; null where a stage did not run."""
 
     render_ms: float | None
-    """To draw the page."""
+    """Rendering the page."""
     prepare_ms: float | None
-    """To prepare the picture for the engine."""
+    """Preparing the image for the engine."""
     generate_ms: float | None
-    """That the engine took in all."""
+    """The engine, over all attempts."""
 
 
-class OcrAttempt(Answer):
-    """One try to read a page."""
+class OcrAttempt(ResponseModel):
+    """One attempt to read a page."""
 
     rung: Rung
-    """How it was read: base, as asked, or another way that was tried after a bad answer."""
+    """The rung of the retry ladder: base, or one that was tried after a bad answer."""
     outcome: Outcome
     """good, truncated, looped (repeats itself), empty (where there is ink) or failed."""
     finish_reason: FinishReason | None
@@ -91,12 +89,12 @@ class OcrAttempt(Answer):
     output_tokens: int | None
     """Tokens of the answer; null where the engine has none."""
     ms: float
-    """Milliseconds that it took."""
+    """Duration, milliseconds."""
     error: str | None
     """Why there was no answer; null where there was one."""
 
 
-class OcrPage(Answer):
+class OcrPage(ResponseModel):
     """A page."""
 
     page: int
@@ -110,23 +108,23 @@ class OcrPage(Answer):
     error: OcrError | None
     """Why it has no text; null where it was read."""
     finish_reason: FinishReason | None
-    """stop, or length where the answer was cut off; null where no model was asked."""
+    """stop, or length where the answer was cut off; null where no engine was used."""
     width_px: int
-    """Width of the picture that was read, pixels; 0 where there is none."""
+    """Width of the image that was read, pixels; 0 where there is none."""
     height_px: int
-    """Its height, pixels; 0 where there is none."""
+    """Height of the image, pixels; 0 where there is none."""
     dpi: float
-    """Dots per inch of the picture; 0 where an image file does not say."""
+    """Dots per inch of the image; 0 where an image file does not state them."""
     warnings: list[str]
-    """What the reader complained about without failing."""
+    """Problems of the document that did not stop the page from being read."""
     source: Source | None
-    """ocr, or text_layer where the PDF's own text was taken; null for a failed page, and for one
-    that is blank without asking the model."""
+    """ocr, or text_layer where the PDF's own text was used; null for a failed page, and for a blank
+    page that was not sent to the engine."""
     text_layer_trust: float | None
-    """What the text layer is worth, 0 to 1; null where it was not looked at."""
+    """Trust in the text layer, 0 to 1; null where it was not checked."""
     turned_deg: int
-    """How far the page was turned clockwise to be read: 0, 90, 180 or 270. Boxes are on the page
-    as displayed, before that."""
+    """Clockwise rotation before the page was read: 0, 90, 180 or 270 degrees. Boxes are on the page
+    as displayed, before that rotation."""
     rung: Rung | None
     """The attempt that the text is from; null where there is none."""
     attempts: list[OcrAttempt]
@@ -134,73 +132,48 @@ class OcrPage(Answer):
     usage: OcrTokens
     """Tokens of the attempt that the text is from."""
     timing: OcrTiming
-    """Its times, those of all attempts together."""
+    """Times of the page, over all attempts."""
 
 
-class OcrDocument(Answer):
-    """A document that was read: one result for every page that was asked for."""
+class OcrDocument(ResponseModel):
+    """A document: one result for every page that was requested."""
 
     model: str
     """The model's name."""
     media_type: str
-    """What the document is, such as application/pdf."""
+    """Media type of the document, such as application/pdf."""
     page_count: int
-    """Pages that it has, asked for or not."""
+    """Pages of the document, requested or not."""
     markdown: str
-    """The text of the pages below, one after the other, an empty line between."""
+    """The texts of `pages`, separated by empty lines."""
     pages: list[OcrPage]
-    """The pages."""
+    """The pages that were requested."""
     usage: OcrTokens
     """The tokens of all pages."""
 
 
-def page(
-    number: int,
-    recognition: Recognition,
-    *,
-    width_px: int = 0,
-    height_px: int = 0,
-    dpi: float = 0.0,
-    warnings: Sequence[str] = (),
-    source: Source | None = None,
-    text_layer_trust: float | None = None,
-    turned_deg: int = 0,
-    timing: Timing | None = None,
-) -> OcrPage:
-    """The answer for one page.
-
-    Args:
-        number: The page, from 1.
-        recognition: What was read on it.
-        width_px: Width of its picture in pixels, 0 where there is none.
-        height_px: Height of its picture in pixels, 0 where there is none.
-        dpi: Dots per inch of its picture, 0 where unknown.
-        warnings: What the reader complained about.
-        source: Where the text comes from.
-        text_layer_trust: What its text layer is worth.
-        turned_deg: The clockwise turn that makes its text upright.
-        timing: Milliseconds spent on it.
-    """
+def page(result: PageResult) -> OcrPage:
+    """The answer for one page."""
+    recognition = result.recognition
     failure, generation = recognition.failure, recognition.generation
-    times = timing or Timing()
     return OcrPage(
-        page=number,
+        page=result.ref.page,
         status=recognition.status,
         markdown=recognition.text,
         blocks=[_block(block) for block in recognition.blocks],
         error=OcrError(kind=failure.kind, message=failure.message) if failure else None,
         finish_reason=generation.finish_reason if generation else None,
-        width_px=width_px,
-        height_px=height_px,
-        dpi=dpi,
-        warnings=list(warnings),
-        source=source,
-        text_layer_trust=text_layer_trust,
-        turned_deg=turned_deg,
+        width_px=result.width_px,
+        height_px=result.height_px,
+        dpi=result.dpi,
+        warnings=list(result.warnings),
+        source=result.source,
+        text_layer_trust=result.text_layer_trust,
+        turned_deg=result.turned_deg,
         rung=recognition.rung,
         attempts=[OcrAttempt(**asdict(attempt)) for attempt in recognition.attempts],
         usage=_tokens(recognition),
-        timing=OcrTiming(**{name: getattr(times, name) for name in OcrTiming.model_fields}),
+        timing=OcrTiming(**{name: getattr(result.timing, name) for name in OcrTiming.model_fields}),
     )
 
 
@@ -209,9 +182,9 @@ def document(model: str, media_type: str, page_count: int, pages: Sequence[OcrPa
 
     Args:
         model: The model's name.
-        media_type: What the document is.
-        page_count: Pages that it has.
-        pages: Those that were asked for, in their order.
+        media_type: Media type of the document.
+        page_count: Its pages, requested or not.
+        pages: The pages that were requested, in their order.
     """
     texts = [page.markdown for page in pages]
     return OcrDocument(
@@ -246,8 +219,3 @@ def _sum(usages: Iterable[OcrTokens]) -> OcrTokens:
 def _total(usages: Sequence[OcrTokens], name: str) -> int | None:
     counts = [count for usage in usages if (count := getattr(usage, name)) is not None]
     return sum(counts) if counts else None
-
-
-def error_line(error: ApiError) -> str:
-    """The last line of a stream that broke after it began."""
-    return json.dumps(error.body()) + "\n"

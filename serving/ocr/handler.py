@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,241 +16,263 @@ from starlette.responses import JSONResponse, Response
 from pipeline.config import Recipe
 from pipeline.engines import base
 from pipeline.errors import ConfigError
+from pipeline.page_range import PageSelection
 from pipeline.recognition.retry_ladder import BESIDE
-from pipeline.types import Ask, Recognition, Sampling, Source, Task
+from pipeline.types import Ask, PageResult, Recognition, Sampling, Source, Task
 from serving.config import ServeConfig
 from serving.errors import ApiError, of_kind
-from serving.http import bodies
-from serving.http.middleware import Record
+from serving.http import streaming
+from serving.http.middleware import LogEntry
+from serving.http.url_fetch import Fetcher
 from serving.ocr import chat_response, document_response
-from serving.ocr.chat_request import ChatAsk, OcrAsk, parse_chat
-from serving.ocr.prompt_task import ask
-from serving.ocr.service import Ocr, Prepare, ReadPage, Sent
-from serving.ocr.uploads import Attachment
-from serving.ocr.url_fetch import Fetcher
-
-PageDone = Callable[[str, Recognition], None]
-"""Told of every page: the model, and what became of it."""
+from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat
+from serving.ocr.page_reader import RequestTemplate
+from serving.ocr.prompt_task import parse_prompt
+from serving.ocr.service import LoadedDocument, OcrService
+from serving.ocr.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True)
-class OcrModel:
-    """The OCR model as it is served.
+class OcrHandler:
+    """Answers the requests that name the OCR model.
 
     Attributes:
         names: Its names in requests; the first is the one in answers.
-        recipe: How its pages are read: the batch's own.
-        ocr: Opens documents and has them read.
-        fetcher: Gets documents that are named by URL.
+        recipe: How pages are read, as in the batch job.
+        service: Opens documents and has their pages read.
+        fetcher: Fetches documents that are named by URL.
         config: Limits and settings.
-        page_done: Told of every page.
+        on_page: Called with the model's name and the result of every page.
     """
 
     names: tuple[str, ...]
     recipe: Recipe
-    ocr: Ocr
+    service: OcrService
     fetcher: Fetcher
     config: ServeConfig
-    page_done: PageDone
+    on_page: Callable[[str, Recognition], None]
 
-    async def respond(self, body: dict[str, Any], record: Record, late_s: float) -> Response:
+    async def respond(self, body: dict[str, Any], entry: LogEntry, deadline_s: float) -> Response:
         """Answer a chat completion.
 
         Args:
             body: The request.
-            record: Gets pages and tokens.
-            late_s: When it must be answered, by `time.monotonic`.
+            entry: Gets the counts of pages and tokens.
+            deadline_s: When the answer must be complete, by `time.monotonic`.
 
         Raises:
-            ApiError: The request is wrong, a document cannot be read, or nobody can read it.
+            ApiError: The request is wrong, a document cannot be read, or no replica can read it.
         """
-        asked = await asyncio.to_thread(parse_chat, body, self.config.limits)
-        prepare = self._prepare(self._ask(asked.prompt), asked.max_tokens, asked.sampling)
-        head = chat_response.Head(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), self.names[0])
-        if asked.stream:
-            return await self._streamed(self._events(asked, head, prepare, record), record, late_s)
-        async with bodies.until(late_s):
-            pages = [page async for page in self._chat_pages(asked, prepare)]
-        _refuse_if_all_failed(pages)
-        answer = chat_response.completion(head, pages, self.config.ocr.page_separator)
-        assert answer.usage is not None  # noqa: S101 - `completion` counts
-        _note(record, len(pages), answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        # In a thread: decoding many MiB of base64 would block the event loop.
+        request = await asyncio.to_thread(parse_chat, body, self.config.limits)
+        instruction = self._instruction(request.prompt)
+        template = self._template(instruction, request.max_tokens, request.sampling)
+        header = chat_response.CompletionHeader(
+            f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), self.names[0]
+        )
+        if request.stream:
+            events = self._events(request, header, template, entry)
+            return await self._streamed(events, entry, streaming.SSE, deadline_s)
+        async with streaming.timeout_at(deadline_s):
+            pages = [page async for page in self._chat_pages(request, template)]
+        _raise_if_all_failed(pages)
+        answer = chat_response.completion(header, pages, self.config.ocr.page_separator)
+        assert answer.usage is not None  # noqa: S101 - `completion` sets it
+        _add_counts(entry, len(pages), answer.usage.prompt_tokens, answer.usage.completion_tokens)
         return JSONResponse(answer.model_dump(mode="json", exclude_unset=True))
 
     async def respond_with_blocks(
-        self, asked: OcrAsk, stream: bool, record: Record, late_s: float
+        self, request: ParsedOcrRequest, stream: bool, entry: LogEntry, deadline_s: float
     ) -> Response:
         """Answer a request to `/v1/ocr`.
 
         Args:
-            asked: The document, and what is wanted of it.
+            request: The document and its options.
             stream: Whether each page is sent as soon as it is read.
-            record: Gets pages and tokens.
-            late_s: When it must be answered, by `time.monotonic`.
+            entry: Gets the counts of pages and tokens.
+            deadline_s: When the answer must be complete, by `time.monotonic`.
 
         Raises:
             ApiError: As `respond`.
         """
-        wanted = Ask(asked.task) if asked.task else self._ask(asked.prompt, "prompt")
-        prepare = self._prepare(wanted, None, Sampling())
+        instruction = (
+            Ask(request.task) if request.task else self._instruction(request.prompt, "prompt")
+        )
+        template = self._template(instruction, None, Sampling())
         if stream:
-            return await self._streamed(
-                self._lines(asked, prepare, record), record, late_s, bodies.LINES
-            )
-        async with bodies.until(late_s):
-            answer = await self._document(asked, prepare)
-        _note(record, len(answer.pages), answer.usage.prompt_tokens, answer.usage.output_tokens)
+            lines = self._lines(request, template, entry)
+            return await self._streamed(lines, entry, streaming.NDJSON, deadline_s)
+        async with streaming.timeout_at(deadline_s):
+            answer = await self._document(request, template)
+        _add_counts(
+            entry, len(answer.pages), answer.usage.prompt_tokens, answer.usage.output_tokens
+        )
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    # --- what is asked
+    # --- what is requested
 
-    def _ask(self, prompt: str, param: str = "messages") -> Ask:
-        wanted = ask(prompt, Task(self.recipe.task))
-        if wanted is None:
-            known = ", ".join(base.tasks(self.recipe))
+    def _instruction(self, prompt: str, param: str = "messages") -> Ask:
+        instruction = parse_prompt(prompt, Task(self.recipe.task))
+        if instruction is None:
+            tasks = ", ".join(base.tasks(self.recipe))
             message = (
-                "the OCR model does not take free text. Say nothing, 'Convert to Markdown', "
-                f"'Extract all text', or one of its own prompts; its tasks are: {known}"
+                "the OCR model does not take free text. Send no text, 'Convert to Markdown', "
+                f"'Extract all text', or one of its own prompts; its tasks are: {tasks}"
             )
             raise ApiError(400, "unknown_task", message, param=param)
-        return wanted
+        return instruction
 
-    def _prepare(self, wanted: Ask, max_tokens: int | None, sampling: Sampling) -> Prepare:
+    def _template(
+        self, instruction: Ask, max_tokens: int | None, sampling: Sampling
+    ) -> RequestTemplate:
         try:
-            base.check(wanted, self.recipe)
+            base.check(instruction, self.recipe)
         except ConfigError as error:
             raise ApiError(400, "unknown_task", str(error), param="messages") from None
-        request = partial(
+        build = partial(
             base.prepare,
             recipe=self.recipe,
-            ask=wanted,
+            ask=instruction,
             max_tokens=max_tokens,
             sampling=sampling,
         )
-        return Prepare(request, wanted)
+        return RequestTemplate(build, instruction)
+
+    async def _loaded(
+        self, upload: Upload, password: str = "", pages: PageSelection | None = None
+    ) -> LoadedDocument:
+        """The document with its bytes, fetched where it is named by URL."""
+        content = upload.data
+        if content is None:
+            content = await self.fetcher.fetch(upload.url or "", upload.param)
+        return LoadedDocument(content, password, pages or PageSelection(), upload.param)
 
     # --- pages
 
-    async def _sent(self, part: Attachment) -> Sent:
-        content = part.data
-        if content is None:
-            content = await self.fetcher.fetch(part.url or "", part.param)
-        return Sent(content, param=part.param)
-
     async def _chat_pages(
-        self, asked: ChatAsk, prepare: Prepare
-    ) -> AsyncGenerator[chat_response.Page, None]:
-        """The pages of a chat completion, in their order."""
-        sent = [await self._sent(part) for part in asked.parts]
-        async with self.ocr.opened(sent, prepare) as pages, aclosing(pages.in_order()) as read:
-            async for page in read:
-                self._count(page)
-                yield page.number, self._bounded(page, asked)
+        self, request: ParsedChatRequest, template: RequestTemplate
+    ) -> AsyncGenerator[chat_response.NumberedPage, None]:
+        """The pages of a chat completion, numbered over all its documents, in their order."""
+        documents = [await self._loaded(upload) for upload in request.uploads]
+        number = 0
+        async with (
+            self.service.open(documents, template) as pages,
+            aclosing(pages.in_order()) as results,
+        ):
+            async for result in results:
+                number += 1
+                self._report(result)
+                yield number, self._bounded(result, request)
 
-    def _bounded(self, page: ReadPage, asked: ChatAsk) -> Recognition:
-        beside = page.source is not Source.OCR or page.recognition.rung in BESIDE
-        if self.recipe.engine == "vllm" and not beside:
-            return page.recognition  # it keeps both bounds by itself
-        return chat_response.bounded(page.recognition, asked.max_tokens, asked.sampling.stop)
+    def _bounded(self, page: PageResult, request: ParsedChatRequest) -> Recognition:
+        """The page's text within `max_tokens` and `stop` of the request."""
+        is_by_engine = page.source is Source.OCR and page.recognition.rung not in BESIDE
+        if self.recipe.engine == "vllm" and is_by_engine:
+            return page.recognition  # vLLM has applied both
+        return chat_response.bounded(page.recognition, request.max_tokens, request.sampling.stop)
 
-    async def _document(self, asked: OcrAsk, prepare: Prepare) -> document_response.OcrDocument:
-        sent = await self._sent_to_ocr(asked)
-        async with self.ocr.opened([sent], prepare) as pages, aclosing(pages.in_order()) as read:
-            listed = [self._page(page) async for page in read]
+    async def _document(
+        self, request: ParsedOcrRequest, template: RequestTemplate
+    ) -> document_response.OcrDocument:
+        document = await self._loaded(request.document, request.password, request.pages)
+        async with (
+            self.service.open([document], template) as pages,
+            aclosing(pages.in_order()) as results,
+        ):
+            answers = [self._page(result) async for result in results]
             [inspection] = pages.inspections
         return document_response.document(
-            self.names[0], inspection.media_type, len(inspection.pages), listed
+            self.names[0], inspection.media_type, len(inspection.pages), answers
         )
 
-    async def _sent_to_ocr(self, asked: OcrAsk) -> Sent:
-        sent = await self._sent(asked.document)
-        return replace(sent, password=asked.password, pages=asked.pages)
+    def _page(self, result: PageResult) -> document_response.OcrPage:
+        self._report(result)
+        return document_response.page(result)
 
-    def _page(self, page: ReadPage) -> document_response.OcrPage:
-        self._count(page)
-        return document_response.page(
-            page.page,
-            page.recognition,
-            width_px=page.width_px,
-            height_px=page.height_px,
-            dpi=page.dpi,
-            warnings=page.warnings,
-            source=page.source,
-            text_layer_trust=page.text_layer_trust,
-            turned_deg=page.turned_deg,
-            timing=page.timing,
-        )
-
-    def _count(self, page: ReadPage) -> None:
-        self.page_done(self.names[0], page.recognition)
+    def _report(self, result: PageResult) -> None:
+        self.on_page(self.names[0], result.recognition)
 
     # --- streams
 
     async def _streamed(
         self,
         pieces: AsyncIterator[str],
-        record: Record,
-        late_s: float,
-        media_type: str = bodies.EVENTS,
+        entry: LogEntry,
+        stream_format: streaming.StreamFormat,
+        deadline_s: float,
     ) -> Response:
-        say = (
-            chat_response.error_event
-            if media_type == bodies.EVENTS
-            else document_response.error_line
-        )
-        return await bodies.streamed(
+        return await streaming.response(
             pieces,
-            record,
-            late_s=late_s,
+            entry,
+            stream_format,
+            deadline_s=deadline_s,
             heartbeat_s=self.config.ingress.heartbeat_s,
-            media_type=media_type,
-            say=say,
         )
 
     async def _events(
-        self, asked: ChatAsk, head: chat_response.Head, prepare: Prepare, record: Record
+        self,
+        request: ParsedChatRequest,
+        header: chat_response.CompletionHeader,
+        template: RequestTemplate,
+        entry: LogEntry,
     ) -> AsyncIterator[str]:
         """A chat completion as server-sent events.
 
-        A page is sent when it is settled, not token by token: what is read may yet be dropped for
-        a better try. So the first event comes with the first page, and what goes wrong before it
-        still has a status of its own.
+        A page is sent when it is finished, not token by token: a bad answer may still be replaced
+        by that of another rung. The first event comes with the first page that was read, so that an
+        error before it can still set the HTTP status.
         """
-        stream = chat_response.ChatStream(head, self.config.ocr.page_separator, asked.include_usage)
-        pages: list[chat_response.Page] = []
+        stream = chat_response.ChatStream(
+            header, self.config.ocr.page_separator, request.include_usage
+        )
+        pages: list[chat_response.NumberedPage] = []
         held = stream.start()
-        async with aclosing(self._chat_pages(asked, prepare)) as read:
-            async for page in read:
+        async with aclosing(self._chat_pages(request, template)) as numbered:
+            async for page in numbered:
                 pages.append(page)
                 held += stream.page(page)
                 if any(recognition.failure is None for _, recognition in pages):
                     yield held
                     held = ""
-        _refuse_if_all_failed(pages)
-        counts = chat_response.usage(pages)
-        _note(record, len(pages), counts.prompt_tokens, counts.completion_tokens)
+        _raise_if_all_failed(pages)
+        usage = chat_response.usage(pages)
+        _add_counts(entry, len(pages), usage.prompt_tokens, usage.completion_tokens)
         yield stream.end()
 
-    async def _lines(self, asked: OcrAsk, prepare: Prepare, record: Record) -> AsyncIterator[str]:
+    async def _lines(
+        self, request: ParsedOcrRequest, template: RequestTemplate, entry: LogEntry
+    ) -> AsyncIterator[str]:
         """Pages as lines of JSON, each as soon as it is read."""
         count = 0
-        sent = await self._sent_to_ocr(asked)
-        async with self.ocr.opened([sent], prepare) as pages, aclosing(pages.as_done()) as read:
-            async for page in read:
+        document = await self._loaded(request.document, request.password, request.pages)
+        async with (
+            self.service.open([document], template) as pages,
+            aclosing(pages.as_completed()) as results,
+        ):
+            async for result in results:
                 count += 1
-                yield self._page(page).model_dump_json() + "\n"
-        _note(record, count, None, None)
+                yield self._page(result).model_dump_json() + "\n"
+        _add_counts(entry, count, None, None)
 
 
-def _refuse_if_all_failed(pages: Sequence[chat_response.Page]) -> None:
-    """Raise the first page's error where no page was read: there is nothing to answer with."""
+def _raise_if_all_failed(pages: Sequence[chat_response.NumberedPage]) -> None:
+    """Raise the first page's error where no page was read.
+
+    Raises:
+        ApiError: By the kind of that error.
+    """
     failures = [recognition.failure for _, recognition in pages]
     first = failures[0]
     if first is not None and all(failures):
         raise of_kind(first.kind, first.message, "messages")
 
 
-def _note(record: Record, pages: int, prompt: int | None, completion: int | None) -> None:
-    record.fields["pages"] = pages
-    counts = {"prompt_tokens": prompt, "completion_tokens": completion}
-    record.fields |= {name: count for name, count in counts.items() if count is not None}
+def _add_counts(
+    entry: LogEntry, pages: int, prompt_tokens: int | None, completion_tokens: int | None
+) -> None:
+    counts = {
+        "pages": pages,
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+    }
+    entry.fields |= {name: count for name, count in counts.items() if count is not None}

@@ -1,10 +1,9 @@
-"""What a person who writes to the model wants of a page. English only. Pure.
+"""Maps the prompt of a request to a task. English only. Pure.
 
-DeepSeek-OCR was trained with six prompts and is not to be talked to in any other words. So a
-sentence is not given to the model: it is mapped onto a task, or onto nothing where it asks for
-something that the model cannot do. A sentence belongs to a task if it has one of the task's
-words, and no word beyond those that such a sentence may have: "extract the text" is text,
-"extract the text and translate it" is nothing.
+DeepSeek-OCR was trained with six prompts and does not follow others. So a sentence is not passed
+on to the model: it is mapped to a task, or refused if it asks for something else. A sentence
+belongs to a task if it has one of the task's cue words, and otherwise only words that are allowed
+beside them: "extract the text" is `text`, "extract the text and translate it" is refused.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ import re
 from pipeline.engines.deepseek_ocr import model
 from pipeline.types import Ask, Task
 
-_LONGEST = 500
-"""Characters of a sentence. What is longer asks for more than a task."""
+_MAX_CHARS = 500
+"""A longer prompt is refused: it asks for more than a task."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -33,7 +32,7 @@ _FILLING = _words(
     " complete full everything exactly verbatim found visible contained attached following given"
     " here do using use"
 )
-"""Words that say nothing about the task. No word that takes something away is among them."""
+"""Words that do not change the task. Negations and exclusions are not among them."""
 
 _DRAWINGS = _words("figure figures chart charts diagram diagrams graph graphs plot plots")
 _CHANGING = _words("convert conversion turn transform extract read parse")
@@ -67,7 +66,7 @@ _RULES = (
         | _words("handwriting printed reading order natural"),
     ),
 )  # fmt: skip
-"""Task, the words of which a sentence has one, the words that it may have besides."""
+"""Task, cue words (at least one must occur), other words that may occur."""
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _EDGES = " .,;:!?'`"
@@ -81,23 +80,23 @@ _PLACE = rf"(?:in|on|from|within) (?:the |this |that |my )?(?:{_PLACES.replace('
 _TAIL = re.compile(rf",? (?:please|{_PLACE})$", re.IGNORECASE)
 
 
-def ask(text: str, default: Task) -> Ask | None:
-    """What a prompt of a request asks for.
+def parse_prompt(text: str, default: Task) -> Ask | None:
+    """Find the task of a prompt.
 
     Args:
         text: One of the model's own prompts, a sentence in English, or nothing.
         default: The task where there is no text.
 
     Returns:
-        The ask, or None where no task is what the text says, or where it holds markup of the
-        model and is not one of its prompts.
+        The task, or None where the text asks for something else, or has markup of the model and
+        is not one of its prompts.
     """
     if not text.strip():
         return Ask(default)
-    if own := model.own(text):
-        return own
+    if native := model.own(text):
+        return native
     sentence = " ".join(text.split()).replace("\u2019", "'")
-    if len(sentence) > _LONGEST or model.has_markup(sentence):
+    if len(sentence) > _MAX_CHARS or model.has_markup(sentence):
         return None
     return _located(sentence) or _by_words(sentence)
 

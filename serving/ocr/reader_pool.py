@@ -1,6 +1,6 @@
-"""Opens what strangers send: bytes in, pages out, in child processes that can be killed.
+"""A pool of reader processes, which open untrusted documents and render their pages.
 
-The readers are those of the batch (`pipeline.documents.sandbox`), so both doors see the same
+The readers are those of the batch job (`pipeline.documents.sandbox`), so both render the same
 pixels.
 """
 
@@ -23,21 +23,22 @@ T = TypeVar("T")
 
 
 class _Worker:
-    """A reader and the one thread that uses it."""
+    """A reader and its thread."""
 
     def __init__(self, reader: SandboxClient) -> None:
         self.reader = reader
-        # A thread that lives as long as the reader: Linux ends the child with its thread.
+        # The thread lives as long as the reader: Linux kills the child when the thread that
+        # started it ends.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
 
     async def run(self, call: Callable[[SandboxClient], T]) -> T:
-        """Call the reader in its thread. Whoever stops waiting has the child killed."""
+        """Call the reader in its thread. Cancellation kills the child process."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, call, self.reader)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             self.reader.kill()
-            # The child is gone, so this is short; only then may the next caller have the reader.
+            # Short, since the child is dead; the next caller must not get the reader before.
             with suppress(Exception):
                 await future
             raise
@@ -49,44 +50,44 @@ class _Worker:
 
 
 class OpenDocument:
-    """A document that was found readable.
+    """A document that was opened.
 
     Attributes:
-        inspection: Its pages and what it is.
+        inspection: Its pages and media type.
     """
 
     def __init__(
-        self, readers: Readers, path: str, password: str, inspection: DocumentInfo
+        self, readers: ReaderPool, path: str, password: str, inspection: DocumentInfo
     ) -> None:
         self.inspection = inspection
         self._readers = readers
         self._path = path
         self._password = password
 
-    async def view(self, page: int, routes: Routes, ask: Ask | None = None) -> PageView:
-        """Look at a page, counted from 1, and draw it where an engine has to read it.
+    async def view(self, page: int, routes: Routes, instruction: Ask | None = None) -> PageView:
+        """Inspect a page, and render it where an engine has to read it.
 
         Args:
-            page: Its number.
-            routes: Finds its way, as in the batch.
-            ask: What is asked for, None for the recipe's task.
+            page: 1-based number.
+            routes: Decides that, as in the batch job.
+            instruction: The task, None for the recipe's.
 
         Raises:
             PageError: As `pipeline.recognition.route.Routes.view`.
         """
         return await self._readers.run(
-            lambda reader: routes.view(reader, self._path, page, self._password, ask)
+            lambda reader: routes.view(reader, self._path, page, self._password, instruction)
         )
 
 
-class Readers:
-    """A pool of readers; who finds none free waits in line.
+class ReaderPool:
+    """A pool of reader processes. Calls wait until one is free.
 
     Args:
-        count: Reader processes.
+        count: SandboxClient processes.
         read: Limits of time, memory and pages.
-        render: How pages are drawn, and the limits of pixels.
-        input: The largest file that is opened.
+        render: How pages are rendered, and the limits of pixels.
+        input: The maximum size of a file.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Readers:
 
     @asynccontextmanager
     async def open(self, content: bytes, password: str = "") -> AsyncIterator[OpenDocument]:
-        """Keep a document for the time inside.
+        """Keep a document open for the time of the block.
 
         Args:
             content: The document's bytes.
@@ -137,11 +138,11 @@ class Readers:
 
     @property
     def pids(self) -> list[int]:
-        """Process ids of the children that run now."""
+        """Ids of the child processes that run."""
         return [worker.reader.pid for worker in self._all if worker.reader.pid is not None]
 
     def close(self) -> None:
-        """End the children and remove what was kept."""
+        """End the child processes and remove the temporary files."""
         while self._all:
             self._all.pop().close()
         self._folder.cleanup()

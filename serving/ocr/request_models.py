@@ -1,7 +1,7 @@
-"""What a request to the OCR model may say, as models that are checked and described to callers.
+"""Models of requests to the OCR model; also their description in the OpenAPI schema.
 
-A parameter of OpenAI's that the OCR model has no use for is refused like one that is not known,
-unless its value is the one that changes nothing.
+A parameter of OpenAI's that has no meaning for the OCR model is refused like an unknown one, unless
+its value is the one that changes nothing.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from pydantic_core import PydanticCustomError
 
 from pipeline.config import TaskName
 from pipeline.page_range import PageSelection
-from serving.ocr.validation import Body, Words
+from serving.http.validation import Body, Text
 
 # --- messages
 
 
 class TextPart(Body):
-    """Words."""
+    """Text."""
 
     type: Literal["text"]
-    text: Words
-    """The words."""
+    text: Text
+    """The text."""
 
 
 class RefusalPart(Body):
-    """Words by which an assistant refused."""
+    """An assistant's refusal."""
 
     type: Literal["refusal"]
-    refusal: Words
-    """The words."""
+    refusal: Text
+    """Its text."""
 
 
 class ImageUrl(Body):
-    """Where a picture is."""
+    """The address of an image."""
 
-    url: Words
-    """A data URI in base64, or an http(s) address if the server fetches from its host."""
-    detail: Words | None = None
-    """Read and not used: the model sees all it can of every page."""
+    url: Text
+    """A data URI in base64, or an http(s) URL if the server may fetch from its host."""
+    detail: Text | None = None
+    """Accepted and ignored: every page is read at the resolution that the server is set to."""
 
 
 class ImagePart(Body):
-    """A picture or a document."""
+    """An image or a document."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
@@ -61,18 +61,18 @@ class File(Body):
     """A document."""
 
     file_id: None = None
-    """Not supported: nothing is stored here."""
-    file_data: Words
+    """Not supported: the server stores no files."""
+    file_data: Text
     """The document: a data URI in base64, or base64 alone."""
-    filename: Words | None = None
+    filename: Text | None = None
     """Its name."""
 
     @field_validator("file_id", mode="before")
     @classmethod
-    def _nothing_is_stored(cls, value: object) -> None:
+    def _refuse_file_id(cls, value: object) -> None:
         if value is not None:
             raise PydanticCustomError(
-                "unsupported_parameter", "no files are stored here; send file_data"
+                "unsupported_parameter", "the server stores no files; send file_data"
             )
 
 
@@ -84,7 +84,7 @@ class FilePart(Body):
 
 
 def _parts(content: object) -> object:
-    """Content as parts, also where it is a string."""
+    """Content as a list of parts; a string becomes one part."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if not isinstance(content, list):
@@ -96,42 +96,42 @@ def _parts_or_nothing(content: object) -> object:
     return [] if content is None else _parts(content)
 
 
-_Text = list[TextPart]
-_Said = list[Annotated[TextPart | RefusalPart, Field(discriminator="type")]]
-_Shown = list[Annotated[TextPart | ImagePart | FilePart, Field(discriminator="type")]]
+_TextParts = list[TextPart]
+_AssistantParts = list[Annotated[TextPart | RefusalPart, Field(discriminator="type")]]
+_UserParts = list[Annotated[TextPart | ImagePart | FilePart, Field(discriminator="type")]]
 
 
 class SystemMessage(Body):
-    """An instruction. It is not read: the OCR model knows its own prompts alone."""
+    """An instruction. It is ignored: the OCR model takes only its own prompts."""
 
     role: Literal["system", "developer"]
     content: Annotated[
-        _Text, FailFast(), BeforeValidator(_parts, json_schema_input_type=str | _Text)
+        _TextParts, FailFast(), BeforeValidator(_parts, json_schema_input_type=str | _TextParts)
     ]
-    name: Words | None = None
+    name: Text | None = None
 
 
 class AssistantMessage(Body):
-    """An earlier answer. It is not read: the OCR model has no memory."""
+    """An earlier answer. It is ignored: the OCR model reads one page at a time."""
 
     model_config = ConfigDict(extra="ignore")
 
     role: Literal["assistant"]
     content: Annotated[
-        _Said,
+        _AssistantParts,
         FailFast(),
-        BeforeValidator(_parts_or_nothing, json_schema_input_type=str | _Said | None),
+        BeforeValidator(_parts_or_nothing, json_schema_input_type=str | _AssistantParts | None),
     ] = Field(default_factory=list)
 
 
 class UserMessage(Body):
-    """Pictures and documents, and what is wanted of them. Only the last one is read."""
+    """Images and documents, and the task in words. Only the last user message is used."""
 
     role: Literal["user"]
     content: Annotated[
-        _Shown, FailFast(), BeforeValidator(_parts, json_schema_input_type=str | _Shown)
+        _UserParts, FailFast(), BeforeValidator(_parts, json_schema_input_type=str | _UserParts)
     ]
-    name: Words | None = None
+    name: Text | None = None
 
 
 Message = Annotated[SystemMessage | AssistantMessage | UserMessage, Field(discriminator="role")]
@@ -140,12 +140,12 @@ Message = Annotated[SystemMessage | AssistantMessage | UserMessage, Field(discri
 
 
 class StreamOptions(Body):
-    """What a stream holds."""
+    """Options of a stream."""
 
     include_usage: bool | None = None
-    """End with a chunk that counts tokens."""
+    """End with a chunk that has the token counts."""
     include_obfuscation: bool | None = None
-    """Read and not used."""
+    """Accepted and ignored."""
 
 
 _NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
@@ -163,7 +163,7 @@ _NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
     "store": (False,),
     "service_tier": ("auto", "default"),
 }
-"""Parameters of OpenAI's that the OCR model has no use for, and the values that ask for nothing."""
+"""Parameters that have no meaning for the OCR model, and the values that change nothing."""
 
 
 def _neutral(name: str) -> Any:
@@ -176,45 +176,45 @@ def _listed(stop: object) -> object:
     return tuple(stop) if isinstance(stop, list) else stop
 
 
-_StopString = Annotated[Words, Field(min_length=1)]
+_StopString = Annotated[Text, Field(min_length=1)]
 
 
 class ChatRequest(Body):
-    """A chat completion of the OCR model: pages in the last user message, their text as answer."""
+    """A chat completion of the OCR model: documents in the last user message, text as answer."""
 
-    model: Words
+    model: Text
     """The model's name."""
     messages: Annotated[list[Message], Field(min_length=1), FailFast()]
-    """The conversation. Only its last user message is read, and it must hold a page."""
+    """The conversation. Only its last user message is used; it must have an image or a document."""
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
-    """0 reads what is there. Unlike with OpenAI, 0 is the default."""
+    """Sampling temperature. The default is 0, other than in OpenAI's API."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Most tokens of each page (an engine without tokens counts characters)."""
+    """Maximum tokens of each page (characters, for an engine without tokens)."""
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    """The same under its newer name."""
+    """The newer name of `max_tokens`."""
     seed: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = None
-    """Makes answers above temperature 0 repeatable."""
+    """Seed of the sampling, for temperatures above 0."""
     stop: Annotated[
         tuple[_StopString, ...],
         Field(max_length=4),
         BeforeValidator(_listed, json_schema_input_type=str | list[_StopString]),
     ] = ()
-    """Strings that end a page's answer, which does not contain them; up to 4."""
+    """Up to 4 strings at which the text of a page ends; they are not part of it."""
     stream: bool = False
     """Answer page by page, as server-sent events."""
     stream_options: StreamOptions | None = None
-    """What a stream holds; only with `stream`."""
+    """Options of a stream; only with `stream`."""
 
-    user: Words | None = None
-    """Read and not used."""
-    safety_identifier: Words | None = None
-    """Read and not used."""
-    prompt_cache_key: Words | None = None
-    """Read and not used."""
+    user: Text | None = None
+    """Accepted and ignored."""
+    safety_identifier: Text | None = None
+    """Accepted and ignored."""
+    prompt_cache_key: Text | None = None
+    """Accepted and ignored."""
     metadata: dict[str, Any] | None = None
-    """Read and not used."""
+    """Accepted and ignored."""
     parallel_tool_calls: bool | None = None
-    """Read and not used."""
+    """Accepted and ignored."""
 
     n: Any = _neutral("n")
     top_p: Any = _neutral("top_p")
@@ -232,7 +232,7 @@ class ChatRequest(Body):
 
     @field_validator(*_NEUTRAL)
     @classmethod
-    def _asks_for_nothing(cls, value: Any, info: ValidationInfo) -> Any:
+    def _is_neutral(cls, value: Any, info: ValidationInfo) -> Any:
         allowed = _NEUTRAL[str(info.field_name)]
         if not any(_equal(value, other) for other in allowed):
             raise PydanticCustomError(
@@ -244,7 +244,7 @@ class ChatRequest(Body):
 
 
 def _equal(value: object, other: object) -> bool:
-    """Equality that tells 1 from True."""
+    """Equality in which 1 and True differ."""
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
@@ -252,18 +252,18 @@ def _equal(value: object, other: object) -> bool:
 
 
 class OcrFields(Body):
-    """What is wanted of a document that is sent beside these fields."""
+    """Options for a document that is uploaded in the same form."""
 
-    model: Words = ""
-    """The model's name. Empty: the OCR model that is served."""
-    pages: Words = ""
+    model: Text = ""
+    """The model's name. Empty: the OCR model of the service."""
+    pages: Text = ""
     """Pages, such as 1-3,7. Empty: all."""
-    password: Annotated[Words, Field(repr=False)] = ""
+    password: Annotated[Text, Field(repr=False)] = ""
     """Password of an encrypted PDF."""
     task: TaskName | None = None
-    """What the model is asked for. Not together with `prompt`."""
-    prompt: Words = ""
-    """The same in words, or one of the model's own prompts."""
+    """The task of the model. Not together with `prompt`."""
+    prompt: Text = ""
+    """The task in words, or one of the model's own prompts."""
 
     @field_validator("pages")
     @classmethod
@@ -275,5 +275,5 @@ class OcrFields(Body):
 class OcrRequest(OcrFields):
     """Read a document: one result for every page."""
 
-    document: Words
-    """The document: a data URI in base64, or an http(s) address if the server fetches from it."""
+    document: Text
+    """The document: a data URI in base64, or an http(s) URL if its host may be fetched from."""

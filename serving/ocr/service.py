@@ -1,302 +1,188 @@
-"""Documents in, recognised pages out: the OCR side of the service. Knows no HTTP and no Ray.
-
-A page takes the way that it takes in the batch: `routes` looks at it in a reader and may settle
-it from its text layer, `engines.base.prepare` makes a request of its picture, `recognise` reads
-that, on whichever replica the backend finds.
-"""
+"""Opens the documents of a request and has their pages read. Independent of HTTP and Ray."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import Final
 
+from pipeline.config import Recipe
 from pipeline.documents.sandbox import DocumentInfo
-from pipeline.errors import ErrorKind, PageError, RecordedError
+from pipeline.errors import RecordedError
 from pipeline.page_range import PageSelection
-from pipeline.recognition import retry_ladder
-from pipeline.recognition.recognise import failed
-from pipeline.recognition.route import PageView, Routes
-from pipeline.types import Ask, PageImage, Recognition, Request, Source, Timing
+from pipeline.types import PageResult
 from serving.config import LimitConfig
 from serving.errors import ApiError, of_kind
-from serving.ocr.reader_pool import OpenDocument, Readers
+from serving.ocr import bounded_tasks
+from serving.ocr.page_reader import OcrBackend, PageReader, RequestTemplate
+from serving.ocr.reader_pool import OpenDocument, ReaderPool
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Prepare:
-    """What was asked for.
-
-    Attributes:
-        request: Makes a request of a page's picture.
-        ask: What the pages are asked for, None for the recipe's task.
-    """
-
-    request: Callable[[PageImage], Request]
-    ask: Ask | None = None
-
-
-class Backend(Protocol):
-    """Whatever runs the engine."""
-
-    async def recognise(self, request: Request) -> Recognition:
-        """Read one page.
-
-        Raises:
-            ApiError: There is nobody to read it.
-        """
-        ...
-
-
-_ALL = PageSelection()
+_ALL: Final = PageSelection()
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A document in a request.
+class LoadedDocument:
+    """A document of a request, with its bytes.
 
     Attributes:
         content: Its bytes.
         password: For an encrypted PDF.
-        pages: Which of its pages are wanted.
-        param: Where it stands in the request, for errors.
+        pages: The pages that are requested.
+        param: The field of the request that has it, for errors.
     """
 
     content: bytes
-    password: str = ""
+    password: str = field(default="", repr=False)
     pages: PageSelection = _ALL
     param: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPage:
-    """A page that was read, or failed.
-
-    Attributes:
-        number: 1-based over all documents of the request.
-        document: 1-based number of its document.
-        page: 1-based number in its document.
-        page_count: Pages of its document.
-        recognition: What became of it.
-        width_px: Width of the picture, 0 where it could not be drawn.
-        height_px: Height of the picture, 0 where it could not be drawn.
-        dpi: Dots per inch of the picture, 0 where unknown.
-        warnings: What the reader complained about.
-        source: Where the text comes from, None for a failed page and one without ink.
-        text_layer_trust: What the page's text layer is worth, None where it was not looked at.
-        turned_deg: The clockwise turn that makes the text upright.
-        timing: Milliseconds of each stage, with the waits for a reader and a replica.
-    """
-
-    number: int
-    document: int
+class _PageTask:
     page: int
-    page_count: int
-    recognition: Recognition
-    width_px: int = 0
-    height_px: int = 0
-    dpi: float = 0.0
-    warnings: tuple[str, ...] = ()
-    source: Source | None = None
-    text_layer_trust: float | None = None
-    turned_deg: int = 0
-    timing: Timing = field(default_factory=Timing)
+    document: OpenDocument
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    number: int
-    document: int
-    page: int
-    opened: OpenDocument
-
-
-class Backlog:
+class PendingPages:
     """Counts the pages of all requests that are still to be read.
 
     Args:
-        tell: Takes the number after every change.
+        report: Called with the count after every change.
     """
 
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._report = report
         self._pages = 0
 
     def add(self, pages: int) -> None:
-        """Count pages that came, or, below 0, that are done or given up."""
+        """Add pages; a negative number for those that were read or cancelled."""
         self._pages += pages
-        self._tell(self._pages)
+        self._report(self._pages)
 
 
-class Pages:
-    """The pages of one request, opened and counted, not yet read.
+class RequestPages:
+    """The pages of one request, before they are read.
 
-    Iterate with `in_order` or `as_done`, once.
+    Iterate once, with `in_order` or with `as_completed`.
     """
 
     def __init__(
         self,
         documents: Sequence[OpenDocument],
-        places: Sequence[_Place],
-        prepare: Prepare,
-        routes: Routes,
-        backend: Backend,
-        at_a_time: int,
-        backlog: Backlog,
+        tasks: Sequence[_PageTask],
+        template: RequestTemplate,
+        reader: PageReader,
+        max_running: int,
+        pending: PendingPages,
     ) -> None:
-        self._backlog = backlog
-        self._left = len(places)
-        backlog.add(self._left)
         self._documents = documents
-        self._places = places
-        self._prepare = prepare
-        self._routes = routes
-        self._backend = backend
-        self._at_a_time = at_a_time
+        self._tasks = tasks
+        self._template = template
+        self._reader = reader
+        self._max_running = max_running
+        self._pending = pending
+        self._left = len(tasks)
+        pending.add(self._left)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._tasks)
 
     @property
     def inspections(self) -> list[DocumentInfo]:
-        """What the documents say of themselves, in the order of the request."""
-        return [opened.inspection for opened in self._documents]
+        """Page counts and media types of the documents, in the order of the request."""
+        return [document.inspection for document in self._documents]
 
-    def in_order(self) -> AsyncGenerator[ReadPage, None]:
-        """The pages as they stand in the request.
-
-        Raises:
-            ApiError: There is nobody to read a page.
-        """
-        return _in_order(self._jobs(), self._at_a_time)
-
-    def as_done(self) -> AsyncGenerator[ReadPage, None]:
-        """The pages, each as soon as it is read.
+    def in_order(self) -> AsyncGenerator[PageResult, None]:
+        """Read the pages and yield them in the order of the request.
 
         Raises:
-            ApiError: There is nobody to read a page.
+            ApiError: No replica can read a page.
         """
-        return _as_done(self._jobs(), self._at_a_time)
+        return bounded_tasks.in_order(self._jobs(), self._max_running)
+
+    def as_completed(self) -> AsyncGenerator[PageResult, None]:
+        """Read the pages and yield each as soon as it is read.
+
+        Raises:
+            ApiError: No replica can read a page.
+        """
+        return bounded_tasks.as_completed(self._jobs(), self._max_running)
 
     def close(self) -> None:
-        """Nobody wants those that are not read yet."""
+        """Take the pages that were not read out of the pending ones."""
         if self._left:
-            self._backlog.add(-self._left)
+            self._pending.add(-self._left)
             self._left = 0
 
-    def _jobs(self) -> Iterable[Callable[[], Awaitable[ReadPage]]]:
-        return (partial(self._one, place) for place in self._places)
+    def _jobs(self) -> Iterable[Callable[[], Awaitable[PageResult]]]:
+        return (partial(self._read, task) for task in self._tasks)
 
-    async def _one(self, place: _Place) -> ReadPage:
+    async def _read(self, task: _PageTask) -> PageResult:
         try:
-            return await self._read(place)
+            return await self._reader.read(task.document, task.page, self._template)
         finally:
-            if self._left:  # else all were given up
+            if self._left:  # 0 after `close`
                 self._left -= 1
-                self._backlog.add(-1)
-
-    async def _read(self, place: _Place) -> ReadPage:
-        known = (place.number, place.document, place.page, len(place.opened.inspection.pages))
-        clock = [time.perf_counter()]
-        try:
-            view = await place.opened.view(place.page, self._routes, self._prepare.ask)
-        except PageError as error:
-            return ReadPage(*known, failed(error.kind, str(error)))
-        clock.append(time.perf_counter())
-        recognition = view.settled
-        if view.image is not None:
-            try:
-                request = await asyncio.to_thread(self._prepare.request, view.image)
-            except Exception as error:  # as in the batch: a row, and the others go on
-                return ReadPage(*known, failed(ErrorKind.INTERNAL, repr(error)))
-            clock.append(time.perf_counter())
-            recognition = await self._backend.recognise(request)
-            clock.append(time.perf_counter())
-        assert recognition is not None  # noqa: S101 - a view is settled or has an image
-        warnings = (*place.opened.inspection.warnings, *view.warnings)
-        timing = Timing(*((end - begin) * 1000 for begin, end in pairwise(clock)))
-        return _read_page(known, view, recognition, warnings, timing)
+                self._pending.add(-1)
 
 
-def _read_page(
-    known: tuple[int, int, int, int],
-    view: PageView,
-    recognition: Recognition,
-    warnings: tuple[str, ...],
-    timing: Timing,
-) -> ReadPage:
-    return ReadPage(
-        *known,
-        recognition,
-        view.width_px,
-        view.height_px,
-        view.dpi,
-        warnings,
-        retry_ladder.source(recognition, view.source),
-        view.trust.score if view.trust else None,
-        view.turned_deg,
-        timing,
-    )
-
-
-class Ocr:
+class OcrService:
     """Opens the documents of requests.
 
     Args:
-        readers: Draw the pages.
-        backend: Reads them.
-        limits: What one request may ask for.
-        routes: Finds the way of pages, by the recipe.
-        waiting: Takes the number of pages that are still to be read, whenever it changes.
+        recipe: How pages are read.
+        readers: Opens documents and renders pages.
+        backend: Runs the engine.
+        limits: `pages` and `pages_in_flight` are used.
+        report_pending: Called with the number of pages that are still to be read, after every
+            change.
     """
 
     def __init__(
         self,
-        readers: Readers,
-        backend: Backend,
+        recipe: Recipe,
+        readers: ReaderPool,
+        backend: OcrBackend,
         limits: LimitConfig,
-        routes: Routes,
-        waiting: Callable[[int], None] = lambda pages: None,
+        report_pending: Callable[[int], None] = lambda pages: None,
     ) -> None:
-        self._backlog = Backlog(waiting)
-        self._routes = routes
+        self._page_reader = PageReader(recipe, backend)
         self._readers = readers
-        self._backend = backend
         self._limits = limits
+        self._pending = PendingPages(report_pending)
 
     @asynccontextmanager
-    async def opened(self, sent: Sequence[Sent], prepare: Prepare) -> AsyncIterator[Pages]:
-        """Keep the documents of a request for the time inside.
+    async def open(
+        self, documents: Sequence[LoadedDocument], template: RequestTemplate
+    ) -> AsyncIterator[RequestPages]:
+        """Open the documents of a request for the time of the block.
 
         Raises:
             ApiError: A document cannot be read (422), or there are too many pages (413).
         """
         async with AsyncExitStack() as stack:
-            documents: list[OpenDocument] = []
-            places: list[_Place] = []
-            for index, document in enumerate(sent, 1):
-                opened = await self._open(stack, document)
-                documents.append(opened)
-                for page in _wanted(document, len(opened.inspection.pages)):
-                    places.append(_Place(len(places) + 1, index, page, opened))
-                    if len(places) > self._limits.pages:
-                        raise self._too_many(document)
-            at_a_time = self._limits.pages_in_flight
-            pages = Pages(
-                documents, places, prepare, self._routes, self._backend, at_a_time, self._backlog
+            opened: list[OpenDocument] = []
+            tasks: list[_PageTask] = []
+            for document in documents:
+                opened.append(await self._open(stack, document))
+                for page in _selected(document, len(opened[-1].inspection.pages)):
+                    tasks.append(_PageTask(page, opened[-1]))
+                    if len(tasks) > self._limits.pages:
+                        raise self._too_many_pages(document)
+            pages = RequestPages(
+                opened,
+                tasks,
+                template,
+                self._page_reader,
+                self._limits.pages_in_flight,
+                self._pending,
             )
             stack.callback(pages.close)
             yield pages
 
-    async def _open(self, stack: AsyncExitStack, document: Sent) -> OpenDocument:
+    async def _open(self, stack: AsyncExitStack, document: LoadedDocument) -> OpenDocument:
         try:
             return await stack.enter_async_context(
                 self._readers.open(document.content, document.password)
@@ -304,61 +190,15 @@ class Ocr:
         except RecordedError as error:
             raise of_kind(error.kind, str(error), document.param) from None
 
-    def _too_many(self, document: Sent) -> ApiError:
+    def _too_many_pages(self, document: LoadedDocument) -> ApiError:
         limit = self._limits.pages
         message = f"more than {limit} pages (limits.pages); choose some, or run the batch job"
         return ApiError(413, "too_many_pages", message, param=document.param)
 
 
-def _wanted(document: Sent, page_count: int) -> list[int]:
-    wanted = [page for page in range(1, page_count + 1) if page in document.pages]
-    if not wanted:
-        message = f"the document has {page_count} pages, and none of those that are asked for"
+def _selected(document: LoadedDocument, page_count: int) -> list[int]:
+    pages = [page for page in range(1, page_count + 1) if page in document.pages]
+    if not pages:
+        message = f"the document has {page_count} pages, and none of those that are requested"
         raise ApiError(400, "no_such_page", message, param="pages")
-    return wanted
-
-
-async def _in_order(
-    jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int
-) -> AsyncGenerator[T, None]:
-    running: deque[asyncio.Future[T]] = deque()
-    try:
-        for job in jobs:
-            if len(running) >= at_a_time:
-                yield await running[0]
-                running.popleft()
-            running.append(asyncio.ensure_future(job()))
-        while running:
-            yield await running[0]
-            running.popleft()
-    finally:
-        await _end(running)
-
-
-async def _as_done(
-    jobs: Iterable[Callable[[], Awaitable[T]]], at_a_time: int
-) -> AsyncGenerator[T, None]:
-    running: set[asyncio.Future[T]] = set()
-    waiting = iter(jobs)
-    try:
-        while True:
-            for job in waiting:
-                running.add(asyncio.ensure_future(job()))
-                if len(running) >= at_a_time:
-                    break
-            if not running:
-                return
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                running.discard(task)
-                yield task.result()
-    finally:
-        await _end(running)
-
-
-async def _end(running: Iterable[asyncio.Future[T]]) -> None:
-    """Nobody wants these any more."""
-    left = list(running)
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    return pages

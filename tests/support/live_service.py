@@ -15,31 +15,30 @@ from urllib.error import HTTPError
 
 import uvicorn
 
-from pipeline.config import ChatConfig, Recipe
+from pipeline.config import Recipe
 from pipeline.engines import base
 from pipeline.engines.base import Engine
 from pipeline.recognition.recognise import recognise
-from pipeline.recognition.route import Routes
 from pipeline.types import Recognition, Request
-from serving.chat.fake import FakeChat
-from serving.chat.handler import ChatModel
-from serving.config import ServeConfig
-from serving.http import routes
+from serving import routes
+from serving.chat.fake import FakeChatEngine
+from serving.chat.handler import ChatHandler
+from serving.config import ChatConfig, ServeConfig
 from serving.http.auth import Keys
-from serving.http.middleware import Record, RequestMiddleware
-from serving.http.rate_limit import Gate
-from serving.ocr.handler import OcrModel
-from serving.ocr.reader_pool import Readers
-from serving.ocr.service import Ocr
-from serving.ocr.url_fetch import Fetcher
+from serving.http.middleware import LogEntry, RequestMiddleware
+from serving.http.rate_limit import RateLimiter
+from serving.http.url_fetch import Fetcher
+from serving.ocr.handler import OcrHandler
+from serving.ocr.reader_pool import ReaderPool
+from serving.ocr.service import OcrService
 from tests.support.job_process import free_port
 
 CHAT = "deepseek-r1"
 
 
 @dataclass
-class Backend:
-    """Runs an engine here, and remembers what it was asked."""
+class LocalOcr:
+    """Runs an engine in this process and records its requests."""
 
     engine: Engine
     recipe: Recipe
@@ -56,28 +55,28 @@ class Backend:
 
 
 @dataclass
-class Talk:
-    """The fake chat model, and what became of its streams."""
+class LocalChat:
+    """Runs the fake chat engine in this process; records its requests and cancelled streams."""
 
-    model: FakeChat
+    engine: FakeChatEngine
     bodies: list[dict[str, Any]] = field(default_factory=list)
-    left: int = 0
+    cancelled: int = 0
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         self.bodies.append(body)
-        answer = await self.model.answer(body)
+        answer = await self.engine.answer(body)
         assert isinstance(answer, dict)
         return answer
 
     async def stream(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
         self.bodies.append(body)
-        answer = await self.model.answer(body)
+        answer = await self.engine.answer(body)
         assert not isinstance(answer, dict)
         try:
             async for line in answer:
                 yield line
         except (asyncio.CancelledError, GeneratorExit):
-            self.left += 1
+            self.cancelled += 1
             raise
 
 
@@ -86,22 +85,23 @@ class Online:
     """A service that runs.
 
     Attributes:
-        url: Where, without a path.
-        backend: The OCR side.
-        talk: The chat side.
-        records: One for every request that is over.
+        url: Its address, without a path.
+        ocr: The OCR backend.
+        chat_backend: The chat backend.
+        readers: The reader processes.
+        log: The log entries of all requests that have ended.
         model: The OCR model's name.
-        waiting: How many pages were still to be read, after every change.
-        pages: What became of every page.
+        pending: How many pages were still to be read, after every change.
+        pages: The result of every page.
     """
 
     url: str
-    backend: Backend
-    talk: Talk
-    readers: Readers
-    records: list[Record]
+    ocr: LocalOcr
+    chat_backend: LocalChat
+    readers: ReaderPool
+    log: list[LogEntry]
     model: str
-    waiting: list[int] = field(default_factory=list)
+    pending: list[int] = field(default_factory=list)
     pages: list[Recognition] = field(default_factory=list)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -153,14 +153,14 @@ def running(
 ) -> Iterator[Online]:
     """Serve a config with an engine, on a free port."""
     recipe = base.recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
-    backend, talk = Backend(engine, recipe), Talk(FakeChat(config.chat))
-    readers = Readers(config.ingress.readers, config.read, config.render, config.input)
-    records: list[Record] = []
-    waiting, pages = list[int](), list[Recognition]()
-    model = OcrModel(
+    ocr, chat = LocalOcr(engine, recipe), LocalChat(FakeChatEngine(config.chat))
+    readers = ReaderPool(config.ingress.readers, config.read, config.render, config.input)
+    log: list[LogEntry] = []
+    pending, pages = list[int](), list[Recognition]()
+    model = OcrHandler(
         ("ocr", recipe.model),
         recipe,
-        Ocr(readers, backend, config.limits, Routes(recipe), waiting.append),
+        OcrService(recipe, readers, ocr, config.limits, pending.append),
         Fetcher(config.fetch),
         config,
         lambda _, page: pages.append(page),
@@ -169,14 +169,14 @@ def running(
     async def states() -> dict[str, routes.ModelState]:
         return {"ocr": routes.ModelState(0, 0), CHAT: routes.ModelState(1, 1)}
 
-    service = routes.Service(config.limits, model, ChatModel((CHAT,), talk, config), states)
+    handlers = routes.Handlers(config.limits, model, ChatHandler((CHAT,), chat, config), states)
     app = RequestMiddleware(
-        routes.build(service),
+        routes.build(handlers),
         Keys(config.auth, environment or {}),
-        Gate(config.auth),
+        RateLimiter(config.auth),
         config.limits,
         config.http,
-        records.append,
+        log.append,
     )
     port = free_port()
     settings = uvicorn.Config(app, port=port, log_level="error", lifespan="off")
@@ -187,7 +187,7 @@ def running(
         while not server.started:
             threading.Event().wait(0.01)
         url = f"http://127.0.0.1:{port}"
-        yield Online(url, backend, talk, readers, records, "ocr", waiting, pages)
+        yield Online(url, ocr, chat, readers, log, "ocr", pending, pages)
     finally:
         server.should_exit = True
         thread.join()

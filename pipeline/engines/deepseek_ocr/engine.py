@@ -87,7 +87,7 @@ class VllmCore:
     def start(cls, config: VllmConfig, self_test: bool) -> Core:
         """Start vLLM; blocks until the model is loaded."""
         check_version()
-        set_environment(config)
+        set_environment(config.cache_dir, v2_model_runner=False)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pipeline.config import ChatConfig, VllmConfig
+from pipeline.config import VllmConfig
 from pipeline.engines.deepseek_ocr import model
 from pipeline.errors import ConfigError
 
@@ -107,11 +107,16 @@ def _seats(config: VllmConfig) -> int:
     return seats(current_platform.get_device_total_memory(), config)
 
 
-def set_environment(config: VllmConfig | ChatConfig) -> None:
-    """Set what vLLM reads from the environment, before it is imported."""
-    if isinstance(config, VllmConfig):
-        # vLLM's second model runner refuses processors of logits, and with them the n-gram rule.
+def set_environment(cache_dir: str, *, v2_model_runner: bool = True) -> None:
+    """Set the environment variables that vLLM reads when it is imported.
+
+    Args:
+        cache_dir: Folder for compiled code, "" for vLLM's own.
+        v2_model_runner: False keeps vLLM's first model runner. The second refuses logits
+            processors, and with them the n-gram rule.
+    """
+    if not v2_model_runner:
         os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    if config.cache_dir:
-        os.environ["VLLM_CACHE_ROOT"] = config.cache_dir
+    if cache_dir:
+        os.environ["VLLM_CACHE_ROOT"] = cache_dir

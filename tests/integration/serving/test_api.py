@@ -23,7 +23,7 @@ from pipeline.engines.fake import HANDLERS, FakeEngine
 from pipeline.recognition import retry_ladder
 from pipeline.recognition.route import Routes
 from pipeline.rungs import Rung
-from pipeline.types import Recognition, Sampling, Source, Status
+from pipeline.types import PageRef, PageResult, Recognition, Sampling, Source, Status
 from serving.config import (
     AuthConfig,
     FetchConfig,
@@ -32,8 +32,7 @@ from serving.config import (
     LimitConfig,
     ServeConfig,
 )
-from serving.ocr.handler import OcrModel
-from serving.ocr.service import ReadPage
+from serving.ocr.handler import OcrHandler
 from tests.support import live_service, sample_documents
 from tests.support.live_service import Online, data_uri, image, running, text
 
@@ -68,13 +67,13 @@ def picture(width_px: int = 60, height_px: int = 40) -> bytes:
 # --- the ladder
 
 
-def test_a_page_climbs_the_batchs_ladder_and_its_answer_tells(service: Online) -> None:
-    engine = service.backend.engine
-    service.backend.engine = FakeEngine(HANDLERS["loops_far"])
+def test_the_retry_ladder_is_that_of_the_batch_and_is_in_the_answer(service: Online) -> None:
+    engine = service.ocr.engine
+    service.ocr.engine = FakeEngine(HANDLERS["loops_far"])
     try:
         answer = service.post("/v1/ocr", {"document": data_uri(picture())})
     finally:
-        service.backend.engine = engine
+        service.ocr.engine = engine
     [page] = answer.json["pages"]
     assert (page["status"], page["rung"]) == ("ok", "wider_ngram")
     assert [one["outcome"] for one in page["attempts"]] == ["looped", "good"]
@@ -87,16 +86,17 @@ def test_a_page_climbs_the_batchs_ladder_and_its_answer_tells(service: Online) -
 def test_the_bounds_of_a_request_hold_for_whom_vllm_did_not_bound(rung: Rung, text: str) -> None:
     recipe = base.recipe(OcrOptions(output="o"), "vllm")
     model = SimpleNamespace(recipe=recipe)
-    page = ReadPage(1, 1, 1, 1, Recognition(Status.OK, "one two three", rung=rung))
+    ref = PageRef("", "", 1, 1, "image/png", 0, 0)
+    page = PageResult("", "", "", ref, Recognition(Status.OK, "one two three", rung=rung))
     page = replace(page, source=retry_ladder.source(page.recognition, Source.OCR))
     asked = SimpleNamespace(max_tokens=None, sampling=Sampling(stop=("two",)))
-    assert OcrModel._bounded(model, page, asked).text == text  # type: ignore[arg-type]
+    assert OcrHandler._bounded(model, page, asked).text == text  # type: ignore[arg-type]
 
 
 # --- pages in chat
 
 
-def test_openai_client_reads_a_picture(client: openai.OpenAI) -> None:
+def test_openai_client_reads_an_image(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(
         model="ocr",
         messages=[{"role": "user", "content": [image(picture()), text("Extract all text")]}],
@@ -137,7 +137,7 @@ def test_openai_client_streams_page_by_page(client: openai.OpenAI) -> None:
         *[("TIFF", "image/tiff"), ("GIF", "image/gif")],
     ],
 )
-def test_every_kind_of_picture(service: Online, name: str, media_type: str) -> None:
+def test_every_image_type(service: Online, name: str, media_type: str) -> None:
     content = sample_documents.saved(sample_documents.corner_picture(), name)
     answer = service.chat(image(content, media_type))
     assert "page of 60x40 px" in answer.json["choices"][0]["message"]["content"]
@@ -192,13 +192,13 @@ REFUSED = [
 def test_what_is_not_supported_is_named(
     service: Online, change: dict[str, Any], status: int, param: str
 ) -> None:
-    before = len(service.backend.requests)
+    before = len(service.ocr.requests)
     answer = service.chat(image(picture()), **change)
     assert answer.status == status
     assert answer.error["param"] == param
     assert param in answer.error["message"]
     assert answer.error["type"] == "invalid_request_error"
-    assert len(service.backend.requests) == before
+    assert len(service.ocr.requests) == before
 
 
 def broken_png() -> bytes:
@@ -222,16 +222,16 @@ CONTENT = [
 
 
 @pytest.mark.parametrize(("content", "status", "code"), CONTENT)
-def test_what_cannot_be_read_says_why_and_wakes_nobody(
+def test_what_cannot_be_read_says_why_and_calls_no_engine(
     service: Online, content: list[Any], status: int, code: str | None
 ) -> None:
-    before = len(service.backend.requests)
+    before = len(service.ocr.requests)
     answer = service.chat(*content)
     assert answer.status == status, answer.body
     assert code is None or answer.error["code"] == code
     assert answer.error["message"]
     if answer.status != 422:
-        assert len(service.backend.requests) == before
+        assert len(service.ocr.requests) == before
 
 
 def test_a_page_that_fails_among_others_leaves_a_comment(service: Online) -> None:
@@ -280,7 +280,7 @@ def test_chat_streams(service: Online, client: openai.OpenAI, wants_usage: bool)
         [True] if wants_usage else []
     )
     settle(service)
-    assert service.records[-1].fields["completion_tokens"] == 3  # counted either way
+    assert service.log[-1].fields["completion_tokens"] == 3  # counted either way
 
 
 @pytest.mark.parametrize(
@@ -295,15 +295,15 @@ def test_chat_streams(service: Online, client: openai.OpenAI, wants_usage: bool)
         ),
     ],
 )
-def test_the_chat_models_levers_are_closed(
+def test_fields_that_change_the_engine_are_refused(
     service: Online, change: dict[str, Any], param: str
 ) -> None:
     body = {"model": live_service.CHAT, "messages": [{"role": "user", "content": "hi"}]} | change
-    before = len(service.talk.bodies)
+    before = len(service.chat_backend.bodies)
     answer = service.post("/v1/chat/completions", body)
     assert answer.status == 400
     assert answer.error["param"] in (param, param.removesuffix(".type"))
-    assert len(service.talk.bodies) == before
+    assert len(service.chat_backend.bodies) == before
 
 
 # --- /v1/ocr
@@ -325,10 +325,10 @@ def test_a_document_as_json(service: Online) -> None:
     uri = data_uri(sample_documents.encrypted_pdf("secret"), "application/pdf")
     answer = service.post("/v1/ocr", {"document": uri, "password": "secret", "task": "text"})
     assert [page["status"] for page in answer.json["pages"]] == ["ok"]
-    assert service.backend.requests[-1].task == "text"
+    assert service.ocr.requests[-1].task == "text"
 
 
-def test_a_trusted_text_layer_is_answered_as_in_the_batch_and_wakes_nobody(
+def test_a_trusted_text_layer_is_answered_as_in_the_batch_without_the_engine(
     service_of: Any, tmp_path: Any
 ) -> None:
     prose = sample_documents.text_content(sample_documents.prose())
@@ -337,7 +337,7 @@ def test_a_trusted_text_layer_is_answered_as_in_the_batch_and_wakes_nobody(
     with service_of(text_layer="auto") as service:
         answer = service.post("/v1/ocr", {"document": data_uri(content, "application/pdf")})
         spoken = service.chat(image(content, "application/pdf"), max_tokens=7)
-        assert service.backend.requests == []
+        assert service.ocr.requests == []
     layer, blank = answer.json["pages"]
     options = OcrOptions(output="-", engine={"kind": "fake"})
     with SandboxClient() as reader:
@@ -431,14 +431,14 @@ def test_paths_and_methods(service: Online) -> None:
     assert (answer.status, answer.error["code"]) == (405, "method_not_allowed")
 
 
-def test_health_and_ready_wake_nobody(service: Online) -> None:
-    before = len(service.backend.requests)
+def test_health_and_ready_call_no_engine(service: Online) -> None:
+    before = len(service.ocr.requests)
     assert service.get("/health").json == {"status": "ok"}
     ready = service.get("/ready")
     assert ready.status == 200
     assert ready.json["models"]["ocr"] == {"replicas": 0, "state": "cold"}
     assert service.get("/v1/models").status == 200
-    assert len(service.backend.requests) == before
+    assert len(service.ocr.requests) == before
 
 
 def test_the_description_names_every_reference(service: Online) -> None:
@@ -483,7 +483,7 @@ def test_pixels_are_limited_before_they_are_decoded(service_of: Any) -> None:
     with service_of(render=RenderConfig(max_image_pixels=1_000_000)) as service:
         answer = service.chat(image(sample_documents.large_png(4000)))
         assert (answer.status, answer.error["code"]) == (413, "limit")
-        assert service.backend.requests == []
+        assert service.ocr.requests == []
 
 
 def test_an_answer_that_takes_too_long(service_of: Any) -> None:
@@ -496,14 +496,14 @@ def test_an_answer_that_takes_too_long(service_of: Any) -> None:
             assert (answer.status, answer.error["code"]) == (504, "timeout")
         uri = data_uri(picture())
         assert service.post("/v1/ocr?stream=1", {"document": uri}).status == 504
-        assert service.backend.cancelled == 3
-        assert service.waiting[-1] == 0  # nobody waits for them any more
+        assert service.ocr.cancelled == 3
+        assert service.pending[-1] == 0
 
 
-def test_pages_that_wait_and_what_became_of_them_are_told(service_of: Any) -> None:
+def test_pending_pages_and_results_are_reported(service_of: Any) -> None:
     with service_of(limits=LimitConfig(pages_in_flight=1)) as service:
         assert service.chat(image(sample_documents.text_pdf(3), "application/pdf")).status == 200
-        assert service.waiting == [3, 2, 1, 0]
+        assert service.pending == [3, 2, 1, 0]
         [rungs] = {tuple(one.rung for one in page.attempts) for page in service.pages}
         assert (len(service.pages), rungs) == (3, (Rung.BASE,))
 
@@ -551,12 +551,12 @@ def test_an_engine_that_fails_is_not_the_callers_fault(service_of: Any, stream: 
         assert page.json["pages"][0]["error"]["kind"] == "engine"
 
 
-def test_who_hangs_up_ends_the_stream(service_of: Any) -> None:
+def test_a_client_that_disconnects_ends_the_stream(service_of: Any) -> None:
     with service_of(chat=live_service.chat_config(fake_ms_per_word=50)) as service:
         messages = [{"role": "user", "content": "word " * 600}]
         hang_up(service, {"model": live_service.CHAT, "messages": messages, "stream": True})
         settle(service)
-        assert service.talk.left == 1
+        assert service.chat_backend.cancelled == 1
 
 
 def hang_up(service: Online, body: dict[str, Any]) -> None:
@@ -574,12 +574,12 @@ def hang_up(service: Online, body: dict[str, Any]) -> None:
 
 def settle(service: Online, count: int = 1) -> None:
     deadline = time.monotonic() + 15
-    while len(service.records) < count and time.monotonic() < deadline:
+    while len(service.log) < count and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.1)
 
 
-# --- the door
+# --- the middleware
 
 
 def test_keys_are_asked_for_everywhere_but_at_the_probes(service_of: Any) -> None:
@@ -592,8 +592,8 @@ def test_keys_are_asked_for_everywhere_but_at_the_probes(service_of: Any) -> Non
             assert answer.headers["WWW-Authenticate"] == "Bearer"
             assert answer.error["type"] == "authentication_error"
         assert service.get("/v1/models", {"Authorization": f"Bearer {KEY}"}).status == 200
-        assert {record.caller for record in service.records} == {"", "alice"}
-        assert KEY not in "".join(record.line() for record in service.records)
+        assert {entry.caller for entry in service.log} == {"", "alice"}
+        assert KEY not in "".join(entry.line() for entry in service.log)
 
 
 def test_a_caller_has_its_rate(service_of: Any) -> None:
@@ -621,7 +621,7 @@ def test_a_log_line_says_what_happened_and_no_text(service_of: Any) -> None:
         )
         service.chat(text("secret words"))
         settle(service, 2)
-        good, bad = (json.loads(record.line()) for record in service.records)
+        good, bad = (json.loads(entry.line()) for entry in service.log)
     assert good["request_id"] == "mine-1"
     assert (good["status"], good["model"], good["pages"]) == (200, "ocr", 2)
     assert good["ms"] > 0

@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
             "max_ongoing_requests": 1,
             "upscale_delay_s": 1,
             "downscale_delay_s": 2,
-            "look_back_s": 2,
+            "look_back_period_s": 2,
             "num_cpus": 0.1,
             "num_gpus": 1,
         },
@@ -44,7 +44,7 @@ CONFIG: dict[str, Any] = {
             "target_ongoing_requests": 1,
             "max_ongoing_requests": 1,
             "num_cpus": 0.1,
-            "drain_s": 30,
+            "graceful_shutdown_timeout_s": 30,
         },
     },
 }
@@ -139,7 +139,7 @@ def test_what_takes_the_connections(app: App, request: pytest.FixtureRequest) ->
     assert ("haproxy" in names) == (chosen == "haproxy")
 
 
-def test_nothing_wakes_the_model_but_a_page_worth_reading(app: App) -> None:
+def test_only_a_readable_page_starts_a_replica(app: App) -> None:
     for path in ("/health", "/ready", "/v1/models", "/docs", "/openapi.json"):
         assert app.get(path).status == 200
     assert app.chat({"type": "text", "text": "hello"}).status == 400
@@ -250,7 +250,7 @@ def test_errors_keep_their_status_behind_the_proxy(app: App) -> None:
     assert app.get("/v1/models/gpt-9").status == 404
 
 
-def test_who_hangs_up_frees_the_replica(app: App) -> None:
+def test_a_client_that_disconnects_frees_the_replica(app: App) -> None:
     """The chat model answers one at a time: a stream of a minute would block the next caller."""
     content = json.dumps(chat_body(1200, stream=True)).encode()
     host, port = app.url.removeprefix("http://").split(":")

@@ -1,4 +1,4 @@
-"""The same bytes through both doors: the batch's stages, and the service."""
+"""The same bytes in the batch job's stages and in the service give the same results."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kind", "names"), [("fake", list(DOCUMENTS)), ("onnx", ["frames.tiff", "notice.jpg"])]
 )
-async def test_both_doors_give_the_same(kind: Any, names: list[str], tmp_path: Path) -> None:
+async def test_batch_and_service_give_the_same(kind: Any, names: list[str], tmp_path: Path) -> None:
     config = EngineConfig(kind=kind, onnx=OnnxConfig(threads=2))
     with running(ServeConfig(engine=config), base.build(config)) as service:
         for name in names:

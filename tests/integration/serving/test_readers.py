@@ -17,20 +17,20 @@ from pipeline.engines import base
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.recognition.route import Routes
 from serving.config import ServeConfig
-from serving.ocr.reader_pool import Readers
+from serving.ocr.reader_pool import ReaderPool
 from tests.support import sample_documents
 
 ROUTES = Routes(base.recipe(ServeConfig(text_layer="never"), "fake"))
 
 
 @pytest.fixture
-async def readers() -> AsyncIterator[Readers]:
-    pool = Readers(2, ReadConfig(wall_s=20), RenderConfig(), InputConfig())
+async def readers() -> AsyncIterator[ReaderPool]:
+    pool = ReaderPool(2, ReadConfig(wall_s=20), RenderConfig(), InputConfig())
     yield pool
     pool.close()
 
 
-async def test_the_pixels_are_those_of_the_batch(readers: Readers, tmp_path: Path) -> None:
+async def test_the_pixels_are_those_of_the_batch(readers: ReaderPool, tmp_path: Path) -> None:
     path = tmp_path / "text.pdf"
     path.write_bytes(sample_documents.text_pdf(2))
     async with readers.open(path.read_bytes()) as document:
@@ -42,7 +42,7 @@ async def test_the_pixels_are_those_of_the_batch(readers: Readers, tmp_path: Pat
     assert online.dpi == batch.dpi
 
 
-async def test_a_password_opens(readers: Readers) -> None:
+async def test_a_password_opens(readers: ReaderPool) -> None:
     content = sample_documents.encrypted_pdf("open")
     with pytest.raises(DocumentError) as caught:
         async with readers.open(content):
@@ -52,7 +52,7 @@ async def test_a_password_opens(readers: Readers) -> None:
         assert len(document.inspection.pages) == 1
 
 
-async def test_nothing_stays_on_the_disk(readers: Readers) -> None:
+async def test_nothing_stays_on_the_disk(readers: ReaderPool) -> None:
     folder = Path(readers._folder.name)
     async with readers.open(sample_documents.text_pdf()):
         assert len(list(folder.iterdir())) == 1
@@ -65,7 +65,7 @@ async def test_nothing_stays_on_the_disk(readers: Readers) -> None:
     assert not folder.exists()
 
 
-async def test_who_hangs_up_gives_the_reader_back_at_once(readers: Readers) -> None:
+async def test_cancelling_frees_the_reader_at_once(readers: ReaderPool) -> None:
     async def draw_for_ever() -> None:
         async with readers.open(sample_documents.endless_pdf()) as document:
             await document.view(2, ROUTES)
@@ -84,7 +84,7 @@ async def test_who_hangs_up_gives_the_reader_back_at_once(readers: Readers) -> N
 
 
 async def test_a_page_that_hangs_is_an_error_and_the_pool_goes_on() -> None:
-    pool = Readers(1, ReadConfig(wall_s=2), RenderConfig(), InputConfig())
+    pool = ReaderPool(1, ReadConfig(wall_s=2), RenderConfig(), InputConfig())
     async with pool.open(sample_documents.endless_pdf()) as document:
         with pytest.raises(PageError) as caught:
             await document.view(2, ROUTES)
@@ -97,7 +97,7 @@ async def test_a_page_that_hangs_is_an_error_and_the_pool_goes_on() -> None:
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-async def test_requests_share_the_readers(readers: Readers) -> None:
+async def test_requests_share_the_readers(readers: ReaderPool) -> None:
     async def draw(pages: int) -> int:
         async with readers.open(sample_documents.text_pdf(pages)) as document:
             images = [await document.view(page, ROUTES) for page in range(1, pages + 1)]

@@ -111,10 +111,10 @@ def test_it_holds_with_documents_that_can_be_read(
 
 def test_the_service_is_alive_after_all_of_them(service: Online) -> None:
     assert service.get("/health").status == 200
-    statuses = {record.status for record in service.records}
+    statuses = {record.status for record in service.log}
     assert {200, 400, 404} <= statuses
-    assert service.backend.requests  # some of it went all the way
-    assert service.talk.bodies
+    assert service.ocr.requests  # some of it went all the way
+    assert service.chat_backend.bodies
 
 
 def _helped(body: Any) -> Any:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from models import write_llama
 
-from pipeline.config import ChatConfig
 from serving.chat import allowed_fields
-from serving.chat.engine import ChatModel
+from serving.chat.engine import VllmChatEngine
+from serving.config import ChatConfig
 from serving.errors import ApiError
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
@@ -18,17 +18,17 @@ QUESTION = {"messages": [{"role": "user", "content": "Is it so?"}], "temperature
 
 
 @pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ChatModel]:
+def chat(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VllmChatEngine]:
     folder = write_llama(tmp_path_factory.mktemp("llama"), ("Why?", "</think>", "Yes."))
     config = ChatConfig(
         model=str(folder), dtype="float32", max_model_len=512, max_num_seqs=4, enforce_eager=True
     )
-    model = ChatModel(config)
+    model = VllmChatEngine(config)
     yield model
     model.close()
 
 
-async def test_an_answer_is_parted_from_its_reasoning(chat: ChatModel) -> None:
+async def test_an_answer_is_parted_from_its_reasoning(chat: VllmChatEngine) -> None:
     answer = await chat.answer({**QUESTION, "model": "deepseek-r1"})
     assert isinstance(answer, dict)
     (choice,) = answer["choices"]
@@ -39,7 +39,7 @@ async def test_an_answer_is_parted_from_its_reasoning(chat: ChatModel) -> None:
     assert answer["usage"]["completion_tokens"] == len("Why?") + 1 + len("Yes.") + 1
 
 
-async def test_a_stream_brings_the_same_piece_by_piece(chat: ChatModel) -> None:
+async def test_a_stream_brings_the_same_piece_by_piece(chat: VllmChatEngine) -> None:
     stream = await chat.answer({**QUESTION, "stream": True})
     assert not isinstance(stream, dict)
     lines = [line async for line in stream]
@@ -51,7 +51,7 @@ async def test_a_stream_brings_the_same_piece_by_piece(chat: ChatModel) -> None:
     assert len(deltas) > 4
 
 
-async def test_an_answer_ends_at_its_limit(chat: ChatModel) -> None:
+async def test_an_answer_ends_at_its_limit(chat: VllmChatEngine) -> None:
     answer = await chat.answer({**QUESTION, "max_tokens": 3})
     assert isinstance(answer, dict)
     (choice,) = answer["choices"]
@@ -69,7 +69,7 @@ async def test_an_answer_ends_at_its_limit(chat: ChatModel) -> None:
     ],
 )
 async def test_a_wrong_request_says_why(
-    chat: ChatModel, body: dict[str, object], status: int, message: str
+    chat: VllmChatEngine, body: dict[str, object], status: int, message: str
 ) -> None:
     with pytest.raises(ApiError, match=message) as caught:
         await chat.answer(body)

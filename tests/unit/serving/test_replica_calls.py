@@ -46,7 +46,7 @@ class Pieces(Answer):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica_calls, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(replica_calls, "_COLD_CHECK_S", 0.05)
     monkeypatch.setattr(replica_calls, "_RETRY_PAUSE_S", 0.01)
 
 
@@ -73,7 +73,7 @@ async def test_a_replica_that_dies_is_replaced_by_another() -> None:
     assert await model().call(sender(Answer(DEAD), Answer(DEAD), Answer("a"))) == "a"
 
 
-async def test_not_for_ever() -> None:
+async def test_retries_end() -> None:
     with pytest.raises(ApiError) as caught:
         await model().call(sender(*[Answer(DEAD) for _ in range(3)]))
     assert (caught.value.status, caught.value.code) == (503, "replica_died")
@@ -96,7 +96,7 @@ async def test_a_call_waits_for_a_cold_start() -> None:
     assert await model(lambda: 0).call(sender(Answer("a", 0.3))) == "a"
 
 
-async def test_but_not_longer_than_it_may() -> None:
+async def test_a_cold_start_that_takes_too_long_is_a_503() -> None:
     call = Answer("a", 60)
     with pytest.raises(ApiError) as caught:
         await model(lambda: 0, cold_wait_s=0.1).call(sender(call))
@@ -109,10 +109,10 @@ async def test_a_slow_answer_of_a_warm_model_is_waited_for() -> None:
     assert await model(lambda: 1, cold_wait_s=0.1).call(sender(Answer("a", 0.4))) == "a"
 
 
-async def test_who_comes_too_late_in_a_long_start_is_told_at_once() -> None:
+async def test_a_call_that_cannot_be_served_in_time_is_refused_at_once() -> None:
     state = {"running": 0}
     cold = model(lambda: state["running"], cold_wait_s=0.6)
-    cold._start_took_s = 100.0
+    cold._last_start_s = 100.0
     first = asyncio.create_task(cold.call(sender(Answer("first", 0.5))))
     await asyncio.sleep(0.15)
     call = Answer("second", 60)
@@ -126,8 +126,8 @@ async def test_a_start_is_timed() -> None:
     state = {"running": 0}
     cold = model(lambda: state["running"])
     await cold.call(sender(Answer("a", 0.3)))
-    assert 0.1 < cold._start_took_s < 1
-    assert cold._start_began_s is None
+    assert 0.1 < cold._last_start_s < 1
+    assert cold._start_began_at_s is None
 
 
 async def test_a_caller_who_leaves_ends_the_call() -> None:

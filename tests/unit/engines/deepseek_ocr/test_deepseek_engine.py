@@ -437,8 +437,8 @@ def test_the_environment_keeps_the_first_model_runner_and_the_cache(
     monkeypatch.setenv("VLLM_NO_USAGE_STATS", "0")
     import os
 
-    engine_args.set_environment(VllmConfig())
+    engine_args.set_environment("", v2_model_runner=False)
     assert os.environ["VLLM_CACHE_ROOT"] == "elsewhere"
-    engine_args.set_environment(VllmConfig(cache_dir="/cache"))
+    engine_args.set_environment("/cache", v2_model_runner=False)
     assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0"
     assert os.environ["VLLM_CACHE_ROOT"] == "/cache"

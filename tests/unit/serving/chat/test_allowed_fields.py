@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.chat import allowed_fields as module
-from serving.chat.allowed_fields import chat_limits
+from serving.chat.allowed_fields import check_fields
 from serving.config import LimitConfig
 from serving.errors import ApiError
 
@@ -28,7 +28,7 @@ def says(content: object, **more: object) -> dict[str, Any]:
 
 def refused(body: object, limits: LimitConfig = LIMITS) -> tuple[int, str, str | None]:
     with pytest.raises(ApiError) as caught:
-        chat_limits(body, limits)
+        check_fields(body, limits)
     return caught.value.status, caught.value.code, caught.value.param
 
 
@@ -51,20 +51,20 @@ def test_a_conversation_passes_and_stays_as_it_is() -> None:
         chat_template=None,
     )
     before = copy.deepcopy(body)
-    chat_limits(body, LIMITS)
+    check_fields(body, LIMITS)
     assert body == before
 
 
-@pytest.mark.parametrize("name", [*module._CLOSED, "best_of", "guided_json", "extra_body", "x"])
-def test_a_lever_of_the_server_is_refused_with_the_reason(name: str) -> None:
-    with pytest.raises(ApiError, match=module._CLOSED.get(name, "not known")) as caught:
-        chat_limits(a_body(**{name: {}}), LIMITS)
+@pytest.mark.parametrize("name", [*module._REFUSED, "best_of", "guided_json", "extra_body", "x"])
+def test_a_field_of_the_server_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(ApiError, match=module._REFUSED.get(name, "not known")) as caught:
+        check_fields(a_body(**{name: {}}), LIMITS)
     error = caught.value
     assert (error.status, error.code, error.param) == (400, "unsupported_parameter", name)
 
 
 def test_no_field_is_both_open_and_closed() -> None:
-    assert not (module._OPENAI | module._SAMPLING) & module._CLOSED.keys()
+    assert not (module._OPENAI | module._SAMPLING) & module._REFUSED.keys()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_wrong_values_name_their_field(body: object, code: str, param: str | Non
 
 def test_all_that_the_model_or_a_grammar_reads_is_counted() -> None:
     fits = says("x" * 900)
-    chat_limits(fits, LIMITS)
+    check_fields(fits, LIMITS)
     too_long = (413, "prompt_too_long", "messages")
     assert refused(says("x" * 1001)) == too_long
     assert refused(says([{"type": "text", "text": "x" * 400}] * 3)) == too_long
@@ -156,7 +156,7 @@ fields = st.sampled_from(["n", "stop", "stream", "response_format", "tools", "mo
 def test_any_body_passes_or_is_an_error_that_can_be_sent(body: Any) -> None:
     error: ApiError | None = None
     try:
-        chat_limits(body, LIMITS)
+        check_fields(body, LIMITS)
     except ApiError as raised:
         error = raised
     if error:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import ChatConfig
 from serving.chat import engine
+from serving.config import ChatConfig
 from serving.errors import ApiError
 
 
@@ -53,8 +53,8 @@ def vllm_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, path, protocol)
 
 
-def a_model(result: Any) -> tuple[engine.ChatModel, Serving]:
-    model = engine.ChatModel.__new__(engine.ChatModel)
+def a_model(result: Any) -> tuple[engine.VllmChatEngine, Serving]:
+    model = engine.VllmChatEngine.__new__(engine.VllmChatEngine)
     serving = Serving(result)
     model._chat, model._name = serving, "deepseek-r1"
     return model, serving
@@ -124,7 +124,7 @@ async def test_a_failure_has_a_status(result: Any, status: int, message: str) ->
 
 
 @pytest.mark.parametrize("field", ["mm_processor_kwargs", "vllm_xargs", "chat_template"])
-async def test_fields_that_reach_into_the_engine_are_closed(field: str) -> None:
+async def test_fields_that_change_the_engine_are_refused(field: str) -> None:
     model, serving = a_model(None)
     with pytest.raises(ApiError, match=field):
         await model.answer({"messages": [], field: {}})
@@ -148,6 +148,6 @@ def test_the_arguments_pin_the_model_and_part_the_reasoning() -> None:
     args = engine.engine_args(ChatConfig())
     assert args["revision"] == args["tokenizer_revision"] == engine.REVISIONS[args["model"]]
     assert args["reasoning_parser"] == "deepseek_r1"
-    folder = engine.engine_args(ChatConfig(model="/models/mine", tensor_parallel=2))
+    folder = engine.engine_args(ChatConfig(model="/models/mine", tensor_parallel_size=2))
     assert folder["revision"] is None
     assert folder["distributed_executor_backend"] == "mp"

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from pipeline.errors import ConfigError
 from serving.config import AuthConfig, HttpConfig
 from serving.errors import ApiError
-from serving.http.auth import LOOK_EVERY_S, MIN_KEY_CHARS, VARIABLE, Keys, check_binding, parse_keys
+from serving.http.auth import (
+    MIN_KEY_CHARS,
+    RELOAD_PERIOD_S,
+    VARIABLE,
+    Keys,
+    check_binding,
+    parse_keys,
+)
 
 ANNA, BERT = "anna-0123456789abcdef", "bert-0123456789abcdef"
 VISIBLE = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=",")
@@ -55,8 +62,8 @@ def test_lines_commas_and_comments():
         ("a:hush-hush\u00a0hush-hush", "white space"),
         ("a:hush-hush-hush-hush-\u00e9", "visible ASCII"),
         ("a\x00:hush-hush-hush-hush", "cannot be printed"),
-        ("anna:hush-hush-hush-hush", "line 4: has the name of keys, line 2"),
-        (f"hush:{ANNA}", "line 4: has the key of keys, line 2"),
+        ("anna:hush-hush-hush-hush", "line 4: the name is that of keys, line 2"),
+        (f"hush:{ANNA}", "line 4: the key is that of keys, line 2"),
     ],
 )
 def test_a_bad_entry_is_told_by_its_line_and_never_shown(entry: str, says: str):
@@ -132,15 +139,15 @@ def test_without_keys_only_this_machine_is_answered(host: str | None, is_local: 
         keys.caller(None, host, True)
 
 
-def test_behind_haproxy_nobody_is_known_to_be_of_this_machine():
-    """It is the client itself, and says of nobody where they come from."""
+def test_behind_haproxy_no_caller_counts_as_local():
+    """HAProxy is the peer of every connection and does not pass the client's address on."""
     haproxy = {"RAY_SERVE_ENABLE_HA_PROXY": "1"}
     assert refusal(Keys(AuthConfig(), haproxy), None, "127.0.0.1").code == "no_keys_configured"
     bound_to_loopback = haproxy | {"RAYSCRIBE_BALANCER_IS_LOCAL": "1"}
     assert Keys(AuthConfig(), bound_to_loopback).caller(None, "127.0.0.1", False) == "local"
 
 
-def test_off_answers_everybody():
+def test_disabled_auth_answers_every_caller():
     assert Keys(AuthConfig(disabled=True), {}).caller(None, "192.0.2.1", True) == "anonymous"
 
 
@@ -169,7 +176,7 @@ def test_file_and_environment_are_one_list(tmp_path: Path):
     path.write_text(f"\ufeffbert:{BERT}\n", encoding="utf-8")
     config = AuthConfig(keys_file=str(path))
     assert Keys(config, environment(f"anna:{ANNA}")).names == ("anna", "bert")
-    with pytest.raises(ConfigError, match=f"has the name of {VARIABLE}, line 1"):
+    with pytest.raises(ConfigError, match=f"the name is that of {VARIABLE}, line 1"):
         Keys(config, environment(f"bert:{ANNA}"))
 
 
@@ -182,7 +189,7 @@ def test_a_swapped_link_is_read_after_a_while(tmp_path: Path):
     keys = Keys(AuthConfig(keys_file=str(link)), {}, clock)
     fresh.symlink_to("new")
     os.replace(fresh, link)
-    clock.now_s += LOOK_EVERY_S - 0.1
+    clock.now_s += RELOAD_PERIOD_S - 0.1
     assert keys.caller(f"Bearer {ANNA}", None, False) == "anna"
     clock.now_s += 0.1
     assert keys.caller(f"Bearer {BERT}", None, False) == "bert"
@@ -199,13 +206,13 @@ def test_a_file_that_became_bad_keeps_the_keys_and_warns_once(
     path.unlink() if bad is None else path.write_text(bad)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            clock.now_s += LOOK_EVERY_S
+            clock.now_s += RELOAD_PERIOD_S
             assert keys.caller(f"Bearer {ANNA}", None, False) == "anna"
     assert len(caplog.records) == 1
     assert str(path) in caplog.text
     assert "hush" not in caplog.text
     path.write_text(f"bert:{BERT}")
-    clock.now_s += LOOK_EVERY_S
+    clock.now_s += RELOAD_PERIOD_S
     assert keys.caller(f"Bearer {BERT}", None, False) == "bert"
 
 

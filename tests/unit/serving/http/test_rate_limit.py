@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from serving.config import AuthConfig
 from serving.errors import ApiError
-from serving.http.rate_limit import Gate, Rate, Slots
+from serving.http.rate_limit import ConcurrencyLimit, RateLimiter, TokenBuckets
 
 START_S = 1_000_000.3  # a machine that has been up for days: where rounding is worst
 PER_MINUTE = st.integers(1, 200)
@@ -21,12 +21,12 @@ class Clock:
         return self.now_s
 
 
-def gate(**limits: int) -> tuple[Gate, Clock]:
+def gate(**limits: int) -> tuple[RateLimiter, Clock]:
     clock = Clock()
-    return Gate(AuthConfig.model_validate(limits), clock), clock
+    return RateLimiter(AuthConfig.model_validate(limits), clock), clock
 
 
-def refusal(gate: Gate, name: str) -> ApiError:
+def refusal(gate: RateLimiter, name: str) -> ApiError:
     with pytest.raises(ApiError) as caught, gate.admit(name):
         raise AssertionError("was admitted")
     assert caught.value.status == 429
@@ -35,7 +35,7 @@ def refusal(gate: Gate, name: str) -> ApiError:
 
 @given(PER_MINUTE, st.lists(st.floats(0, 30), max_size=120))
 def test_no_window_admits_more_than_a_bucket_and_what_flows_in(per_minute: int, gaps: list[float]):
-    rate, now_s, admitted = Rate(per_minute), START_S, []
+    rate, now_s, admitted = TokenBuckets(per_minute), START_S, []
     for gap_s in gaps:
         now_s += gap_s
         admitted += [now_s for _ in range(3) if rate.take("a", now_s) is None]
@@ -46,7 +46,7 @@ def test_no_window_admits_more_than_a_bucket_and_what_flows_in(per_minute: int, 
 
 @given(PER_MINUTE)
 def test_a_new_caller_may_burst_to_the_limit_and_no_further(per_minute: int):
-    rate = Rate(per_minute)
+    rate = TokenBuckets(per_minute)
     assert [rate.take("a", START_S) for _ in range(per_minute)] == [None] * per_minute
     assert rate.take("a", START_S) == pytest.approx(60 / per_minute, abs=1e-3)
     assert rate.take("b", START_S) is None
@@ -54,7 +54,7 @@ def test_a_new_caller_may_burst_to_the_limit_and_no_further(per_minute: int):
 
 @given(PER_MINUTE, st.integers(0, 300), st.floats(0, 100))
 def test_the_wait_that_is_told_is_the_wait(per_minute: int, before: int, gap_s: float):
-    rate = Rate(per_minute)
+    rate = TokenBuckets(per_minute)
     for _ in range(before):
         rate.take("a", START_S)
     now_s = START_S + gap_s
@@ -66,12 +66,12 @@ def test_the_wait_that_is_told_is_the_wait(per_minute: int, before: int, gap_s: 
 
 
 def test_a_steady_caller_at_the_limit_is_never_turned_away():
-    rate = Rate(7)
+    rate = TokenBuckets(7)
     assert all(rate.take("a", START_S + turn * 60 / 7) is None for turn in range(500))
 
 
 def test_full_buckets_are_forgotten():
-    rate = Rate(10)
+    rate = TokenBuckets(10)
     for turn in range(2000):
         rate.take(f"caller {turn}", START_S + turn)
         assert len(rate) <= 120
@@ -79,7 +79,7 @@ def test_full_buckets_are_forgotten():
 
 
 def test_a_bucket_that_is_not_full_outlives_the_sweep():
-    rate = Rate(2)
+    rate = TokenBuckets(2)
     rate.take("other", START_S)
     assert [rate.take("a", START_S + 59) for _ in range(3)][:2] == [None, None]
     assert rate.take("other", START_S + 61) is None
@@ -87,7 +87,7 @@ def test_a_bucket_that_is_not_full_outlives_the_sweep():
 
 
 def test_nothing_is_limited_by_default():
-    assert all(Rate(0).take("a", START_S) is None for _ in range(5))
+    assert all(TokenBuckets(0).take("a", START_S) is None for _ in range(5))
     free, _ = gate()
     with ExitStack() as stack:
         for _ in range(1000):
@@ -96,7 +96,7 @@ def test_nothing_is_limited_by_default():
 
 @given(st.integers(0, 3), st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=60))
 def test_slots_count_each_caller(limit: int, steps: list[tuple[bool, str]]):
-    slots, held = Slots(limit), {"a": 0, "b": 0}
+    slots, held = ConcurrencyLimit(limit), {"a": 0, "b": 0}
     for takes, name in steps:
         if takes:
             assert slots.acquire(name) == (not limit or held[name] < limit)

@@ -15,8 +15,8 @@ from pipeline.page_range import PageSelection
 from pipeline.types import Sampling, Task
 from serving.config import LimitConfig
 from serving.errors import ApiError
-from serving.ocr.chat_request import ChatAsk, OcrAsk, parse_chat, parse_ocr
-from serving.ocr.uploads import Attachment
+from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat, parse_ocr
+from serving.ocr.uploads import Upload
 
 LIMITS = LimitConfig(images=2, prompt_chars=100)
 DATA = b"%PDF-1.7"
@@ -46,11 +46,11 @@ def refused(body: object, limits: LimitConfig = LIMITS) -> tuple[int, str, str |
     return caught.value.status, caught.value.code, caught.value.param
 
 
-def test_the_least_that_can_be_asked() -> None:
-    found = Attachment("messages[0].content[0].image_url.url", DATA, media_type="image/png")
-    assert parse_chat(a_body(), LIMITS) == ChatAsk(
+def test_a_minimal_request() -> None:
+    found = Upload("messages[0].content[0].image_url.url", DATA, media_type="image/png")
+    assert parse_chat(a_body(), LIMITS) == ParsedChatRequest(
         model="m",
-        parts=(found,),
+        uploads=(found,),
         prompt="",
         max_tokens=None,
         sampling=Sampling(),
@@ -59,7 +59,7 @@ def test_the_least_that_can_be_asked() -> None:
     )
 
 
-def test_everything_that_can_be_asked() -> None:
+def test_a_request_with_every_field() -> None:
     file = {"type": "file", "file": {"file_data": BASE64, "filename": "a.pdf", "file_id": None}}
     body = {
         "model": "m",
@@ -74,9 +74,9 @@ def test_everything_that_can_be_asked() -> None:
     }
     ask = parse_chat(body, LIMITS)
     at = "messages[0].content"
-    assert ask.parts == (
-        Attachment(f"{at}[1].image_url.url", url="https://x.example/a"),
-        Attachment(f"{at}[2].file.file_data", DATA, filename="a.pdf"),
+    assert ask.uploads == (
+        Upload(f"{at}[1].image_url.url", url="https://x.example/a"),
+        Upload(f"{at}[2].file.file_data", DATA, filename="a.pdf"),
     )
     assert (ask.prompt, ask.max_tokens, ask.stream, ask.include_usage) == ("OCR", 7, True, True)
     assert ask.sampling == Sampling(1.0, -(2**63), ("a", "b"))
@@ -94,10 +94,10 @@ def test_only_the_last_user_message_is_read() -> None:
     ]
     ask = parse_chat(a_body(messages=messages), LIMITS)
     assert ask.prompt == "OCR\nthis"
-    assert [part.param for part in ask.parts] == ["messages[4].content[0].image_url.url"]
+    assert [part.param for part in ask.uploads] == ["messages[4].content[0].image_url.url"]
 
 
-def test_what_asks_for_nothing_is_accepted() -> None:
+def test_parameters_that_change_nothing_are_accepted() -> None:
     neutral = {
         "n": 1,
         "top_p": 1,
@@ -237,7 +237,7 @@ def test_limits() -> None:
     place = "messages[0].content"
     three = a_body(messages=[user(*[image()] * 3)])
     assert refused(three) == (413, "too_many_images", place)
-    assert len(parse_chat(three, LimitConfig(images=3)).parts) == 3
+    assert len(parse_chat(three, LimitConfig(images=3)).uploads) == 3
     long = a_body(messages=[user(words("x" * 50)), user(words("x" * 51), image())])
     assert refused(long) == (413, "prompt_too_long", None)
     svg = a_body(messages=[user(image("data:image/svg+xml;base64,AAAA"))])
@@ -293,15 +293,15 @@ bodies = st.builds(
 @example(a_body(temperature=10**400))
 @example(a_body(max_tokens=10**400))
 @example(a_body(seed=10**400))
-def test_any_body_is_an_ask_or_an_error_that_can_be_sent(body: Any) -> None:
+def test_any_body_is_parsed_or_an_error_that_can_be_sent(body: Any) -> None:
     ask = outcome(parse_chat, body)
     if isinstance(ask, ApiError):
         assert 400 <= ask.status < 500
         assert json.dumps(ask.body(), ensure_ascii=False).encode()
         return
-    assert ask.parts
+    assert ask.uploads
     assert repr(ask).encode()
-    assert all((part.data is None) != (part.url is None) for part in ask.parts)
+    assert all((part.data is None) != (part.url is None) for part in ask.uploads)
 
 
 # --- /v1/ocr
@@ -309,9 +309,9 @@ def test_any_body_is_an_ask_or_an_error_that_can_be_sent(body: Any) -> None:
 
 def test_a_document_in_json() -> None:
     body = {"document": PDF, "model": "m", "pages": "1-3,7", "password": "p", "task": "text"}
-    assert parse_ocr(body, LIMITS) == OcrAsk(
+    assert parse_ocr(body, LIMITS) == ParsedOcrRequest(
         model="m",
-        document=Attachment("document", DATA, media_type="application/pdf"),
+        document=Upload("document", DATA, media_type="application/pdf"),
         pages=PageSelection.parse("1-3,7"),
         password="p",
         task=Task.TEXT,
@@ -320,7 +320,7 @@ def test_a_document_in_json() -> None:
 
 
 def test_a_document_in_a_form() -> None:
-    upload = Attachment("document", DATA)
+    upload = Upload("document", DATA)
     ask = parse_ocr({"prompt": "OCR"}, LIMITS, upload)
     assert (ask.document, ask.task, ask.prompt, ask.pages) == (upload, None, "OCR", PageSelection())
 
@@ -354,7 +354,7 @@ def test_a_wrong_request_for_a_document(
 
 
 @given(st.dictionaries(st.sampled_from(["document", "pages", "task", "x"]), anything) | anything)
-def test_any_request_for_a_document_is_an_ask_or_an_error(body: Any) -> None:
+def test_any_request_for_a_document_is_parsed_or_an_error(body: Any) -> None:
     ask = outcome(parse_ocr, body)
     if isinstance(ask, ApiError):
         assert 400 <= ask.status < 500

@@ -16,12 +16,18 @@ from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
 from pipeline.types import Block, FinishReason, Generation, Recognition, Status
 from serving.config import OcrModelConfig
-from serving.errors import ApiError
 from serving.ocr import chat_response
-from serving.ocr.chat_response import ChatStream, Head, Page, bounded, completion, join
+from serving.ocr.chat_response import (
+    ChatStream,
+    CompletionHeader,
+    NumberedPage,
+    bounded,
+    completion,
+    join,
+)
 from tests.support.strategies import recognitions
 
-HEAD = Head("chatcmpl-1", 1_700_000_000, "pp-ocrv6")
+HEADER = CompletionHeader("chatcmpl-1", 1_700_000_000, "pp-ocrv6")
 SEPARATOR = OcrModelConfig().page_separator
 
 
@@ -37,8 +43,8 @@ def events(text: str) -> list[str]:
     return [line.removeprefix("data: ") for line in lines]
 
 
-def streamed(pages: list[Page], include_usage: bool) -> list[str]:
-    stream = ChatStream(HEAD, SEPARATOR, include_usage)
+def streamed(pages: list[NumberedPage], include_usage: bool) -> list[str]:
+    stream = ChatStream(HEADER, SEPARATOR, include_usage)
     return events(stream.start() + "".join(map(stream.page, pages)) + stream.end())
 
 
@@ -83,14 +89,14 @@ def test_an_engine_without_tokens_is_counted_in_characters() -> None:
 def test_a_page_that_was_cut_is_the_reason_of_the_end() -> None:
     cut = Recognition(Status.TRUNCATED, "b", generation=Generation(finish_reason="length"))
     for pages, reason in (([(1, read("a"))], "stop"), ([(1, cut), (2, read("a"))], "length")):
-        assert completion(HEAD, pages, "").choices[0].finish_reason == reason
+        assert completion(HEADER, pages, "").choices[0].finish_reason == reason
         *_, last, done = streamed(pages, include_usage=False)
         assert json.loads(last)["choices"] == [{"delta": {}, "finish_reason": reason, "index": 0}]
         assert done == "[DONE]"
 
 
 def test_the_client_understands_a_completion() -> None:
-    answer = completion(HEAD, [(1, read("a")), (2, read("b"))], "|")
+    answer = completion(HEADER, [(1, read("a")), (2, read("b"))], "|")
     parsed = ChatCompletion.model_validate_json(answer.model_dump_json(), strict=True)
     assert parsed == answer
     assert parsed.choices[0].message.content == "a|b"
@@ -101,8 +107,10 @@ pages = st.lists(st.tuples(st.integers(1, 99), recognitions()), max_size=4)
 
 
 @given(pages, st.booleans())
-def test_a_stream_says_what_the_completion_says(given: list[Page], include_usage: bool) -> None:
-    whole = completion(HEAD, given, SEPARATOR)
+def test_a_stream_says_what_the_completion_says(
+    given: list[NumberedPage], include_usage: bool
+) -> None:
+    whole = completion(HEADER, given, SEPARATOR)
     *data, done = streamed(given, include_usage)
     assert done == "[DONE]"
     chunks = [ChatCompletionChunk.model_validate_json(line, strict=True) for line in data]
@@ -123,12 +131,6 @@ def test_a_stream_says_what_the_completion_says(given: list[Page], include_usage
     assert text == whole.choices[0].message.content
     reasons = [choice.finish_reason for choice in choices]
     assert reasons == [None] * (len(choices) - 1) + [whole.choices[0].finish_reason]
-
-
-def test_a_stream_that_breaks_says_so_and_has_no_end() -> None:
-    error = ApiError(502, "engine", "the engine died\n\ndata: [DONE]")
-    (event,) = events(chat_response.error_event(error))
-    assert json.loads(event) == error.body()
 
 
 def test_the_list_of_models() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,25 @@ from hypothesis import strategies as st
 from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
 from pipeline.rungs import Attempt, Outcome, Rung
-from pipeline.types import Block, FinishReason, Generation, Recognition, Source, Status, Timing
+from pipeline.types import (
+    Block,
+    FinishReason,
+    Generation,
+    PageRef,
+    PageResult,
+    Recognition,
+    Source,
+    Status,
+    Timing,
+)
 from serving.ocr import document_response
 from serving.ocr.document_response import OcrDocument, OcrPage
 from tests.support.strategies import recognitions
+
+
+def result(number: int, recognition: Recognition, **more: Any) -> PageResult:
+    ref = PageRef("", "", number, 9, "application/pdf", 0, 0)
+    return PageResult("", "", "", ref, recognition, **more)
 
 
 def test_a_page_says_all_that_is_known_of_it() -> None:
@@ -33,16 +49,18 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
         attempts=tried,
     )
     page = document_response.page(
-        2,
-        read,
-        width_px=10,
-        height_px=20,
-        dpi=150,
-        warnings=("w",),
-        source=Source.OCR,
-        text_layer_trust=0.25,
-        turned_deg=90,
-        timing=Timing(1, 2, 3),
+        result(
+            2,
+            read,
+            width_px=10,
+            height_px=20,
+            dpi=150,
+            warnings=("w",),
+            source=Source.OCR,
+            text_layer_trust=0.25,
+            turned_deg=90,
+            timing=Timing(1, 2, 3),
+        )
     )
     assert json.loads(page.model_dump_json()) == {
         "page": 2,
@@ -93,7 +111,7 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
 
 
 def test_a_failed_page_says_why() -> None:
-    page = document_response.page(1, failed(ErrorKind.TIMEOUT, "60 s"))
+    page = document_response.page(result(1, failed(ErrorKind.TIMEOUT, "60 s")))
     assert page.error is not None
     assert (page.error.kind, page.error.message) == (ErrorKind.TIMEOUT, "60 s")
     assert (page.status, page.markdown, page.finish_reason) == (Status.FAILED, "", None)
@@ -101,14 +119,13 @@ def test_a_failed_page_says_why() -> None:
 
 def test_a_document_sums_its_pages() -> None:
     cut = Generation(finish_reason=FinishReason.LENGTH, output_tokens=2)
-    pages = [
-        document_response.page(1, Recognition(Status.TRUNCATED, "a", generation=cut)),
-        document_response.page(
-            2, Recognition(Status.BLANK, generation=Generation(output_tokens=1))
-        ),
-        document_response.page(3, failed(ErrorKind.ENGINE, "x")),
-        document_response.page(4, Recognition(Status.OK, "b")),
+    read = [
+        Recognition(Status.TRUNCATED, "a", generation=cut),
+        Recognition(Status.BLANK, generation=Generation(output_tokens=1)),
+        failed(ErrorKind.ENGINE, "x"),
+        Recognition(Status.OK, "b"),
     ]
+    pages = [document_response.page(result(number, one)) for number, one in enumerate(read, 1)]
     document = document_response.document("m", "application/pdf", 9, pages)
     assert document.markdown == "a\n\nb"
     assert (document.page_count, len(document.pages)) == (9, 4)
@@ -121,7 +138,7 @@ def test_a_document_sums_its_pages() -> None:
 
 @given(st.lists(recognitions(), max_size=3))
 def test_an_answer_can_be_read_again(read: list[Recognition]) -> None:
-    pages = [document_response.page(number, one) for number, one in enumerate(read, 1)]
+    pages = [document_response.page(result(number, one)) for number, one in enumerate(read, 1)]
     document = document_response.document("m", "image/png", len(pages), pages)
     assert OcrDocument.model_validate_json(document.model_dump_json()) == document
 

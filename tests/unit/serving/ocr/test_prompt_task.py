@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from pipeline.engines.deepseek_ocr import model
 from pipeline.types import Ask, Task
-from serving.ocr.prompt_task import ask
+from serving.ocr.prompt_task import parse_prompt
 
 
 def task(text: str) -> Task | None:
-    found = ask(text, Task.FIGURE)
+    found = parse_prompt(text, Task.FIGURE)
     return found and found.task
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t"])
 def test_no_text_is_the_default(text: str) -> None:
-    assert ask(text, Task.DESCRIBE) == Ask(Task.DESCRIBE)
+    assert parse_prompt(text, Task.DESCRIBE) == Ask(Task.DESCRIBE)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,9 @@ def test_no_text_is_the_default(text: str) -> None:
 )
 def test_a_sentence_is_mapped_by_its_words(text: str, expected: Task) -> None:
     default = Task.LOCATE
-    assert ask(text, default) == ask(f" {text.upper()}\n", default) == Ask(expected)
+    assert (
+        parse_prompt(text, default) == parse_prompt(f" {text.upper()}\n", default) == Ask(expected)
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_sentence_is_mapped_by_its_words(text: str, expected: Task) -> None:
     ],
 )
 def test_locate_has_its_phrase(text: str, phrase: str) -> None:
-    assert ask(text, Task.TEXT) == Ask(Task.LOCATE, find=phrase)
+    assert parse_prompt(text, Task.TEXT) == Ask(Task.LOCATE, find=phrase)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +101,18 @@ def test_locate_has_its_phrase(text: str, phrase: str) -> None:
         "Locate <|ref|>a<|ref|>b<|/ref|> in the image.",
     ],
 )
-def test_what_the_model_cannot_do_is_nothing(text: str) -> None:
-    assert ask(text, Task.TEXT) is None
+def test_what_the_model_cannot_do_is_refused(text: str) -> None:
+    assert parse_prompt(text, Task.TEXT) is None
 
 
 def test_the_models_own_prompts_are_passed_on() -> None:
-    assert ask("<|grounding|>Convert the document to markdown.", Task.TEXT) == Ask(Task.MARKDOWN)
+    assert parse_prompt("<|grounding|>Convert the document to markdown.", Task.TEXT) == Ask(
+        Task.MARKDOWN
+    )
     grounded = "<image>\n<|grounding|>OCR this image."
-    assert ask(grounded, Task.TEXT) == Ask(Task.TEXT, prompt=grounded)
+    assert parse_prompt(grounded, Task.TEXT) == Ask(Task.TEXT, prompt=grounded)
     own = "Locate <|ref|>in the image<|/ref|> in the image."
-    assert ask(own, Task.TEXT) == Ask(Task.LOCATE, find="in the image")
+    assert parse_prompt(own, Task.TEXT) == Ask(Task.LOCATE, find="in the image")
 
 
 pieces = st.sampled_from(
@@ -117,8 +121,8 @@ pieces = st.sampled_from(
 
 
 @given(st.text() | st.lists(pieces | st.text(max_size=3), max_size=20).map("".join))
-def test_any_text_has_an_ask_that_the_model_understands_or_none(text: str) -> None:
-    found = ask(text, Task.MARKDOWN)
+def test_any_text_has_a_known_task_or_none(text: str) -> None:
+    found = parse_prompt(text, Task.MARKDOWN)
     if found is not None:
         said = model.wording(found, model.OCR)
         assert said.startswith("<image>\n")
@@ -131,8 +135,8 @@ def test_any_text_has_an_ask_that_the_model_understands_or_none(text: str) -> No
 )
 def test_the_time_is_linear_in_the_text(piece: str) -> None:
     start = time.perf_counter()
-    ask(piece * 100_000, Task.TEXT)
-    ask("find " + piece * 100_000, Task.TEXT)
-    ask("find x" + piece * 60 + "y", Task.TEXT)
-    ask("Locate <|ref|>" + piece * 100_000, Task.TEXT)
+    parse_prompt(piece * 100_000, Task.TEXT)
+    parse_prompt("find " + piece * 100_000, Task.TEXT)
+    parse_prompt("find x" + piece * 60 + "y", Task.TEXT)
+    parse_prompt("Locate <|ref|>" + piece * 100_000, Task.TEXT)
     assert time.perf_counter() - start < 2

@@ -1,4 +1,4 @@
-"""Pictures and documents inside of requests."""
+"""Images and documents in requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from serving.errors import ApiError
-from serving.ocr.uploads import MEDIA_TYPES, Attachment, from_base64, from_uri
+from serving.ocr.uploads import MEDIA_TYPES, Upload, from_base64, from_uri
 
 PIXEL = base64.b64encode(b"GIF89a").decode()
 
@@ -27,11 +27,11 @@ def error(uri: str) -> tuple[int, str]:
 def test_bytes_arrive_as_they_were_sent(data: bytes, media_type: str) -> None:
     text = base64.b64encode(data).decode()
     uri = f"data:{media_type};base64,{text}"
-    assert from_uri(uri, "p") == Attachment("p", data, media_type=media_type)
-    assert from_base64(uri, "p", "a.pdf") == Attachment(
+    assert from_uri(uri, "p") == Upload("p", data, media_type=media_type)
+    assert from_base64(uri, "p", "a.pdf") == Upload(
         "p", data, media_type=media_type, filename="a.pdf"
     )
-    assert from_base64(text, "p") == Attachment("p", data)
+    assert from_base64(text, "p") == Upload("p", data)
 
 
 alphabet = st.text("AQgw+/=-_ \n\u00e4\udc80", max_size=12)
@@ -104,8 +104,8 @@ def test_a_declared_type_is_known_by_its_one_name(head: str, media_type: str) ->
 
 
 @pytest.mark.parametrize("url", ["https://example.com/a.pdf", "HTTP://example.com/a"])
-def test_an_address_is_kept_and_not_judged(url: str) -> None:
-    assert from_uri(url, "p") == Attachment("p", url=url)
+def test_a_url_is_kept_and_not_checked(url: str) -> None:
+    assert from_uri(url, "p") == Upload("p", url=url)
 
 
 def test_the_bytes_of_a_document_are_not_printed() -> None:

@@ -8,12 +8,12 @@ import pytest
 from pydantic import Field
 
 from serving.errors import ApiError
-from serving.ocr.validation import Body, Words, parsed, plain
+from serving.http.validation import Body, Text, excerpt, parsed
 
 
 class Cat(Body):
     kind: Literal["cat"]
-    cat: Words
+    cat: Text
 
 
 class Dog(Body):
@@ -22,7 +22,7 @@ class Dog(Body):
 
 
 class Zoo(Body):
-    name: Words = ""
+    name: Text = ""
     animals: list[Annotated[Cat | Dog, Field(discriminator="kind")]] = Field(default_factory=list)
     either: int | list[int] | None = None
 
@@ -63,6 +63,6 @@ def test_values_are_not_repeated() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_words_of_a_caller_are_short_and_can_be_sent() -> None:
-    assert plain("a\ud800b") == "a?b"
-    assert len(plain("x" * 1000)) == 100
+def test_an_excerpt_is_short_and_can_be_encoded() -> None:
+    assert excerpt("a\ud800b") == "a?b"
+    assert len(excerpt("x" * 1000)) == 100

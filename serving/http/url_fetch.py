@@ -1,7 +1,7 @@
-"""Documents named by URL: fetched only from listed hosts, and only from public addresses.
+"""Fetches documents by URL, only from listed hosts and only from public addresses.
 
-A caller chooses the URL, and a listed host its redirects and DNS answers, so none of them is
-trusted. A name is resolved once; the addresses that were checked are those that are connected to.
+The caller controls the URL, and a listed host its redirects and DNS records, so none of them is
+trusted. Each name is resolved once, and connections go to the addresses that were checked.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pipeline.documents.sandbox.protocol import shorten
 from pipeline.errors import ConfigError
 from serving.config import FetchConfig
 from serving.errors import ApiError
+from serving.http.public_address import IPAddress, is_public
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port -> addresses. Raises OSError where there are none."""
+"""Host and port to addresses. Raises OSError where there are none."""
 AddressCheck = Callable[[IPAddress], bool]
 
 MAX_URL_CHARS: Final = 8192
@@ -34,37 +34,19 @@ _PORTS: Final = {"https": 443, "http": 80}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z_][a-z0-9_-]{0,62}")
-"""A host name after IDNA. The last label begins with no digit, so it's no odd way to write an IPv4
-address, such as 127.1 or 0x7f000001."""
+"""A host name after IDNA. The last label does not begin with a digit, so the name cannot be another
+notation of an IPv4 address, such as 127.1 or 0x7f000001."""
 _NOT_IN_HOST: Final = re.compile(r"[\s/?#@\\]")
 _VISIBLE: Final = re.compile(r"[!-~]*")
 _HEADERS: Final = {"User-Agent": f"rayscribe/{__version__}", "Accept-Encoding": "identity"}
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
-_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_NOT_PUBLIC: Final = (
-    # Python's own tables leave these out, some of them only in its older releases.
-    ipaddress.ip_network("100.64.0.0/10"),  # carrier-grade NAT, and a cloud's metadata
-    ipaddress.ip_network("168.63.129.16/32"),  # Azure's host, as seen from its machines
-    ipaddress.ip_network("192.0.0.0/24"),  # protocol assignments, and a cloud's metadata
-    ipaddress.ip_network("192.88.99.0/24"),  # 6to4 relays
-    ipaddress.ip_network("2001::/23"),  # protocol assignments
-    ipaddress.ip_network("3fff::/20"),  # documentation
-)
-
-
-def is_public(address: IPAddress) -> bool:
-    """Whether an address is one on the internet, and so is each that is written inside of it."""
-    inside = _embedded(address)
-    return all(map(_is_plain_public, inside or (address,)))
-
 
 async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, as this machine sees them.
+    """Resolve a host with this machine's resolver.
 
     Raises:
-        OSError: There are none.
+        OSError: It has no address.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -72,16 +54,16 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class Fetcher:
-    """Fetches documents by URL. Cookies, proxies and passwords of this machine are not used.
+    """Fetches documents by URL, without cookies, proxies or credentials of this machine.
 
     Args:
-        config: From where, and how much.
+        config: Allowed hosts, and limits.
         resolver: Finds the addresses of a host; called once for each connection.
         is_allowed: Whether an address may be connected to.
-        tls: What is trusted; None for this machine's certificate authorities.
+        tls: TLS settings; None for this machine's certificate authorities.
 
     Raises:
-        ConfigError: A host in `fetch.hosts` is not written as one.
+        ConfigError: An entry of `fetch.hosts` is not a host name.
     """
 
     def __init__(
@@ -100,15 +82,15 @@ class Fetcher:
         self._tls: ssl.SSLContext | bool = True if tls is None else tls
 
     async def fetch(self, url: str, param: str | None = None) -> bytes:
-        """The bytes that `url` answers with.
+        """Fetch a document.
 
         Args:
-            url: Where the document is.
+            url: Its address.
             param: The field of the request that has the URL, for errors.
 
         Raises:
-            ApiError: Status 400 for an address that nothing is fetched from, 413 for too large a
-                document, 422 for any answer that is none, 504 for one that takes too long.
+            ApiError: 400 the URL is not allowed, 413 the document is too large, 422 the server did
+                not send it, 504 it took too long.
         """
         try:
             async with asyncio.timeout(self._config.timeout_s):
@@ -132,11 +114,15 @@ class Fetcher:
         raise _failed(f"more than {self._config.max_redirects} redirects")
 
     def _checked(self, url: URL) -> URL:
-        """The URL with its host as it is listed."""
+        """The URL with its host in the notation of `fetch.hosts`.
+
+        Raises:
+            ApiError: 400: it is not allowed.
+        """
         if url.scheme != "https" and not (url.scheme == "http" and self._config.allow_http):
             raise _refused("only https is fetched" + " or http" * self._config.allow_http)
         if "@" in url.raw_authority:
-            raise _refused("a URL with a user or a password is not fetched")
+            raise _refused("URLs with a user or a password are not fetched")
         host, port = _host(url), url.port or 0
         is_default = port == _PORTS[url.scheme]
         if (host, port) not in self._hosts and not (is_default and (host, None) in self._hosts):
@@ -145,8 +131,8 @@ class Fetcher:
         return url.with_host(host)
 
     async def _get(self, url: URL) -> bytes | URL:
-        """The document, or where it has gone."""
-        # One connection, and nothing that a later one could find still open or in a cache.
+        """The document, or the target of a redirect."""
+        # A connector for this request only: no connection and no DNS answer is used again.
         connector = aiohttp.TCPConnector(
             resolver=_Pinned(await self._addresses(url)),
             use_dns_cache=False,
@@ -167,14 +153,14 @@ class Fetcher:
             ):
                 return await self._read(response)
         except (aiohttp.ClientError, OSError) as error:
-            # The words of the error would tell addresses; its type says enough.
+            # Only its type: the message may have internal addresses.
             raise _failed(f"{url.host} gave no answer ({type(error).__name__})") from None
 
     async def _addresses(self, url: URL) -> list[IPAddress]:
         host, port = url.raw_host or "", url.port or 0
         literal = _literal(host)
         found = [literal] if literal else await self._resolve(host, port)
-        # One bad answer is enough: a host that gives it is not what it was listed as.
+        # All must be allowed: the HTTP client may connect to any of them.
         if not all(map(self._is_allowed, found)):
             raise _refused(f"{host} has an address that is not public")
         return found
@@ -182,7 +168,7 @@ class Fetcher:
     async def _resolve(self, host: str, port: int) -> list[IPAddress]:
         try:
             found = [ipaddress.ip_address(answer) for answer in await self._resolver(host, port)]
-        except (OSError, ValueError):  # ValueError: a name that cannot be asked for
+        except (OSError, ValueError):  # ValueError: not a valid name
             found = []
         if not found:
             raise _failed(f"{host} has no address")
@@ -195,7 +181,7 @@ class Fetcher:
             raise _failed(f"{response.url.host} answered with status {response.status}")
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in ("", "identity"):
-            raise _failed(f"{response.url.host} compressed its answer without being asked to")
+            raise _failed(f"{response.url.host} compressed its answer, which was not requested")
         if (response.content_length or 0) > self._max_bytes:
             raise self._too_large()
         return await self._body(response.content)
@@ -214,7 +200,7 @@ class Fetcher:
 
 
 class _Pinned(AbstractResolver):
-    """Answers with addresses that are known already."""
+    """Resolves every host to addresses that were checked before."""
 
     def __init__(self, addresses: Iterable[IPAddress]) -> None:
         self._addresses = tuple(addresses)
@@ -246,19 +232,19 @@ def _parse(text: str) -> URL:
         url = URL(text)
     except ValueError:
         raise _refused("this is not a URL") from None
-    # Sent as it was written where that can be: a signature may be of one way to quote.
+    # Sent as written if possible: a signed URL may be valid in one quoting only.
     return URL(text, encoded=True) if _VISIBLE.fullmatch(text) else url
 
 
 def _location(response: aiohttp.ClientResponse) -> URL:
     location = response.headers.get("Location", "")
     if not location:
-        raise _failed(f"{response.url.host} redirected to nowhere")
+        raise _failed(f"{response.url.host} redirected without a Location")
     return response.url.join(_parse(location))
 
 
 def _host(url: URL) -> str:
-    """The host in the one way in which it is compared; yarl has done IDNA where it is needed."""
+    """The host in normal form, for comparison; yarl has applied IDNA."""
     host = (url.raw_host or "").lower().removesuffix(".")
     literal = _literal(host)
     return str(literal) if literal else host
@@ -272,7 +258,7 @@ def _literal(host: str) -> IPAddress | None:
 
 
 def _listed(entry: str) -> tuple[str, int | None]:
-    """Host and port of an entry of `fetch.hosts`; no port means the default one."""
+    """Host and port of an entry of `fetch.hosts`; None for the scheme's default port."""
     literal = _literal(entry)
     authority = f"[{entry}]" if literal and literal.version == 6 else entry
     try:
@@ -287,7 +273,7 @@ def _listed(entry: str) -> tuple[str, int | None]:
 
 def _bad_entry(entry: str) -> ConfigError:
     return ConfigError(
-        f"fetch.hosts: {entry!r} is no host; write one such as docs.example.org, or "
+        f"fetch.hosts: {entry!r} is not a host; write one such as docs.example.org, or "
         "docs.example.org:8443, without https:// and without a *"
     )
 
@@ -299,23 +285,3 @@ def _refused(why: str) -> ApiError:
 
 def _failed(why: str) -> ApiError:
     return ApiError(422, "fetch_failed", f"the document could not be fetched: {why}")
-
-
-def _is_plain_public(address: IPAddress) -> bool:
-    if address.version == 6 and address not in _GLOBAL_UNICAST:
-        return False
-    is_special = address.is_multicast or address.is_reserved or not address.is_global
-    return not (is_special or any(address in network for network in _NOT_PUBLIC))
-
-
-def _embedded(address: IPAddress) -> tuple[ipaddress.IPv4Address, ...]:
-    """The IPv4 addresses that packets to an IPv6 address may end at."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return ()
-    if address in _NAT64:
-        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
-    return tuple(
-        inner
-        for inner in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
-        if inner is not None
-    )

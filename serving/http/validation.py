@@ -1,7 +1,7 @@
-"""From parsed JSON to models, and from what pydantic complains about to errors that name a field.
+"""Validates request bodies: parsed JSON to models, pydantic's errors to `ApiError`.
 
-Values are taken as they are: "1" is no number. A field that a model does not have is refused by its
-name. At the top, null stands for a field that is not there.
+Nothing is converted: "1" is not a number. Unknown fields are refused by name. A top-level null
+counts as a missing field.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from serving.errors import ApiError
 
-_LONGEST_NAME: Final = 100
-"""Characters of a caller's own words that an error repeats."""
-_LONGEST_MESSAGE: Final = 500
+_MAX_EXCERPT_CHARS: Final = 100
+"""Characters of a caller's input that an error message may repeat."""
+_MAX_MESSAGE_CHARS: Final = 500
 
 
 class Body(BaseModel):
-    """The base of every model here: nothing is converted, unknown fields are refused."""
+    """The base of every request model: nothing is converted, unknown fields are refused."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -33,8 +33,8 @@ class Body(BaseModel):
 BodyT = TypeVar("BodyT", bound=Body)
 
 
-def _sendable(text: str) -> str:
-    """JSON can spell halves of characters, of which no answer and no prompt can be made."""
+def _encodable(text: str) -> str:
+    """Refuse lone surrogates, which JSON can express and UTF-8 cannot."""
     if not text.isascii():
         try:
             text.encode()
@@ -43,25 +43,26 @@ def _sendable(text: str) -> str:
     return text
 
 
-Words = Annotated[str, AfterValidator(_sendable)]
+Text = Annotated[str, AfterValidator(_encodable)]
+"""A string that can be encoded as UTF-8."""
 
 
 def parsed(model: type[BodyT], body: object) -> BodyT:
-    """The body of a request as a model.
+    """Validate the body of a request.
 
     Args:
-        model: What it must be.
+        model: The model of the request.
         body: Any parsed JSON.
 
     Raises:
-        ApiError: 400: it is something else; `param` names the field that is to blame.
+        ApiError: 400: the body is not valid; `param` names the field.
     """
     if not isinstance(body, dict):
         raise ApiError(400, "invalid_type", "the body must be a JSON object")
     given = {name: value for name, value in body.items() if value is not None}
     for name in given:
-        if name not in model.model_fields:  # pydantic would list them all
-            raise _unsupported(plain(name))
+        if name not in model.model_fields:  # pydantic's error would list all of them
+            raise _unsupported(excerpt(name))
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -72,14 +73,14 @@ def parsed(model: type[BodyT], body: object) -> BodyT:
 def _api_error(error: ErrorDetails, body: dict[str, Any]) -> ApiError:
     param = _param(error["loc"], body)
     if error["type"] == "extra_forbidden":
-        return _unsupported(plain(param))
+        return _unsupported(excerpt(param))
     code, message = _code(error["type"]), error["msg"].replace("Input should be", "must be")
     if error["type"].startswith("union_tag"):
         context = error["ctx"]
         param += "." + str(context["discriminator"]).strip("'")
         message = f"must be one of {context.get('expected_tags', 'the known ones')}"
-    param = plain(param)
-    return ApiError(400, code, f"{param}: {message}"[:_LONGEST_MESSAGE], param=param)
+    param = excerpt(param)
+    return ApiError(400, code, f"{param}: {message}"[:_MAX_MESSAGE_CHARS], param=param)
 
 
 def _unsupported(param: str) -> ApiError:
@@ -95,15 +96,15 @@ def _code(kind: str) -> str:
     return "invalid_type" if kind.endswith("_type") else "invalid_value"
 
 
-def plain(words: str) -> str:
-    """A caller's words as an error may repeat them: short, and of characters that can be sent."""
-    return words[:_LONGEST_NAME].encode("utf-8", "replace").decode()
+def excerpt(text: str) -> str:
+    """The start of a caller's input, encodable as UTF-8, for an error message."""
+    return text[:_MAX_EXCERPT_CHARS].encode("utf-8", "replace").decode()
 
 
 def _param(loc: tuple[int | str, ...], body: object) -> str:
     """The path of a field, such as ``messages[0].content``.
 
-    Pydantic's places also name the branches of unions, which are nowhere in the body.
+    Pydantic's locations also name the branches of unions, which are not in the body.
     """
     path = ""
     node = body

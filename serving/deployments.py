@@ -1,0 +1,272 @@
+"""The Ray Serve deployments: the ingress, and one for each model.
+
+The ingress is a deployment of its own without a GPU, so it answers, opens documents and refuses bad
+requests while no replica of a model runs. Only a page that needs the engine, or a conversation,
+starts one.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import LoggingConfig
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from pipeline.config import EngineConfig, Recipe
+from pipeline.engines import base
+from pipeline.engines.deepseek_ocr import model
+from pipeline.errors import ConfigError, JobError
+from pipeline.recognition.recognise import recognise
+from pipeline.types import PageImage, Recognition, Request
+from serving import routes
+from serving.chat import engine as chat_engine
+from serving.chat.handler import ChatHandler
+from serving.config import ChatConfig, ServeConfig
+from serving.http import streaming
+from serving.http.auth import Keys
+from serving.http.middleware import OPEN_PATHS, LogEntry, RequestMiddleware
+from serving.http.rate_limit import RateLimiter
+from serving.http.url_fetch import Fetcher
+from serving.metrics import Metrics
+from serving.ocr.handler import OcrHandler
+from serving.ocr.reader_pool import ReaderPool
+from serving.ocr.service import OcrService
+from serving.replica_calls import Replicas
+from serving.replica_counts import ReplicaCounts
+
+OCR, CHAT, INGRESS = "Ocr", "Chat", "Ingress"
+"""Names of the deployments."""
+
+ONNX_NAME: Final = "pp-ocrv6"
+"""The default name of the embedded engine's model in requests."""
+
+QUIET_LOGGING: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
+"""Serve's own logs. The access log is written by `Ingress`."""
+
+_access_log = logging.getLogger("rayscribe.requests")
+_WARM_UP_PX: Final = 64
+_WARM_UP_TOKENS: Final = 8
+
+
+class OcrReplica:
+    """One OCR engine. It reads a blank page before it is healthy and gets requests.
+
+    Args:
+        engine: The engine and how it is run.
+        recipe: How pages are read.
+        self_test: Whether the engine tests itself before its first page.
+    """
+
+    def __init__(self, engine: EngineConfig, recipe: Recipe, self_test: bool) -> None:
+        self._engine = base.build(engine, self_test)
+        self._second = base.second(recipe)
+        self._recipe = recipe
+        self._fatal_error = ""
+        self._is_warm = False
+
+    async def recognise(self, request: Request) -> Recognition:
+        """Read one page."""
+        try:
+            return await recognise(self._engine, request, self._recipe, self._second)
+        except (ConfigError, JobError) as error:
+            self._fatal_error = str(error)  # every other page would fail here too
+            raise
+
+    async def check_health(self) -> None:
+        """Called by Serve, which replaces the replica if this raises.
+
+        Raises:
+            RuntimeError: The engine cannot read any page.
+        """
+        if not self._is_warm:
+            await self._warm_up()
+        if self._fatal_error:
+            raise RuntimeError(self._fatal_error)
+
+    async def _warm_up(self) -> None:
+        page = PageImage(np.full((_WARM_UP_PX, _WARM_UP_PX, 3), 255, np.uint8), 0.0)
+        await self.recognise(base.prepare(page, self._recipe, max_tokens=_WARM_UP_TOKENS))
+        self._is_warm = True
+
+
+class ChatReplica:
+    """One chat engine.
+
+    Args:
+        config: The model and how it is run.
+        events_per_s: Maximum events per second over all streams of the replica.
+    """
+
+    def __init__(self, config: ChatConfig, events_per_s: float) -> None:
+        self._engine = chat_engine.build(config)
+        self._streams = 0
+        self._events_per_s = events_per_s
+
+    async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer in one piece.
+
+        Raises:
+            ApiError: The request is wrong, or the engine failed.
+        """
+        answer = await self._engine.answer(body)
+        assert isinstance(answer, dict)  # noqa: S101 - the body has no `stream`
+        return answer
+
+    async def stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
+        """Answer as server-sent events; under load several of them are one piece.
+
+        Raises:
+            ApiError: The request is wrong, or the engine failed.
+        """
+        answer = await self._engine.answer(body)
+        assert not isinstance(answer, dict)  # noqa: S101 - the body has `stream`
+        self._streams += 1
+        try:
+            async with aclosing(streaming.coalesce(answer, self._pause_s)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            self._streams -= 1
+
+    def _pause_s(self) -> float:
+        return self._streams / self._events_per_s
+
+    async def check_health(self) -> None:
+        """Called by Serve, which replaces the replica if this raises.
+
+        Raises:
+            RuntimeError: The engine is dead.
+        """
+        if not await self._engine.healthy():
+            raise RuntimeError("the chat engine is dead")
+
+
+class _RemoteOcr:
+    """The OCR replicas as a `serving.ocr.service.OcrBackend`."""
+
+    def __init__(self, handle: DeploymentHandle, replicas: Replicas) -> None:
+        self._handle = handle
+        self._replicas = replicas
+
+    async def recognise(self, request: Request) -> Recognition:
+        return await self._replicas.call(lambda: self._handle.recognise.remote(request))
+
+
+class _RemoteChat:
+    """The chat replicas as a `serving.chat.handler.ChatBackend`."""
+
+    def __init__(self, handle: DeploymentHandle, replicas: Replicas) -> None:
+        # By value, over gRPC: through the object store a token takes four times as long.
+        self._handle = handle.options(_by_reference=False)
+        self._streaming = handle.options(stream=True, _by_reference=False)
+        self._replicas = replicas
+
+    async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._replicas.call(lambda: self._handle.complete.remote(body))
+
+    def stream(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
+        return self._replicas.stream(lambda: self._streaming.stream.remote(body))
+
+
+@serve.ingress()
+class Ingress:
+    """Answers HTTP.
+
+    Args:
+        config: The service's settings.
+        recipe: How the OCR model's pages are read, None where none is served.
+        ocr: The OCR deployment, None where none is served.
+        chat: The chat deployment, None where none is served.
+    """
+
+    def __init__(
+        self,
+        config: ServeConfig,
+        recipe: Recipe | None,
+        ocr: DeploymentHandle | None,
+        chat: DeploymentHandle | None,
+    ) -> None:
+        _log_to_stderr()
+        self._metrics = Metrics()
+        self._keys = Keys(config.auth, os.environ)
+        self._counts = ReplicaCounts({OCR: config.scale.ocr, CHAT: config.scale.chat})
+        self._config = config
+        self._handlers = routes.Handlers(
+            limits=config.limits,
+            ocr=self._ocr_handler(ocr, recipe) if ocr and recipe else None,
+            chat=self._chat_handler(chat) if chat else None,
+            states=self._counts.by_model,
+        )
+
+    def _ocr_handler(self, handle: DeploymentHandle, recipe: Recipe) -> OcrHandler:
+        config = self._config
+        names = ocr_names(config, recipe)
+        service = OcrService(
+            recipe,
+            ReaderPool(config.ingress.readers, config.read, config.render, config.input),
+            _RemoteOcr(handle, self._replicas(OCR, names[0])),
+            config.limits,
+            partial(self._metrics.pending, names[0]),
+        )
+        return OcrHandler(names, recipe, service, Fetcher(config.fetch), config, self._metrics.page)
+
+    def _chat_handler(self, handle: DeploymentHandle) -> ChatHandler:
+        config = self._config.chat
+        backend = _RemoteChat(handle, self._replicas(CHAT, config.name))
+        names = tuple(dict.fromkeys((config.name, config.model)))
+        return ChatHandler(names, backend, self._config)
+
+    def _replicas(self, deployment: str, model_name: str) -> Replicas:
+        self._counts.add(deployment, model_name)
+        running = partial(self._counts.running, deployment)
+        retries = self._config.ingress.retries
+        return Replicas(model_name, running, self._config.limits.cold_wait_s, retries)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """Called by Serve on the replica, after the constructor."""
+        config = self._config
+        app = RequestMiddleware(
+            routes.build(self._handlers),
+            self._keys,
+            RateLimiter(config.auth),
+            config.limits,
+            config.http,
+            self._finish,
+        )
+        if not config.http.cors_origins:
+            return app
+        # Outermost: browsers send the preflight request without a key.
+        origins, methods = list(config.http.cors_origins), ["GET", "POST"]
+        return CORSMiddleware(
+            app, allow_origins=origins, allow_methods=methods, allow_headers=["*"]
+        )
+
+    def _finish(self, entry: LogEntry) -> None:
+        if entry.path not in OPEN_PATHS:  # probes would be most of the log
+            _access_log.info(entry.line())
+        self._metrics.request(entry)
+
+
+def ocr_names(config: ServeConfig, recipe: Recipe) -> tuple[str, ...]:
+    """The names of the OCR model in requests, the one for answers first."""
+    default = {"vllm": model.family(config.engine.vllm).name, "onnx": ONNX_NAME}
+    name = config.ocr.name or default.get(recipe.engine, recipe.engine)
+    return tuple(dict.fromkeys((name, recipe.model)))
+
+
+def _log_to_stderr() -> None:
+    """Write the access log to stderr: one line of JSON for each request, without a prefix."""
+    if not _access_log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        _access_log.addHandler(handler)
+        _access_log.setLevel(logging.INFO)
+        _access_log.propagate = False

@@ -1,0 +1,149 @@
+"""Reads one page: in a reader process, then on a replica. Independent of HTTP and Ray.
+
+A page takes the same steps as in the batch job: `Routes.view` inspects it in a reader process and
+may take its text from the text layer, `engines.base.prepare` makes a request of its image, and
+`recognise` reads that on a replica.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Protocol
+
+from pipeline.config import Recipe
+from pipeline.documents.sandbox import DocumentInfo
+from pipeline.errors import ErrorKind, PageError
+from pipeline.recognition import retry_ladder
+from pipeline.recognition.recognise import failed
+from pipeline.recognition.route import PageView, Routes
+from pipeline.types import Ask, PageImage, PageRef, PageResult, Recognition, Request, Timing
+from serving.ocr.reader_pool import OpenDocument
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTemplate:
+    """What all pages of a request have in common.
+
+    Attributes:
+        build: Makes the engine's request of a page's image.
+        instruction: The task, None for the recipe's.
+    """
+
+    build: Callable[[PageImage], Request]
+    instruction: Ask | None = None
+
+
+class OcrBackend(Protocol):
+    """Runs the engine: the replicas, or an engine in this process in tests."""
+
+    async def recognise(self, request: Request) -> Recognition:
+        """Read one page.
+
+        Raises:
+            ApiError: No replica can read it.
+        """
+        ...
+
+
+class PageReader:
+    """Reads one page of an open document.
+
+    Args:
+        recipe: How pages are read.
+        backend: Runs the engine.
+    """
+
+    def __init__(self, recipe: Recipe, backend: OcrBackend) -> None:
+        self._routes = Routes(recipe)
+        self._backend = backend
+
+    async def read(
+        self, document: OpenDocument, page: int, template: RequestTemplate
+    ) -> PageResult:
+        """Read a page. A page that cannot be read gives a result with its error.
+
+        The times of the result include the waits for a reader process and for a replica.
+
+        Args:
+            document: The page's document.
+            page: 1-based number of the page.
+            template: What is requested.
+
+        Raises:
+            ApiError: No replica can read it.
+        """
+        ref = _page_ref(document.inspection, page)
+        clock = [time.perf_counter()]
+        try:
+            view = await document.view(page, self._routes, template.instruction)
+        except PageError as error:
+            return _page_result(ref, None, failed(error.kind, str(error)))
+        clock.append(time.perf_counter())
+        recognition = view.settled
+        if view.image is not None:
+            try:
+                request = await asyncio.to_thread(template.build, view.image)
+            except Exception as error:  # as in the batch job: the other pages are still read
+                return _page_result(ref, None, failed(ErrorKind.INTERNAL, repr(error)))
+            clock.append(time.perf_counter())
+            recognition = await self._backend.recognise(request)
+            clock.append(time.perf_counter())
+        assert recognition is not None  # noqa: S101 - a view is settled or has an image
+        timing = Timing(*((end - begin) * 1000 for begin, end in pairwise(clock)))
+        return _page_result(ref, view, recognition, document.inspection.warnings, timing)
+
+
+def _page_ref(inspection: DocumentInfo, page: int) -> PageRef:
+    width_pt, height_pt = inspection.pages[page - 1]
+    return PageRef(
+        uri="",
+        doc_id=inspection.doc_id,
+        page=page,
+        page_count=len(inspection.pages),
+        media_type=inspection.media_type,
+        width_pt=width_pt,
+        height_pt=height_pt,
+    )
+
+
+def _page_result(
+    ref: PageRef,
+    view: PageView | None,
+    recognition: Recognition,
+    warnings: tuple[str, ...] = (),
+    timing: Timing | None = None,
+) -> PageResult:
+    """The result of a page. Its ids are empty: they are for rows of a stored output.
+
+    Args:
+        ref: The page.
+        view: What the inspection of the page found, None where it failed.
+        recognition: What was read.
+        warnings: Warnings of the document.
+        timing: Milliseconds of each stage.
+    """
+    result = PageResult(
+        page_id="",
+        content_id="",
+        recipe_hash="",
+        ref=ref,
+        recognition=recognition,
+        timing=timing or Timing(),
+    )
+    if view is None:
+        return result
+    return replace(
+        result,
+        source=retry_ladder.source(recognition, view.source),
+        width_px=view.width_px,
+        height_px=view.height_px,
+        dpi=view.dpi,
+        warnings=(*warnings, *view.warnings),
+        text_layer_trust=view.trust.score if view.trust else None,
+        text_layer_doubts=view.trust.doubts if view.trust else (),
+        turned_deg=view.turned_deg,
+    )
