@@ -293,12 +293,47 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class PageResult:
-    """One row of the output. The columns are described in `pipeline.output.schema`."""
+class PageIds:
+    """Identity of a row in the output, by `pipeline.output.completed`.
 
-    page_id: str
-    content_id: str
-    recipe_hash: str
+    Attributes:
+        page_id: Identity of the row, unique in an output.
+        content_id: Identity of the text: the same for the same bytes under another name.
+        recipe_hash: The recipe that both are for.
+    """
+
+    page_id: str = ""
+    content_id: str = ""
+    recipe_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """A page that was read or failed: the result of the batch and of the service.
+
+    The batch writes it as one row; the columns are described in `pipeline.output.schema`.
+
+    Attributes:
+        ref: The page.
+        recognition: Its status, text and regions, or why there are none.
+        source: Where the text is from, None for a failed page and one without ink.
+        width_px: Width of the page's image, or of the one that would have been drawn; 0 where
+            the page could not be drawn.
+        height_px: Height of that image.
+        dpi: Its resolution, 0 where unknown.
+        warnings: What the reader reported without failing.
+        text_layer_trust: How far the page's text layer is trusted, 0 to 1; None where it was not
+            looked at.
+        text_layer_doubts: Why that is less than 1, the gravest reason first.
+        turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
+        timing: Milliseconds of each stage; in the service with the waits for a reader and a
+            replica.
+        ids: Identity of its row; empty in the service, which stores nothing.
+        copied_from: `page_id` of the row that the text was copied from, None where it was read.
+        engine: The engine that read it, "" in the service.
+        model: The model that read it, "" in the service.
+    """
+
     ref: PageRef
     recognition: Recognition
     source: Source | None = None
@@ -309,7 +344,8 @@ class PageResult:
     text_layer_trust: float | None = None
     text_layer_doubts: tuple[str, ...] = ()
     turned_deg: int = 0
+    timing: Timing = field(default_factory=Timing)
+    ids: PageIds = field(default_factory=PageIds)
     copied_from: str | None = None
     engine: str = ""
     model: str = ""
-    timing: Timing = field(default_factory=Timing)

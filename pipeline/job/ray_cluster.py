@@ -6,10 +6,8 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,10 +18,11 @@ import ray
 from pipeline.config import RayConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.job.preflight import has_vllm
+from pipeline.job.signals import keep_sigterm_handler
 
 _NO_HISTORY = {"task_events_report_interval_ms": 0}
-"""For a Ray of our own, which has no dashboard: 100,000 tasks are hundreds of MiB in a large job,
-and nobody could look at them."""
+"""For a Ray of our own. Events of 100,000 tasks are hundreds of MiB in a large job, and without a
+dashboard nothing shows them."""
 
 _END_S = 5.0
 """Seconds that processes of a Ray of our own get to end by themselves."""
@@ -54,7 +53,7 @@ def connected(
     temp_dir = "" if address else config.temp_dir or _temp_dir()
     others = set(psutil.Process().children(recursive=True))
     try:
-        with _our_sigterm():
+        with keep_sigterm_handler():
             _start(config, address, temp_dir, worker_output, metrics)
         yield
     finally:
@@ -62,19 +61,6 @@ def connected(
         if temp_dir and not config.temp_dir:
             with suppress(OSError):
                 shutil.rmtree(temp_dir)
-
-
-@contextmanager
-def _our_sigterm() -> Iterator[None]:
-    """Keep the handler of SIGTERM: Ray's own ends the process on the spot, with a stack trace."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)
 
 
 def _start(
@@ -85,7 +71,7 @@ def _start(
             if address:
                 ray.init(address=address, log_to_driver=worker_output, logging_level="ERROR")
             else:
-                _keep_token_to_ourselves()
+                _use_private_token()
                 ray.init(
                     address="local",
                     num_cpus=config.cpus or None,
@@ -106,24 +92,24 @@ def _start(
 
 def _no_start(address: str, temp_dir: str, error: Exception) -> str:
     """What went wrong, and what to look at."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    problem = " ".join(str(error).split()) or type(error).__name__
     if address:
         return (
-            f"the Ray cluster at {address!r} cannot be joined ({said}); ask it with 'ray status', "
+            f"the Ray cluster at {address!r} cannot be joined ({problem}); look at 'ray status', "
             "and check that Ray and Python have the same versions here and there"
         )
     return (
-        f"Ray does not start on this machine ({said}); check that memory, processes and room in "
-        f"{temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. With "
+        f"Ray does not start on this machine ({problem}); see that memory, processes and space "
+        f"in {temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. With "
         "ray.temp_dir set to a folder of yours Ray's logs stay there"
     )
 
 
-def _keep_token_to_ourselves() -> None:
+def _use_private_token() -> None:
     """Guard a Ray of our own with a token that lives in the environment of its processes.
 
-    Left alone, Ray writes one to ~/.ray/auth_token, and from then on every `ray start --head` of
-    this user wants a token that `ray job submit` does not send by itself.
+    Otherwise Ray writes one to ~/.ray/auth_token, and from then on every `ray start --head` of this
+    user wants a token that `ray job submit` does not send by itself.
     """
     if "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"

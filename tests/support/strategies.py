@@ -20,6 +20,7 @@ from pipeline.types import (
     Failure,
     FinishReason,
     Generation,
+    PageIds,
     PageRef,
     PageResult,
     Pixels,
@@ -126,10 +127,8 @@ def results() -> st.SearchStrategy[PageResult]:
     """Rows of the output."""
     return st.builds(
         PageResult,
-        page_id=texts,
-        content_id=texts,
+        ids=st.builds(PageIds, texts, texts, texts),
         copied_from=st.none() | texts,
-        recipe_hash=texts,
         ref=refs(),
         recognition=recognitions(),
         source=st.none() | st.sampled_from(Source),

@@ -11,8 +11,11 @@ import pytest
 
 from pipeline.config import EngineConfig, OcrOptions, OnnxConfig
 from pipeline.engines import base
+from pipeline.job.stages.inspect import Inspect
+from pipeline.job.stages.prepare import Prepare
 from pipeline.job.stages.quarantine import Quarantine
-from pipeline.job.stages.stages import Inspect, Prepare, Recognise, Render
+from pipeline.job.stages.recognise import Recognise
+from pipeline.job.stages.render import Render
 from pipeline.output import schema
 from serving.config import ServeConfig
 from tests.support import sample_documents

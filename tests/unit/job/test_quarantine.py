@@ -46,9 +46,9 @@ def test_a_page_that_lives_is_forgotten():
 
 
 def test_one_of_few_leaves_room_for_few():
-    assert [Isolation.FEW.share(places) for places in (1, 2, 9, 64, 300)] == [1, 2, 3, 8, 18]
-    assert Isolation.NONE.share(64) == 1
-    assert Isolation.SOLO.share(64) == 64
+    assert [Isolation.FEW.weight(places) for places in (1, 2, 9, 64, 300)] == [1, 2, 3, 8, 18]
+    assert Isolation.NONE.weight(64) == 1
+    assert Isolation.SOLO.weight(64) == 64
 
 
 PAGES = st.lists(st.text(max_size=3), min_size=1, max_size=12, unique=True)
@@ -77,7 +77,7 @@ def life(
         return None
     for isolation in (Isolation.FEW, Isolation.SOLO):
         some = [page for page in pages if isolations[page] is isolation]
-        share = isolation.share(places)
+        share = isolation.weight(places)
         size = places // share
         for group in (some[start : start + size] for start in range(0, len(some), size)):
             for page in group:
