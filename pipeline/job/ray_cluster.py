@@ -99,9 +99,9 @@ def _no_start(address: str, temp_dir: str, error: Exception) -> str:
             "and check that Ray and Python have the same versions here and there"
         )
     return (
-        f"Ray does not start on this machine ({problem}); see that memory, processes and space "
-        f"in {temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. With "
-        "ray.temp_dir set to a folder of yours Ray's logs stay there"
+        f"Ray does not start on this machine ({problem}); check that memory, processes and space "
+        f"in {temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. "
+        "With ray.temp_dir set to a folder of yours Ray's logs stay there"
     )
 
 
