@@ -1,4 +1,4 @@
-"""Finds wrong usage before anything is started. Knows no Ray: it answers within a second."""
+"""Finds wrong usage before anything is started. Does not import Ray: it takes under a second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
 def check(config: OcrConfig) -> None:
-    """Look at the inputs, the output and the engine.
+    """Check the inputs, the output and the engine.
 
     Raises:
         ConfigError: With a message that says what to change.
@@ -27,7 +27,7 @@ def check(config: OcrConfig) -> None:
     Listing(config.inputs, config.input, config.store, config.attachments).check()
     Passwords.read(config)
     if config.overwrite and config.dry_run:
-        raise ConfigError("--overwrite deletes and --dry-run only looks: take one of them")
+        raise ConfigError("--overwrite and --dry-run exclude each other: a dry run deletes nothing")
     output = place_of(config.output, config.store)
     if isinstance(output, StorePath):
         listing.check_answers(output.place, config.store)
@@ -38,7 +38,7 @@ def check(config: OcrConfig) -> None:
     if config.engine.kind == "vllm" and not has_vllm():
         raise ConfigError(
             "engine.kind is vllm and vLLM is not installed: install the extra with "
-            "pip install '.[gpu]', or take --engine.kind onnx"
+            "pip install '.[gpu]', or use --engine.kind onnx"
         )
 
 
@@ -47,7 +47,7 @@ def _check_folder(output: Path) -> None:
         raise ConfigError(f"--output {output} is a file; name a folder")
     parent = next(folder for folder in (output, *output.absolute().parents) if folder.is_dir())
     if not os.access(parent, os.W_OK):
-        raise ConfigError(f"--output {output}: no right to write in {parent}")
+        raise ConfigError(f"--output {output}: no permission to write in {parent}")
     if is_submitted() and not output.is_absolute():
         raise ConfigError(
             f"--output {output} is relative: a submitted job runs in a copy of its working "

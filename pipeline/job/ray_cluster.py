@@ -41,13 +41,13 @@ def connected(
 
     Raises:
         ConfigError: There is no cluster at the address.
-        JobError: Ray does not start, or the cluster does not let the job in.
+        JobError: Ray does not start, or the cluster cannot be joined.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for name in ("ray.data", "ray.data._internal.progress"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors arrive as exceptions
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors are raised as well
     if not worker_output:
-        # Ray Data's own actors make Ray's core print an alarm about their constructor arguments.
+        # Ray's core prints an error about the constructor arguments of Ray Data's own actors.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = config.address or os.environ.get("RAY_ADDRESS", "")
     temp_dir = "" if address else config.temp_dir or _temp_dir()
@@ -86,7 +86,7 @@ def _start(
             f"no Ray cluster answers at {address!r} ({error}); "
             "start one with 'ray start --head' or leave ray.address empty"
         ) from None
-    except Exception as error:  # Ray raises plain ones where its processes do not come up in time
+    except Exception as error:  # of no type of its own where Ray's processes do not start in time
         raise JobError(_no_start(address, temp_dir, error)) from error
 
 

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a job or of a dry run, at most 80 columns but for paths."""
+"""The texts printed at the end of a job or of a dry run: at most 80 columns, except for paths."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDTH = 80
 
 
 def receipt(receipt: Receipt) -> str:
-    """The receipt for a person, at most 80 columns wide but for paths."""
+    """A receipt as text."""
     lines = [
         "-" * _WIDTH,
         *_table(_heads(receipt)),
@@ -116,7 +116,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def forecast(forecast: Forecast) -> str:
-    """What a job would do."""
+    """A forecast as text."""
     plan = forecast.plan
     time = "unknown" if forecast.seconds is None else duration(forecast.seconds)
     pairs = {
@@ -134,7 +134,7 @@ def forecast(forecast: Forecast) -> str:
 
 
 def next_steps(receipt: Receipt, output: str) -> str:
-    """Where the rows are, and the next command to try."""
+    """Where the rows are, what to look at, and the next command."""
     lines = [f"rows     {output}/pages/*.parquet", f"receipt  {output}/receipt.json"]
     if receipt.failed:
         lines.append("Some pages failed: their rows say why (columns error_kind and error).")

@@ -55,7 +55,7 @@ def go_on(folder: Path, *passes: Callable[[str], None]) -> tuple[int, list[str]]
     return written.written.rows, said
 
 
-def test_what_is_left_is_started_anew(tmp_path: Path):
+def test_what_is_left_is_started_again(tmp_path: Path):
     write(tmp_path, "part-x-000000.parquet", range(2))
     write(tmp_path, "part-before-000000.parquet", range(20, 29))
 
