@@ -131,13 +131,13 @@ class Lock:
 
 
 @contextmanager
-def held(output: Place, config: LockConfig, say: Callable[[str], None]) -> Iterator[Lock | None]:
+def held(output: Place, config: LockConfig, log: Callable[[str], None]) -> Iterator[Lock | None]:
     """Hold the lock of an output for the time inside; None where there can be none.
 
     Args:
         output: The output's folder; it is there.
         config: How long a lock lasts without a heartbeat.
-        say: Takes a line where a lock is taken over, and where the output cannot have one.
+        log: Takes a message where a lock is taken over, and where the output cannot have one.
 
     Raises:
         ConfigError: Another job is writing there.
@@ -145,11 +145,11 @@ def held(output: Place, config: LockConfig, say: Callable[[str], None]) -> Itera
     """
     slot = conditional_file.slot(output, FILE_NAME)
     if slot is None:
-        say(f"{output} cannot be locked: make sure that no other job writes there")
+        log(f"{output} cannot be locked: make sure that no other job writes there")
         yield None
         return
     with _readable(slot):
-        lock = _acquired(slot, config, say)
+        lock = _acquired(slot, config, log)
     thread = threading.Thread(target=lock.run_heartbeat, args=(config.beat_s,), daemon=True)
     thread.start()
     try:
@@ -168,14 +168,14 @@ def _readable(slot: Slot) -> Iterator[None]:
         raise JobError(f"cannot read or write the lock {slot.name}: {problem}") from error
 
 
-def _acquired(slot: Slot, config: LockConfig, say: Callable[[str], None]) -> Lock:
+def _acquired(slot: Slot, config: LockConfig, log: Callable[[str], None]) -> Lock:
     content = json.dumps(asdict(Holder.me())).encode()
-    while not (slot.create(content) or _taken_over(slot, content, config, say)):
+    while not (slot.create(content) or _taken_over(slot, content, config, log)):
         time.sleep(_PAUSE_S)
     return Lock(slot, Found(content, 0.0, ""))
 
 
-def _taken_over(slot: Slot, content: bytes, config: LockConfig, say: Callable[[str], None]) -> bool:
+def _taken_over(slot: Slot, content: bytes, config: LockConfig, log: Callable[[str], None]) -> bool:
     """Replace a stale lock with ours.
 
     Raises:
@@ -189,7 +189,7 @@ def _taken_over(slot: Slot, content: bytes, config: LockConfig, say: Callable[[s
         return False
     holder = _holder(stale)
     name = holder.name if holder else "another job"
-    say(f"took over the lock of {name}, last heartbeat {_duration(stale.silent_s)} ago")
+    log(f"took over the lock of {name}, last heartbeat {_duration(stale.silent_s)} ago")
     return True
 
 

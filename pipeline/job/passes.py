@@ -25,8 +25,8 @@ from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import Place, absolute
 from pipeline.types import Route
 
-Say = Callable[[str], None]
-"""Takes lines for the person who waits."""
+Log = Callable[[str], None]
+"""Takes messages for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Job:
         metrics: What its workers report to.
         quarantine: What its workers report their pages to.
         prefix: The first part of the names of its shards, unique to this run.
-        say: Takes lines for the person who waits.
+        log: Takes messages for the user.
     """
 
     config: OcrConfig
@@ -49,10 +49,10 @@ class Job:
     metrics: SharedMetrics
     quarantine: SharedQuarantine
     prefix: str
-    say: Say
+    log: Log
 
     @classmethod
-    def start(cls, config: OcrConfig, say: Say) -> Job:
+    def start(cls, config: OcrConfig, log: Log) -> Job:
         """Begin a job on the Ray that this process is connected to.
 
         Raises:
@@ -60,7 +60,7 @@ class Job:
         """
         kind = base.choose(config.engine, gpu=ray_cluster.has_gpu())
         if config.engine.kind == "auto":
-            say(f"engine: {kind} (engine.kind auto)")
+            log(f"engine: {kind} (engine.kind auto)")
         config = _resolved(config, {"engine": config.engine.model_copy(update={"kind": kind})})
         chains.configure(config)
         return cls(
@@ -70,7 +70,7 @@ class Job:
             metrics=SharedMetrics(),
             quarantine=SharedQuarantine(config.stages.max_lone_deaths),
             prefix=f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}",
-            say=say,
+            log=log,
         )
 
     def plan(self, folder: Place) -> PlanSummary:
@@ -83,7 +83,7 @@ class Job:
         try:
             return self._planned(folder)
         except StalledError as stalled:
-            self.say(f"{stalled.args[0]}; planning again")
+            self.log(f"{stalled.args[0]}; planning again")
             shards.clear_plan(folder)
             return self._planned(folder)
 
@@ -116,7 +116,7 @@ class Job:
         todo = planned.todo.rows
         duplicates = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
         copies = planned.routes[Route.COPY] + duplicates.rows
-        self.say(_planned_line(planned, copies))
+        self.log(_planned_line(planned, copies))
         if not todo:
             return Summary()
         if self.config.retry == "failed":
@@ -212,7 +212,7 @@ class RecognisePass:
                 raise stalled
             before = written.written.rows
             stall_s = self.job.config.stages.stall_s
-            self.job.say(f"no page moved for {stall_s:g} s; {left} are started again")
+            self.job.log(f"no page moved for {stall_s:g} s; {left} are started again")
             try:
                 self._once(left, f"{self.prefix}-{number}", self.pages)
             except StalledError as again:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from pipeline.config import OcrConfig, Recipe
 from pipeline.errors import JobError
 from pipeline.job import lock, ray_cluster
-from pipeline.job.passes import Job, Say
+from pipeline.job.passes import Job, Log
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.signals import redeliver_signals
 from pipeline.output import receipt, shards
@@ -47,22 +47,22 @@ class Forecast:
     basis: str
 
 
-def run(config: OcrConfig, say: Say) -> receipt.Receipt:
+def run(config: OcrConfig, log: Log) -> receipt.Receipt:
     """Recognise all pages that have no row yet.
 
     Args:
         config: The job.
-        say: Takes lines for the person who waits.
+        log: Takes messages for the user.
 
     Raises:
         ConfigError: Wrong usage.
         JobError: Ray does not start, the output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
-    with ray_cluster.connected(config.ray), _locked(config, say) as check, redeliver_signals():
+    with ray_cluster.connected(config.ray), _locked(config, log) as check, redeliver_signals():
         if config.overwrite:
             shards.clear(config.output, config.store)
-        job = Job.start(config, say)
+        job = Job.start(config, log)
         pages, plan = shards.prepare_folder(job.config.output, config.store)
         planned = job.plan(plan)
         run_begin = time.monotonic()
@@ -88,12 +88,12 @@ def run(config: OcrConfig, say: Say) -> receipt.Receipt:
 
 
 @contextmanager
-def _locked(config: OcrConfig, say: Say) -> Iterator[Callable[[], None]]:
+def _locked(config: OcrConfig, log: Log) -> Iterator[Callable[[], None]]:
     """Hold the output's lock for the time inside; yields a check that it is still held."""
     place = place_of(config.output, config.store)
     if isinstance(place, Path):
         shards.make_folder(place)
-    with lock.held(place, config.lock, say) as held:
+    with lock.held(place, config.lock, log) as held:
         yield held.check if held else lambda: None
 
 
@@ -104,7 +104,7 @@ def _write(finished: receipt.Receipt, output: Place) -> None:
         raise JobError(f"cannot write {output}/{receipt.FILE_NAME}: {error}") from error
 
 
-def forecast(config: OcrConfig, say: Say) -> Forecast:
+def forecast(config: OcrConfig, log: Log) -> Forecast:
     """Plan only, into a temporary folder: nothing is written to the output.
 
     Raises:
@@ -112,7 +112,7 @@ def forecast(config: OcrConfig, say: Say) -> Forecast:
         JobError: Ray does not start.
     """
     with ray_cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
-        job = Job.start(config, say)
+        job = Job.start(config, log)
         planned = job.plan(Path(folder))
         duplicates = shard_tasks.find_duplicates(Path(folder), job.config)
         copies = planned.routes[Route.COPY] + duplicates.rows

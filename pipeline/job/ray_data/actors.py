@@ -88,8 +88,8 @@ class _SharedMonitor:
     def begin(self, keys: Sequence[str]) -> list[Isolation]:
         return ray.get(self._actor.begin.remote(self._keys(keys)))  # type: ignore[no-any-return]
 
-    def enter(self, key: str, *, alone: bool) -> None:
-        ray.get(self._actor.enter.remote(*self._keys([key]), alone=alone))
+    def enter(self, key: str, *, solo: bool) -> None:
+        ray.get(self._actor.enter.remote(*self._keys([key]), solo=solo))
 
     def finish(self, keys: Sequence[str]) -> None:
         self._actor.finish.remote(self._keys(keys))

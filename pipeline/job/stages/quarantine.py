@@ -56,7 +56,7 @@ class PageMonitor(Protocol):
         """
         ...
 
-    def enter(self, key: str, *, alone: bool) -> None:
+    def enter(self, key: str, *, solo: bool) -> None:
         """Record that a suspect runs from now on. Returns when that is recorded."""
         ...
 
@@ -84,9 +84,9 @@ class Quarantine:
             self._isolations[key] = self._isolation(key)
         return [self._isolations[key] for key in keys]
 
-    def enter(self, key: str, *, alone: bool) -> None:
+    def enter(self, key: str, *, solo: bool) -> None:
         """Record that a suspect runs from now on."""
-        self._entered[key] = alone
+        self._entered[key] = solo
 
     def finish(self, keys: Sequence[str]) -> None:
         """Record that these pages were finished and their worker did not crash.
@@ -100,16 +100,16 @@ class Quarantine:
                     state.pop(key, None)
 
     def _isolation(self, key: str) -> Isolation:
-        before, was_alone = self._isolations.get(key), self._entered.pop(key, None)
+        before, was_solo = self._isolations.get(key), self._entered.pop(key, None)
         if before is None or before is Isolation.POISON:
             return before or Isolation.NONE
-        if was_alone:
+        if was_solo:
             self._solo_crashes[key] = self._solo_crashes.get(key, 0) + 1
         if self._solo_crashes.get(key, 0) >= self._max_solo_crashes:
             return Isolation.POISON
         if before is Isolation.NONE:
             return Isolation.FEW
-        return before if was_alone is None else Isolation.SOLO
+        return before if was_solo is None else Isolation.SOLO
 
 
 def in_turn(monitor: PageMonitor, keys: Sequence[str]) -> Iterator[bool]:
@@ -118,7 +118,7 @@ def in_turn(monitor: PageMonitor, keys: Sequence[str]) -> Iterator[bool]:
         if isolation is Isolation.NONE or isolation is Isolation.POISON:
             yield isolation is Isolation.NONE
         else:
-            monitor.enter(key, alone=True)
+            monitor.enter(key, solo=True)
             yield True
             monitor.finish([key])
     monitor.finish(keys)

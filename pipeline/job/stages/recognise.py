@@ -92,8 +92,8 @@ class Recognise:
             if isolation is Isolation.NONE:
                 yield
                 return
-            alone = weight == self._slots.capacity
-            await asyncio.to_thread(self._monitor.enter, key, alone=alone)
+            solo = weight == self._slots.capacity
+            await asyncio.to_thread(self._monitor.enter, key, solo=solo)
             yield
             await asyncio.to_thread(self._monitor.finish, [key])
 

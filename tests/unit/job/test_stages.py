@@ -146,7 +146,7 @@ def poisoned(key: str) -> Quarantine:
     quarantine = Quarantine(1)
     quarantine.begin([key])
     quarantine.begin([key])
-    quarantine.enter(key, alone=True)
+    quarantine.enter(key, solo=True)
     return quarantine
 
 
@@ -186,8 +186,8 @@ async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
     quarantine = Quarantine(2)
     quarantine.begin(["0", "1"])
     quarantine.begin(["0", "1"])
-    quarantine.enter("0", alone=False)
-    quarantine.enter("1", alone=False)
+    quarantine.enter("0", solo=False)
+    quarantine.enter("1", solo=False)
     engine = EngineConfig(kind="fake", pages_in_flight=4)
     recognise = Recognise(engine, recipe, ignore, quarantine)
     active: list[int] = []

@@ -49,7 +49,7 @@ def go_on(folder: Path, *passes: Callable[[str], None]) -> tuple[int, list[str]]
             left.pop(0)(f"{prefix}-000000.parquet")
             return Summary()  # what a stalled pass says is not believed
 
-    job: Any = SimpleNamespace(config=OcrConfig(inputs=("a",), output="o"), say=said.append)
+    job: Any = SimpleNamespace(config=OcrConfig(inputs=("a",), output="o"), log=said.append)
     written = FakePass(job, folder, folder, "part-x", Duplicates()).run(TODO)
     assert left == []
     return written.written.rows, said
