@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.job.progress import clock
 from pipeline.output.receipt import Receipt
-from pipeline.rungs import Rung
-from pipeline.types import Route
+from pipeline.types import Route, Rung
 
 if TYPE_CHECKING:
     from pipeline.job.run import Forecast

@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 
 from pipeline.config import OcrConfig, Recipe
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import choose_engine
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
 from pipeline.job.progress import Progress
@@ -145,7 +146,7 @@ class _Session:
 
     @classmethod
     def start(cls, config: OcrConfig, say: Say) -> _Session:
-        kind = base.choose(config.engine, gpu=ray_cluster.has_gpu())
+        kind = choose_engine(config.engine, has_gpu=ray_cluster.has_gpu())
         if config.engine.kind == "auto":
             say(f"engine: {kind} (engine.kind auto)")
         engine = config.engine.model_copy(update={"kind": kind})
@@ -157,7 +158,7 @@ class _Session:
         chains.configure(config)
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
         listing = Listing(config.inputs, config.input, config.store, config.attachments)
-        recipe = base.recipe(config, kind)
+        recipe = make_recipe(config, kind)
         metrics = chains.SharedMetrics()
         quarantine = chains.SharedQuarantine(config.stages.max_lone_deaths)
         return cls(config, recipe, listing, metrics, quarantine, prefix, say)

@@ -15,17 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Block,
     Box,
     Document,
     Failure,
     FinishReason,
     Generation,
+    Outcome,
     PageRef,
     PageResult,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,

@@ -14,16 +14,18 @@ from pipeline.config import (
     RenderConfig,
 )
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Block,
     Failure,
     FinishReason,
     Generation,
+    Outcome,
     PageRef,
     PageResult,
     Pixels,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,

@@ -23,7 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.config import EngineConfig, OcrOptions, OutputConfig, Recipe, StoreConfig
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.registry import pages_in_flight, spec_of
 from pipeline.errors import JobError
 from pipeline.job import ray_cluster
 from pipeline.job.metrics import JobMetrics, SendReport, StageMetrics, StageReport
@@ -114,6 +114,7 @@ def recognise_pages(
     `done` is where rows are that were written since the plan was made; None: nowhere.
     """
     stage, engines = options.stages, engine_workers(options.engine)
+    reserved = spec_of(options.engine).resources(options.engine)
     # A small job is cut finer, so that every engine gets work and none waits for the last.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
     drawers = stage.render_workers or max(1, ray_cluster.cpus() // 2)
@@ -151,8 +152,8 @@ def recognise_pages(
             batch_size=rows,  # Ray wants a number where a stage reserves GPUs
             batch_format="pyarrow",
             compute=_engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
-            num_cpus=_engine_cpus(options.engine),
-            num_gpus=_engine_gpus(options.engine),
+            num_cpus=reserved.cpus,
+            num_gpus=reserved.gpus,
         )
     )
 
@@ -172,7 +173,7 @@ def configure(options: OcrOptions) -> None:
 
 def buffer_mib(options: OcrOptions) -> int:
     """Memory for pages between the stages, MiB: an engine must not wait for want of room."""
-    in_flight = engine_workers(options.engine) * base.pages_in_flight(options.engine)
+    in_flight = engine_workers(options.engine) * pages_in_flight(options.engine)
     return options.stages.buffer_mib or max(_LEAST_BUFFER_MIB, 2 * in_flight * _PAGE_MIB)
 
 
@@ -347,39 +348,23 @@ def engine_workers(engine: EngineConfig) -> int:
     """Engines that run side by side."""
     if engine.workers:
         return engine.workers
-    if engine.kind == "vllm":
-        gpus = _engine_gpus(engine)
-        return max(1, int(ray_cluster.gpus() / gpus)) if gpus else 1
-    return max(1, ray_cluster.cpus() // _threads(engine))
+    return max(1, spec_of(engine).workers(engine, ray_cluster.cpus(), ray_cluster.gpus()))
 
 
 def _engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrategy:
     """So many calls at a time that an engine has all the pages in flight that suit it.
 
-    A call ends with its slowest page. On vLLM, where answers differ in length by a factor of
-    ten, half the pages of a call may be done long before: so it gets twice as many calls, of
-    which `stages.Recognise` lets no more than the pages that suit it through.
+    A call ends with its slowest page. Where answers differ much in length, most pages of a call
+    may be done long before: then the engine gets more calls (`EngineSpec.calls_factor`), of which
+    `stages.Recognise` lets no more than the pages that suit it through.
     """
-    calls = -(-base.pages_in_flight(engine) // rows) * (2 if engine.kind == "vllm" else 1)
+    calls = -(-pages_in_flight(engine) // rows) * spec_of(engine).calls_factor
     return ActorPoolStrategy(
         min_size=size,
         max_size=max(size, engine.max_workers),
         max_concurrent_calls_per_actor=calls,
         max_tasks_in_flight_per_actor=calls + 1,
     )
-
-
-def _engine_gpus(engine: EngineConfig) -> float:
-    return engine.vllm.num_gpus if engine.kind == "vllm" else 0
-
-
-def _threads(engine: EngineConfig) -> int:
-    return engine.onnx.threads if engine.kind == "onnx" else 1
-
-
-def _engine_cpus(engine: EngineConfig) -> float:
-    """A little less than the threads it runs, so that the other stages find room beside it."""
-    return 0.7 * _threads(engine)
 
 
 def _beside_the_driver() -> dict[str, Any]:

@@ -21,7 +21,10 @@ from pipeline.config import EngineConfig, OcrOptions, Recipe
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import Reader
-from pipeline.engines import base
+from pipeline.engines.base import LazyEngine
+from pipeline.engines.recipe import engine_and_model
+from pipeline.engines.registry import build_engine, build_second_engine, pages_in_flight
+from pipeline.engines.request import prepare_request
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.imaging.rotation import turn_size
 from pipeline.job.metrics import SendReport, StageMonitor
@@ -32,8 +35,8 @@ from pipeline.job.stages.weighted_semaphore import WeightedSemaphore
 from pipeline.output import schema, shards
 from pipeline.output.completed import Ledger
 from pipeline.page_range import PageSelection
-from pipeline.recognition import retry_ladder
 from pipeline.recognition.recognise import failed, recognise
+from pipeline.recognition.retry_ladder import text_source
 from pipeline.recognition.route import PageView, Routes
 from pipeline.storage.document_cache import Documents
 from pipeline.types import (
@@ -187,7 +190,7 @@ class Prepare:
         begin = time.perf_counter()
         try:
             page = PageImage(picture, row["dpi"], turned_deg=row["turned_deg"], layer=row["layer"])
-            request = base.prepare(page, self._recipe)
+            request = prepare_request(page, self._recipe)
         except Exception as error:
             return _failed(row, ErrorKind.INTERNAL, repr(error)), None
         return row | _request_columns(request) | {"prepare_ms": _ms_since(begin)}, request
@@ -208,9 +211,9 @@ class Recognise:
         monitor: PageMonitor,
         self_test: bool = True,
     ) -> None:
-        self._engine = base.build(config, self_test)
-        self._second = base.second(recipe)
-        self._slots = WeightedSemaphore(base.pages_in_flight(config))
+        self._engine = LazyEngine(lambda: build_engine(config, self_test))
+        self._second = build_second_engine(recipe)
+        self._slots = WeightedSemaphore(pages_in_flight(config))
         self._monitor = monitor
         self._recipe = recipe
         self._metrics = StageMonitor("recognise", send)
@@ -220,6 +223,9 @@ class Recognise:
         pictures, tiles = (schema.buffers_of(prepared[name]) for name in ("image", "tiles"))
         rows = prepared.drop_columns(["image", "tiles"]).to_pylist()
         keys = prepared["page_id"].to_pylist()
+        if any(picture is not None for picture in pictures):
+            # Before the monitor knows of the pages: a crash at the start is not their fault.
+            await self._engine.start()
         # In a thread: whatever keeps monitor may be slow to answer, and other pages are at work.
         isolations = await asyncio.to_thread(self._monitor.begin, keys)
         results = await asyncio.gather(
@@ -278,16 +284,14 @@ class Recognise:
     def _row(
         self, row: dict[str, Any], recognition: Recognition, generate_ms: float | None
     ) -> PageResult:
-        engine, model = base.reader(self._recipe, recognition.rung)
+        engine, model = engine_and_model(self._recipe, recognition.rung)
         return PageResult(
             page_id=row["page_id"],
             content_id=row["content_id"],
             recipe_hash=row["recipe_hash"],
             ref=schema.ref_of(row),
             recognition=recognition,
-            source=retry_ladder.source(
-                recognition, Source(row["source"]) if row["source"] else None
-            ),
+            source=text_source(recognition, Source(row["source"]) if row["source"] else None),
             width_px=row["width_px"] or 0,
             height_px=row["height_px"] or 0,
             dpi=row["dpi"] or 0.0,

@@ -16,7 +16,7 @@ import ray
 from ray.data.block import BlockStats
 
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job import ray_cluster
 from pipeline.job.ray_data import chains
 from pipeline.job.stages import stages
@@ -57,7 +57,7 @@ def planned(
     _, plan = sink.prepare_folder(options.output)
     metrics = chains.SharedMetrics()
     chain = chains.plan_pages(
-        found, options, base.recipe(options, "fake"), metrics.send(), quarantine()
+        found, options, make_recipe(options, "fake"), metrics.send(), quarantine()
     )
     config = OutputConfig(pages_per_file=10)
     return plan, chains.drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
@@ -73,7 +73,7 @@ def test_the_plan_has_every_page(planned: tuple[Path, PlanSummary]):
 
 def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], options: OcrOptions):
     plan, summary = planned
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     metrics = chains.SharedMetrics()
     chain = chains.recognise_pages(
         plan, summary.todo.rows, options, recipe, metrics.send(), quarantine()
@@ -100,7 +100,7 @@ def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], option
 def test_drawing_is_not_fused_into_the_engine(
     planned: tuple[Path, PlanSummary], options: OcrOptions
 ):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     metrics = chains.SharedMetrics()
     chain = chains.recognise_pages(planned[0], 26, options, recipe, metrics.send(), quarantine())
     for bundle in chain.iter_internal_ref_bundles():
@@ -122,7 +122,7 @@ def test_the_driver_keeps_nothing_for_each_block(
         update={"stages": options.stages.model_copy(update={"pages_per_task": 1})}
     )
     send = chains.SharedMetrics().send()
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     chain = chains.recognise_pages(planned[0], 26, one, recipe, send, quarantine())
     chains.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
     # Ray Data has them for 26 blocks of 4 stages else.
@@ -154,7 +154,7 @@ def test_a_stage_may_reserve_gpus(
     planned: tuple[Path, PlanSummary], options: OcrOptions, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("pipeline.job.ray_data.chains._engine_gpus", lambda engine: 1.0)
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     send = chains.SharedMetrics().send()
     assert chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine()) is not None
 
@@ -164,7 +164,7 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
 ):
     from pipeline.errors import JobError
 
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     chain = chains.recognise_pages(
         planned[0], 26, options, recipe, chains.SharedMetrics().send(), quarantine()
     )
@@ -175,7 +175,7 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
 def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     send, done = chains.SharedMetrics().send(), tmp_path / "pages"
     done.mkdir()
     config = OutputConfig(pages_per_file=10)
@@ -210,7 +210,7 @@ def test_a_page_that_kills_the_worker_that_draws_it_gets_a_row(
             return super()._render(row)
 
     monkeypatch.setattr(stages, "Render", DyingRender)
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     send = chains.SharedMetrics().send()
     chain = chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine())
     written = chains.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())

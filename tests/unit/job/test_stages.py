@@ -19,7 +19,7 @@ from pipeline.config import (
     Recipe,
 )
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job.metrics import StageReport
 from pipeline.job.stages import stages
 from pipeline.job.stages.quarantine import Isolation, Quarantine
@@ -51,7 +51,7 @@ def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[StageRepo
 
 
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
-    recipe = base.recipe(options, options.engine.kind)
+    recipe = make_recipe(options, options.engine.kind)
     reports: list[StageReport] = []
     [rendered] = stages.Render(options, recipe, reports.append, Quarantine(2))(plan)
     assert rendered.schema == schema.RENDERED
@@ -149,7 +149,7 @@ def unheard(*_: object) -> None:
 
 
 def test_what_kills_its_worker_gets_a_row_at_every_stage(options: OcrOptions, folder: Path):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     deadly, good = str(folder / "deadly.pdf"), str(folder / "good.pdf")
     inspect = stages.Inspect(options, "recipe", unheard, condemned(deadly))
     rows = [{"uri": [path], "size_bytes": [9]} for path in (deadly, good)]
@@ -175,7 +175,7 @@ def test_what_kills_its_worker_gets_a_row_at_every_stage(options: OcrOptions, fo
 
 
 async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 6)
     quarantine = Quarantine(2)
     quarantine.begin(["0", "1"])
@@ -205,7 +205,7 @@ async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
 
 def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 3)
     place = prepared.schema.get_field_index("layer")
     layers = pa.array(["the layer", None, ""], pa.string())
@@ -229,7 +229,7 @@ def test_a_fault_of_our_own_is_a_row_too(
         raise ZeroDivisionError("a bug")
 
     plan, _ = planned(options, folder / "good.pdf")
-    monkeypatch.setattr("pipeline.job.stages.stages.base.prepare", broken)
+    monkeypatch.setattr("pipeline.job.stages.stages.prepare_request", broken)
     rows = run(options, plan)
     assert {row["error_kind"] for row in rows} == {"internal"}
     assert "a bug" in rows[0]["error"]
@@ -252,7 +252,7 @@ def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path)
 
 def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
     ladder = LadderConfig(rungs=("second_engine",))
-    vllm = base.recipe(options.model_copy(update={"ladder": ladder}), "vllm")
+    vllm = make_recipe(options.model_copy(update={"ladder": ladder}), "vllm")
     prepared = prepared_pages(vllm, 1, np.asarray(words_picture("harbour lights")))
     crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
 
@@ -296,7 +296,7 @@ def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = INKED) -> pa
 def test_many_pages_are_in_the_engine_at_a_time():
     engine = EngineConfig(kind="fake", pages_in_flight=4, fake=FakeConfig(handler="slow"))
     options = OcrOptions(output="o", engine=engine)
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 8)
 
     async def most_at_a_time() -> int:

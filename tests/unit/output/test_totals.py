@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from pipeline.errors import ErrorKind
 from pipeline.output import schema
 from pipeline.output.totals import Count, PlanSummary, Summary
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Failure,
     Generation,
+    Outcome,
     PageRef,
     PageResult,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,
