@@ -26,7 +26,7 @@ import psutil
 
 from pipeline.config import InputConfig, OcrOptions, RayConfig
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job import ray_cluster
 from pipeline.job.metrics import SendReport, StageMonitor, resident_mib
 from pipeline.job.ray_data import chains, private, shard_tasks
@@ -140,7 +140,7 @@ def planned(count: int, page_ms: int, options: OcrOptions) -> None:
             fake_store(count, page_ms), metrics, options.stages.write_cpus
         )
         chain = chains.plan_pages(
-            found, options, base.recipe(options, "fake"), metrics.send(), quarantine
+            found, options, make_recipe(options, "fake"), metrics.send(), quarantine
         )
         summary = drain(
             chain, Path(folder), "plan", options.parquet, shards.write_plan, PlanSummary()

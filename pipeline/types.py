@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Attempt, Rung
 
 Pixels = npt.NDArray[np.uint8]
 """RGB pixels, shape (height, width, 3), 0 to 255."""
@@ -62,7 +61,7 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Instruction:
     """What a request wants of its pages, where that is not the recipe's task.
 
     Attributes:
@@ -256,6 +255,63 @@ class Failure:
 
     kind: ErrorKind
     message: str
+
+
+class Rung(StrEnum):
+    """One way to read a page, in the order of `ladder.rungs`: the value of the column `rung`."""
+
+    BASE = "base"
+    """As the recipe says."""
+    NGRAM = "wider_ngram"
+    """The rule against repetition looks further back, and table cells are no exception."""
+    PLAIN = "plain_text"
+    """The prompt for plain text instead of Markdown with layout."""
+    VIEW = "other_view"
+    """A page with tiles without them, a small one enlarged until it has some."""
+    SECOND = "second_engine"
+    """The embedded engine beside a model on a GPU."""
+    LAYER = "text_layer"
+    """The text that the PDF itself has of the page."""
+    ERROR = "error_row"
+    """Nothing is tried any more: what was read as empty in spite of its ink is an error."""
+
+
+class Outcome(StrEnum):
+    """What was thought of an attempt to read a page."""
+
+    GOOD = "good"
+    TRUNCATED = "truncated"
+    """Cut off, with something new to its end."""
+    LOOPED = "looped"
+    """It repeats itself, cut off or not."""
+    EMPTY = "empty"
+    """No text where there is ink."""
+    FAILED = "failed"
+    """The engine gave no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to read a page.
+
+    Attributes:
+        rung: How it was read.
+        outcome: What was thought of the answer.
+        finish_reason: Why the engine stopped writing, None where it gave no answer.
+        repetition: How much the answer repeats itself, 0 to 1; None where the engine does not
+            write token by token.
+        output_tokens: Tokens of the answer, None where the engine has none.
+        ms: Milliseconds that it took.
+        error: What the engine said where it gave no answer.
+    """
+
+    rung: Rung
+    outcome: Outcome
+    finish_reason: FinishReason | None = None
+    repetition: float | None = None
+    output_tokens: int | None = None
+    ms: float = 0.0
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from pipeline.config import ChatConfig, EngineConfig, Recipe
-from pipeline.engines import base
-from pipeline.engines.deepseek_ocr import model
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import (
+    SPECS,
+    build_engine,
+    build_second_engine,
+    choose_engine,
+    has_gpu_engine,
+    pages_in_flight,
+    spec_of,
+)
+from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError, JobError
-from pipeline.job.preflight import has_vllm
 from pipeline.recognition.recognise import recognise
 from pipeline.recognition.route import Routes
 from pipeline.types import PageImage, Recognition, Request
@@ -49,9 +57,6 @@ from serving.replica_calls import Replicas
 
 OCR, CHAT, INGRESS = "Ocr", "Chat", "Ingress"
 """Names of the deployments."""
-
-ONNX_NAME: Final = "pp-ocrv6"
-"""The name of the embedded engine's model."""
 
 QUIET: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
 """What Serve itself says. Requests have a line of ours."""
@@ -77,8 +82,8 @@ class OcrReplica:
     """One engine. It has read a page of its own before it takes the first of a caller."""
 
     def __init__(self, engine: EngineConfig, recipe: Recipe, self_test: bool) -> None:
-        self._engine = base.build(engine, self_test)
-        self._second = base.second(recipe)
+        self._engine = build_engine(engine, self_test)
+        self._second = build_second_engine(recipe)
         self._recipe = recipe
         self._fault = ""
         self._warm = False
@@ -100,7 +105,7 @@ class OcrReplica:
 
     async def _warm_up(self) -> None:
         page = PageImage(np.full((_WARM_PX, _WARM_PX, 3), 255, np.uint8), 0.0)
-        await self.recognise(base.prepare(page, self._recipe, max_tokens=_WARM_TOKENS))
+        await self.recognise(prepare_request(page, self._recipe, max_tokens=_WARM_TOKENS))
         self._warm = True
 
 
@@ -274,8 +279,7 @@ class States:
 
 def ocr_names(config: ServeConfig, recipe: Recipe) -> tuple[str, ...]:
     """What the OCR model is called in requests. No engine goes by the name of another."""
-    default = {"vllm": model.family(config.engine.vllm).name, "onnx": ONNX_NAME}
-    name = config.ocr.name or default.get(recipe.engine, recipe.engine)
+    name = config.ocr.name or SPECS[recipe.engine].online_name(config.engine)
     return tuple(dict.fromkeys((name, recipe.model)))
 
 
@@ -290,10 +294,11 @@ def build(config: ServeConfig) -> Application:
     """
     recipe, ocr, chat_model = None, None, None
     if "ocr" in config.models:
-        kind = base.choose(config.engine, gpu=_has_gpu())
+        kind = choose_engine(config.engine, has_gpu=_has_gpu())
         engine = config.engine.model_copy(update={"kind": kind})
-        recipe = base.recipe(config, kind)
-        options = _options(OCR, config.scale.ocr, base.pages_in_flight(engine), _gpus(engine))
+        recipe = make_recipe(config, kind)
+        gpus = spec_of(engine).resources(engine).gpus
+        options = _options(OCR, config.scale.ocr, pages_in_flight(engine), gpus)
         ocr = serve.deployment(OcrReplica, **options).bind(engine, recipe, config.self_test)
     if "chat" in config.models:
         gpus = config.chat.num_gpus if config.chat.kind == "vllm" else 0.0
@@ -353,12 +358,8 @@ def _ingress_resources(config: IngressConfig) -> dict[str, Any]:
     return {"num_cpus": config.num_cpus, "runtime_env": {"env_vars": _ONE_LOOP}, **place}
 
 
-def _gpus(engine: EngineConfig) -> float:
-    return engine.vllm.num_gpus if engine.kind == "vllm" else 0.0
-
-
 def _has_gpu() -> bool:
-    return ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0 and has_vllm()
+    return ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0 and has_gpu_engine()
 
 
 def _log_to_stderr() -> None:

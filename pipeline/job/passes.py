@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from pipeline.config import OcrConfig, Recipe
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import choose_engine
 from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster
 from pipeline.job.progress import Progress
@@ -58,14 +59,14 @@ class Job:
         Raises:
             ConfigError: The engine does not know the task.
         """
-        kind = base.choose(config.engine, gpu=ray_cluster.has_gpu())
+        kind = choose_engine(config.engine, has_gpu=ray_cluster.has_gpu())
         if config.engine.kind == "auto":
             log(f"engine: {kind} (engine.kind auto)")
         config = _resolved(config, {"engine": config.engine.model_copy(update={"kind": kind})})
         chains.configure(config)
         return cls(
             config=config,
-            recipe=base.recipe(config, kind),
+            recipe=make_recipe(config, kind),
             listing=Listing(config.inputs, config.input, config.store, config.attachments),
             metrics=SharedMetrics(),
             quarantine=SharedQuarantine(config.stages.max_lone_deaths),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pipeline.config import OcrConfig
 from pipeline.documents import listing
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import Passwords
+from pipeline.engines.registry import spec_of
 from pipeline.errors import ConfigError
 from pipeline.job import lock
 from pipeline.storage.paths import StorePath, place_of
@@ -35,11 +35,8 @@ def check(config: OcrConfig) -> None:
         _check_folder(output)
     if not config.dry_run:
         lock.check_free(output, config.lock)
-    if config.engine.kind == "vllm" and not has_vllm():
-        raise ConfigError(
-            "engine.kind is vllm and vLLM is not installed: install the extra with "
-            "pip install '.[gpu]', or use --engine.kind onnx"
-        )
+    if config.engine.kind != "auto":
+        spec_of(config.engine).check_installed()
 
 
 def _check_folder(output: Path) -> None:
@@ -58,10 +55,3 @@ def _check_folder(output: Path) -> None:
 def is_submitted() -> bool:
     """Whether this process was started by `ray job submit`."""
     return _SUBMITTED in os.environ
-
-
-def has_vllm() -> bool:
-    """Whether the extra `gpu` is installed here."""
-    found = importlib.util.find_spec("vllm")
-    # A folder that happens to be called vllm counts as a package, but has no origin.
-    return found is not None and found.origin is not None

@@ -16,8 +16,8 @@ import psutil
 import ray
 
 from pipeline.config import RayConfig
+from pipeline.engines.registry import has_gpu_engine
 from pipeline.errors import ConfigError, JobError
-from pipeline.job.preflight import has_vllm
 from pipeline.job.signals import keep_sigterm_handler
 
 _NO_HISTORY = {"task_events_report_interval_ms": 0}
@@ -161,4 +161,4 @@ def gpus() -> float:
 
 def has_gpu() -> bool:
     """Whether the cluster has a GPU and this environment has vLLM to use it."""
-    return gpus() > 0 and has_vllm()
+    return gpus() > 0 and has_gpu_engine()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.job.progress import duration
 from pipeline.output.receipt import Receipt
-from pipeline.rungs import Rung
+from pipeline.types import Rung
 
 if TYPE_CHECKING:
     from pipeline.job.run import Forecast

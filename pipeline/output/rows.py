@@ -14,17 +14,19 @@ import pyarrow as pa
 
 from pipeline.errors import ErrorKind
 from pipeline.output import schema
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Block,
     Box,
     Failure,
     FinishReason,
     Generation,
+    Outcome,
     PageIds,
     PageRef,
     PageResult,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,

@@ -5,7 +5,7 @@ The batch and the service call the same function, so that a page has the same re
 
 from __future__ import annotations
 
-from pipeline.recognition import retry_ladder
+from pipeline.recognition.retry_ladder import text_source
 from pipeline.recognition.route import PageView
 from pipeline.types import PageRef, PageResult, Recognition, Timing
 
@@ -32,7 +32,7 @@ def page_result(
     return PageResult(
         ref=ref,
         recognition=recognition,
-        source=retry_ladder.source(recognition, view.source),
+        source=text_source(recognition, view.source),
         width_px=view.width_px,
         height_px=view.height_px,
         dpi=view.dpi,

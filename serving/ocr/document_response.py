@@ -9,8 +9,17 @@ from dataclasses import asdict
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Outcome, Rung
-from pipeline.types import Block, Box, FinishReason, Recognition, Source, Status, Timing
+from pipeline.types import (
+    Block,
+    Box,
+    FinishReason,
+    Outcome,
+    Recognition,
+    Rung,
+    Source,
+    Status,
+    Timing,
+)
 from serving.errors import ApiError
 
 

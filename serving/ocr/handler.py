@@ -14,10 +14,12 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from pipeline.config import Recipe
-from pipeline.engines import base
+from pipeline.engines.recipe import check, tasks
+from pipeline.engines.registry import SPECS
+from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError
-from pipeline.recognition.retry_ladder import BESIDE
-from pipeline.types import Ask, Recognition, Sampling, Source, Task
+from pipeline.recognition.retry_ladder import WITHOUT_FIRST_ENGINE
+from pipeline.types import Instruction, Recognition, Sampling, Source, Task
 from serving.config import ServeConfig
 from serving.errors import ApiError, of_kind
 from serving.http import bodies
@@ -91,7 +93,7 @@ class OcrModel:
         Raises:
             ApiError: As `respond`.
         """
-        wanted = Ask(asked.task) if asked.task else self._ask(asked.prompt, "prompt")
+        wanted = Instruction(asked.task) if asked.task else self._ask(asked.prompt, "prompt")
         prepare = self._prepare(wanted, None, Sampling())
         if stream:
             return await self._streamed(
@@ -104,10 +106,10 @@ class OcrModel:
 
     # --- what is asked
 
-    def _ask(self, prompt: str, param: str = "messages") -> Ask:
+    def _ask(self, prompt: str, param: str = "messages") -> Instruction:
         wanted = ask(prompt, Task(self.recipe.task))
         if wanted is None:
-            known = ", ".join(base.tasks(self.recipe))
+            known = ", ".join(tasks(self.recipe))
             message = (
                 "the OCR model does not take free text. Say nothing, 'Convert to Markdown', "
                 f"'Extract all text', or one of its own prompts; its tasks are: {known}"
@@ -115,15 +117,15 @@ class OcrModel:
             raise ApiError(400, "unknown_task", message, param=param)
         return wanted
 
-    def _prepare(self, wanted: Ask, max_tokens: int | None, sampling: Sampling) -> Prepare:
+    def _prepare(self, wanted: Instruction, max_tokens: int | None, sampling: Sampling) -> Prepare:
         try:
-            base.check(wanted, self.recipe)
+            check(wanted, self.recipe)
         except ConfigError as error:
             raise ApiError(400, "unknown_task", str(error), param="messages") from None
         request = partial(
-            base.prepare,
+            prepare_request,
             recipe=self.recipe,
-            ask=wanted,
+            instruction=wanted,
             max_tokens=max_tokens,
             sampling=sampling,
         )
@@ -148,9 +150,9 @@ class OcrModel:
                 yield page.number, self._bounded(page, asked)
 
     def _bounded(self, page: ReadPage, asked: ChatAsk) -> Recognition:
-        beside = page.source is not Source.OCR or page.recognition.rung in BESIDE
-        if self.recipe.engine == "vllm" and not beside:
-            return page.recognition  # it keeps both bounds by itself
+        beside = page.source is not Source.OCR or page.recognition.rung in WITHOUT_FIRST_ENGINE
+        if SPECS[self.recipe.engine].keeps_bounds and not beside:
+            return page.recognition
         return chat_response.bounded(page.recognition, asked.max_tokens, asked.sampling.stop)
 
     async def _document(self, asked: OcrAsk, prepare: Prepare) -> document_response.OcrDocument:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 
-from pipeline.engines.deepseek_ocr import model
-from pipeline.types import Ask, Task
+from pipeline.engines.deepseek_ocr import prompts
+from pipeline.types import Instruction, Task
 
 _LONGEST = 500
 """Characters of a sentence. What is longer asks for more than a task."""
@@ -81,7 +81,7 @@ _PLACE = rf"(?:in|on|from|within) (?:the |this |that |my )?(?:{_PLACES.replace('
 _TAIL = re.compile(rf",? (?:please|{_PLACE})$", re.IGNORECASE)
 
 
-def ask(text: str, default: Task) -> Ask | None:
+def ask(text: str, default: Task) -> Instruction | None:
     """What a prompt of a request asks for.
 
     Args:
@@ -93,16 +93,16 @@ def ask(text: str, default: Task) -> Ask | None:
         model and is not one of its prompts.
     """
     if not text.strip():
-        return Ask(default)
-    if own := model.own(text):
-        return own
+        return Instruction(default)
+    if instruction := prompts.parse_prompt(text):
+        return instruction
     sentence = " ".join(text.split()).replace("\u2019", "'")
-    if len(sentence) > _LONGEST or model.has_markup(sentence):
+    if len(sentence) > _LONGEST or prompts.has_markup(sentence):
         return None
     return _located(sentence) or _by_words(sentence)
 
 
-def _located(sentence: str) -> Ask | None:
+def _located(sentence: str) -> Instruction | None:
     match = _LOCATE.match(sentence)
     if not match:
         return None
@@ -110,12 +110,12 @@ def _located(sentence: str) -> Ask | None:
     for _ in range(2):  # "... in the image, please"
         phrase = _TAIL.sub("", " " + phrase.strip(_EDGES))
     phrase = phrase.strip(_EDGES)
-    return Ask(Task.LOCATE, find=phrase) if phrase else None
+    return Instruction(Task.LOCATE, find=phrase) if phrase else None
 
 
-def _by_words(sentence: str) -> Ask | None:
+def _by_words(sentence: str) -> Instruction | None:
     words = set(_WORD.findall(sentence.casefold()))
     for task, cues, others in _RULES:
         if words & cues and words <= cues | others | _FILLING:
-            return Ask(task)
+            return Instruction(task)
     return None

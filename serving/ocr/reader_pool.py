@@ -17,7 +17,7 @@ from typing import TypeVar
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.sandbox import Inspection, Reader
 from pipeline.recognition.route import PageView, Routes
-from pipeline.types import Ask
+from pipeline.types import Instruction
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class OpenDocument:
         self._path = path
         self._password = password
 
-    async def view(self, page: int, routes: Routes, ask: Ask | None = None) -> PageView:
+    async def view(self, page: int, routes: Routes, ask: Instruction | None = None) -> PageView:
         """Look at a page, counted from 1, and draw it where an engine has to read it.
 
         Args:

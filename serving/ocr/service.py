@@ -1,7 +1,7 @@
 """Documents in, recognised pages out: the OCR side of the service. Knows no HTTP and no Ray.
 
 A page takes the way that it takes in the batch: `routes` looks at it in a reader and may settle
-it from its text layer, `engines.base.prepare` makes a request of its picture, `recognise` reads
+it from its text layer, `prepare_request` makes a request of its picture, `recognise` reads
 that, on whichever replica the backend finds.
 """
 
@@ -20,10 +20,10 @@ from typing import Protocol, TypeVar
 from pipeline.documents.sandbox import Inspection
 from pipeline.errors import ErrorKind, PageError, RecordedError
 from pipeline.page_range import PageSelection
-from pipeline.recognition import retry_ladder
 from pipeline.recognition.recognise import failed
+from pipeline.recognition.retry_ladder import text_source
 from pipeline.recognition.route import PageView, Routes
-from pipeline.types import Ask, PageImage, Recognition, Request, Source, Timing
+from pipeline.types import Instruction, PageImage, Recognition, Request, Source, Timing
 from serving.config import LimitConfig
 from serving.errors import ApiError, of_kind
 from serving.ocr.reader_pool import OpenDocument, Readers
@@ -41,7 +41,7 @@ class Prepare:
     """
 
     request: Callable[[PageImage], Request]
-    ask: Ask | None = None
+    ask: Instruction | None = None
 
 
 class Backend(Protocol):
@@ -240,7 +240,7 @@ def _read_page(
         view.height_px,
         view.dpi,
         warnings,
-        retry_ladder.source(recognition, view.source),
+        text_source(recognition, view.source),
         view.trust.score if view.trust else None,
         view.turned_deg,
         timing,

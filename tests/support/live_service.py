@@ -16,8 +16,8 @@ from urllib.error import HTTPError
 import uvicorn
 
 from pipeline.config import ChatConfig, Recipe
-from pipeline.engines import base
 from pipeline.engines.base import Engine
+from pipeline.engines.recipe import make_recipe
 from pipeline.recognition.recognise import recognise
 from pipeline.recognition.route import Routes
 from pipeline.types import Recognition, Request
@@ -152,7 +152,7 @@ def running(
     config: ServeConfig, engine: Engine, environment: Mapping[str, str] | None = None
 ) -> Iterator[Online]:
     """Serve a config with an engine, on a free port."""
-    recipe = base.recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
+    recipe = make_recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
     backend, talk = Backend(engine, recipe), Talk(FakeChat(config.chat))
     readers = Readers(config.ingress.readers, config.read, config.render, config.input)
     records: list[Record] = []

@@ -14,17 +14,19 @@ from pipeline.config import (
     RenderConfig,
 )
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Block,
     Failure,
     FinishReason,
     Generation,
+    Outcome,
     PageIds,
     PageRef,
     PageResult,
     Pixels,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,

@@ -19,6 +19,7 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from pipeline.config import OcrOptions, Recipe, StoreConfig
 from pipeline.documents.listing import Listing
+from pipeline.engines.registry import spec_of
 from pipeline.job import ray_cluster
 from pipeline.job.metrics import SendReport
 from pipeline.job.ray_data import limits, private
@@ -26,8 +27,6 @@ from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.engine_pool import (
     buffer_mib,
-    engine_cpus,
-    engine_gpus,
     engine_pool,
     engine_workers,
 )
@@ -111,6 +110,7 @@ def recognise_pages(
         done: Where rows are that were written since the plan was made; None: nowhere.
     """
     stage, engines = options.stages, engine_workers(options.engine)
+    reserved = spec_of(options.engine).resources(options.engine)
     # A small job is cut finer, so that every engine gets work and none waits for the last.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
     drawers = stage.render_workers or max(1, ray_cluster.cpus() // 2)
@@ -140,8 +140,8 @@ def recognise_pages(
             batch_size=rows,  # Ray wants a number where a stage reserves GPUs
             batch_format="pyarrow",
             compute=engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
-            num_cpus=engine_cpus(options.engine),
-            num_gpus=engine_gpus(options.engine),
+            num_cpus=reserved.cpus,
+            num_gpus=reserved.gpus,
         )
     )
 

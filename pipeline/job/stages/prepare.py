@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pipeline.config import Recipe
-from pipeline.engines import base
+from pipeline.engines.request import prepare_request
 from pipeline.errors import ErrorKind
 from pipeline.job.metrics import SendReport, StageMonitor, ms_since
 from pipeline.job.stages import rows
@@ -47,7 +47,7 @@ class Prepare:
             return PreparedPage(page)
         begin = time.perf_counter()
         try:
-            request = base.prepare(page.view.image, self._recipe)
+            request = prepare_request(page.view.image, self._recipe)
         except Exception as error:
             return PreparedPage(replace(page, settled=failed(ErrorKind.INTERNAL, repr(error))))
         return PreparedPage(page, request, ms_since(begin))

@@ -11,7 +11,9 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pipeline.config import EngineConfig, Recipe
-from pipeline.engines import base
+from pipeline.engines.base import LazyEngine
+from pipeline.engines.recipe import engine_and_model
+from pipeline.engines.registry import build_engine, build_second_engine, pages_in_flight
 from pipeline.errors import ErrorKind
 from pipeline.job.metrics import SendReport, StageMonitor, ms_since
 from pipeline.job.stages import rows
@@ -46,9 +48,9 @@ class Recognise:
         monitor: PageMonitor,
         self_test: bool = True,
     ) -> None:
-        self._engine = base.build(config, self_test)
-        self._second = base.second(recipe)
-        self._slots = WeightedSemaphore(base.pages_in_flight(config))
+        self._engine = LazyEngine(lambda: build_engine(config, self_test))
+        self._second = build_second_engine(recipe)
+        self._slots = WeightedSemaphore(pages_in_flight(config))
         self._monitor = monitor
         self._recipe = recipe
         self._metrics = StageMonitor("recognise", send)
@@ -57,6 +59,9 @@ class Recognise:
         """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""
         pages = rows.prepared_pages(prepared)
         keys = [page.page.ids.page_id for page in pages]
+        if any(page.request is not None for page in pages):
+            # Before the monitor knows of the pages: a crash at the start is not their fault.
+            await self._engine.start()
         # In a thread: the monitor may be slow to answer, and other pages are being read.
         isolations = await asyncio.to_thread(self._monitor.begin, keys)
         results = await asyncio.gather(*map(self._result, pages, isolations))
@@ -103,5 +108,5 @@ class Recognise:
         looked = page.page
         timing = Timing(looked.render_ms, page.prepare_ms, generate_ms)
         result = page_result(looked.ref, looked.view, recognition, looked.warnings, timing)
-        engine, model = base.reader(self._recipe, recognition.rung)
+        engine, model = engine_and_model(self._recipe, recognition.rung)
         return replace(result, ids=looked.ids, engine=engine, model=model)

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,9 @@ import ray
 from ray.data.block import BlockStats
 
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
-from pipeline.engines import base
+from pipeline.engines.base import Resources
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import SPECS
 from pipeline.job import ray_cluster
 from pipeline.job.ray_data import chains, engine_pool, private
 from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
@@ -59,7 +62,7 @@ def planned(
     _, plan = sink.prepare_folder(options.output)
     metrics = SharedMetrics()
     chain = chains.plan_pages(
-        found, options, base.recipe(options, "fake"), metrics.send(), quarantine()
+        found, options, make_recipe(options, "fake"), metrics.send(), quarantine()
     )
     config = OutputConfig(pages_per_file=10)
     return plan, drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
@@ -75,7 +78,7 @@ def test_the_plan_has_every_page(planned: tuple[Path, PlanSummary]):
 
 def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], options: OcrOptions):
     plan, summary = planned
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     metrics = SharedMetrics()
     chain = chains.recognise_pages(
         plan, summary.todo.rows, options, recipe, metrics.send(), quarantine()
@@ -102,7 +105,7 @@ def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], option
 def test_drawing_is_not_fused_into_the_engine(
     planned: tuple[Path, PlanSummary], options: OcrOptions
 ):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     metrics = SharedMetrics()
     chain = chains.recognise_pages(planned[0], 26, options, recipe, metrics.send(), quarantine())
     for bundle in private.ref_bundles(chain):
@@ -124,7 +127,7 @@ def test_the_driver_keeps_nothing_for_each_block(
         update={"stages": options.stages.model_copy(update={"pages_per_task": 1})}
     )
     send = SharedMetrics().send()
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     chain = chains.recognise_pages(planned[0], 26, one, recipe, send, quarantine())
     drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
     # Ray Data has them for 26 blocks of 4 stages else.
@@ -155,8 +158,9 @@ def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None
 def test_a_stage_may_reserve_gpus(
     planned: tuple[Path, PlanSummary], options: OcrOptions, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pipeline.job.ray_data.chains.engine_gpus", lambda engine: 1.0)
-    recipe = base.recipe(options, "fake")
+    spec = replace(SPECS["fake"], resources=lambda config: Resources(gpus=1.0))
+    monkeypatch.setitem(SPECS, "fake", spec)
+    recipe = make_recipe(options, "fake")
     send = SharedMetrics().send()
     assert chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine()) is not None
 
@@ -166,7 +170,7 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
 ):
     from pipeline.errors import JobError
 
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     chain = chains.recognise_pages(
         planned[0], 26, options, recipe, SharedMetrics().send(), quarantine()
     )
@@ -177,7 +181,7 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
 def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     send, done = SharedMetrics().send(), tmp_path / "pages"
     done.mkdir()
     config = OutputConfig(pages_per_file=10)
@@ -212,7 +216,7 @@ def test_a_page_that_crashes_its_worker_while_drawn_gets_a_row(
             return super()._view(page, path)
 
     monkeypatch.setattr(chains, "Render", DyingRender)
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     send = SharedMetrics().send()
     chain = chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine())
     written = drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())

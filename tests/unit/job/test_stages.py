@@ -19,7 +19,7 @@ from pipeline.config import (
     Recipe,
 )
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job.metrics import StageReport
 from pipeline.job.stages import rows
 from pipeline.job.stages.inspect import Inspect
@@ -57,7 +57,7 @@ def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[StageRepo
 
 
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
-    recipe = base.recipe(options, options.engine.kind)
+    recipe = make_recipe(options, options.engine.kind)
     reports: list[StageReport] = []
     [rendered] = Render(options, recipe, reports.append, Quarantine(2))(plan)
     assert rendered.schema == schema.RENDERED
@@ -155,7 +155,7 @@ def ignore(*_: object) -> None:
 
 
 def test_a_poison_page_gets_a_row_at_every_stage(options: OcrOptions, folder: Path):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     poison, good = str(folder / "poison.pdf"), str(folder / "good.pdf")
     inspect = Inspect(options, "recipe", ignore, poisoned(poison))
     rows = [{"uri": [path], "size_bytes": [9]} for path in (poison, good)]
@@ -181,7 +181,7 @@ def test_a_poison_page_gets_a_row_at_every_stage(options: OcrOptions, folder: Pa
 
 
 async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 6)
     quarantine = Quarantine(2)
     quarantine.begin(["0", "1"])
@@ -211,7 +211,7 @@ async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
 
 def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 3)
     place = prepared.schema.get_field_index("layer")
     layers = pa.array(["the layer", None, ""], pa.string())
@@ -235,7 +235,7 @@ def test_a_fault_of_our_own_is_a_row_too(
         raise ZeroDivisionError("a bug")
 
     plan, _ = planned(options, folder / "good.pdf")
-    monkeypatch.setattr("pipeline.job.stages.prepare.base.prepare", broken)
+    monkeypatch.setattr("pipeline.job.stages.prepare.prepare_request", broken)
     rows = run(options, plan)
     assert {row["error_kind"] for row in rows} == {"internal"}
     assert "a bug" in rows[0]["error"]
@@ -258,7 +258,7 @@ def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path)
 
 def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
     ladder = LadderConfig(rungs=("second_engine",))
-    vllm = base.recipe(options.model_copy(update={"ladder": ladder}), "vllm")
+    vllm = make_recipe(options.model_copy(update={"ladder": ladder}), "vllm")
     prepared = prepared_pages(vllm, 1, np.asarray(words_picture("harbour lights")))
     crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
 
@@ -302,7 +302,7 @@ def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = INKED) -> pa
 def test_many_pages_are_in_the_engine_at_a_time():
     engine = EngineConfig(kind="fake", pages_in_flight=4, fake=FakeConfig(handler="slow"))
     options = OcrOptions(output="o", engine=engine)
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 8)
 
     async def most_at_a_time() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import OcrConfig
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job import report
 from pipeline.job.run import Forecast
 from pipeline.output import receipt
@@ -29,7 +29,7 @@ def plan() -> PlanSummary:
 
 def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> receipt.Receipt:
     options = OcrConfig(inputs=("a",), output="o", engine={"kind": "fake"})
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     planned = plan()
     planned.done = Counter(before or {})
     return receipt.make(

@@ -10,14 +10,16 @@ from pipeline.errors import ErrorKind
 from pipeline.output import schema
 from pipeline.output.rows import pages_table
 from pipeline.output.totals import Count, PlanSummary, Summary
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Failure,
     Generation,
+    Outcome,
     PageIds,
     PageRef,
     PageResult,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,

@@ -12,25 +12,14 @@ from hypothesis import strategies as st
 from pipeline.config import LadderConfig, RenderConfig, RouteConfig
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.recognition import quality
-from pipeline.recognition.quality import ink_ppm, is_blank, outcome, repetition, status
-from pipeline.rungs import Outcome
-from pipeline.types import FinishReason, Generation, Pixels, Status
+from pipeline.recognition.quality import ink_ppm, is_blank, repetition
+from pipeline.types import Pixels
 from tests.support import sample_documents
 from tests.support.job_process import ROOT
 from tests.support.strategies import pictures
 
 LIMITS = LadderConfig()
 LOOP = LIMITS.max_repetition
-
-
-@given(st.text())
-def test_an_answer_that_was_cut_off_is_never_ok(text: str):
-    assert status(Generation(text, finish_reason=FinishReason.LENGTH), text) is Status.TRUNCATED
-
-
-@given(st.text())
-def test_a_whole_answer_is_ok_or_blank(text: str):
-    assert status(Generation(text), text) is (Status.OK if text.strip() else Status.BLANK)
 
 
 # --- loops
@@ -192,25 +181,6 @@ def test_what_people_wrote_is_no_loop(name: str):
 
 def test_three_copies_of_a_form_are_no_loop():
     assert repetition((" ".join(VOCABULARY[:300]) + "\n") * 3) == 0
-
-
-# --- what is thought of an answer
-
-
-@pytest.mark.parametrize(
-    ("status", "repetition", "ppm", "expected"),
-    [
-        (Status.OK, 0.0, 9e4, Outcome.GOOD),
-        (Status.OK, 0.9, 9e4, Outcome.LOOPED),
-        (Status.TRUNCATED, 0.1, 9e4, Outcome.TRUNCATED),
-        (Status.TRUNCATED, 0.9, 9e4, Outcome.LOOPED),
-        (Status.BLANK, 0.0, 0.0, Outcome.GOOD),
-        (Status.BLANK, 0.0, 9e4, Outcome.EMPTY),
-        (Status.FAILED, 0.0, 0.0, Outcome.FAILED),
-    ],
-)
-def test_outcomes(status: Status, repetition: float, ppm: float, expected: Outcome):
-    assert outcome(status, repetition, ppm, LIMITS) is expected
 
 
 @given(pictures(), st.floats(0, 1_000_000))

@@ -4,9 +4,8 @@ from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
 from pipeline.recognition.route import PageView
-from pipeline.rungs import Rung
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import PageRef, PageResult, Recognition, Source, Status, Timing
+from pipeline.types import PageRef, PageResult, Recognition, Rung, Source, Status, Timing
 
 REF = PageRef("", "", 2, 3, "application/pdf", 612.0, 792.0)
 VIEW = PageView(40, 20, 150.0, ("of the page",), trust=Trust(0.5, ("few words",)), turned_deg=90)

@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
-from pipeline.rungs import Attempt, Outcome, Rung
-from pipeline.types import Block, FinishReason, Generation, Recognition, Source, Status, Timing
+from pipeline.types import (
+    Attempt,
+    Block,
+    FinishReason,
+    Generation,
+    Outcome,
+    Recognition,
+    Rung,
+    Source,
+    Status,
+    Timing,
+)
 from serving.ocr import document_response
 from serving.ocr.document_response import OcrDocument, OcrPage
 from tests.support.strategies import recognitions

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engines.deepseek_ocr import model
-from pipeline.types import Ask, Task
+from pipeline.engines.deepseek_ocr import model, prompts
+from pipeline.types import Instruction, Task
 from serving.ocr.prompt_task import ask
 
 
@@ -20,7 +20,7 @@ def task(text: str) -> Task | None:
 
 @pytest.mark.parametrize("text", ["", "  \n\t"])
 def test_no_text_is_the_default(text: str) -> None:
-    assert ask(text, Task.DESCRIBE) == Ask(Task.DESCRIBE)
+    assert ask(text, Task.DESCRIBE) == Instruction(Task.DESCRIBE)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_no_text_is_the_default(text: str) -> None:
 )
 def test_a_sentence_is_mapped_by_its_words(text: str, expected: Task) -> None:
     default = Task.LOCATE
-    assert ask(text, default) == ask(f" {text.upper()}\n", default) == Ask(expected)
+    assert ask(text, default) == ask(f" {text.upper()}\n", default) == Instruction(expected)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_sentence_is_mapped_by_its_words(text: str, expected: Task) -> None:
     ],
 )
 def test_locate_has_its_phrase(text: str, phrase: str) -> None:
-    assert ask(text, Task.TEXT) == Ask(Task.LOCATE, find=phrase)
+    assert ask(text, Task.TEXT) == Instruction(Task.LOCATE, find=phrase)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,13 @@ def test_what_the_model_cannot_do_is_nothing(text: str) -> None:
 
 
 def test_the_models_own_prompts_are_passed_on() -> None:
-    assert ask("<|grounding|>Convert the document to markdown.", Task.TEXT) == Ask(Task.MARKDOWN)
+    assert ask("<|grounding|>Convert the document to markdown.", Task.TEXT) == Instruction(
+        Task.MARKDOWN
+    )
     grounded = "<image>\n<|grounding|>OCR this image."
-    assert ask(grounded, Task.TEXT) == Ask(Task.TEXT, prompt=grounded)
+    assert ask(grounded, Task.TEXT) == Instruction(Task.TEXT, prompt=grounded)
     own = "Locate <|ref|>in the image<|/ref|> in the image."
-    assert ask(own, Task.TEXT) == Ask(Task.LOCATE, find="in the image")
+    assert ask(own, Task.TEXT) == Instruction(Task.LOCATE, find="in the image")
 
 
 pieces = st.sampled_from(
@@ -120,10 +122,10 @@ pieces = st.sampled_from(
 def test_any_text_has_an_ask_that_the_model_understands_or_none(text: str) -> None:
     found = ask(text, Task.MARKDOWN)
     if found is not None:
-        said = model.wording(found, model.OCR)
+        said = prompts.prompt_for(found, model.OCR)
         assert said.startswith("<image>\n")
-        assert model.own(said) == found
-        assert not model.has_markup(found.find)
+        assert prompts.parse_prompt(said) == found
+        assert not prompts.has_markup(found.find)
 
 
 @pytest.mark.parametrize(
