@@ -34,8 +34,9 @@ from statistics import fmean
 
 from pipeline.config import EngineConfig, OcrOptions, RenderConfig
 from pipeline.documents.sandbox import SandboxClient
-from pipeline.engines import base
-from pipeline.recognition.answer import interpret
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import SPECS, build_engine
+from pipeline.engines.request import prepare_request, read_answer
 
 _CORPUS = Path("../shared/corpus/accuracy")
 _TRUTH_NAME = re.compile(r"(?P<name>.+)\.p(?P<index>\d+)\.txt")
@@ -178,18 +179,18 @@ def recognised(pages: Iterable[Truth], docs: Path, dpi: int) -> Iterator[Reading
     """Read pages with the embedded engine, as a job does."""
     render = RenderConfig(dpi=dpi)
     config = EngineConfig(kind="onnx")
-    recipe = base.recipe(OcrOptions(output="-", render=render, engine=config), "onnx")
-    engine = base.build(config)
+    recipe = make_recipe(OcrOptions(output="-", render=render, engine=config), "onnx")
+    engine = build_engine(config)
     paths = {path.stem: path for path in docs.iterdir()}
     with SandboxClient(render=render) as reader:
         for truth in pages:
             image = reader.render(str(paths[truth.name].resolve()), truth.page)
-            request = base.prepare(image, recipe)
+            request = prepare_request(image, recipe)
             began = time.perf_counter()
             generation = asyncio.run(engine.generate(request))
             seconds = time.perf_counter() - began
             raw = "\n".join(line.text for line in generation.lines)
-            yield Reading(interpret(generation, request)[0], raw, seconds)
+            yield Reading(read_answer(generation, request, SPECS["onnx"])[0], raw, seconds)
 
 
 def written(pages: Iterable[Truth], output: Path) -> Iterator[Reading]:

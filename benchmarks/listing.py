@@ -26,13 +26,16 @@ import psutil
 
 from pipeline.config import InputConfig, OcrOptions, RayConfig
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job import ray_cluster
-from pipeline.job.metrics import SendReport, StageMonitor, _resident_mib
-from pipeline.job.ray_data import chains, shard_tasks
-from pipeline.job.stages import stages
-from pipeline.job.stages.plan import PlannedPage, Planner
+from pipeline.job.metrics import SendReport, StageMonitor, resident_mib
+from pipeline.job.ray_data import chains, private, shard_tasks
+from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
+from pipeline.job.ray_data.shard_writer import drain
+from pipeline.job.stages.inspect import Inspect
+from pipeline.job.stages.plan import Planner
 from pipeline.job.stages.quarantine import PageMonitor
+from pipeline.job.stages.records import PlannedPage
 from pipeline.output import shards
 from pipeline.output.completed import Ledger
 from pipeline.output.totals import PlanSummary
@@ -53,9 +56,9 @@ class FakeStore(Listing):
         with mock.patch.object(objects, "_s3_pages", _made_up):
             for number, document in enumerate(Listing.documents(self)):
                 if number % 5000 == 0:
-                    peak_mib = max(peak_mib, _resident_mib(process))
+                    peak_mib = max(peak_mib, resident_mib(process))
                 yield document
-        # The way in which a lister tells of what it saw.
+        # What a lister leaves out is the only thing that it reports.
         self.left_out[_PEAK], self.left_out[_LISTED] = round(peak_mib), number + 1
 
     def parts(self) -> list[Listing]:
@@ -71,7 +74,7 @@ def _made_up(bucket: str, prefix: str, config: object) -> Iterator[dict[str, Any
         yield {"Contents": [{"Key": f"{prefix}{n:09}.pdf", "Size": 100_000} for n in names]}
 
 
-class FakeInspect(stages.Inspect):
+class FakeInspect(Inspect):
     """Plans what `FakeContents` says."""
 
     def __init__(
@@ -106,7 +109,7 @@ def main(argv: Sequence[str]) -> int:
         f"{'driver MiB':>11} {'lister MiB':>11} {'planner MiB':>12}"
     )
     options = OcrOptions(output="o", engine={"kind": "fake"})
-    with ray_cluster.connected(RayConfig()), mock.patch.object(stages, "Inspect", FakeInspect):
+    with ray_cluster.connected(RayConfig()), mock.patch.object(chains, "Inspect", FakeInspect):
         chains.configure(options)
         for count in arguments.objects:
             for what in arguments.what:
@@ -120,9 +123,9 @@ def fake_store(count: int, page_ms: int) -> FakeStore:
 
 def listed(count: int, page_ms: int, options: OcrOptions) -> None:
     """List alone, and drop what is found."""
-    begin, metrics = time.perf_counter(), chains.SharedMetrics()
+    begin, metrics = time.perf_counter(), SharedMetrics()
     chain = chains.list_documents(fake_store(count, page_ms), metrics, options.stages.write_cpus)
-    for bundle in chain.iter_internal_ref_bundles():
+    for bundle in private.ref_bundles(chain):
         bundle.destroy_if_owned()
     told = metrics.left_out()
     show(count, "list", told[_LISTED], time.perf_counter() - begin, [told[_PEAK], 0])
@@ -130,16 +133,16 @@ def listed(count: int, page_ms: int, options: OcrOptions) -> None:
 
 def planned(count: int, page_ms: int, options: OcrOptions) -> None:
     """The first pass of a job, up to its shards."""
-    begin, metrics = time.perf_counter(), chains.SharedMetrics()
-    quarantine = chains.SharedQuarantine(options.stages.max_lone_deaths)
+    begin, metrics = time.perf_counter(), SharedMetrics()
+    quarantine = SharedQuarantine(options.stages.max_lone_deaths)
     with tempfile.TemporaryDirectory(prefix="listing-") as folder:
         found = chains.list_documents(
             fake_store(count, page_ms), metrics, options.stages.write_cpus
         )
         chain = chains.plan_pages(
-            found, options, base.recipe(options, "fake"), metrics.send(), quarantine
+            found, options, make_recipe(options, "fake"), metrics.send(), quarantine
         )
-        summary = chains.drain(
+        summary = drain(
             chain, Path(folder), "plan", options.parquet, shards.write_plan, PlanSummary()
         )
         assert not shard_tasks.find_duplicates(Path(folder), options).rows

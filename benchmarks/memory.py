@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.processes import watch
+from benchmarks.processes import monitor
 from tests.support import sample_documents
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +43,7 @@ def measure(folder: Path, pages: int) -> None:
     lay_out(folder / "in", pages)
     command = [sys.executable, "-m", "jobs.ocr", str(folder / "in"), "--output"]
     settings = ["--engine.kind", "fake", "--text-layer", "never", "--render.dpi", "36"]
-    usage = watch([*command, str(folder / "out"), *settings], str(ROOT))
+    usage = monitor([*command, str(folder / "out"), *settings], str(ROOT))
     receipt = json.loads((folder / "out" / "receipt.json").read_text())
     if usage.returncode or receipt["rows"] != {"ok": pages}:
         raise SystemExit(f"the job ended with {usage.returncode} and {receipt['rows']}")

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.processes import Usage, watch
+from benchmarks.processes import Usage, monitor
 
 ROOT = Path(__file__).parent.parent
 DPI = 150
@@ -74,11 +74,11 @@ def compare(folder: Path, pages: int, turn: int) -> float:
     output = folder / f"out-{turn}"
     command = [sys.executable, "-m", "jobs.ocr", str(folder / "in"), "--output", str(output)]
     # Every page is drawn, as in the plain loop, also where its text layer could be trusted.
-    job = watch([*command, "--engine.kind", "fake", "--text-layer", "never"], str(ROOT))
+    job = monitor([*command, "--engine.kind", "fake", "--text-layer", "never"], str(ROOT))
     receipt = json.loads((output / "receipt.json").read_text())
     show(pages, "job", receipt["pages_per_s"], job)
     script = [sys.executable, "-m", "benchmarks.overhead_plain", str(folder / "in")]
-    plain = watch([*script, str(folder / "plain.json")], str(ROOT))
+    plain = monitor([*script, str(folder / "plain.json")], str(ROOT))
     speed = json.loads((folder / "plain.json").read_text())["pages_per_s"]
     show(pages, "plain", speed, plain)
     print(

@@ -33,8 +33,10 @@ from PIL import Image
 from benchmarks import serving_app, serving_load, serving_vllm
 from benchmarks.serving_app import App
 from benchmarks.serving_load import Kind, Load
-from pipeline.config import EngineConfig
-from pipeline.engines import base
+from pipeline.config import EngineConfig, Recipe
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import build_engine
+from pipeline.engines.request import prepare_request
 from pipeline.recognition.recognise import recognise
 from pipeline.types import PageImage, Request
 from serving import run
@@ -173,8 +175,9 @@ async def _ways(app: App) -> dict[str, float]:
     from ray import serve
 
     handle = serve.get_deployment_handle(OCR, run.APP)
-    engine = base.build(EngineConfig(kind="fake"))
-    request = _request(app.config)
+    engine = build_engine(EngineConfig(kind="fake"))
+    recipe = make_recipe(app.config, "fake")
+    request = _request(recipe)
 
     async def through_handle() -> None:
         await handle.recognise.remote(request)
@@ -185,15 +188,14 @@ async def _ways(app: App) -> dict[str, float]:
         "through the service": service,
         "a call of the deployment": await serving_load.timed(through_handle, 1, 100),
         "a call of the engine in this process": await serving_load.timed(
-            lambda: recognise(engine, request), 1, 100
+            lambda: recognise(engine, request, recipe), 1, 100
         ),
     }
     return {name: load.total_ms(0.5) for name, load in loads.items()}
 
 
-def _request(config: ServeConfig) -> Request:
-    recipe = base.recipe(config, "fake")
-    return base.prepare(PageImage(np.asarray(drawn()), 0.0), recipe)
+def _request(recipe: Recipe) -> Request:
+    return prepare_request(PageImage(np.asarray(drawn()), 0.0), recipe)
 
 
 # --- memory

@@ -30,10 +30,12 @@ from statistics import median
 from benchmarks.accuracy import character_error_rate, folded
 from pipeline.config import EngineConfig, OcrOptions, RouteConfig
 from pipeline.documents.sandbox import SandboxClient
-from pipeline.engines import base
+from pipeline.engines.base import Engine
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import SPECS, build_engine
+from pipeline.engines.request import prepare_request, read_answer
 from pipeline.errors import RecordedError
-from pipeline.recognition.answer import interpret
-from pipeline.text import layer as layers
+from pipeline.text import text_layer as layers
 from pipeline.text.text_layer_trust import assess_trust
 
 _WORD = re.compile(r"\w+")
@@ -104,7 +106,7 @@ class Reference:
         rows = map(json.loads, lines)
         self._texts = {(row["path"], row["page"]): row["text"] for row in rows}
         self._options = OcrOptions(output="-", engine=EngineConfig(kind="onnx"))
-        self._engine: base.Engine | None = None
+        self._engine: Engine | None = None
 
     def text(self, reader: SandboxClient, path: Path, page: int) -> str | None:
         """The engine's text of a page, None where it cannot be drawn."""
@@ -117,13 +119,13 @@ class Reference:
         return self._texts[key]
 
     def _read(self, reader: SandboxClient, path: Path, page: int) -> str | None:
-        self._engine = self._engine or base.build(self._options.engine)
+        self._engine = self._engine or build_engine(self._options.engine)
         try:
             image = reader.render(str(path.resolve()), page)
         except RecordedError:
             return None
-        request = base.prepare(image, base.recipe(self._options, "onnx"))
-        return interpret(asyncio.run(self._engine.generate(request)), request)[0]
+        request = prepare_request(image, make_recipe(self._options, "onnx"))
+        return read_answer(asyncio.run(self._engine.generate(request)), request, SPECS["onnx"])[0]
 
 
 def judge(reader: SandboxClient, path: Path, page: int, engine_text: str) -> Judged | None:

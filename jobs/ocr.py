@@ -7,16 +7,13 @@ why); 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 from pipeline.cli import read
 from pipeline.config import OcrConfig, OcrOptions
 from pipeline.errors import ConfigError, JobError
-from pipeline.job import preflight
+from pipeline.job import preflight, signals
 
 PROG = "python -m jobs.ocr"
 
@@ -50,7 +47,7 @@ def _run(config: OcrConfig) -> int:
     if config.overwrite and not _may_overwrite(config):
         print("Nothing was deleted.", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    signals.stop_on_sigterm()
     if config.dry_run:
         print(report.forecast(run.forecast(config, _say)))
         return 0
@@ -72,11 +69,6 @@ def _may_overwrite(config: OcrConfig) -> bool:
         raise ConfigError(f"{question}: there is nobody to ask; add --yes")
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """A spot notice or `docker stop` ends the job the way Ctrl-C does."""
-    raise KeyboardInterrupt
 
 
 def _say(line: str) -> None:

@@ -18,12 +18,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.engines.deepseek_ocr import model as prompts
+from pipeline.engines.deepseek_ocr.model import REVISIONS as OCR_REVISIONS
 from pipeline.errors import ConfigError, JobError
 from serving.chat import engine
 
 PROG = "python -m jobs.prefetch"
-REVISIONS: Mapping[str, str] = prompts.REVISIONS | engine.REVISIONS
+REVISIONS: Mapping[str, str] = OCR_REVISIONS | engine.REVISIONS
 """The commits that this release was written for."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline import __version__
 from pipeline.page_range import PageSelection
-from pipeline.rungs import Rung
-from pipeline.types import Task
+from pipeline.types import Rung, Task
 
 EngineKind = Literal["onnx", "vllm", "fake"]
 TextLayerMode = Literal["auto", "never", "always", "only"]

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Attempt, Rung
 
 Pixels = npt.NDArray[np.uint8]
 """RGB pixels, shape (height, width, 3), 0 to 255."""
@@ -62,7 +61,7 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Instruction:
     """What a request wants of its pages, where that is not the recipe's task.
 
     Attributes:
@@ -258,6 +257,63 @@ class Failure:
     message: str
 
 
+class Rung(StrEnum):
+    """One way to read a page, in the order of `ladder.rungs`: the value of the column `rung`."""
+
+    BASE = "base"
+    """As the recipe says."""
+    NGRAM = "wider_ngram"
+    """The rule against repetition looks further back, and table cells are no exception."""
+    PLAIN = "plain_text"
+    """The prompt for plain text instead of Markdown with layout."""
+    VIEW = "other_view"
+    """A page with tiles without them, a small one enlarged until it has some."""
+    SECOND = "second_engine"
+    """The embedded engine beside a model on a GPU."""
+    LAYER = "text_layer"
+    """The text that the PDF itself has of the page."""
+    ERROR = "error_row"
+    """Nothing is tried any more: what was read as empty in spite of its ink is an error."""
+
+
+class Outcome(StrEnum):
+    """What was thought of an attempt to read a page."""
+
+    GOOD = "good"
+    TRUNCATED = "truncated"
+    """Cut off, with something new to its end."""
+    LOOPED = "looped"
+    """It repeats itself, cut off or not."""
+    EMPTY = "empty"
+    """No text where there is ink."""
+    FAILED = "failed"
+    """The engine gave no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to read a page.
+
+    Attributes:
+        rung: How it was read.
+        outcome: What was thought of the answer.
+        finish_reason: Why the engine stopped writing, None where it gave no answer.
+        repetition: How much the answer repeats itself, 0 to 1; None where the engine does not
+            write token by token.
+        output_tokens: Tokens of the answer, None where the engine has none.
+        ms: Milliseconds that it took.
+        error: What the engine said where it gave no answer.
+    """
+
+    rung: Rung
+    outcome: Outcome
+    finish_reason: FinishReason | None = None
+    repetition: float | None = None
+    output_tokens: int | None = None
+    ms: float = 0.0
+    error: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """What `recognise` made of a page: the part of a result that both doors share.
@@ -293,12 +349,47 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class PageResult:
-    """One row of the output. The columns are described in `pipeline.output.schema`."""
+class PageIds:
+    """Identity of a row in the output, by `pipeline.output.completed`.
 
-    page_id: str
-    content_id: str
-    recipe_hash: str
+    Attributes:
+        page_id: Identity of the row, unique in an output.
+        content_id: Identity of the text: the same for the same bytes under another name.
+        recipe_hash: The recipe that both are for.
+    """
+
+    page_id: str = ""
+    content_id: str = ""
+    recipe_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """A page that was read or failed: the result of the batch and of the service.
+
+    The batch writes it as one row; the columns are described in `pipeline.output.schema`.
+
+    Attributes:
+        ref: The page.
+        recognition: Its status, text and regions, or why there are none.
+        source: Where the text is from, None for a failed page and one without ink.
+        width_px: Width of the page's image, or of the one that would have been drawn; 0 where
+            the page could not be drawn.
+        height_px: Height of that image.
+        dpi: Its resolution, 0 where unknown.
+        warnings: What the reader reported without failing.
+        text_layer_trust: How far the page's text layer is trusted, 0 to 1; None where it was not
+            looked at.
+        text_layer_doubts: Why that is less than 1, the gravest reason first.
+        turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
+        timing: Milliseconds of each stage; in the service with the waits for a reader and a
+            replica.
+        ids: Identity of its row; empty in the service, which stores nothing.
+        copied_from: `page_id` of the row that the text was copied from, None where it was read.
+        engine: The engine that read it, "" in the service.
+        model: The model that read it, "" in the service.
+    """
+
     ref: PageRef
     recognition: Recognition
     source: Source | None = None
@@ -309,7 +400,8 @@ class PageResult:
     text_layer_trust: float | None = None
     text_layer_doubts: tuple[str, ...] = ()
     turned_deg: int = 0
+    timing: Timing = field(default_factory=Timing)
+    ids: PageIds = field(default_factory=PageIds)
     copied_from: str | None = None
     engine: str = ""
     model: str = ""
-    timing: Timing = field(default_factory=Timing)

@@ -8,9 +8,8 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import AutoscalingConfig
 
-from pipeline.config import EngineConfig
-from pipeline.engines import base
-from pipeline.job.preflight import has_vllm
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import choose_engine, has_gpu_engine, pages_in_flight, spec_of
 from serving.config import IngressConfig, ScaleConfig, ServeConfig
 from serving.deployments import (
     CHAT,
@@ -46,10 +45,11 @@ def build(config: ServeConfig) -> Application:
     """
     recipe, ocr, chat = None, None, None
     if "ocr" in config.models:
-        kind = base.choose(config.engine, gpu=_has_gpu())
+        kind = choose_engine(config.engine, has_gpu=_has_gpu())
         engine = config.engine.model_copy(update={"kind": kind})
-        recipe = base.recipe(config, kind)
-        options = _options(OCR, config.scale.ocr, base.pages_in_flight(engine), _gpus(engine))
+        recipe = make_recipe(config, kind)
+        gpus = spec_of(engine).resources(engine).gpus
+        options = _options(OCR, config.scale.ocr, pages_in_flight(engine), gpus)
         ocr = serve.deployment(OcrReplica, **options).bind(engine, recipe, config.self_test)
     if "chat" in config.models:
         gpus = config.chat.num_gpus if config.chat.kind == "vllm" else 0.0
@@ -115,9 +115,5 @@ def _ingress_resources(config: IngressConfig) -> dict[str, Any]:
     return {"num_cpus": config.num_cpus, "runtime_env": {"env_vars": _SHARED_LOOP}, **head}
 
 
-def _gpus(engine: EngineConfig) -> float:
-    return engine.vllm.num_gpus if engine.kind == "vllm" else 0.0
-
-
 def _has_gpu() -> bool:
-    return ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0 and has_vllm()
+    return ray.is_initialized() and ray.cluster_resources().get("GPU", 0) > 0 and has_gpu_engine()

@@ -21,8 +21,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from pipeline.config import EngineConfig, Recipe
-from pipeline.engines import base
-from pipeline.engines.deepseek_ocr import model
+from pipeline.engines.registry import SPECS, build_engine, build_second_engine
+from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError, JobError
 from pipeline.recognition.recognise import recognise
 from pipeline.types import PageImage, Recognition, Request
@@ -45,8 +45,6 @@ from serving.replica_counts import ReplicaCounts
 OCR, CHAT, INGRESS = "Ocr", "Chat", "Ingress"
 """Names of the deployments."""
 
-ONNX_NAME: Final = "pp-ocrv6"
-"""The default name of the embedded engine's model in requests."""
 
 QUIET_LOGGING: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
 """Serve's own logs. The access log is written by `Ingress`."""
@@ -66,8 +64,8 @@ class OcrReplica:
     """
 
     def __init__(self, engine: EngineConfig, recipe: Recipe, self_test: bool) -> None:
-        self._engine = base.build(engine, self_test)
-        self._second = base.second(recipe)
+        self._engine = build_engine(engine, self_test)
+        self._second = build_second_engine(recipe)
         self._recipe = recipe
         self._fatal_error = ""
         self._is_warm = False
@@ -93,7 +91,7 @@ class OcrReplica:
 
     async def _warm_up(self) -> None:
         page = PageImage(np.full((_WARM_UP_PX, _WARM_UP_PX, 3), 255, np.uint8), 0.0)
-        await self.recognise(base.prepare(page, self._recipe, max_tokens=_WARM_UP_TOKENS))
+        await self.recognise(prepare_request(page, self._recipe, max_tokens=_WARM_UP_TOKENS))
         self._is_warm = True
 
 
@@ -257,8 +255,7 @@ class Ingress:
 
 def ocr_names(config: ServeConfig, recipe: Recipe) -> tuple[str, ...]:
     """The names of the OCR model in requests, the one for answers first."""
-    default = {"vllm": model.family(config.engine.vllm).name, "onnx": ONNX_NAME}
-    name = config.ocr.name or default.get(recipe.engine, recipe.engine)
+    name = config.ocr.name or SPECS[recipe.engine].online_name(config.engine)
     return tuple(dict.fromkeys((name, recipe.model)))
 
 

@@ -1,7 +1,7 @@
 """An engine without a model, for tests and for measuring everything around the model.
 
 One handler per behaviour, named for it. It ships with the product: a job that is to be
-rehearsed on real documents without a GPU runs with ``--engine.kind fake``.
+tried on real documents without a GPU runs with ``--engine.kind fake``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pipeline.config import FakeConfig, Recipe
+from pipeline.engines.base import EngineSpec, Resources, wider_ngram
 from pipeline.errors import EngineError
 from pipeline.imaging.transform import resize
-from pipeline.types import FinishReason, Generation, PageImage, Request, Task
+from pipeline.types import (
+    Block,
+    FinishReason,
+    Generation,
+    Instruction,
+    PageImage,
+    Request,
+    Rung,
+    Task,
+)
 
 _STEP_PX = 4
 """Every fourth pixel of every fourth row: all of them would cost more than Ray does."""
 
 _MIB = 1 << 20
 _DYING_MIB = 64
-"""What the handler `dies` takes, MiB: enough to be seen, too little to do harm."""
+"""What the handler `dies` allocates, MiB: enough to be measured, too little to do harm."""
+
+_PAGES_IN_FLIGHT = 64
 
 Handler = Callable[[Request], Generation]
 
@@ -53,21 +65,32 @@ class FakeEngine:
         return self._handler(request)
 
 
-def prepare(page: PageImage, recipe: Recipe) -> Request:
-    """Hand the page on as it is."""
+def prepare(page: PageImage, recipe: Recipe, instruction: Instruction) -> Request:
+    """Pass the page on as it is."""
     height_px, width_px = page.pixels.shape[:2]
-    return Request(page.pixels, width_px, height_px, task=recipe.task)
+    return Request(page.pixels, width_px, height_px, task=instruction.task)
 
 
-def other_view(request: Request) -> Request:
-    """The page at half the size."""
+def read(generation: Generation, request: Request) -> tuple[str, tuple[Block, ...]]:
+    """The answer as one block of plain text."""
+    text = generation.text
+    return (text, (Block("text", text),)) if text.strip() else ("", ())
+
+
+def plain_text(request: Request, recipe: Recipe) -> Request | None:
+    """The request of rung `plain_text`: another task."""
+    return None if request.task is Task.TEXT else replace(request, task=Task.TEXT)
+
+
+def other_view(request: Request, recipe: Recipe) -> Request:
+    """The request of rung `other_view`: the page at half the size."""
     height_px, width_px = request.image.shape[:2]
     half = resize(request.image, max(1, width_px // 2), max(1, height_px // 2))
     return replace(request, image=half)
 
 
 def echo(request: Request) -> Generation:
-    """Say the size of the page and a digest of some of its pixels: equal pages, equal text."""
+    """Return the page's size and a digest of some of its pixels: equal pages, equal text."""
     some = request.image[::_STEP_PX, ::_STEP_PX].tobytes()
     digest = hashlib.blake2b(some, digest_size=8).hexdigest()
     text = f"page of {request.page_width_px}x{request.page_height_px} px, pixels {digest}"
@@ -75,7 +98,7 @@ def echo(request: Request) -> Generation:
 
 
 def truncates(request: Request) -> Generation:
-    """Stop in mid-sentence for want of tokens."""
+    """Stop in mid-sentence because of the token limit."""
     return Generation("a text that has no", finish_reason=FinishReason.LENGTH, output_tokens=5)
 
 
@@ -86,7 +109,7 @@ def repeats(request: Request) -> Generation:
 
 
 def loops_far(request: Request) -> Generation:
-    """Go round over more words than the n-gram rule looks back, unless it looks further."""
+    """Loop over more words than the n-gram rule searches, unless it searches more."""
     if request.sampling.ngram_window:
         return echo(request)
     words = " ".join(
@@ -97,21 +120,21 @@ def loops_far(request: Request) -> Generation:
 
 
 def loops_in_cells(request: Request) -> Generation:
-    """Write empty cells, which the n-gram rule lets pass, and stop; plain text has none."""
+    """Write empty cells, which the n-gram rule allows, and stop; plain text has none."""
     if request.task is Task.TEXT:
         return echo(request)
     return Generation("<table><tr>" + "<td></td>" * 500 + "</tr></table>", output_tokens=1000)
 
 
 def needs_small_view(request: Request) -> Generation:
-    """Run out of tokens, unless the picture leaves room for more."""
+    """Reach the token limit, unless the image is smaller than the page."""
     if request.image.shape[0] < request.page_height_px:
         return echo(request)
     return truncates(request)
 
 
 def finds_nothing(request: Request) -> Generation:
-    """See no text at all."""
+    """Find no text at all."""
     return Generation("", output_tokens=1)
 
 
@@ -121,7 +144,7 @@ def crashes(request: Request) -> Generation:
 
 
 def dies(request: Request) -> Generation:
-    """Take memory and be killed for it, as the kernel does it, on a page wider than it is high."""
+    """Allocate memory, then be killed by SIGKILL, on a page wider than it is high."""
     if request.page_width_px <= request.page_height_px:
         return echo(request)
     taken = [b"1" * _MIB for _ in range(_DYING_MIB)]
@@ -141,3 +164,31 @@ HANDLERS: dict[str, Handler] = {
     "finds_nothing": finds_nothing,
     "dies": dies,
 }
+
+SPEC = EngineSpec(
+    name="fake",
+    scripts=(),
+    model=lambda config: "fake",
+    revision=lambda config: config.fake.handler,
+    online_name=lambda config: "fake",
+    tasks=lambda recipe: tuple(Task),
+    check=lambda instruction, recipe: None,
+    prepare=prepare,
+    read=read,
+    max_tokens=lambda recipe: 0,
+    rungs={
+        Rung.NGRAM: lambda request, recipe: wider_ngram(request, recipe.ladder),
+        Rung.PLAIN: plain_text,
+        Rung.VIEW: other_view,
+    },
+    has_second=False,
+    empty_is_error=True,
+    adapt=None,
+    keeps_bounds=False,
+    resources=lambda config: Resources(),
+    workers=lambda config, cpus, gpus: cpus,
+    pages_in_flight=lambda config: _PAGES_IN_FLIGHT,
+    calls_factor=1,
+    check_installed=lambda: None,
+    build=lambda config, self_test: FakeEngine.from_config(config.fake),
+)

@@ -1,8 +1,9 @@
 """One job at a time on an output.
 
 Two jobs on one output would each do pages that the other has in flight. So a job holds a lock: a
-file in the output that says whose it is and shows a sign of life. A job that finds the lock of
-another one refuses; a lock without a sign of life, or of a process that is gone, is taken over.
+file in the output with the identity of its process, rewritten as a heartbeat. A job that finds the
+lock of another one refuses to start; a lock without a recent heartbeat, or of a process that has
+ended, is taken over.
 """
 
 from __future__ import annotations
@@ -34,37 +35,42 @@ class Holder:
     """Who holds a lock.
 
     Attributes:
-        token: Tells this run from every other one.
+        token: Unique to this run.
         host: The machine of the driver.
         pid: Its process.
-        born: When that process was started, Unix time in seconds: process ids are used again.
-        since: When the lock was taken, Unix time in seconds.
+        started_at: When that process was started, Unix time in seconds: process ids are reused.
+        locked_at: When the lock was taken, Unix time in seconds.
     """
 
     token: str
     host: str
     pid: int
-    born: float
-    since: float
+    started_at: float
+    locked_at: float
 
     @classmethod
     def me(cls) -> Holder:
         """This process, now."""
         process = psutil.Process()
-        host, born = socket.gethostname(), process.create_time()
-        return cls(secrets.token_hex(8), host, process.pid, born, time.time())
+        return cls(
+            token=secrets.token_hex(8),
+            host=socket.gethostname(),
+            pid=process.pid,
+            started_at=process.create_time(),
+            locked_at=time.time(),
+        )
 
     @property
     def name(self) -> str:
-        """For a person."""
+        """For messages."""
         return f"process {self.pid} on {self.host}"
 
-    def is_gone(self) -> bool:
-        """Whether it ran on this machine and has ended."""
+    def has_ended(self) -> bool:
+        """Whether it ran on this machine and has ended; False for processes of other machines."""
         if self.host != socket.gethostname():
             return False
         try:
-            return psutil.Process(self.pid).create_time() != self.born
+            return psutil.Process(self.pid).create_time() != self.started_at
         except psutil.NoSuchProcess:
             return True
 
@@ -98,7 +104,7 @@ class Lock:
         self._ended = threading.Event()
 
     def check(self) -> None:
-        """Make sure that it is still ours: a driver that was stopped for long may have lost it.
+        """Make sure that it is still ours: a driver that was paused for long may have lost it.
 
         Raises:
             JobError: Another job has taken it over, or it cannot be read.
@@ -108,30 +114,30 @@ class Lock:
         holder = _holder(found)
         mine = _holder(self._found)
         if holder is None or mine is None or holder.token != mine.token:
-            other = holder.name if holder else "somebody"
+            other = holder.name if holder else "an unknown job"
             raise JobError(f"the lock {self._slot.name} was taken over by {other}; this job ends")
 
-    def beat(self, every_s: float) -> None:
-        """Show a sign of life until the lock is let go."""
-        while not self._ended.wait(every_s):
-            with suppress(OSError):  # the next one may get through
+    def run_heartbeat(self, period_s: float) -> None:
+        """Rewrite the file's time again and again until the lock is released."""
+        while not self._ended.wait(period_s):
+            with suppress(OSError):  # the next heartbeat may succeed
                 self._slot.touch(self._found)
 
     def release(self) -> None:
-        """Let it go, unless another job has it by now."""
+        """Delete the file, unless another job has the lock by now."""
         self._ended.set()
-        with suppress(OSError):  # it counts as dead soon
+        with suppress(OSError):  # without heartbeats it is stale soon
             self._slot.remove(self._found)
 
 
 @contextmanager
-def held(output: AnyPath, config: LockConfig, say: Callable[[str], None]) -> Iterator[Lock | None]:
+def held(output: AnyPath, config: LockConfig, log: Callable[[str], None]) -> Iterator[Lock | None]:
     """Hold the lock of an output for the time inside; None where there can be none.
 
     Args:
         output: The output's folder; it is there.
-        config: How long a lock lasts without a sign of life.
-        say: Told of a lock that is taken over, and of an output without one.
+        config: How long a lock lasts without a heartbeat.
+        log: Takes a message where a lock is taken over, and where the output cannot have one.
 
     Raises:
         ConfigError: Another job is writing there.
@@ -139,12 +145,12 @@ def held(output: AnyPath, config: LockConfig, say: Callable[[str], None]) -> Ite
     """
     slot = conditional_file.open_conditional(output, FILE_NAME)
     if slot is None:
-        say(f"{output} has no lock: see to it that no other job writes there")
+        log(f"{output} cannot be locked: make sure that no other job writes there")
         yield None
         return
     with _readable(slot):
-        lock = _taken(slot, config, say)
-    thread = threading.Thread(target=lock.beat, args=(config.beat_s,), daemon=True)
+        lock = _acquired(slot, config, log)
+    thread = threading.Thread(target=lock.run_heartbeat, args=(config.beat_s,), daemon=True)
     thread.start()
     try:
         yield lock
@@ -162,45 +168,45 @@ def _readable(slot: ConditionalFile) -> Iterator[None]:
         raise JobError(f"cannot read or write the lock {slot.name}: {problem}") from error
 
 
-def _taken(slot: ConditionalFile, config: LockConfig, say: Callable[[str], None]) -> Lock:
+def _acquired(slot: ConditionalFile, config: LockConfig, log: Callable[[str], None]) -> Lock:
     content = json.dumps(asdict(Holder.me())).encode()
-    while not (slot.create(content) or _taken_over(slot, content, config, say)):
+    while not (slot.create(content) or _taken_over(slot, content, config, log)):
         time.sleep(_PAUSE_S)
     return Lock(slot, FileState(content, 0.0, ""))
 
 
 def _taken_over(
-    slot: ConditionalFile, content: bytes, config: LockConfig, say: Callable[[str], None]
+    slot: ConditionalFile, content: bytes, config: LockConfig, log: Callable[[str], None]
 ) -> bool:
-    """Put our lock in the place of a dead one.
+    """Replace a stale lock with ours.
 
     Raises:
         ConfigError: Its holder is alive.
     """
-    dead = slot.read()
-    if dead is None:
-        return False  # it was let go
-    _refuse_if_alive(slot, dead, config)
-    if not slot.replace(dead, content):
+    stale = slot.read()
+    if stale is None:
+        return False  # it was released
+    _refuse_if_alive(slot, stale, config)
+    if not slot.replace(stale, content):
         return False
-    holder = _holder(dead)
-    name = holder.name if holder else "a dead job"
-    say(f"took over the lock of {name}, silent for {_duration(dead.age_s)}")
+    holder = _holder(stale)
+    name = holder.name if holder else "another job"
+    log(f"took over the lock of {name}, last heartbeat {_duration(stale.age_s)} ago")
     return True
 
 
 def _refuse_if_alive(slot: ConditionalFile, found: FileState, config: LockConfig) -> None:
     other = _holder(found)
-    if found.age_s >= config.stale_s or (other and other.is_gone()):
+    if found.age_s >= config.stale_s or (other and other.has_ended()):
         return
     if other is None:
         raise ConfigError(
-            f"{slot.name} is no lock of ours; remove it if no job writes to its folder"
+            f"{slot.name} is not a lock of Rayscribe; delete it if no job writes to its folder"
         )
-    age = _duration(time.time() - other.since)
+    age = _duration(time.time() - other.locked_at)
     raise ConfigError(
         f"{slot.name.removesuffix('/' + FILE_NAME)} is being written by another job "
-        f"({other.name}, for {age}, last sign of life {found.age_s:.0f} s ago); wait for it, "
+        f"({other.name}, for {age}, last heartbeat {found.age_s:.0f} s ago); wait for it, "
         "or choose another --output"
     )
 

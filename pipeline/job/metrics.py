@@ -1,7 +1,8 @@
 """Measures the stages of a job while they run: pages, busy time, peak memory.
 
-Every worker reports to one `JobMetrics`. What it says is for the eyes (progress, busy shares,
-memory); the counts of the receipt come from the committed shards alone.
+Every worker reports to one `JobMetrics`. Its sums are for display only (progress, busy shares,
+memory): a report may be lost or sent twice. The counts of the receipt come from the committed
+shards.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psutil
+
+from pipeline.output.receipt import StageMetrics
 
 _MIB = 1024 * 1024
 _SAMPLE_S = 1.0
@@ -31,7 +34,7 @@ class StageReport:
         pages: Pages that it finished.
         failed: Pages among them that failed in this stage.
         busy_s: Seconds with at least one page in work.
-        peak_mib: Most memory that the worker and its reader held so far, MiB.
+        peak_mib: Peak memory of the worker and its reader so far, MiB.
     """
 
     stage: str
@@ -42,29 +45,19 @@ class StageReport:
     peak_mib: float
 
 
-@dataclass(slots=True)
-class StageMetrics:
-    """The sums of one stage over all its workers."""
-
-    pages: int = 0
-    failed: int = 0
-    busy_s: float = 0.0
-    peaks_mib: dict[str, float] = field(default_factory=dict)
-
-
 class JobMetrics:
-    """Collects reports. Runs as an actor of its own."""
+    """Sums the reports of all workers. Runs as an actor of its own."""
 
     def __init__(self) -> None:
         self._stages: dict[str, StageMetrics] = {}
         self._left_out: dict[int, Counter[str]] = {}
 
     def leave_out(self, part: int, counts: Counter[str]) -> None:
-        """Take what a part of the inputs leaves out; the last word holds, if it comes twice."""
+        """Set the files that a part of the inputs leaves out; a second call replaces the first."""
         self._left_out[part] = counts
 
     def left_out(self) -> Counter[str]:
-        """What all parts leave out."""
+        """The files that all parts leave out, by their ending."""
         return sum(self._left_out.values(), Counter())
 
     def add(self, report: StageReport) -> None:
@@ -118,7 +111,7 @@ class StageMonitor:
                 self._busy_s += time.perf_counter() - self._since
 
     def report(self, pages: int, failed: int) -> None:
-        """SendReport what happened since the last report."""
+        """Send what happened since the last report."""
         if self._active:
             now = time.perf_counter()
             self._busy_s, self._since = self._busy_s + now - self._since, now
@@ -129,14 +122,14 @@ class StageMonitor:
         self._busy_s = 0.0
 
     def _sample(self) -> None:
-        """Look at the memory now and then: it means reading the tables of all processes."""
+        """Measure the memory at most once a second: it reads the tables of all processes."""
         now = time.perf_counter()
         if now - self._sampled >= _SAMPLE_S:
             self._sampled = now
-            self._peak_mib = max(self._peak_mib, _resident_mib(self._process))
+            self._peak_mib = max(self._peak_mib, resident_mib(self._process))
 
 
-def _resident_mib(process: psutil.Process) -> float:
+def resident_mib(process: psutil.Process) -> float:
     """Memory of a process and its children now, MiB; a child that just died counts nothing."""
     total = process.memory_info().rss - _shared_bytes(process)
     for child in process.children():
@@ -150,3 +143,8 @@ def _resident_mib(process: psutil.Process) -> float:
 def _shared_bytes(process: psutil.Process) -> int:
     """Mapped shared memory: Ray's object store is shared by all and would count for each."""
     return int(process.memory_info().shared) if sys.platform == "linux" else 0
+
+
+def ms_since(begin: float) -> float:
+    """Milliseconds since a moment of `time.perf_counter`."""
+    return (time.perf_counter() - begin) * 1000

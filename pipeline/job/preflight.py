@@ -1,14 +1,14 @@
-"""Finds wrong usage before anything is started. Knows no Ray: it answers within a second."""
+"""Finds wrong usage before anything is started. Does not import Ray: it takes under a second."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
 from pipeline.config import OcrConfig
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import Passwords
+from pipeline.engines.registry import spec_of
 from pipeline.errors import ConfigError
 from pipeline.job import lock
 from pipeline.storage import objects
@@ -19,7 +19,7 @@ _SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
 def check(config: OcrConfig) -> None:
-    """Look at the inputs, the output and the engine.
+    """Check the inputs, the output and the engine.
 
     Raises:
         ConfigError: With a message that says what to change.
@@ -27,7 +27,7 @@ def check(config: OcrConfig) -> None:
     Listing(config.inputs, config.input, config.store, config.attachments).check()
     Passwords.read(config)
     if config.overwrite and config.dry_run:
-        raise ConfigError("--overwrite deletes and --dry-run only looks: take one of them")
+        raise ConfigError("--overwrite and --dry-run exclude each other: a dry run deletes nothing")
     output = output_path(config.output, config.store)
     if isinstance(output, StorePath):
         objects.check_reachable(output.uri, config.store)
@@ -35,11 +35,8 @@ def check(config: OcrConfig) -> None:
         _check_folder(output)
     if not config.dry_run:
         lock.check_free(output, config.lock)
-    if config.engine.kind == "vllm" and not has_vllm():
-        raise ConfigError(
-            "engine.kind is vllm and vLLM is not installed: install the extra with "
-            "pip install '.[gpu]', or take --engine.kind onnx"
-        )
+    if config.engine.kind != "auto":
+        spec_of(config.engine).check_installed()
 
 
 def _check_folder(output: Path) -> None:
@@ -47,7 +44,7 @@ def _check_folder(output: Path) -> None:
         raise ConfigError(f"--output {output} is a file; name a folder")
     parent = next(folder for folder in (output, *output.absolute().parents) if folder.is_dir())
     if not os.access(parent, os.W_OK):
-        raise ConfigError(f"--output {output}: no right to write in {parent}")
+        raise ConfigError(f"--output {output}: no permission to write in {parent}")
     if is_submitted() and not output.is_absolute():
         raise ConfigError(
             f"--output {output} is relative: a submitted job runs in a copy of its working "
@@ -58,10 +55,3 @@ def _check_folder(output: Path) -> None:
 def is_submitted() -> bool:
     """Whether this process was started by `ray job submit`."""
     return _SUBMITTED in os.environ
-
-
-def has_vllm() -> bool:
-    """Whether the extra `gpu` is installed here."""
-    found = importlib.util.find_spec("vllm")
-    # A folder that happens to be called vllm counts as a package, but has no origin.
-    return found is not None and found.origin is not None

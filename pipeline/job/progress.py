@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-from pipeline.job.metrics import StageMetrics
+from pipeline.output.receipt import StageMetrics
 
 Poll = Callable[[], Mapping[str, StageMetrics]]
 
 _BAR_PERIOD_S = 0.5
+_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Snapshot:
         failed: Pages among `done` that failed.
         seconds: Time since the start.
         started: Whether the last stage has begun (an engine may load for minutes).
+        pages_per_s: The recent speed (`RecentSpeed`), None where it is not known yet.
     """
 
     done: int
@@ -32,20 +35,58 @@ class Snapshot:
     failed: int
     seconds: float
     started: bool
+    pages_per_s: float | None = None
 
     def line(self, verb: str) -> str:
         """One line for a log, such as ``recognise 120/400 pages, 2.1 pages/s, ...``."""
         if not self.started:
             return f"{verb}: loading ({self.seconds:.0f} s)"
         of = f"/{self.total}" if self.total else ""
-        rate = self.done / self.seconds if self.seconds else 0.0
-        text = f"{verb} {self.done}{of} pages, {rate:.1f} pages/s, {self.failed} failed"
-        if self.total and rate:
-            text += f", {clock((self.total - self.done) / rate)} left"
-        return text
+        parts = [f"{verb} {self.done}{of} pages"]
+        if self.pages_per_s is not None:
+            parts.append(f"{self.pages_per_s:.1f} pages/s")
+        parts.append(f"{self.failed} failed")
+        if self.total and self.pages_per_s:
+            parts.append(f"{duration((self.total - self.done) / self.pages_per_s)} left")
+        return ", ".join(parts)
 
 
-def clock(seconds: float) -> str:
+class RecentSpeed:
+    """Pages per second over the last while, counted from the first pages on.
+
+    The time until the first page is left out: an engine may load for minutes, and a speed that
+    counts them would foretell hours for a run of minutes.
+
+    Args:
+        window_s: Seconds that count.
+    """
+
+    def __init__(self, window_s: float = _WINDOW_S) -> None:
+        self._window_s = window_s
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def add(self, seconds: float, done: int) -> None:
+        """Take a sample.
+
+        Args:
+            seconds: Time since the start.
+            done: Pages done by then.
+        """
+        if done:
+            self._samples.append((seconds, done))
+        while len(self._samples) > 2 and seconds - self._samples[1][0] >= self._window_s:
+            self._samples.popleft()
+
+    @property
+    def pages_per_s(self) -> float | None:
+        """The speed; None before there are two samples with pages."""
+        if len(self._samples) < 2:
+            return None
+        (begin, before), (end, done) = self._samples[0], self._samples[-1]
+        return (done - before) / (end - begin) if end > begin else None
+
+
+def duration(seconds: float) -> str:
     """Seconds as ``1:02:03`` or ``2:03``."""
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
@@ -53,27 +94,36 @@ def clock(seconds: float) -> str:
 
 
 class Progress:
-    """Watches one stage from a thread of its own, for the time inside `with`.
+    """Shows one stage from a thread of its own, for the time inside `with`.
 
     Args:
         verb: What is being done ("plan", "recognise").
         stage: The stage whose pages count as done.
         total: Pages planned, 0 where that is not known.
-        poll: Asks for the sums of all stages.
+        poll: Returns the sums of all stages.
         out: Where to write.
         interval_s: Seconds between two lines where `out` is no terminal.
+        now: A clock in seconds.
     """
 
     def __init__(
-        self, verb: str, stage: str, total: int, poll: Poll, out: TextIO, interval_s: float
+        self,
+        verb: str,
+        stage: str,
+        total: int,
+        poll: Poll,
+        out: TextIO,
+        interval_s: float,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._verb, self._stage, self._total = verb, stage, total
-        self._poll, self._out = poll, out
+        self._poll, self._out, self._now = poll, out, now
         self._bar = out.isatty()
         self._period_s = _BAR_PERIOD_S if self._bar else interval_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
-        self._begin = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._begin = now()
+        self._speed = RecentSpeed()
 
     def __enter__(self) -> Progress:
         self._thread.start()
@@ -84,14 +134,17 @@ class Progress:
         self._thread.join(timeout=5)
 
     def snapshot(self) -> Snapshot:
-        """Ask how far the job is."""
+        """How far the job is now. Each call is a sample of its speed."""
         metrics = self._poll().get(self._stage)
-        seconds = time.monotonic() - self._begin
+        seconds = self._now() - self._begin
         if metrics is None:
             return Snapshot(0, self._total, 0, seconds, started=False)
-        return Snapshot(metrics.pages, self._total, metrics.failed, seconds, started=True)
+        self._speed.add(seconds, metrics.pages)
+        return Snapshot(
+            metrics.pages, self._total, metrics.failed, seconds, True, self._speed.pages_per_s
+        )
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         if self._bar:
             self._show_bar()
             return

@@ -6,10 +6,8 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,12 +16,13 @@ import psutil
 import ray
 
 from pipeline.config import RayConfig
+from pipeline.engines.registry import has_gpu_engine
 from pipeline.errors import ConfigError, JobError
-from pipeline.job.preflight import has_vllm
+from pipeline.job.signals import keep_sigterm_handler
 
 _NO_HISTORY = {"task_events_report_interval_ms": 0}
-"""For a Ray of our own, which has no dashboard: 100,000 tasks are hundreds of MiB in a large job,
-and nobody could look at them."""
+"""For a Ray of our own. Events of 100,000 tasks are hundreds of MiB in a large job, and without a
+dashboard nothing shows them."""
 
 _END_S = 5.0
 """Seconds that processes of a Ray of our own get to end by themselves."""
@@ -42,19 +41,19 @@ def connected(
 
     Raises:
         ConfigError: There is no cluster at the address.
-        JobError: Ray does not start, or the cluster does not let the job in.
+        JobError: Ray does not start, or the cluster cannot be joined.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for name in ("ray.data", "ray.data._internal.progress"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors arrive as exceptions
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # its errors are raised as well
     if not worker_output:
-        # Ray Data's own actors make Ray's core print an alarm about their constructor arguments.
+        # Ray's core prints an error about the constructor arguments of Ray Data's own actors.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = config.address or os.environ.get("RAY_ADDRESS", "")
     temp_dir = "" if address else config.temp_dir or _temp_dir()
     others = set(psutil.Process().children(recursive=True))
     try:
-        with _our_sigterm():
+        with keep_sigterm_handler():
             _start(config, address, temp_dir, worker_output, metrics)
         yield
     finally:
@@ -62,19 +61,6 @@ def connected(
         if temp_dir and not config.temp_dir:
             with suppress(OSError):
                 shutil.rmtree(temp_dir)
-
-
-@contextmanager
-def _our_sigterm() -> Iterator[None]:
-    """Keep the handler of SIGTERM: Ray's own ends the process on the spot, with a stack trace."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)
 
 
 def _start(
@@ -85,7 +71,7 @@ def _start(
             if address:
                 ray.init(address=address, log_to_driver=worker_output, logging_level="ERROR")
             else:
-                _keep_token_to_ourselves()
+                _use_private_token()
                 ray.init(
                     address="local",
                     num_cpus=config.cpus or None,
@@ -100,30 +86,30 @@ def _start(
             f"no Ray cluster answers at {address!r} ({error}); "
             "start one with 'ray start --head' or leave ray.address empty"
         ) from None
-    except Exception as error:  # Ray raises plain ones where its processes do not come up in time
+    except Exception as error:  # of no type of its own where Ray's processes do not start in time
         raise JobError(_no_start(address, temp_dir, error)) from error
 
 
 def _no_start(address: str, temp_dir: str, error: Exception) -> str:
     """What went wrong, and what to look at."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    problem = " ".join(str(error).split()) or type(error).__name__
     if address:
         return (
-            f"the Ray cluster at {address!r} cannot be joined ({said}); ask it with 'ray status', "
+            f"the Ray cluster at {address!r} cannot be joined ({problem}); look at 'ray status', "
             "and check that Ray and Python have the same versions here and there"
         )
     return (
-        f"Ray does not start on this machine ({said}); check that memory, processes and room in "
-        f"{temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. With "
-        "ray.temp_dir set to a folder of yours Ray's logs stay there"
+        f"Ray does not start on this machine ({problem}); check that memory, processes and space "
+        f"in {temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. "
+        "With ray.temp_dir set to a folder of yours Ray's logs stay there"
     )
 
 
-def _keep_token_to_ourselves() -> None:
+def _use_private_token() -> None:
     """Guard a Ray of our own with a token that lives in the environment of its processes.
 
-    Left alone, Ray writes one to ~/.ray/auth_token, and from then on every `ray start --head` of
-    this user wants a token that `ray job submit` does not send by itself.
+    Otherwise Ray writes one to ~/.ray/auth_token, and from then on every `ray start --head` of this
+    user wants a token that `ray job submit` does not send by itself.
     """
     if "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"
@@ -175,4 +161,4 @@ def gpus() -> float:
 
 def has_gpu() -> bool:
     """Whether the cluster has a GPU and this environment has vLLM to use it."""
-    return gpus() > 0 and has_vllm()
+    return gpus() > 0 and has_gpu_engine()

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a job or of a dry run, at most 80 columns but for paths."""
+"""The texts printed at the end of a job or of a dry run: at most 80 columns, except for paths."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pipeline.job.progress import clock
+from pipeline.job.progress import duration
 from pipeline.output.receipt import Receipt
-from pipeline.rungs import Rung
-from pipeline.types import Route
+from pipeline.types import Rung
 
 if TYPE_CHECKING:
     from pipeline.job.run import Forecast
@@ -21,7 +20,7 @@ _WIDTH = 80
 
 
 def receipt(receipt: Receipt) -> str:
-    """The receipt for a person, at most 80 columns wide but for paths."""
+    """A receipt as text."""
     lines = [
         "-" * _WIDTH,
         *_table(_heads(receipt)),
@@ -46,7 +45,7 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
         yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
     yield "source", _counts(receipt.sources)
     yield "speed", _speed(receipt)
-    yield "time", f"{clock(receipt.wall_s)} in all, {clock(receipt.run_s)} for the pages"
+    yield "time", f"{duration(receipt.wall_s)} in all, {duration(receipt.run_s)} for the pages"
     yield "recipe", f"{receipt.recipe_hash} ({receipt.recipe['engine']}, {receipt.recipe['model']})"
     names = [f"{name} {number}" for name, number in receipt.versions.items()]
     yield "versions", ", ".join(names[:4])
@@ -81,7 +80,7 @@ def _stage_lines(receipt: Receipt) -> Iterator[str]:
 
 
 def _ladder_lines(receipt: Receipt) -> Iterator[str]:
-    """What the pages went through that were read more than once."""
+    """The retry ladder, where pages were read more than once: attempts by rung and outcome."""
     tried = [rung for rung in Rung if rung in receipt.rungs]
     if tried in ([], [Rung.BASE]):
         return
@@ -98,7 +97,7 @@ def _slowest_lines(receipt: Receipt) -> Iterator[str]:
     for number, page in enumerate(receipt.slowest_pages):
         head = "slowest" if number == 0 else ""
         place = f"{os.path.basename(page['uri'])} page {page['page']}"
-        yield f"  {head:<13}{page['generate_ms'] / 1000:>7.2f} s  {place}"
+        yield f"  {head:<13}{page['total_ms'] / 1000:>7.2f} s  {place}"
 
 
 def _error_lines(receipt: Receipt) -> Iterator[str]:
@@ -117,28 +116,29 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def forecast(forecast: Forecast) -> str:
-    """What a job would do."""
+    """A forecast as text."""
     plan = forecast.plan
-    skipped = sum(plan.done.values())
-    time = "unknown" if forecast.seconds is None else clock(forecast.seconds)
+    time = "unknown" if forecast.seconds is None else duration(forecast.seconds)
     pairs = {
         "documents": f"{plan.documents} ({plan.bytes / 1e6:.1f} MB), "
         f"{plan.unreadable} of them cannot be opened",
-        "pages": str(sum(plan.routes.values()) - plan.unreadable),
-        "routes": _counts({route: plan.routes[route] for route in Route if plan.routes[route]}),
-        "skipped": f"{skipped} done before, "
-        f"{plan.routes[Route.SKIP]} left out by --pages, --max-pages, "
+        "pages": str(plan.pages),
+        "left out": f"{plan.pages_left_out} pages by --pages, --max-pages; "
         f"{sum(forecast.files_left_out.values())} other files in folders",
-        "to do": f"{plan.todo.rows} rows with engine {forecast.engine}" + _copies(forecast.copies),
+        "rows before": f"{_counts(plan.done)} (kept, not done again)",
+        "to do": f"{plan.todo.rows} rows" + _copies(forecast.copies),
+        "routes": f"found while running: text layer, blank, or engine {forecast.engine}",
         "time": f"{time} ({forecast.basis})",
     }
     return "\n".join(_table(iter(pairs.items())))
 
 
 def next_steps(receipt: Receipt, output: str) -> str:
-    """Where the rows are, and the next command to try."""
+    """Where the rows are, what to look at, and the next command."""
     lines = [f"rows     {output}/pages/*.parquet", f"receipt  {output}/receipt.json"]
-    if not receipt.complete:
+    if receipt.failed:
         lines.append("Some pages failed: their rows say why (columns error_kind and error).")
+    if receipt.truncated:
+        lines.append("Some answers were cut off: their rows have status truncated.")
     command = shlex.join([os.path.relpath(sys.executable), "-m", "jobs.show", output])
     return "\n".join([*lines, f"Read the pages:  {command}"])

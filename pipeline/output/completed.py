@@ -1,16 +1,16 @@
-"""Who a page is, and which pages are done.
+"""The identity of a page, and which pages are done.
 
 The ledger is the output itself: a page is done when a committed shard has a row with its
-`page_id`. There is no second book that could disagree with the rows.
+`page_id`. There is no second record of it that could disagree with the rows.
 
-Ray Data has a book of its own (`ray.data.checkpoint`, Ray 2.60, beta). It is sound: files of ids
-beside the rows, committed in two phases, and a filter right after the read. It is not used, for
+Ray Data has such a record (`ray.data.checkpoint`, Ray 2.60, beta): files of ids beside the rows,
+committed in two phases, and a filter right after the read. It is correct, and not used, because
 
-- it works between a reader and a writer of Ray's own, and that writer leaves partial files under
-  final names and can drop whole blocks (`max_errored_blocks`), so shards are written by `sink`;
-- it knows that an id is done, not how: the exit code, the receipt and `--retry failed` need the
-  status, and `copies` which texts there are;
-- rows that are taken out (`--retry`, `--overwrite`) would have to be taken out of two books.
+- it works between Ray's own reader and writer, and that writer leaves partial files under final
+  names and can drop whole blocks (`max_errored_blocks`), so `pipeline.output.shards` writes;
+- it records that an id is done, not its status, which the exit code, the receipt and
+  `--retry failed` need, nor its `content_id`, which copies need;
+- rows that are deleted (`--retry`, `--overwrite`) would have to be deleted from two places.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ID_CHARS = 32
 
 
 def content_id(doc_id: str, page: int, recipe_hash: str) -> str:
-    """32 hex digits: equal ones have equal text, whatever their names."""
+    """Identity of a text, 32 hex digits: the same for the same bytes under another URI."""
     return _digest(doc_id, str(page), recipe_hash)
 
 
 def page_id(uri: str, doc_id: str, page: int, recipe_hash: str) -> str:
-    """32 hex digits: the identity of a row, unique in the output."""
+    """Identity of a row, 32 hex digits, unique in the output."""
     return _digest(uri, doc_id, str(page), recipe_hash)
 
 
@@ -51,7 +51,7 @@ class Ledger:
     Attributes:
         page_ids: Sorted ids, dtype S32. A plain array, so that all workers of a node share one.
         statuses: Status of each, as its index in `Status`, uint8.
-        content_ids: Sorted ids of the texts that there are, each once, dtype S32.
+        content_ids: Sorted ids of their texts, each once, dtype S32.
     """
 
     page_ids: np.ndarray = field(default_factory=lambda: np.empty(0, f"S{_ID_CHARS}"))
@@ -90,16 +90,16 @@ class Ledger:
 
     def status(self, page_id: str) -> Status | None:
         """The status of a page's row, None where it has no row yet."""
-        index = _place(self.page_ids, page_id)
+        index = _index(self.page_ids, page_id)
         return None if index is None else tuple(Status)[int(self.statuses[index])]
 
     def has_text(self, content_id: str) -> bool:
-        """Whether some row, under whatever name, has the text of a page."""
-        return _place(self.content_ids, content_id) is not None
+        """Whether any row, under any URI, has the text of a page."""
+        return _index(self.content_ids, content_id) is not None
 
 
-def _place(ids: np.ndarray, wanted: str) -> int | None:
-    """Where an id stands among sorted ones, None where it does not."""
+def _index(ids: np.ndarray, wanted: str) -> int | None:
+    """The index of an id among sorted ones, None where it is not there."""
     key = wanted.encode()
     index = int(np.searchsorted(ids, np.bytes_(key)))
     return index if index < len(ids) and ids[index] == key else None

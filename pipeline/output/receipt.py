@@ -5,20 +5,36 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipeline import __version__
-from pipeline.job.metrics import StageMetrics
 from pipeline.output.shards import write_text
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import AnyPath
-from pipeline.types import Route, Status
+from pipeline.types import Status
 
 FILE_NAME = "receipt.json"
 _PACKAGES = ("ray", "pyarrow", "pymupdf", "pillow", "onnxruntime", "rapidocr", "vllm", "torch")
+
+
+@dataclass(slots=True)
+class StageMetrics:
+    """The sums of one stage over all its workers.
+
+    Attributes:
+        pages: Pages that went through the stage.
+        failed: Pages among them that failed in it.
+        busy_s: Seconds with at least one page in work, the sum over the workers.
+        peaks_mib: Peak memory of each worker, MiB.
+    """
+
+    pages: int = 0
+    failed: int = 0
+    busy_s: float = 0.0
+    peaks_mib: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +48,15 @@ class Receipt:
         unreadable_documents: Documents among them that cannot be opened.
         bytes: Size of all documents.
         files_left_out: Files of input folders that are no documents by their ending, by ending.
-        pages: Pages that the documents say they have.
+        pages: Pages that are wanted of the documents that open. With one for each document that
+            cannot be opened they are the rows of this run and those before it.
         pages_left_out: Pages that `--pages` and `--max-pages` leave out: they have no row.
-        rows_before: Rows that the output had for these pages before, by status.
+        rows_before: Rows that the output had of what is wanted before this run, by status.
         rows: Rows that this run wrote, by status.
         copied: Rows among them whose text was copied: the same bytes under another name.
         sources: Rows that this run wrote, by source.
         rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
-        tokens_dropped: Output tokens of answers that are in no row: the price of the ladder.
+        tokens_dropped: Output tokens of answers that are in no row: the cost of the ladder.
         wall_s: Time of the whole job, start of Ray included.
         run_s: Time of the second pass alone.
         pages_per_s: Rows of this run by `run_s`.
@@ -47,12 +64,13 @@ class Receipt:
         characters_per_s: Characters of text by `run_s`.
         busy: Share of `run_s` that a stage's workers were busy, 0 to 1, mean of its workers.
         workers: Workers that each stage had.
-        peak_mib: Most memory of the driver, and of the largest worker of each stage.
-        slowest_pages: The pages that the engine took longest for.
+        peak_mib: Peak memory of the driver, and of the largest worker of each stage.
+        slowest_pages: The pages that took longest in all stages together: drawing, preparing,
+            recognising (`total_ms`).
         errors: Failed pages by kind: how many, and one example.
         recipe_hash: Identity of the recipe.
         recipe: All that can change the text of a page.
-        versions: Versions of what took part.
+        versions: Versions of the packages involved.
     """
 
     documents: int
@@ -85,13 +103,21 @@ class Receipt:
 
     @property
     def complete(self) -> bool:
-        """Whether every page that was wanted has a row with status ok or blank."""
-        good = {Status.OK.value, Status.BLANK.value}
-        return not any(count for status, count in self._statuses() if status not in good)
+        """Whether every row that is wanted, of this run or before, has status ok or blank."""
+        return not (self.failed or self.truncated)
 
-    def _statuses(self) -> Iterator[tuple[str, int]]:
-        yield from self.rows.items()
-        yield from self.rows_before.items()
+    @property
+    def failed(self) -> int:
+        """Wanted rows with status failed, of this run or before."""
+        return self._count(Status.FAILED)
+
+    @property
+    def truncated(self) -> int:
+        """Wanted rows with status truncated (the answer was cut off), of this run or before."""
+        return self._count(Status.TRUNCATED)
+
+    def _count(self, status: Status) -> int:
+        return self.rows.get(status, 0) + self.rows_before.get(status, 0)
 
     def write(self, output: AnyPath) -> None:
         """Write `receipt.json`, whole or not at all.
@@ -115,7 +141,19 @@ def make(
     recipe_hash: str,
     recipe: dict[str, Any],
 ) -> Receipt:
-    """Put a receipt together from the sums of the plan, the shards and the stages."""
+    """The receipt of a run.
+
+    Args:
+        plan: Sums of the plan.
+        written: Sums of the shards that the run wrote.
+        stages: Sums of the workers' reports, by stage.
+        files_left_out: Files of input folders that are no documents, by ending.
+        wall_s: Seconds of the whole job.
+        run_s: Seconds of the second pass.
+        driver_peak_mib: Peak memory of this process, MiB.
+        recipe_hash: Identity of the recipe.
+        recipe: The recipe.
+    """
     per_s = 1 / run_s if run_s else 0.0
     rows = written.written.rows
     return Receipt(
@@ -125,8 +163,8 @@ def make(
         unreadable_documents=plan.unreadable,
         bytes=plan.bytes,
         files_left_out=dict(files_left_out),
-        pages=sum(plan.routes.values()) - plan.unreadable,
-        pages_left_out=plan.routes[Route.SKIP],
+        pages=plan.pages,
+        pages_left_out=plan.pages_left_out,
         rows_before=dict(plan.done),
         rows=dict(written.statuses),
         copied=written.copied,
@@ -143,7 +181,7 @@ def make(
         peak_mib={"driver": round(driver_peak_mib, 1)}
         | {name: round(max(stage.peaks_mib.values()), 1) for name, stage in stages.items()},
         slowest_pages=[
-            {"generate_ms": round(ms, 1), "uri": uri, "page": page}
+            {"total_ms": round(ms, 1), "uri": uri, "page": page}
             for ms, uri, page in written.slowest
         ],
         errors={kind: dataclasses.asdict(group) for kind, group in written.errors.items()},
@@ -154,7 +192,7 @@ def make(
 
 
 def versions() -> dict[str, str]:
-    """Versions of Rayscribe, Python and the packages that take part."""
+    """Versions of Rayscribe, Python and the packages involved."""
     found = {"rayscribe": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:

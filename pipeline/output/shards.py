@@ -1,4 +1,4 @@
-"""Writes shards: Parquet files that appear whole or not at all, and what is in them.
+"""Writes shards: Parquet files that appear whole or not at all. Reads what is in them.
 
 Ray's own Parquet writer puts files under their final names at once and leaves those of a
 failed job behind, so shards are written here. The driver names a shard and says which rows
@@ -24,7 +24,7 @@ from pipeline.storage.paths import AnyPath, StorePath, output_path, parquet, sha
 
 
 def write_pages(path: str | AnyPath, config: OutputConfig, *tables: pa.Table) -> Summary:
-    """Write rows of `schema.PAGES` as one shard and say what is in it.
+    """Write rows of `schema.PAGES` as one shard and sum them up.
 
     Raises:
         JobError: The shard cannot be written.
@@ -35,7 +35,7 @@ def write_pages(path: str | AnyPath, config: OutputConfig, *tables: pa.Table) ->
 
 
 def read_summary(pages: AnyPath, prefix: str) -> Summary:
-    """What is in the shards of one run, by the first part of their names.
+    """The sums of the shards of one run, by the first part of their names.
 
     Raises:
         JobError: The folder is on a store that does not answer.
@@ -48,7 +48,7 @@ def read_summary(pages: AnyPath, prefix: str) -> Summary:
 
 
 def write_plan(path: str | AnyPath, config: OutputConfig, *tables: pa.Table) -> PlanSummary:
-    """Write rows of `schema.PLAN` as one shard and say what is in it.
+    """Write rows of `schema.PLAN` as one shard and sum them up.
 
     Raises:
         JobError: The shard cannot be written.
@@ -61,8 +61,8 @@ def write_plan(path: str | AnyPath, config: OutputConfig, *tables: pa.Table) -> 
 def write_shard(path: str | AnyPath, config: OutputConfig, table: pa.Table) -> None:
     """Write one Parquet file: whole or not at all.
 
-    On a local file system it is written under a hidden name first, then renamed. A store has
-    no names to change and shows nothing before its PUT has ended.
+    On a local file system it is written under a hidden name first, then renamed. A store cannot
+    rename, and shows nothing before the PUT has ended.
 
     Raises:
         JobError: The shard cannot be written.
@@ -116,12 +116,12 @@ def write_text(target: AnyPath, text: str) -> None:
 
 
 def pages_folder(output: str, store: StoreConfig | None = None) -> AnyPath:
-    """Where the rows of an output are."""
+    """The folder with the rows of an output."""
     return output_path(output, store) / "pages"
 
 
 def prepare_folder(output: str, store: StoreConfig | None = None) -> tuple[AnyPath, AnyPath]:
-    """Make the folders for pages and plan, and clear what an interrupted job left behind.
+    """Make the folders for pages and plan, and delete what an interrupted job left behind.
 
     Raises:
         JobError: The output is no folder or cannot be written.
@@ -147,7 +147,7 @@ def make_folder(output: Path) -> None:
 
 
 def contents(output: str, store: StoreConfig | None = None) -> tuple[int, int]:
-    """How many shards and rows an output holds.
+    """The number of shards and of rows in an output.
 
     Raises:
         JobError: The store does not answer, or refuses.
@@ -169,7 +169,7 @@ def clear(output: str, store: StoreConfig | None = None) -> None:
 
 
 def clear_plan(plan: AnyPath) -> None:
-    """Remove what was planned.
+    """Delete a plan.
 
     Raises:
         JobError: It cannot be removed.
@@ -203,7 +203,7 @@ def _prepare_local(output: Path) -> tuple[Path, Path]:
 
 
 def _prepare_store(output: StorePath) -> tuple[StorePath, StorePath]:
-    """A store has no folders to make, and a PUT that was broken off leaves nothing."""
+    """A store has no folders, and an interrupted PUT leaves nothing behind."""
     pages, plan = output / "pages", output / "_plan"
     probe = plan / ".writable"
     probe.write_bytes(b"")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.output.schema import TIMING
 from pipeline.types import Route
 
 SLOWEST = 5
@@ -20,7 +21,7 @@ class Count:
     """A set of rows, in constant memory: how many, and the sum of their ids.
 
     Two sets with the same count and the same sum are the same set, but for a chance of 1 in
-    2**128: a row that was lost, done twice or swapped shows.
+    2**128: a row that was lost, done twice or swapped is noticed.
     """
 
     rows: int = 0
@@ -59,7 +60,7 @@ class Summary:
         tokens: Output tokens, 0 where the engine has none.
         characters: Characters of text.
         copied: Rows whose text is from another row, of the same bytes under another name.
-        slowest: Milliseconds of generation, URI and page of the slowest pages.
+        slowest: Milliseconds in all stages, URI and page of the slowest pages.
         errors: Failed pages by kind of error.
     """
 
@@ -103,13 +104,14 @@ class Summary:
         self.rungs.setdefault(rung, Counter()).update(counts)
 
     def _add_rows(self, pages: pa.Table) -> None:
-        wanted = pages.select(["uri", "page", "generate_ms", "error_kind", "error"])
+        wanted = pages.select(["uri", "page", "error_kind", "error", *TIMING])
         for row in wanted.to_pylist():
             place = f"{row['uri']} page {row['page']}"
             if row["error_kind"]:
                 self._add_error(row["error_kind"], 1, f"{place}: {row['error']}")
-            if row["generate_ms"] is not None:
-                self.slowest.append((row["generate_ms"], row["uri"], row["page"]))
+            times = [row[name] for name in TIMING if row[name] is not None]
+            if times:
+                self.slowest.append((sum(times), row["uri"], row["page"]))
         self.slowest = heapq.nlargest(SLOWEST, self.slowest)
 
     def _add_error(self, kind: str, count: int, example: str) -> None:
@@ -140,11 +142,12 @@ class PlanSummary:
         documents: Documents, those included that cannot be opened.
         unreadable: Documents that cannot be opened.
         bytes: Size of all documents.
-        routes: Pages by route.
-        done: Pages that have a row already, by the status of that row.
-        todo: The rows that the run has to write.
+        routes: Rows of the plan by route.
+        done: Wanted rows that the output has already, by status.
+        todo: The rows that the run has to write. With `done` they are one for each wanted page, and
+            one for each document that cannot be opened.
         attachments: Documents among them that are embedded in a PDF.
-        attachments_left_out: Files embedded in PDFs that are no documents here.
+        attachments_left_out: Files embedded in PDFs that are not read.
     """
 
     documents: int = 0
@@ -165,9 +168,20 @@ class PlanSummary:
         summary.unreadable = summary.routes[Route.ERROR]
         summary.attachments = len(first["outer"].drop_null())
         summary.attachments_left_out = pc.sum(first["attachments_left_out"]).as_py() or 0
-        summary.done.update(status for status in plan["done"].to_pylist() if status)
+        wanted = plan.filter(pc.not_equal(plan["route"], Route.SKIP.value))
+        summary.done.update(wanted["done"].drop_null().to_pylist())
         summary.todo.add(plan.filter(todo_mask(plan))["page_id"])
         return summary
+
+    @property
+    def pages(self) -> int:
+        """Pages that are wanted of the documents that open: what plan and receipt count."""
+        return self.routes[Route.OCR] + self.routes[Route.COPY]
+
+    @property
+    def pages_left_out(self) -> int:
+        """Pages that `--pages` and `--max-pages` leave out: they get no row."""
+        return self.routes[Route.SKIP]
 
     def merge(self, other: PlanSummary) -> None:
         """Add what is in other shards."""
@@ -182,5 +196,5 @@ class PlanSummary:
 
 
 def todo_mask(plan: pa.Table) -> pa.ChunkedArray:
-    """Which rows of a plan the run has to write: wanted, and without a row so far."""
+    """Which rows of a plan the run has to write: wanted, and not in the output yet."""
     return pc.and_(pc.not_equal(plan["route"], Route.SKIP.value), pc.is_null(plan["done"]))

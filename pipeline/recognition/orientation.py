@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import OnnxConfig
-from pipeline.engines.ppocr import engine
+from pipeline.engines.ppocr.engine import load
 from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import turn_pixels
 from pipeline.imaging.transform import fit, resize
@@ -60,7 +60,7 @@ class OrientationDetector:
         if min(pixels.shape[:2]) < _LEAST_PX or not projection_profile(pixels).may_need_turn:
             return 0
         with self._lock:
-            self._models = self._models or engine.load(OnnxConfig())
+            self._models = self._models or load(OnnxConfig())
             return self._read(pixels)
 
     def _read(self, pixels: Pixels) -> int:

@@ -1,4 +1,4 @@
-"""The code path that batch and online share, from a prepared page to its text."""
+"""From a prepared page to its text: the code path that batch and online share."""
 
 from __future__ import annotations
 
@@ -6,29 +6,38 @@ import logging
 import time
 from dataclasses import replace
 
-from pipeline.config import LadderConfig, Recipe
-from pipeline.engines.base import Engine
+from pipeline.config import Recipe
+from pipeline.engines.base import Engine, EngineSpec
+from pipeline.engines.registry import reading_engine
+from pipeline.engines.request import read_answer
 from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.imaging.ink import ink_ppm
-from pipeline.recognition import quality, retry_ladder
-from pipeline.recognition.answer import interpret
-from pipeline.recognition.retry_ladder import Step, Try
-from pipeline.rungs import Attempt, Rung
+from pipeline.recognition import answer, retry_ladder
+from pipeline.recognition.retry_ladder import AttemptResult, NextAttempt
 from pipeline.text.repetition import repetition
-from pipeline.types import Block, Failure, Generation, Recognition, Request, Status
+from pipeline.types import (
+    Attempt,
+    Block,
+    Failure,
+    Generation,
+    Recognition,
+    Request,
+    Rung,
+    Status,
+)
 
 _log = logging.getLogger(__name__)
 
 
 async def recognise(
-    engine: Engine, request: Request, recipe: Recipe | None = None, second: Engine | None = None
+    engine: Engine, request: Request, recipe: Recipe, second: Engine | None = None
 ) -> Recognition:
-    """Read one page, in other ways too if the first is no good. There is always a result.
+    """Read one page, and again in other ways while the answer is not good.
 
     Args:
-        engine: Reads the page.
+        engine: The recipe's engine.
         request: The page, prepared for this engine.
-        recipe: What is tried after a bad answer; None: nothing.
+        recipe: How answers are read, and what is tried after a bad one.
         second: The recipe's second engine.
 
     Returns:
@@ -39,49 +48,52 @@ async def recognise(
         ConfigError: The engine does not do what its model needs (the self-test).
         JobError: The engine died too often.
     """
-    step: Step | None = Step(Rung.BASE, request)
-    tries: list[Try] = []
-    while step is not None:
-        reader = second if step.rung is Rung.SECOND else engine
-        tries.append(await _tried(reader, step, recipe))
-        step = _next(tries, request, recipe)
-    return retry_ladder.settled(tries, recipe)
+    planned: NextAttempt | None = NextAttempt(Rung.BASE, request)
+    results: list[AttemptResult] = []
+    while planned is not None:
+        used = second if planned.rung is Rung.SECOND else engine
+        results.append(await _attempt(used, planned, recipe))
+        planned = _next(results, request, recipe)
+    return retry_ladder.final_recognition(results, recipe)
 
 
-def _next(tries: list[Try], request: Request, recipe: Recipe | None) -> Step | None:
+def _next(results: list[AttemptResult], request: Request, recipe: Recipe) -> NextAttempt | None:
+    attempts = [result.attempt for result in results]
     try:
-        return retry_ladder.next_step([one.attempt for one in tries], request, recipe)
-    except Exception:  # a fault of ours must not cost what was read so far
+        return retry_ladder.next_attempt(attempts, request, recipe)
+    except Exception:  # an error of ours must not discard what was read so far
         _log.exception("the next rung could not be prepared")
         return None
 
 
-async def _tried(reader: Engine | None, step: Step, recipe: Recipe | None) -> Try:
+async def _attempt(engine: Engine | None, planned: NextAttempt, recipe: Recipe) -> AttemptResult:
     begin = time.perf_counter()
-    from_layer = step.rung is Rung.LAYER
-    recognition = _layer(step.request) if from_layer else await _answered(reader, step.request)
+    if planned.rung is Rung.LAYER:
+        recognition = _from_layer(planned.request)
+    else:
+        spec = reading_engine(recipe, planned.rung)
+        recognition = await _from_engine(engine, spec, planned.request)
     ms = (time.perf_counter() - begin) * 1000
-    limits = recipe.ladder if recipe else LadderConfig()
-    return Try(_judged(step, recognition, limits, ms), recognition)
+    return AttemptResult(_assess(planned, recognition, recipe, ms), recognition)
 
 
-async def _answered(reader: Engine | None, request: Request) -> Recognition:
+async def _from_engine(engine: Engine | None, spec: EngineSpec, request: Request) -> Recognition:
     try:
-        if reader is None:
+        if engine is None:
             raise EngineError("there is no second engine here")
-        return _read(await reader.generate(request), request)
+        return _read(await engine.generate(request), request, spec)
     except EngineError as error:
         return failed(ErrorKind.ENGINE, str(error))
     except (ConfigError, JobError):
-        raise  # no page is to blame, and none would go better
+        raise  # not the page's fault: every other page would fail too
     except Exception as error:
         return failed(ErrorKind.INTERNAL, repr(error))
 
 
-def _read(generation: Generation, request: Request) -> Recognition:
-    text, blocks = interpret(generation, request)
+def _read(generation: Generation, request: Request, spec: EngineSpec) -> Recognition:
+    text, blocks = read_answer(generation, request, spec)
     return Recognition(
-        status=quality.status(generation, text),
+        status=answer.status(generation, text),
         text=text,
         blocks=blocks,
         raw=generation.text or None,
@@ -89,13 +101,13 @@ def _read(generation: Generation, request: Request) -> Recognition:
     )
 
 
-def _judged(step: Step, read: Recognition, limits: LadderConfig, ms: float) -> Attempt:
+def _assess(planned: NextAttempt, read: Recognition, recipe: Recipe, ms: float) -> Attempt:
     generation = read.generation
     score = None if read.raw is None else repetition(read.raw)
-    ink = ink_ppm(step.request.image) if read.status is Status.BLANK else 0.0
+    ink = ink_ppm(planned.request.image) if read.status is Status.BLANK else 0.0
     return Attempt(
-        rung=step.rung,
-        outcome=quality.outcome(read.status, score or 0.0, ink, limits),
+        rung=planned.rung,
+        outcome=answer.outcome(read.status, score or 0.0, ink, recipe.ladder),
         finish_reason=generation.finish_reason if generation else None,
         repetition=score,
         output_tokens=generation.output_tokens if generation else None,
@@ -104,7 +116,7 @@ def _judged(step: Step, read: Recognition, limits: LadderConfig, ms: float) -> A
     )
 
 
-def _layer(request: Request) -> Recognition:
+def _from_layer(request: Request) -> Recognition:
     text = request.layer or ""
     return Recognition(Status.OK, text, (Block("text", text),), generation=Generation())
 

@@ -1,97 +1,110 @@
 """The retry ladder: which way to read a page comes next, and which answer is kept. Pure.
 
-A page climbs from the first rung (`base`) upwards and never back; each rung is tried once at
+A page goes from the first rung (`base`) upwards and never back; each rung is tried once at
 most, changes one thing of the first request, and is left out where it cannot help:
 
 | rung | changes | helps against |
 | --- | --- | --- |
-| wider_ngram | window of the rule against repetition; cells are no exception | loops |
+| wider_ngram | window of the rule against repetition; table cells are no exception | loops |
 | plain_text | the prompt | loops, cut off, empty |
 | other_view | tiles or none | loops, cut off, empty |
-| second_engine | who reads | loops, cut off, empty, failed |
-| text_layer | nobody reads | loops, cut off, empty, failed |
+| second_engine | the engine | loops, cut off, empty, failed |
+| text_layer | the text is the PDF's own | loops, cut off, empty, failed |
+| error_row | nothing is read: an answer that stayed empty becomes an error | empty |
 
-An engine that failed on a page is not asked for it again: a page may have ended it.
+How the first engine's rungs change a request is in its spec (`EngineSpec.rungs`). An engine that
+failed on a page does not get it again: a page may have ended it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from pipeline.config import LadderConfig, OnnxConfig, Recipe
-from pipeline.engines.deepseek_ocr import model as prompts
+from pipeline.config import LadderConfig, Recipe
+from pipeline.engines.registry import SECOND, SPECS
 from pipeline.errors import ErrorKind
-from pipeline.imaging import transform
-from pipeline.rungs import Attempt, Outcome, Rung
-from pipeline.types import Failure, Recognition, Request, Source, Status, Task
+from pipeline.types import (
+    Attempt,
+    Failure,
+    Outcome,
+    Recognition,
+    Request,
+    Rung,
+    Source,
+    Status,
+    Task,
+)
 
-BESIDE = (Rung.SECOND, Rung.LAYER)
-"""Rungs that the first engine has no part in."""
-_BY_MODEL = (Rung.PLAIN, Rung.VIEW)
-_HELPS: dict[Outcome, tuple[Rung, ...]] = {
+WITHOUT_FIRST_ENGINE: Final = (Rung.SECOND, Rung.LAYER)
+"""Rungs on which the first engine does nothing."""
+_OTHER_REQUESTS: Final = (Rung.PLAIN, Rung.VIEW)
+_HELPS: Final[dict[Outcome, tuple[Rung, ...]]] = {
     Outcome.GOOD: (),
-    Outcome.LOOPED: (Rung.NGRAM, *_BY_MODEL, *BESIDE),
-    Outcome.TRUNCATED: (*_BY_MODEL, *BESIDE),
-    Outcome.EMPTY: (*_BY_MODEL, *BESIDE),
-    Outcome.FAILED: BESIDE,
+    Outcome.LOOPED: (Rung.NGRAM, *_OTHER_REQUESTS, *WITHOUT_FIRST_ENGINE),
+    Outcome.TRUNCATED: (*_OTHER_REQUESTS, *WITHOUT_FIRST_ENGINE),
+    Outcome.EMPTY: (*_OTHER_REQUESTS, *WITHOUT_FIRST_ENGINE),
+    Outcome.FAILED: WITHOUT_FIRST_ENGINE,
 }
-_WORTH = {
+_RANK: Final = {
     Outcome.GOOD: 4,
     Outcome.TRUNCATED: 3,
     Outcome.LOOPED: 2,
     Outcome.EMPTY: 1,
     Outcome.FAILED: 0,
 }
-_READING = (Task.MARKDOWN, Task.TEXT)
-"""Tasks that ask for the page's text: another prompt or engine answers them as well."""
+_TEXT_TASKS: Final = (Task.MARKDOWN, Task.TEXT)
+"""Tasks that ask for the page's text: the prompt for plain text, the second engine and the text
+layer answer them as well."""
+_FOR_TEXT: Final = (Rung.PLAIN, *WITHOUT_FIRST_ENGINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One way to read a page: which rung, and what the engine is asked there."""
+class NextAttempt:
+    """An attempt that is still to be made: its rung, and the request that the engine gets."""
 
     rung: Rung
     request: Request
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """An attempt and what came of it, still without a word on the other attempts."""
+class AttemptResult:
+    """An attempt that was made, and what was read."""
 
     attempt: Attempt
     recognition: Recognition
 
 
-def next_step(attempts: Sequence[Attempt], request: Request, recipe: Recipe | None) -> Step | None:
-    """Where a page goes next, None where it stays as it is.
+def next_attempt(
+    attempts: Sequence[Attempt], request: Request, recipe: Recipe
+) -> NextAttempt | None:
+    """How a page is read next, None where its answers stay as they are.
 
     Args:
         attempts: What was tried so far, at least the first.
         request: The first request, which every rung changes.
-        recipe: Engine, rungs and caps. None: there is no ladder.
+        recipe: Engine, rungs and limits.
     """
-    last = attempts[-1]
-    if recipe is None or len(attempts) >= recipe.ladder.max_attempts:
-        return None
-    if _asked_for(last.outcome, request, recipe):
+    last, ladder = attempts[-1], recipe.ladder
+    if len(attempts) >= ladder.max_attempts or _is_wanted(last.outcome, request, recipe):
         return None
     spent = sum(attempt.output_tokens or 0 for attempt in attempts)
-    for rung in _above(last.rung, recipe.ladder):
-        affordable = rung in BESIDE or spent < recipe.ladder.max_tokens
-        if affordable and rung in _HELPS[last.outcome]:
+    for rung in _above(last.rung, ladder):
+        is_affordable = rung in WITHOUT_FIRST_ENGINE or spent < ladder.max_tokens
+        if is_affordable and rung in _HELPS[last.outcome]:
             changed = _changed(rung, request, recipe)
             if changed is not None:
-                return Step(rung, changed)
+                return NextAttempt(rung, changed)
     return None
 
 
-def _asked_for(outcome: Outcome, request: Request, recipe: Recipe) -> bool:
-    """Whether an answer is bad because bounds of its caller's own cut it."""
+def _is_wanted(outcome: Outcome, request: Request, recipe: Recipe) -> bool:
+    """Whether an answer is empty or cut off because the caller's own bounds made it so."""
     if outcome is Outcome.EMPTY:
         return bool(request.sampling.stop)
-    bounded = recipe.vllm is not None and request.max_tokens < recipe.vllm.max_tokens
-    return outcome is Outcome.TRUNCATED and bounded
+    is_bounded = request.max_tokens < SPECS[recipe.engine].max_tokens(recipe)
+    return outcome is Outcome.TRUNCATED and is_bounded
 
 
 def _above(rung: Rung, config: LadderConfig) -> tuple[Rung, ...]:
@@ -101,120 +114,62 @@ def _above(rung: Rung, config: LadderConfig) -> tuple[Rung, ...]:
 
 def _changed(rung: Rung, request: Request, recipe: Recipe) -> Request | None:
     """The request of a rung, None where the page or the engine has no such rung."""
-    if rung is Rung.LAYER:
-        has_text = request.layer is not None and bool(request.layer.strip())
-        return request if has_text and request.task in _READING else None
-    if rung is Rung.SECOND:
-        return _for_second(request, recipe)
-    if recipe.engine == "onnx":
+    if rung in _FOR_TEXT and request.task not in _TEXT_TASKS:
         return None
-    changed = {Rung.NGRAM: _wider, Rung.PLAIN: _plain, Rung.VIEW: _other_view}[rung](
-        request, recipe
-    )
+    if rung is Rung.LAYER:
+        return request if (request.layer or "").strip() else None
+    if rung is Rung.SECOND:
+        return SECOND.adapt(request, recipe) if recipe.second and SECOND.adapt else None
+    change = SPECS[recipe.engine].rungs.get(rung)
+    changed = change(request, recipe) if change else None
     if changed is None:
         return None
     return replace(changed, max_tokens=min(changed.max_tokens, recipe.ladder.rung_tokens))
 
 
-def _wider(request: Request, recipe: Recipe) -> Request | None:
-    ladder = recipe.ladder
-    if recipe.vllm is not None and recipe.vllm.ngram_window >= ladder.ngram_window:
-        return None
-    sampling = replace(
-        request.sampling, ngram_window=ladder.ngram_window, cells_repeat=ladder.cells_repeat
-    )
-    return replace(request, sampling=sampling)
-
-
-def _plain(request: Request, recipe: Recipe) -> Request | None:
-    """The prompt for plain text, None where the page had it already."""
-    if request.task not in _READING:
-        return None
-    words = request.prompt
-    if recipe.vllm is not None:
-        words = prompts.prompt(Task.TEXT, prompts.family(recipe.vllm))
-    if (words, Task.TEXT) == (request.prompt, request.task):
-        return None
-    return replace(request, prompt=words, task=Task.TEXT)
-
-
-def _other_view(request: Request, recipe: Recipe) -> Request:
-    if recipe.vllm is not None:
-        return other_view(request, prompts.family(recipe.vllm))
-    from pipeline.engines import fake
-
-    return fake.other_view(request)
-
-
-def other_view(request: Request, model: prompts.Family) -> Request:
-    """The same page seen otherwise by DeepSeek-OCR.
-
-    A page with tiles goes in without, as the global view alone: 273 tokens for 903, which leaves
-    more of the context for the answer. A page that had no tiles is enlarged until it has some.
-    """
-    height_px, width_px = request.image.shape[:2]
-    has_tiles = prompts.grid(width_px, height_px, model) != (0, 0)
-    scale = model.tile_px * (1 if has_tiles else 2) / max(width_px, height_px)
-    width_px, height_px = (max(1, round(side_px * scale)) for side_px in (width_px, height_px))
-    size = prompts.fitted_size(width_px, height_px, model)
-    return replace(
-        request,
-        image=transform.resize(request.image, *size),
-        image_tokens=prompts.image_tokens(*size, model),
-    )
-
-
-def _for_second(request: Request, recipe: Recipe) -> Request | None:
-    if not recipe.second or request.task not in _READING:
-        return None
-    from pipeline.engines.ppocr import engine
-
-    return engine.second(request, recipe.onnx or OnnxConfig())
-
-
-def best(tries: Sequence[Try]) -> Try:
-    """The try whose answer is kept.
+def best_result(results: Sequence[AttemptResult]) -> AttemptResult:
+    """The result whose answer is kept.
 
     A good answer before one that was cut off, before one that repeats itself, before an empty
     one, before none. Among equals the one that repeats itself less (by tenths), then the one
     with more text, then the earlier.
     """
-    return max(tries, key=_merit)  # of equal ones the first
+    return max(results, key=_rank)  # of equal ones the first
 
 
-def _merit(one: Try) -> tuple[int, float, int]:
-    attempt = one.attempt
+def _rank(result: AttemptResult) -> tuple[int, float, int]:
+    attempt = result.attempt
     repetition = round(attempt.repetition or 0.0, 1)
-    return _WORTH[attempt.outcome], -repetition, len(one.recognition.text)
+    return _RANK[attempt.outcome], -repetition, len(result.recognition.text)
 
 
-def settled(tries: Sequence[Try], recipe: Recipe | None) -> Recognition:
+def final_recognition(results: Sequence[AttemptResult], recipe: Recipe) -> Recognition:
     """What became of a page after all its attempts.
 
     A page that stayed empty in spite of its ink is an error where the ladder ends with
     `error_row`, else it is blank.
     """
-    kept = best(tries)
-    attempts = tuple(one.attempt for one in tries)
-    ends_as_error = recipe is not None and Rung.ERROR.value in recipe.ladder.rungs
-    if kept.attempt.outcome is Outcome.EMPTY and ends_as_error:
-        return Recognition(Status.FAILED, failure=_nothing(attempts), attempts=attempts)
-    rung = None if kept.recognition.failure else kept.attempt.rung
-    return replace(kept.recognition, rung=rung, attempts=attempts)
+    best = best_result(results)
+    attempts = tuple(result.attempt for result in results)
+    ends_as_error = Rung.ERROR.value in recipe.ladder.rungs
+    if best.attempt.outcome is Outcome.EMPTY and ends_as_error:
+        return Recognition(Status.FAILED, failure=_no_text(attempts), attempts=attempts)
+    rung = None if best.recognition.failure else best.attempt.rung
+    return replace(best.recognition, rung=rung, attempts=attempts)
 
 
-def source(recognition: Recognition, seen: Source | None) -> Source | None:
-    """Where the text of a page is from at last.
+def text_source(recognition: Recognition, planned: Source | None) -> Source | None:
+    """Where the text of a page is from after recognition.
 
     Args:
         recognition: What became of the page.
-        seen: Where it was to come from when the page was looked at.
+        planned: Where it was to come from when the page was looked at.
     """
     if recognition.failure:
         return None
-    return Source.TEXT_LAYER if recognition.rung is Rung.LAYER else seen
+    return Source.TEXT_LAYER if recognition.rung is Rung.LAYER else planned
 
 
-def _nothing(attempts: Sequence[Attempt]) -> Failure:
+def _no_text(attempts: Sequence[Attempt]) -> Failure:
     rungs = ", ".join(attempt.rung for attempt in attempts)
     return Failure(ErrorKind.ENGINE, f"no text was found where there is ink (tried: {rungs})")

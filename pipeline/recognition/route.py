@@ -15,11 +15,10 @@ from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.ink import is_blank
 from pipeline.recognition.orientation import OrientationDetector
-from pipeline.rungs import Rung
 from pipeline.text import text_layer as layers
 from pipeline.text.text_layer import TextLayer
 from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
-from pipeline.types import Ask, PageImage, Recognition, Source, Status, Task
+from pipeline.types import Instruction, PageImage, Recognition, Rung, Source, Status, Task
 
 _WORDS: Final = (Task.MARKDOWN, Task.TEXT)
 """What a text layer can answer. The other tasks are about the picture."""
@@ -69,7 +68,7 @@ class Routes:
         path: str,
         page: int,
         password: str | Sequence[str] = "",
-        ask: Ask | None = None,
+        ask: Instruction | None = None,
     ) -> PageView:
         """Look at a page, and draw it only where that is needed.
 
@@ -116,7 +115,7 @@ class Routes:
             return None
 
     def _settled(
-        self, layer: TextLayer | None, worth: Trust | None, ask: Ask | None
+        self, layer: TextLayer | None, worth: Trust | None, ask: Instruction | None
     ) -> PageView | None:
         """The view of a page that needs no picture, None for one that does."""
         only = self._recipe.text_layer == "only"
@@ -144,7 +143,7 @@ class Routes:
             return worth.score >= self._recipe.route.min_trust
         return bool(layer.lines)
 
-    def _wants_words(self, ask: Ask | None) -> bool:
+    def _wants_words(self, ask: Instruction | None) -> bool:
         if ask is None:
             return self._recipe.task in _WORDS
         return ask.task in _WORDS and ask.prompt is None

@@ -17,7 +17,7 @@ from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
-from pipeline.recognition import quality
+from pipeline.recognition import answer
 from pipeline.types import FinishReason, Generation, Recognition, Status
 
 NumberedPage = tuple[int, Recognition]
@@ -63,7 +63,7 @@ def bounded(recognition: Recognition, max_tokens: int | None, stop: Sequence[str
     if reason is None:
         return recognition
     generation = replace(recognition.generation or Generation(), finish_reason=reason)
-    status = quality.status(generation, text)
+    status = answer.status(generation, text)
     return replace(recognition, status=status, text=text, blocks=(), generation=generation)
 
 

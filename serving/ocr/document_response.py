@@ -8,8 +8,17 @@ from dataclasses import asdict
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Outcome, Rung
-from pipeline.types import Block, Box, FinishReason, PageResult, Recognition, Source, Status
+from pipeline.types import (
+    Block,
+    Box,
+    FinishReason,
+    Outcome,
+    PageResult,
+    Recognition,
+    Rung,
+    Source,
+    Status,
+)
 
 
 class ResponseModel(BaseModel):

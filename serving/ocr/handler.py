@@ -14,11 +14,14 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from pipeline.config import Recipe
-from pipeline.engines import base
+from pipeline.engines.recipe import check
+from pipeline.engines.recipe import tasks as known_tasks
+from pipeline.engines.registry import SPECS
+from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError
 from pipeline.page_range import PageSelection
-from pipeline.recognition.retry_ladder import BESIDE
-from pipeline.types import Ask, PageResult, Recognition, Sampling, Source, Task
+from pipeline.recognition.retry_ladder import WITHOUT_FIRST_ENGINE
+from pipeline.types import Instruction, PageResult, Recognition, Sampling, Source, Task
 from serving.config import ServeConfig
 from serving.errors import ApiError, of_kind
 from serving.http import streaming
@@ -96,7 +99,9 @@ class OcrHandler:
             ApiError: As `respond`.
         """
         instruction = (
-            Ask(request.task) if request.task else self._instruction(request.prompt, "prompt")
+            Instruction(request.task)
+            if request.task
+            else self._instruction(request.prompt, "prompt")
         )
         template = self._template(instruction, None, Sampling())
         if stream:
@@ -111,10 +116,10 @@ class OcrHandler:
 
     # --- what is requested
 
-    def _instruction(self, prompt: str, param: str = "messages") -> Ask:
+    def _instruction(self, prompt: str, param: str = "messages") -> Instruction:
         instruction = parse_prompt(prompt, Task(self.recipe.task))
         if instruction is None:
-            tasks = ", ".join(base.tasks(self.recipe))
+            tasks = ", ".join(known_tasks(self.recipe))
             message = (
                 "the OCR model does not take free text. Send no text, 'Convert to Markdown', "
                 f"'Extract all text', or one of its own prompts; its tasks are: {tasks}"
@@ -123,16 +128,16 @@ class OcrHandler:
         return instruction
 
     def _template(
-        self, instruction: Ask, max_tokens: int | None, sampling: Sampling
+        self, instruction: Instruction, max_tokens: int | None, sampling: Sampling
     ) -> RequestTemplate:
         try:
-            base.check(instruction, self.recipe)
+            check(instruction, self.recipe)
         except ConfigError as error:
             raise ApiError(400, "unknown_task", str(error), param="messages") from None
         build = partial(
-            base.prepare,
+            prepare_request,
             recipe=self.recipe,
-            ask=instruction,
+            instruction=instruction,
             max_tokens=max_tokens,
             sampling=sampling,
         )
@@ -166,8 +171,10 @@ class OcrHandler:
 
     def _bounded(self, page: PageResult, request: ParsedChatRequest) -> Recognition:
         """The page's text within `max_tokens` and `stop` of the request."""
-        is_by_engine = page.source is Source.OCR and page.recognition.rung not in BESIDE
-        if self.recipe.engine == "vllm" and is_by_engine:
+        is_by_engine = (
+            page.source is Source.OCR and page.recognition.rung not in WITHOUT_FIRST_ENGINE
+        )
+        if SPECS[self.recipe.engine].keeps_bounds and is_by_engine:
             return page.recognition  # vLLM has applied both
         return chat_response.bounded(page.recognition, request.max_tokens, request.sampling.stop)
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 from pipeline.config import Recipe
 from pipeline.documents.sandbox import DocumentInfo
 from pipeline.errors import ErrorKind, PageError
-from pipeline.recognition import retry_ladder
 from pipeline.recognition.recognise import failed
-from pipeline.recognition.route import PageView, Routes
-from pipeline.types import Ask, PageImage, PageRef, PageResult, Recognition, Request, Timing
+from pipeline.recognition.result import page_result
+from pipeline.recognition.route import Routes
+from pipeline.types import Instruction, PageImage, PageRef, PageResult, Recognition, Request, Timing
 from serving.ocr.reader_pool import OpenDocument
 
 
@@ -34,7 +34,7 @@ class RequestTemplate:
     """
 
     build: Callable[[PageImage], Request]
-    instruction: Ask | None = None
+    instruction: Instruction | None = None
 
 
 class OcrBackend(Protocol):
@@ -81,20 +81,20 @@ class PageReader:
         try:
             view = await document.view(page, self._routes, template.instruction)
         except PageError as error:
-            return _page_result(ref, None, failed(error.kind, str(error)))
+            return page_result(ref, None, failed(error.kind, str(error)))
         clock.append(time.perf_counter())
         recognition = view.settled
         if view.image is not None:
             try:
                 request = await asyncio.to_thread(template.build, view.image)
             except Exception as error:  # as in the batch job: the other pages are still read
-                return _page_result(ref, None, failed(ErrorKind.INTERNAL, repr(error)))
+                return page_result(ref, None, failed(ErrorKind.INTERNAL, repr(error)))
             clock.append(time.perf_counter())
             recognition = await self._backend.recognise(request)
             clock.append(time.perf_counter())
         assert recognition is not None  # noqa: S101 - a view is settled or has an image
         timing = Timing(*((end - begin) * 1000 for begin, end in pairwise(clock)))
-        return _page_result(ref, view, recognition, document.inspection.warnings, timing)
+        return page_result(ref, view, recognition, document.inspection.warnings, timing)
 
 
 def _page_ref(inspection: DocumentInfo, page: int) -> PageRef:
@@ -107,43 +107,4 @@ def _page_ref(inspection: DocumentInfo, page: int) -> PageRef:
         media_type=inspection.media_type,
         width_pt=width_pt,
         height_pt=height_pt,
-    )
-
-
-def _page_result(
-    ref: PageRef,
-    view: PageView | None,
-    recognition: Recognition,
-    warnings: tuple[str, ...] = (),
-    timing: Timing | None = None,
-) -> PageResult:
-    """The result of a page. Its ids are empty: they are for rows of a stored output.
-
-    Args:
-        ref: The page.
-        view: What the inspection of the page found, None where it failed.
-        recognition: What was read.
-        warnings: Warnings of the document.
-        timing: Milliseconds of each stage.
-    """
-    result = PageResult(
-        page_id="",
-        content_id="",
-        recipe_hash="",
-        ref=ref,
-        recognition=recognition,
-        timing=timing or Timing(),
-    )
-    if view is None:
-        return result
-    return replace(
-        result,
-        source=retry_ladder.source(recognition, view.source),
-        width_px=view.width_px,
-        height_px=view.height_px,
-        dpi=view.dpi,
-        warnings=(*warnings, *view.warnings),
-        text_layer_trust=view.trust.score if view.trust else None,
-        text_layer_doubts=view.trust.doubts if view.trust else (),
-        turned_deg=view.turned_deg,
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
-from pipeline.engines.deepseek_ocr import model
-from pipeline.types import Ask, Task
+from pipeline.engines.deepseek_ocr import prompts
+from pipeline.types import Instruction, Task
 
 _MAX_CHARS = 500
 """A longer prompt is refused: it asks for more than a task."""
@@ -80,7 +80,7 @@ _PLACE = rf"(?:in|on|from|within) (?:the |this |that |my )?(?:{_PLACES.replace('
 _TAIL = re.compile(rf",? (?:please|{_PLACE})$", re.IGNORECASE)
 
 
-def parse_prompt(text: str, default: Task) -> Ask | None:
+def parse_prompt(text: str, default: Task) -> Instruction | None:
     """Find the task of a prompt.
 
     Args:
@@ -92,16 +92,16 @@ def parse_prompt(text: str, default: Task) -> Ask | None:
         is not one of its prompts.
     """
     if not text.strip():
-        return Ask(default)
-    if native := model.own(text):
+        return Instruction(default)
+    if native := prompts.parse_prompt(text):
         return native
     sentence = " ".join(text.split()).replace("\u2019", "'")
-    if len(sentence) > _MAX_CHARS or model.has_markup(sentence):
+    if len(sentence) > _MAX_CHARS or prompts.has_markup(sentence):
         return None
     return _located(sentence) or _by_words(sentence)
 
 
-def _located(sentence: str) -> Ask | None:
+def _located(sentence: str) -> Instruction | None:
     match = _LOCATE.match(sentence)
     if not match:
         return None
@@ -109,12 +109,12 @@ def _located(sentence: str) -> Ask | None:
     for _ in range(2):  # "... in the image, please"
         phrase = _TAIL.sub("", " " + phrase.strip(_EDGES))
     phrase = phrase.strip(_EDGES)
-    return Ask(Task.LOCATE, find=phrase) if phrase else None
+    return Instruction(Task.LOCATE, find=phrase) if phrase else None
 
 
-def _by_words(sentence: str) -> Ask | None:
+def _by_words(sentence: str) -> Instruction | None:
     words = set(_WORD.findall(sentence.casefold()))
     for task, cues, others in _RULES:
         if words & cues and words <= cues | others | _FILLING:
-            return Ask(task)
+            return Instruction(task)
     return None

@@ -17,7 +17,7 @@ from typing import TypeVar
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.sandbox import DocumentInfo, SandboxClient
 from pipeline.recognition.route import PageView, Routes
-from pipeline.types import Ask
+from pipeline.types import Instruction
 
 T = TypeVar("T")
 
@@ -64,7 +64,9 @@ class OpenDocument:
         self._path = path
         self._password = password
 
-    async def view(self, page: int, routes: Routes, instruction: Ask | None = None) -> PageView:
+    async def view(
+        self, page: int, routes: Routes, instruction: Instruction | None = None
+    ) -> PageView:
         """Inspect a page, and render it where an engine has to read it.
 
         Args:

@@ -16,8 +16,8 @@ from urllib.error import HTTPError
 import uvicorn
 
 from pipeline.config import Recipe
-from pipeline.engines import base
 from pipeline.engines.base import Engine
+from pipeline.engines.recipe import make_recipe
 from pipeline.recognition.recognise import recognise
 from pipeline.types import Recognition, Request
 from serving import routes
@@ -152,7 +152,7 @@ def running(
     config: ServeConfig, engine: Engine, environment: Mapping[str, str] | None = None
 ) -> Iterator[Online]:
     """Serve a config with an engine, on a free port."""
-    recipe = base.recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
+    recipe = make_recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
     ocr, chat = LocalOcr(engine, recipe), LocalChat(FakeChatEngine(config.chat))
     readers = ReaderPool(config.ingress.readers, config.read, config.render, config.input)
     log: list[LogEntry] = []

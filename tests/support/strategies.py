@@ -14,16 +14,19 @@ from pipeline.config import (
     RenderConfig,
 )
 from pipeline.errors import ErrorKind
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Block,
     Failure,
     FinishReason,
     Generation,
+    Outcome,
+    PageIds,
     PageRef,
     PageResult,
     Pixels,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,
@@ -126,10 +129,8 @@ def results() -> st.SearchStrategy[PageResult]:
     """Rows of the output."""
     return st.builds(
         PageResult,
-        page_id=texts,
-        content_id=texts,
+        ids=st.builds(PageIds, texts, texts, texts),
         copied_from=st.none() | texts,
-        recipe_hash=texts,
         ref=refs(),
         recognition=recognitions(),
         source=st.none() | st.sampled_from(Source),

@@ -27,7 +27,7 @@ from pipeline.engines.deepseek_ocr import model
 from pipeline.engines.deepseek_ocr import self_test as selftest
 from pipeline.engines.deepseek_ocr.engine_args import check_version, engine_args, set_environment
 from pipeline.engines.deepseek_ocr.supervisor import Core, EngineDied, Supervisor
-from pipeline.engines.deepseek_ocr.tokens import Vocabulary
+from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
 
@@ -75,7 +75,7 @@ class VllmCore:
 
     def __init__(self, llm: Any, config: VllmConfig, self_test: bool) -> None:
         self.config = config
-        self.vocabulary = Vocabulary(llm.renderer.get_tokenizer())
+        self.vocabulary = PromptTokenizer(llm.renderer.get_tokenizer())
         self.architecture: str = llm.model_config.architecture
         self._llm = llm
         self._self_test = self_test
@@ -119,9 +119,9 @@ class VllmCore:
         size = len(prompt["prompt_token_ids"])
         output = await self.complete(
             prompt,
-            max_tokens=model.room(request.max_tokens, self.config.max_model_len, size),
+            max_tokens=model.max_answer_tokens(request.max_tokens, self.config.max_model_len, size),
             ignore_eos=self.config.ignore_eos,
-            extra_args=model.ngram(self.config, self.vocabulary.whitelist, request.sampling),
+            extra_args=model.ngram_args(self.config, self.vocabulary.whitelist, request.sampling),
             sampling=request.sampling,
         )
         return _generation(output, request, input_ms)

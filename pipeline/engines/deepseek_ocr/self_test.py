@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pipeline.config import VllmConfig
-from pipeline.engines.deepseek_ocr import model
-from pipeline.engines.deepseek_ocr.tokens import Vocabulary
+from pipeline.engines.deepseek_ocr import model, requests
+from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import ConfigError, EngineError
-from pipeline.types import Ask, PageImage, Request, Task
+from pipeline.types import Instruction, PageImage, Request, Task
 
 _WORDS = "Two words and a third."
 _TOKENS = 6
@@ -32,7 +32,7 @@ class Subject(Protocol):
     """What is tested: `pipeline.engines.deepseek_ocr.engine.VllmCore`."""
 
     config: VllmConfig
-    vocabulary: Vocabulary
+    vocabulary: PromptTokenizer
     architecture: str
 
     async def render(self, request: Request) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def check_model(subject: Subject) -> None:
         )
 
 
-def check_tokens(vocabulary: Vocabulary) -> None:
+def check_tokens(vocabulary: PromptTokenizer) -> None:
     """A prompt must start once, hold one picture and keep its spaces."""
     ids = vocabulary.encode(f"{model.IMAGE_TOKEN}\n{_WORDS}")
     pictures, starts = ids.count(vocabulary.image), ids.count(vocabulary.start)
@@ -105,8 +105,8 @@ async def check_placeholders(subject: Subject) -> dict[str, Any]:
     Returns:
         The input made of the page without tiles.
     """
-    small = model.request(page(600, 600), Ask(Task.TEXT), subject.config)
-    tiled = model.request(page(1275, 1650), Ask(Task.MARKDOWN), subject.config)
+    small = requests.make_request(page(600, 600), Instruction(Task.TEXT), subject.config)
+    tiled = requests.make_request(page(1275, 1650), Instruction(Task.MARKDOWN), subject.config)
     try:
         await subject.render(tiled)
         return await subject.render(small)
@@ -138,7 +138,7 @@ async def check_ngram_rule(subject: Subject, prompt: dict[str, Any]) -> None:
 
 
 async def _forced(subject: Subject, prompt: dict[str, Any], token: int) -> list[int]:
-    rule = model.ngram(subject.config, subject.vocabulary.whitelist)
+    rule = model.ngram_args(subject.config, subject.vocabulary.whitelist)
     output = await subject.complete(
         prompt,
         max_tokens=_TOKENS,

@@ -12,7 +12,7 @@ _KEPT = 64
 """Prompts whose ids are kept."""
 
 
-class Vocabulary:
+class PromptTokenizer:
     """Turns prompts into token ids, the start token in front.
 
     Args:

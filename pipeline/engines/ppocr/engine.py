@@ -1,7 +1,7 @@
 """The embedded engine: PP-OCR on ONNX Runtime, from the models inside the RapidOCR wheel.
 
-It needs no GPU and no network. It returns lines with boxes and scores; their reading order
-is the business of `pipeline.text.layout`.
+It needs no GPU and no network. It returns lines with boxes and scores; `pipeline.text.layout`
+puts them in reading order.
 """
 
 from __future__ import annotations
@@ -9,23 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.config import OnnxConfig, Recipe
+from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
 from pipeline.engines.ppocr.ink_runs import tight
 from pipeline.engines.ppocr.split_columns import split
 from pipeline.errors import ConfigError, EngineError
-from pipeline.imaging.transform import fit, resize
-from pipeline.types import Generation, Line, PageImage, Pixels, Request, Sampling
-
-MODEL = "PP-OCRv6-small"
-"""The models for detection and recognition."""
+from pipeline.imaging.transform import resize
+from pipeline.types import Generation, Line, Pixels, Request
 
 _DETECTOR = "PP-OCRv6_det_small.onnx"
 _RECOGNISER = "PP-OCRv6_rec_small.onnx"
@@ -38,35 +33,6 @@ _GOOD_SIDE_PX = 736
 
 _LEAST_WIDTH_PX = 96
 """Narrower crops (48 px high) are padded to this width for the recogniser."""
-
-
-def revision() -> str:
-    """The release of RapidOCR whose wheel carries the models, such as "rapidocr 3.10.0"."""
-    return f"rapidocr {version('rapidocr')}"
-
-
-def second(request: Request, config: OnnxConfig) -> Request:
-    """A page that was prepared for another engine, as this one takes it."""
-    height_px, width_px = request.image.shape[:2]
-    size = fit(width_px, height_px, max_side_px=config.max_side_px)
-    return replace(
-        request,
-        image=resize(request.image, *size),
-        tiles=None,
-        grid=(0, 0),
-        image_tokens=0,
-        prompt="",
-        max_tokens=0,
-        sampling=Sampling(),
-    )
-
-
-def prepare(page: PageImage, recipe: Recipe) -> Request:
-    """Shrink a page so that its longest side is at most `recipe.onnx.max_side_px`. Pure."""
-    height_px, width_px = page.pixels.shape[:2]
-    limit_px = (recipe.onnx or OnnxConfig()).max_side_px
-    size = fit(width_px, height_px, max_side_px=limit_px)
-    return Request(resize(page.pixels, *size), width_px, height_px, task=recipe.task)
 
 
 class OnnxEngine:

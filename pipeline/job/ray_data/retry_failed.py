@@ -1,4 +1,4 @@
-"""Which rows make way for pages that are done again (`--retry failed`). Pure."""
+"""Which rows are deleted for pages that are done again (`--retry failed`). Pure."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def replaced(plan: pa.Table, bad: pa.Table) -> pa.Array:
 
 
 def kept(pages: pa.Table, gone: pa.Array) -> pa.Table:
-    """The rows of an output without those that make way."""
+    """The rows of an output without those that are deleted."""
     return pages.filter(pc.invert(pc.is_in(pages["page_id"], gone)))

@@ -1,6 +1,7 @@
 """Passes over shards beside the two chains: copies for pages with several names, and retries.
 
-Each is a task of Ray for every shard. The driver holds what they are about: copies, failed pages.
+Each runs one task of Ray a shard. The driver holds the ids of the rows concerned: copies and failed
+pages.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import ray
 from pipeline.config import OcrOptions, OutputConfig
 from pipeline.job.ray_data import duplicates, retry_failed
 from pipeline.job.ray_data.duplicates import Duplicates
-from pipeline.job.ray_data.errors import own_error
+from pipeline.job.ray_data.errors import result_of
 from pipeline.output import shards as sink
 from pipeline.output.totals import Summary
 from pipeline.storage.paths import AnyPath, parquet, shards
@@ -32,31 +33,31 @@ _REPLACED_COLUMNS = ["route", "done", "page_id", "uri", "page"]
 def find_duplicates(plan: AnyPath, options: OcrOptions) -> Duplicates:
     """Find the documents of a plan that have the same bytes.
 
-    The driver holds eight bytes for every document, and the names of those that are the same.
+    The driver holds eight bytes for every document, and the URIs of those that are the same.
     """
-    every = _each(options, shards(plan), _of, duplicates.keys, _COPY_COLUMNS)
-    several = duplicates.several(keys for _, keys in every)
-    if not len(several):
+    found = _each(options, shards(plan), _of, duplicates.document_keys, _COPY_COLUMNS)
+    repeated = duplicates.repeated_keys(keys for _, keys in found)
+    if not len(repeated):
         return Duplicates()
-    named = _each(options, shards(plan), _of, duplicates.names, _COPY_COLUMNS, several)
-    return Duplicates.of(pa.concat_tables([names for _, names in named]))
+    named = _each(options, shards(plan), _of, duplicates.documents, _COPY_COLUMNS, repeated)
+    return Duplicates.of(pa.concat_tables([documents for _, documents in named]))
 
 
 def copy(
-    plan: AnyPath, pages: AnyPath, prefix: str, same: Duplicates, options: OcrOptions
+    plan: AnyPath, pages: AnyPath, prefix: str, found: Duplicates, options: OcrOptions
 ) -> Summary:
     """Write the rows of pages whose text is in the output under another name.
 
-    Left out are those whose other name could not be fetched.
+    Left out are those whose document could not be fetched under the other name.
 
     Args:
         plan: Folder of the plan.
         pages: Folder of the output's shards.
         prefix: The first part of the new shards' names.
-        same: What `twins` found.
+        found: What `find_duplicates` found.
         options: The job's.
     """
-    parts = _each(options, shards(plan), _of, same.wanted, _COPY_COLUMNS)
+    parts = _each(options, shards(plan), _of, found.wanted, _COPY_COLUMNS)
     wanted = pa.concat_tables([part for _, part in parts]).combine_chunks()
     where = _sources(pages, wanted, options)
     total = Summary()
@@ -114,7 +115,7 @@ def delete_failed_rows(plan: AnyPath, pages: AnyPath, options: OcrOptions) -> No
 
 def _drop(shard: AnyPath, gone: pa.Array, config: OutputConfig) -> None:
     if not shard.exists():
-        return  # an attempt of this task before did it
+        return  # an earlier attempt of this task did it
     pages = parquet(shard).read()
     kept = retry_failed.kept(pages, gone)
     if not kept.num_rows:
@@ -130,7 +131,7 @@ def _of(shard: AnyPath, function: Callable[..., T], columns: list[str], *more: A
 def _each(
     options: OcrOptions, items: Iterable[Any], function: Callable[..., T], *more: Any
 ) -> list[tuple[Any, T]]:
-    """Call a function for each of many items, in tasks of Ray; the items with what came of them.
+    """Call a function for each item, in tasks of Ray; the items with their results.
 
     Raises:
         RayscribeError: As the function does.
@@ -141,12 +142,6 @@ def _each(
     for item in items:
         pending.append((item, task.remote(item, *more)))
         if len(pending) >= _IN_FLIGHT:
-            done.append(_result(*pending.pop(0)))
-    return done + [_result(*each) for each in pending]
-
-
-def _result(item: Any, ref: ray.ObjectRef) -> tuple[Any, Any]:
-    try:
-        return item, ray.get(ref)
-    except ray.exceptions.RayError as error:
-        raise own_error(error) or error from None
+            first, ref = pending.pop(0)
+            done.append((first, result_of(ref)))
+    return done + [(item, result_of(ref)) for item, ref in pending]

@@ -1,155 +1,59 @@
-"""What a document holds: its pages, and the documents that are embedded in it.
-
-An attachment is a document of its own with rows of its own: what is wrong with it costs its PDF
-nothing. Attachments of attachments are not followed: bytes from strangers nest without end.
-"""
+"""Second stage of the plan: opens documents and lists their pages."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
+from collections.abc import Iterator
+
+import pyarrow as pa
 
 from pipeline.config import OcrOptions
-from pipeline.documents.attachments import SelectedAttachments, select
-from pipeline.documents.passwords import Passwords
-from pipeline.documents.sandbox import SandboxClient
-from pipeline.errors import DocumentError, ErrorKind, RecordedError
-from pipeline.job.stages.plan import PlannedPage, Planner
-from pipeline.storage import uris
-from pipeline.storage.document_cache import DocumentCache, ExtractAttachment, containing_pdf
+from pipeline.errors import DocumentError, ErrorKind
+from pipeline.job.metrics import SendReport, StageMonitor
+from pipeline.job.stages import rows
+from pipeline.job.stages.contents import Contents
+from pipeline.job.stages.plan import Planner
+from pipeline.job.stages.quarantine import POISON_MESSAGE, PageMonitor, in_turn
+from pipeline.job.stages.records import PlannedPage
+from pipeline.output import shards
+from pipeline.output.completed import Ledger
+from pipeline.page_range import PageSelection
 from pipeline.types import Document
 
-_PDF: Final = "application/pdf"
-
-Tell = Callable[[tuple[str, ...]], object]
-"""Takes what the reader complained about while an attachment was written out."""
+_PLAN_ROWS = 4096
+"""Rows of a table at most: a document may have more pages."""
 
 
-class Contents:
-    """Lists the pages of documents, and of their attachments where they are wanted.
+class Inspect:
+    """Opens documents and lists their pages.
 
     Args:
-        options: The limits, the passwords, and whether attachments are wanted.
-        planner: Knows the way of each page.
+        options: The job's.
+        recipe_hash: The recipe that the pages are planned for.
+        send: Takes the worker's reports.
+        monitor: Told which documents are being opened, and decides which may be.
     """
 
-    def __init__(self, options: OcrOptions, planner: Planner) -> None:
-        self._reader = SandboxClient(options.read, options.render, options.input)
-        self._passwords = Passwords.read(options)
-        # A PDF from afar is kept while its attachments are looked at; others are opened once.
-        cache_mib = options.store.cache_mib if options.attachments else 0
-        extract = extractor(self._reader, self._passwords, self._hear)
-        self._documents = DocumentCache(options.store, options.input, cache_mib, extract)
-        self._planner, self._input = planner, options.input
-        self._wants_attachments = options.attachments
-        self._heard: tuple[str, ...] = ()
+    def __init__(
+        self, options: OcrOptions, recipe_hash: str, send: SendReport, monitor: PageMonitor
+    ) -> None:
+        folder = shards.pages_folder(options.output, options.store)
+        ledger = Ledger.read(folder, failed=options.retry != "failed")
+        selection = PageSelection.parse(options.pages)
+        self._planner = Planner(recipe_hash, selection, ledger, options.max_pages)
+        self._contents = Contents(options, self._planner)
+        self._metrics = StageMonitor("plan", send)
+        self._monitor = monitor
 
-    def pages(self, document: Document) -> list[PlannedPage]:
-        """Every page of a document, then those of its attachments, one after the other.
+    def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Yield rows of `schema.PLAN` for rows of `schema.DOCUMENTS`."""
+        documents = rows.documents(table)
+        turns = in_turn(self._monitor, [document.uri for document in documents])
+        for may_run, document in zip(turns, documents, strict=True):
+            with self._metrics.busy():
+                pages = self._contents.pages(document) if may_run else [self._quarantined(document)]
+            for start in range(0, len(pages), _PLAN_ROWS):
+                yield rows.plan_table(pages[start : start + _PLAN_ROWS])
+            self._metrics.report(len(pages), sum(page.failure is not None for page in pages))
 
-        What is wrong with a document is a row, never an error.
-        """
-        document = replace(document, outer=containing_pdf(document.uri))
-        pages = self._own_pages(document)
-        if not self._wants_attachments or not _may_carry(pages):
-            return pages
-        try:
-            names = self._names(document)
-        except RecordedError as error:
-            return [*pages, self._unnamed(document, error)]
-        found = select(names, self._input.suffixes, self._input.max_attachments)
-        pages = _remarked(pages, _left_out_line(found.left_out), found.left_out.total())
-        for name in found.names:
-            pages += self._attached(Document(uris.join_member(document.uri, name), 0, document.uri))
-        return pages + self._beyond(document, found)
-
-    def close(self) -> None:
-        """End the reader and delete what was fetched."""
-        self._reader.close()
-        self._documents.close()
-
-    def _own_pages(self, document: Document) -> list[PlannedPage]:
-        self._heard = ()
-        try:
-            path = self._documents.path(document.uri, outer=document.outer)
-            seen = self._reader.inspect(path, self._passwords.of(document.uri, document.outer))
-            document = replace(document, size_bytes=seen.size_bytes)
-            sizes = [(float(width), float(height)) for width, height in seen.pages]
-            warnings = (*self._heard, *seen.warnings)
-            return list(
-                self._planner.readable(document, seen.doc_id, seen.media_type, sizes, warnings)
-            )
-        except RecordedError as error:
-            return [self._planner.unreadable(document, error)]
-        except Exception as error:
-            internal = DocumentError(ErrorKind.INTERNAL, repr(error))
-            return [self._planner.unreadable(document, internal)]
-
-    def _attached(self, document: Document) -> list[PlannedPage]:
-        """The pages of an attachment, with a remark where it has attachments itself."""
-        pages = self._own_pages(document)
-        if not _may_carry(pages):
-            return pages
-        try:
-            nested = len(self._names(document))
-        except RecordedError:  # they would not be followed anyway
-            return pages
-        files = "1 file" if nested == 1 else f"{nested} files"
-        line = f"{files} embedded in this attachment: not followed, not recognised"
-        return _remarked(pages, line if nested else "", nested)
-
-    def _names(self, document: Document) -> tuple[str, ...]:
-        path = self._documents.path(document.uri, outer=document.outer)
-        return self._reader.attachments(path, self._passwords.of(document.uri, document.outer))
-
-    def _beyond(self, document: Document, found: SelectedAttachments) -> list[PlannedPage]:
-        """A row for the attachments beyond the limit, if there are any."""
-        if not found.over:
-            return []
-        limit = f"input.max_attachments ({self._input.max_attachments})"
-        message = f"{found.over} more embedded documents than {limit}: not recognised"
-        return [self._unnamed(document, DocumentError(ErrorKind.LIMIT, message))]
-
-    def _unnamed(self, document: Document, error: RecordedError) -> PlannedPage:
-        """The row of attachments that cannot be named; it stands under ``mail.pdf!/``."""
-        place = uris.join_member(document.uri, "")
-        return self._planner.unreadable(Document(place, 0, document.uri), error)
-
-    def _hear(self, complaints: tuple[str, ...]) -> None:
-        self._heard = complaints
-
-
-def extractor(
-    reader: SandboxClient, passwords: Passwords, tell: Tell | None = None
-) -> ExtractAttachment:
-    """What writes attachments out for `DocumentCache`, by a reader that opens their PDFs."""
-
-    def extract(path: str, outer: str, name: str, target: str) -> str:
-        doc_id, complaints = reader.extract(path, name, target, passwords.of(outer))
-        if tell is not None:
-            tell(complaints)
-        return doc_id
-
-    return extract
-
-
-def _may_carry(pages: list[PlannedPage]) -> bool:
-    """Whether the document is a PDF that opens; it may be one without pages."""
-    failure = pages[0].failure
-    has_no_pages = failure is not None and failure.kind is ErrorKind.NO_PAGES
-    return has_no_pages or pages[0].ref.media_type == _PDF
-
-
-def _remarked(pages: list[PlannedPage], line: str, left_out: int) -> list[PlannedPage]:
-    """The pages of a document with a remark and a count on the first of them."""
-    warnings = (*pages[0].warnings, line) if line else pages[0].warnings
-    return [replace(pages[0], warnings=warnings, attachments_left_out=left_out), *pages[1:]]
-
-
-def _left_out_line(left_out: Counter[str]) -> str:
-    if not left_out:
-        return ""
-    endings = ", ".join(f"{count} {ending}" for ending, count in sorted(left_out.items()))
-    return f"embedded files not recognised for their ending: {endings}"
+    def _quarantined(self, document: Document) -> PlannedPage:
+        return self._planner.unreadable(document, DocumentError(ErrorKind.CRASH, POISON_MESSAGE))

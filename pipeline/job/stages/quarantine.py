@@ -1,16 +1,16 @@
-"""Finds the page that kills its worker's process, so that the others get done.
+"""Finds the poison page, the one that crashes its worker, so that all others are finished.
 
-A process that dies takes all its pages with it, and Ray gives the same pages to the next one, for
-ever. So every worker says which pages it begins and which are finished. Pages that are begun again
-without having been finished are quarantine: their worker died. They are run a few at a time; those
-that were among the few when a worker died again are run alone; and one that keeps dying alone gets
-an error row instead of another worker.
+A worker process that crashes loses all its pages, and Ray gives the same pages to the next worker,
+without end. So every worker reports which pages it begins and which it has finished. A page that is
+begun again without having been finished is a suspect: its worker crashed. Suspects are run a few at
+a time; those that ran when a worker crashed again are run alone; and a page whose workers keep
+crashing while it runs alone gets an error row instead of another worker.
 
-Workers die of other things too: machines go, and the kernel takes memory back. That is why a page
-has to die alone, more than once, and why the first death does not slow hundreds of pages down to
-one at a time.
+Workers crash for other reasons too: machines are lost, and the kernel ends processes when memory
+runs out. So a page counts as poison only after several solo crashes, and the first crash does not
+slow hundreds of pages down to one at a time.
 
-Pure: one object for a whole job, behind a Ray actor (`pipeline.job.ray_data.chains`).
+Pure: one object for a whole job, behind a Ray actor (`pipeline.job.ray_data.actors`).
 """
 
 from __future__ import annotations
@@ -20,85 +20,96 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Protocol
 
+POISON_MESSAGE = (
+    "the worker's process was killed each time that it worked on this alone; it may need more "
+    "memory than there is (stages.max_lone_deaths)"
+)
+"""The error of a poison page's row."""
+
 
 class Isolation(StrEnum):
-    """How a page that is about to be worked on is to be run."""
+    """How a page is run."""
 
     NONE = "none"
-    """Nothing is held against it."""
+    """Beside any others: no worker crashed with it."""
     FEW = "few"
-    """A worker died that had it: few others may run beside it."""
+    """Beside few others: a worker crashed that had it."""
     SOLO = "solo"
-    """A worker died while it ran as one of few: nothing else may run beside it."""
+    """Alone: a worker crashed while it ran beside few others."""
     POISON = "poison"
-    """It is to get an error row."""
+    """Not at all: it gets an error row."""
 
-    def share(self, places: int) -> int:
-        """How many of a worker's places a page takes up that is run like this."""
-        few = math.ceil(math.sqrt(places))
-        return {Isolation.NONE: 1, Isolation.FEW: few}.get(self, places)
+    def weight(self, capacity: int) -> int:
+        """How much of a worker's capacity such a page takes, of 1 for each page at a time."""
+        few = math.ceil(math.sqrt(capacity))
+        return {Isolation.NONE: 1, Isolation.FEW: few}.get(self, capacity)
 
 
 class PageMonitor(Protocol):
-    """What workers tell of their pages, named by keys that are unique in the job and stage."""
+    """Takes what workers report of their pages, by keys that are unique in the job and stage."""
 
     def begin(self, keys: Sequence[str]) -> list[Isolation]:
-        """Note that a worker has these pages, and say how each is to be run."""
+        """Record that a worker has these pages.
+
+        Returns:
+            How each is to be run.
+        """
         ...
 
-    def enter(self, key: str, *, alone: bool) -> None:
-        """Note that a suspect runs from now on. Comes back when it is noted."""
+    def enter(self, key: str, *, solo: bool) -> None:
+        """Record that a suspect runs from now on. Returns when that is recorded."""
         ...
 
     def finish(self, keys: Sequence[str]) -> None:
-        """Note that these pages were outlived by their worker."""
+        """Record that these pages were finished and their worker did not crash."""
         ...
 
 
 class Quarantine:
-    """What is known of the pages that are being worked on. A `PageMonitor`.
+    """The state of all pages that are being worked on. A `PageMonitor`.
 
     Args:
-        max_lone_deaths: Workers that may die with a page alone on them before it is condemned.
+        max_solo_crashes: Crashes of workers that ran a page alone before it counts as poison.
     """
 
-    def __init__(self, max_lone_deaths: int) -> None:
-        self._max_lone_deaths = max_lone_deaths
+    def __init__(self, max_solo_crashes: int) -> None:
+        self._max_solo_crashes = max_solo_crashes
         self._isolations: dict[str, Isolation] = {}
         self._entered: dict[str, bool] = {}
         self._solo_crashes: dict[str, int] = {}
 
     def begin(self, keys: Sequence[str]) -> list[Isolation]:
-        """Note that a worker has these pages, and say how each is to be run."""
+        """Record that a worker has these pages, and return how each is to be run."""
         for key in keys:
             self._isolations[key] = self._isolation(key)
         return [self._isolations[key] for key in keys]
 
-    def enter(self, key: str, *, alone: bool) -> None:
-        """Note that a suspect runs from now on."""
-        self._entered[key] = alone
+    def enter(self, key: str, *, solo: bool) -> None:
+        """Record that a suspect runs from now on."""
+        self._entered[key] = solo
 
     def finish(self, keys: Sequence[str]) -> None:
-        """Note that these pages were outlived by their worker.
+        """Record that these pages were finished and their worker did not crash.
 
-        Condemned ones stay condemned: if a neighbour ends the worker yet, they all come again.
+        Poison pages stay poison: should another page of the same task crash the worker after this,
+        Ray gives it all pages of the task again.
         """
         for key in keys:
             if self._isolations.get(key) is not Isolation.POISON:
-                for of_key in (self._isolations, self._entered, self._solo_crashes):
-                    of_key.pop(key, None)
+                for state in (self._isolations, self._entered, self._solo_crashes):
+                    state.pop(key, None)
 
     def _isolation(self, key: str) -> Isolation:
-        before, was_alone = self._isolations.get(key), self._entered.pop(key, None)
+        before, was_solo = self._isolations.get(key), self._entered.pop(key, None)
         if before is None or before is Isolation.POISON:
             return before or Isolation.NONE
-        if was_alone:
+        if was_solo:
             self._solo_crashes[key] = self._solo_crashes.get(key, 0) + 1
-        if self._solo_crashes.get(key, 0) >= self._max_lone_deaths:
+        if self._solo_crashes.get(key, 0) >= self._max_solo_crashes:
             return Isolation.POISON
         if before is Isolation.NONE:
             return Isolation.FEW
-        return before if was_alone is None else Isolation.SOLO
+        return before if was_solo is None else Isolation.SOLO
 
 
 def in_turn(monitor: PageMonitor, keys: Sequence[str]) -> Iterator[bool]:
@@ -107,7 +118,7 @@ def in_turn(monitor: PageMonitor, keys: Sequence[str]) -> Iterator[bool]:
         if isolation is Isolation.NONE or isolation is Isolation.POISON:
             yield isolation is Isolation.NONE
         else:
-            monitor.enter(key, alone=True)
+            monitor.enter(key, solo=True)
             yield True
             monitor.finish([key])
     monitor.finish(keys)

@@ -296,7 +296,7 @@ def node_lost(site: Site, rounds: int) -> Outcome:
             outcome.tried += 1
             done = _ended(started)
             assert done.returncode == 0, done.stderr
-            outcome.notes += [line for line in done.stderr.splitlines() if "anew" in line]
+            outcome.notes += [line for line in done.stderr.splitlines() if "again" in line]
         outcome.extra_s += time.monotonic() - begin - site.undisturbed_s
         outcome.count(output, site.pages)
     return outcome

@@ -6,8 +6,8 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,14 +16,19 @@ import ray
 from ray.data.block import BlockStats
 
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
-from pipeline.engines import base
+from pipeline.engines.base import Resources
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import SPECS
 from pipeline.job import ray_cluster
-from pipeline.job.ray_data import chains
-from pipeline.job.stages import stages
+from pipeline.job.ray_data import chains, engine_pool, private
+from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
+from pipeline.job.ray_data.shard_writer import ShardWriter, drain
+from pipeline.job.stages.records import PlannedPage
+from pipeline.job.stages.render import Render
 from pipeline.output import schema
 from pipeline.output import shards as sink
 from pipeline.output.totals import PlanSummary, Summary
-from pipeline.types import Pixels
+from pipeline.recognition.route import PageView
 from tests.support import job_process, sample_documents
 
 
@@ -34,8 +39,8 @@ def local_ray(head: job_process.Head) -> Iterator[None]:
         yield
 
 
-def quarantine() -> chains.SharedQuarantine:
-    return chains.SharedQuarantine(2)
+def quarantine() -> SharedQuarantine:
+    return SharedQuarantine(2)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +60,12 @@ def planned(
     rows = [{"uri": str(path), "size_bytes": 1} for path in sorted(folder.iterdir())]
     found = ray.data.from_arrow(pa.Table.from_pylist(rows))
     _, plan = sink.prepare_folder(options.output)
-    metrics = chains.SharedMetrics()
+    metrics = SharedMetrics()
     chain = chains.plan_pages(
-        found, options, base.recipe(options, "fake"), metrics.send(), quarantine()
+        found, options, make_recipe(options, "fake"), metrics.send(), quarantine()
     )
     config = OutputConfig(pages_per_file=10)
-    return plan, chains.drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
+    return plan, drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
 
 
 def test_the_plan_has_every_page(planned: tuple[Path, PlanSummary]):
@@ -73,14 +78,14 @@ def test_the_plan_has_every_page(planned: tuple[Path, PlanSummary]):
 
 def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], options: OcrOptions):
     plan, summary = planned
-    recipe = base.recipe(options, "fake")
-    metrics = chains.SharedMetrics()
+    recipe = make_recipe(options, "fake")
+    metrics = SharedMetrics()
     chain = chains.recognise_pages(
         plan, summary.todo.rows, options, recipe, metrics.send(), quarantine()
     )
     pages = sink.pages_folder(options.output)
     config = OutputConfig(pages_per_file=12)
-    written = chains.drain(chain, pages, "part-x", config, sink.write_pages, Summary())
+    written = drain(chain, pages, "part-x", config, sink.write_pages, Summary())
     assert written.written == summary.todo
     assert written.statuses == {"ok": 25, "failed": 1}
     shards = sorted(pages.glob("*.parquet"))
@@ -100,10 +105,10 @@ def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], option
 def test_drawing_is_not_fused_into_the_engine(
     planned: tuple[Path, PlanSummary], options: OcrOptions
 ):
-    recipe = base.recipe(options, "fake")
-    metrics = chains.SharedMetrics()
+    recipe = make_recipe(options, "fake")
+    metrics = SharedMetrics()
     chain = chains.recognise_pages(planned[0], 26, options, recipe, metrics.send(), quarantine())
-    for bundle in chain.iter_internal_ref_bundles():
+    for bundle in private.ref_bundles(chain):
         bundle.destroy_if_owned()
     operators = re.findall(r"^Operator \d+ (.+?):", chain.stats(), re.MULTILINE)
     assert [re.sub(r"\[.*?\]", "", name) for name in operators] == [
@@ -121,10 +126,10 @@ def test_the_driver_keeps_nothing_for_each_block(
     one = options.model_copy(
         update={"stages": options.stages.model_copy(update={"pages_per_task": 1})}
     )
-    send = chains.SharedMetrics().send()
-    recipe = base.recipe(options, "fake")
+    send = SharedMetrics().send()
+    recipe = make_recipe(options, "fake")
     chain = chains.recognise_pages(planned[0], 26, one, recipe, send, quarantine())
-    chains.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
+    drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
     # Ray Data has them for 26 blocks of 4 stages else.
     assert sum(type(each) is BlockStats for each in gc.get_objects()) < 26
 
@@ -134,7 +139,7 @@ def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None
         path.touch()
         return Summary()
 
-    writes = chains._Writes(tmp_path, "p", OutputConfig(pages_per_file=1), write, Summary())
+    writes = ShardWriter(tmp_path, "p", OutputConfig(pages_per_file=1), write, Summary())
     core = ray._private.worker.global_worker.core_worker
     ref = ray.put(pa.table({"n": [1]}))
     name = ref.hex().encode()
@@ -153,9 +158,10 @@ def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None
 def test_a_stage_may_reserve_gpus(
     planned: tuple[Path, PlanSummary], options: OcrOptions, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pipeline.job.ray_data.chains._engine_gpus", lambda engine: 1.0)
-    recipe = base.recipe(options, "fake")
-    send = chains.SharedMetrics().send()
+    spec = replace(SPECS["fake"], resources=lambda config: Resources(gpus=1.0))
+    monkeypatch.setitem(SPECS, "fake", spec)
+    recipe = make_recipe(options, "fake")
+    send = SharedMetrics().send()
     assert chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine()) is not None
 
 
@@ -164,19 +170,19 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
 ):
     from pipeline.errors import JobError
 
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     chain = chains.recognise_pages(
-        planned[0], 26, options, recipe, chains.SharedMetrics().send(), quarantine()
+        planned[0], 26, options, recipe, SharedMetrics().send(), quarantine()
     )
     with pytest.raises(JobError, match="cannot write"):
-        chains.drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
+        drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
 
 
 def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    recipe = base.recipe(options, "fake")
-    send, done = chains.SharedMetrics().send(), tmp_path / "pages"
+    recipe = make_recipe(options, "fake")
+    send, done = SharedMetrics().send(), tmp_path / "pages"
     done.mkdir()
     config = OutputConfig(pages_per_file=10)
     half = tmp_path / "half"
@@ -184,36 +190,36 @@ def test_pages_that_have_a_row_by_now_are_left_out(
     some = pa.concat_tables([pq.read_table(shard) for shard in planned[0].glob("*.parquet")])[:10]
     pq.write_table(some, half / "plan-0.parquet")
     chain = chains.recognise_pages(half, 10, options, recipe, send, quarantine())
-    first = chains.drain(chain, done, "a", config, sink.write_pages, Summary())
+    first = drain(chain, done, "a", config, sink.write_pages, Summary())
     assert first.written.rows == 10
     left = 26 - 10
     chain = chains.recognise_pages(planned[0], left, options, recipe, send, quarantine(), done=done)
-    second = chains.drain(chain, done, "b", config, sink.write_pages, Summary())
+    second = drain(chain, done, "b", config, sink.write_pages, Summary())
     assert second.written.rows == left
     assert sink.read_summary(done, "b").written == second.written
     first.merge(second)
     assert first.written == planned[1].todo
 
 
-def test_a_page_that_kills_the_worker_that_draws_it_gets_a_row(
+def test_a_page_that_crashes_its_worker_while_drawn_gets_a_row(
     planned: tuple[Path, PlanSummary],
     options: OcrOptions,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    class DyingRender(stages.Render):
+    class DyingRender(Render):
         """Its process is killed each time at the third page of the long document."""
 
-        def _render(self, row: dict[str, Any]) -> tuple[dict[str, Any], Pixels | None]:
-            if row["page"] == 3 and not row["error_kind"]:
+        def _view(self, page: PlannedPage, path: str) -> PageView:
+            if page.ref.page == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super()._render(row)
+            return super()._view(page, path)
 
-    monkeypatch.setattr(stages, "Render", DyingRender)
-    recipe = base.recipe(options, "fake")
-    send = chains.SharedMetrics().send()
+    monkeypatch.setattr(chains, "Render", DyingRender)
+    recipe = make_recipe(options, "fake")
+    send = SharedMetrics().send()
     chain = chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine())
-    written = chains.drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
+    written = drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
     assert written.written == planned[1].todo
     [shard] = tmp_path.glob("*.parquet")
     rows = pq.read_table(shard, columns=["page", "error_kind"]).to_pylist()
@@ -223,25 +229,25 @@ def test_a_page_that_kills_the_worker_that_draws_it_gets_a_row(
 
 def test_the_buffer_grows_with_the_engines_and_can_be_set(options: OcrOptions, local_ray: None):
     hungry = options.engine.model_copy(update={"pages_in_flight": 300, "workers": 2})
-    assert chains.buffer_mib(options.model_copy(update={"engine": hungry})) == 2 * 600 * 8
+    assert engine_pool.buffer_mib(options.model_copy(update={"engine": hungry})) == 2 * 600 * 8
     lazy = options.engine.model_copy(update={"pages_in_flight": 1})
-    assert chains.buffer_mib(options.model_copy(update={"engine": lazy})) == 1024
+    assert engine_pool.buffer_mib(options.model_copy(update={"engine": lazy})) == 1024
     stages = options.stages.model_copy(update={"buffer_mib": 99})
-    assert chains.buffer_mib(options.model_copy(update={"stages": stages})) == 99
+    assert engine_pool.buffer_mib(options.model_copy(update={"stages": stages})) == 99
 
 
 def test_engines_are_added_up_to_their_most(options: OcrOptions, local_ray: None):
     engine = options.engine.model_copy(update={"max_workers": 5})
-    growing = chains._engine_pool(engine, 2, 8)
+    growing = engine_pool.engine_pool(engine, 2, 8)
     assert (growing.min_size, growing.max_size) == (2, 5)
-    fixed = chains._engine_pool(options.engine, 2, 8)
+    fixed = engine_pool.engine_pool(options.engine, 2, 8)
     assert (fixed.min_size, fixed.max_size) == (2, 2)
 
 
 def test_resources_of_the_stages_leave_room_on_two_cpus(local_ray: None, options: OcrOptions):
     stage = options.stages
     assert ray_cluster.cpus() == 2
-    engines = chains.engine_workers(options.engine.model_copy(update={"workers": 0}))
+    engines = engine_pool.engine_workers(options.engine.model_copy(update={"workers": 0}))
     reserved = engines * 0.7 + stage.render_cpus + stage.prepare_cpus + stage.write_cpus
     assert engines == 2
     assert reserved <= 2 + 1e-9

@@ -18,12 +18,11 @@ import pytest
 
 from pipeline.config import OcrOptions, RenderConfig
 from pipeline.documents.sandbox import SandboxClient
-from pipeline.engines import base
 from pipeline.engines.fake import HANDLERS, FakeEngine
+from pipeline.engines.recipe import make_recipe
 from pipeline.recognition import retry_ladder
 from pipeline.recognition.route import Routes
-from pipeline.rungs import Rung
-from pipeline.types import PageRef, PageResult, Recognition, Sampling, Source, Status
+from pipeline.types import PageRef, PageResult, Recognition, Rung, Sampling, Source, Status
 from serving.config import (
     AuthConfig,
     FetchConfig,
@@ -84,11 +83,11 @@ def test_the_retry_ladder_is_that_of_the_batch_and_is_in_the_answer(service: Onl
     ("rung", "text"), [(Rung.BASE, "one two three"), (Rung.SECOND, "one "), (Rung.LAYER, "one ")]
 )
 def test_the_bounds_of_a_request_hold_for_whom_vllm_did_not_bound(rung: Rung, text: str) -> None:
-    recipe = base.recipe(OcrOptions(output="o"), "vllm")
+    recipe = make_recipe(OcrOptions(output="o"), "vllm")
     model = SimpleNamespace(recipe=recipe)
     ref = PageRef("", "", 1, 1, "image/png", 0, 0)
-    page = PageResult("", "", "", ref, Recognition(Status.OK, "one two three", rung=rung))
-    page = replace(page, source=retry_ladder.source(page.recognition, Source.OCR))
+    page = PageResult(ref, Recognition(Status.OK, "one two three", rung=rung))
+    page = replace(page, source=retry_ladder.text_source(page.recognition, Source.OCR))
     asked = SimpleNamespace(max_tokens=None, sampling=Sampling(stop=("two",)))
     assert OcrHandler._bounded(model, page, asked).text == text  # type: ignore[arg-type]
 
@@ -341,7 +340,7 @@ def test_a_trusted_text_layer_is_answered_as_in_the_batch_without_the_engine(
     layer, blank = answer.json["pages"]
     options = OcrOptions(output="-", engine={"kind": "fake"})
     with SandboxClient() as reader:
-        routes = Routes(base.recipe(options, "fake"))
+        routes = Routes(make_recipe(options, "fake"))
         batch = routes.view(reader, str(tmp_path / "prose.pdf"), 1)
     assert batch.settled is not None
     assert batch.settled.text == layer["markdown"]

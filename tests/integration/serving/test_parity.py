@@ -10,9 +10,13 @@ import pyarrow as pa
 import pytest
 
 from pipeline.config import EngineConfig, OcrOptions, OnnxConfig
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import build_engine
+from pipeline.job.stages.inspect import Inspect
+from pipeline.job.stages.prepare import Prepare
 from pipeline.job.stages.quarantine import Quarantine
-from pipeline.job.stages.stages import Inspect, Prepare, Recognise, Render
+from pipeline.job.stages.recognise import Recognise
+from pipeline.job.stages.render import Render
 from pipeline.output import schema
 from serving.config import ServeConfig
 from tests.support import sample_documents
@@ -36,7 +40,7 @@ TYPES = {".pdf": "application/pdf", ".jpg": "image/jpeg", ".tiff": "image/tiff"}
 async def batch(path: Path, config: EngineConfig, output: Path) -> list[dict[str, Any]]:
     """The rows that a job would write."""
     options = OcrOptions(output=str(output), engine=config)
-    recipe = base.recipe(options, config.kind)  # type: ignore[arg-type]
+    recipe = make_recipe(options, config.kind)  # type: ignore[arg-type]
 
     def unheard(*_: object) -> None:
         return None
@@ -85,7 +89,7 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
 )
 async def test_batch_and_service_give_the_same(kind: Any, names: list[str], tmp_path: Path) -> None:
     config = EngineConfig(kind=kind, onnx=OnnxConfig(threads=2))
-    with running(ServeConfig(engine=config), base.build(config)) as service:
+    with running(ServeConfig(engine=config), build_engine(config)) as service:
         for name in names:
             path = tmp_path / name
             path.write_bytes(DOCUMENTS[name]())

@@ -13,14 +13,14 @@ import pytest
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.sandbox import SandboxClient
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.recognition.route import Routes
 from serving.config import ServeConfig
 from serving.ocr.reader_pool import ReaderPool
 from tests.support import sample_documents
 
-ROUTES = Routes(base.recipe(ServeConfig(text_layer="never"), "fake"))
+ROUTES = Routes(make_recipe(ServeConfig(text_layer="never"), "fake"))
 
 
 @pytest.fixture

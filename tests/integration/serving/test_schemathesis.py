@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from pipeline.config import RenderConfig
 from pipeline.engines.fake import HANDLERS, FakeEngine
-from serving.chat.handler import ChatModel
+from serving.chat.handler import ChatHandler
 from serving.config import LimitConfig, ServeConfig
 from serving.http import routes
 from tests.support import live_service, sample_documents
@@ -60,7 +60,7 @@ CONFIG = ServeConfig.model_validate(
 def _description() -> dict[str, Any]:
     """The description as the routes give it; no model has to be there for it."""
     talk: Any = None
-    chat = ChatModel((live_service.CHAT,), talk, CONFIG)
+    chat = ChatHandler((live_service.CHAT,), talk, CONFIG)
     return routes.build(routes.Service(CONFIG.limits, None, chat, talk)).openapi()
 
 

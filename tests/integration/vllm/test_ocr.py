@@ -12,14 +12,21 @@ import pytest
 from models import write_deepseek_ocr
 
 from pipeline.config import EngineConfig, OcrOptions, VllmConfig
-from pipeline.engines import base
-from pipeline.engines.deepseek_ocr import model as prompts
-from pipeline.engines.deepseek_ocr import self_test
+from pipeline.engines.deepseek_ocr import model, requests, self_test, views
 from pipeline.engines.deepseek_ocr.engine import VllmCore, VllmEngine
+from pipeline.engines.recipe import make_recipe
 from pipeline.errors import EngineError
 from pipeline.recognition import retry_ladder
-from pipeline.rungs import Attempt, Outcome, Rung
-from pipeline.types import Ask, FinishReason, Request, Sampling, Task
+from pipeline.types import (
+    Attempt,
+    FinishReason,
+    Instruction,
+    Outcome,
+    Request,
+    Rung,
+    Sampling,
+    Task,
+)
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 ANSWER_TOKENS = 8
@@ -57,7 +64,7 @@ def core(engine: VllmEngine) -> VllmCore:
 
 @pytest.fixture
 def request_640(config: VllmConfig) -> Request:
-    return prompts.request(self_test.page(640, 640), Ask(Task.MARKDOWN), config)
+    return requests.make_request(self_test.page(640, 640), Instruction(Task.MARKDOWN), config)
 
 
 async def test_a_page_is_answered_after_the_self_test(
@@ -93,7 +100,7 @@ async def test_the_arguments_of_the_n_gram_rule_arrive_in_the_sampler(
     prompt = {"prompt_token_ids": core.vocabulary.encode("no picture here")}
     rendered = core._llm.renderer.render_cmpl([prompt])[0]
     token = core.vocabulary.plain("x")[0]
-    rule = prompts.ngram(core.config, core.vocabulary.whitelist) | {"ngram_size": size}
+    rule = model.ngram_args(core.config, core.vocabulary.whitelist) | {"ngram_size": size}
     output = await core.complete(
         rendered, max_tokens=size + 2, ignore_eos=True, extra_args=rule, logit_bias={token: 100}
     )
@@ -113,7 +120,7 @@ async def test_table_cells_are_no_exception_where_a_request_says_so(
     prompt = {"prompt_token_ids": core.vocabulary.encode("no picture here")}
     rendered = core._llm.renderer.render_cmpl([prompt])[0]
     cell = core.vocabulary.whitelist[0]
-    rule = prompts.ngram(core.config, core.vocabulary.whitelist, Sampling(cells_repeat=False))
+    rule = model.ngram_args(core.config, core.vocabulary.whitelist, Sampling(cells_repeat=False))
     output = await core.complete(
         rendered,
         max_tokens=4,
@@ -128,9 +135,9 @@ async def test_vllm_takes_every_rung_of_the_ladder(
     engine: VllmEngine, core: VllmCore, config: VllmConfig, request_640: Request
 ) -> None:
     options = OcrOptions(output="o", engine=EngineConfig(vllm=config))
-    recipe = base.recipe(options, "vllm")
+    recipe = make_recipe(options, "vllm")
     attempts = [Attempt(Rung.BASE, Outcome.LOOPED)]
-    while step := retry_ladder.next_step(attempts, request_640, recipe):
+    while step := retry_ladder.next_attempt(attempts, request_640, recipe):
         if step.rung is Rung.NGRAM:
             assert (await engine.generate(step.request)).output_tokens == ANSWER_TOKENS
         elif step.rung is not Rung.SECOND:
@@ -172,8 +179,8 @@ def sizes() -> Iterator[tuple[int, int]]:
             yield width * scale, height * scale
 
 
-@pytest.mark.parametrize("model", [prompts.OCR, prompts.OCR_2], ids=lambda model: model.name)
-def test_grids_and_token_counts_are_those_of_vllm(model: prompts.Family) -> None:
+@pytest.mark.parametrize("model", [model.OCR, model.OCR_2], ids=lambda model: model.name)
+def test_grids_and_token_counts_are_those_of_vllm(model: model.ModelFamily) -> None:
     from vllm.model_executor.models import deepseek_ocr, deepseek_ocr2
     from vllm.transformers_utils.processors.deepseek_ocr import count_tiles
 
@@ -186,6 +193,6 @@ def test_grids_and_token_counts_are_those_of_vllm(model: prompts.Family) -> None
     for width, height in sizes():
         if max(width, height) > model.tile_px:
             grid = count_tiles(width, height, image_size=model.tile_px)
-            assert prompts.grid(width, height, model) == grid
+            assert views.grid(width, height, model) == grid
         expected = count(None, image_width=width, image_height=height)
-        assert prompts.image_tokens(width, height, model) == expected
+        assert views.image_tokens(width, height, model) == expected

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
 from pipeline.job.ray_data import duplicates
-from pipeline.job.ray_data.duplicates import NAMES, WANTED, Duplicates
+from pipeline.job.ray_data.duplicates import DOCUMENTS, WANTED, Duplicates
 from pipeline.output import schema
 from pipeline.output.completed import content_id, page_id
-from pipeline.types import Failure, PageRef, PageResult, Recognition, Status, Timing
+from pipeline.output.rows import page_results, pages_table
+from pipeline.types import Failure, PageIds, PageRef, PageResult, Recognition, Status, Timing
 from tests.support.strategies import results
 
 DOC = {name: f"{name * 64}" for name in "abc"}
@@ -37,8 +38,10 @@ def plan(*rows: tuple[str, str, int, str]) -> pa.Table:
 
 
 def find_duplicates(*tables: pa.Table) -> Duplicates:
-    several = duplicates.several([duplicates.keys(table) for table in tables])
-    return Duplicates.of(pa.concat_tables([duplicates.names(table, several) for table in tables]))
+    repeated = duplicates.repeated_keys([duplicates.document_keys(table) for table in tables])
+    return Duplicates.of(
+        pa.concat_tables([duplicates.documents(table, repeated) for table in tables])
+    )
 
 
 def test_of_documents_with_the_same_bytes_one_is_read() -> None:
@@ -52,11 +55,11 @@ def test_of_documents_with_the_same_bytes_one_is_read() -> None:
     assert same.wanted(second).num_rows == 0
 
 
-def test_a_document_whose_pages_are_in_two_shards_of_the_plan_is_no_twin() -> None:
+def test_a_document_whose_pages_are_in_two_shards_of_the_plan_is_no_duplicate() -> None:
     assert find_duplicates(plan(("a", "x", 1, "ocr")), plan(("a", "x", 2, "ocr"))) == Duplicates()
 
 
-def test_what_is_done_or_left_out_has_no_twin() -> None:
+def test_what_is_done_or_left_out_has_no_duplicate() -> None:
     assert (
         find_duplicates(plan(("a", "x", 1, "ok"), ("a", "y", 1, "ocr"), ("a", "z", 1, "skip")))
         == Duplicates()
@@ -86,16 +89,17 @@ def row(identity: str, status: Status, kind: ErrorKind = ErrorKind.ENGINE) -> Pa
     failure = Failure(kind, "no") if status is Status.FAILED else None
     recognition = Recognition(status, "text" if failure is None else "", failure=failure)
     ref = PageRef("old", DOC["a"], 1, 1, "application/pdf", 1, 1)
-    return PageResult(identity, "c", "r", ref, recognition, timing=Timing(1, 2, 3))
+    ids = PageIds(identity, "c", "r")
+    return PageResult(ref, recognition, ids=ids, timing=Timing(1, 2, 3))
 
 
 def test_a_good_text_is_copied_before_a_failure() -> None:
-    pages = schema.to_table([row("bad", Status.FAILED), row("good", Status.OK)])
+    pages = pages_table([row("bad", Status.FAILED), row("good", Status.OK)])
     wanted = pa.Table.from_pylist([{"content_id": "c", "page_id": "p", "uri": "n"}], WANTED)
     assert duplicates.texts(pages, wanted) == {"c": True}
     assert duplicates.texts(pages.slice(0, 1), wanted) == {"c": False}
-    [copied] = schema.from_table(duplicates.copied(pages, wanted))
-    assert (copied.page_id, copied.ref.uri, copied.copied_from) == ("p", "n", "good")
+    [copied] = page_results(duplicates.copied(pages, wanted))
+    assert (copied.ids.page_id, copied.ref.uri, copied.copied_from) == ("p", "n", "good")
     assert (copied.recognition.status, copied.recognition.text) == (Status.OK, "text")
     assert copied.timing == Timing()
 
@@ -103,8 +107,8 @@ def test_a_good_text_is_copied_before_a_failure() -> None:
 @given(results())
 def test_a_copy_says_the_same_and_costs_nothing(result: PageResult) -> None:
     failure = result.recognition.failure
-    assume(failure is None or failure.kind not in duplicates.OF_THE_PLACE)
-    pages = schema.to_table([result])
+    assume(failure is None or failure.kind not in duplicates.URI_FAILURES)
+    pages = pages_table([result])
     [content] = pages["content_id"].to_pylist()
     wanted = pa.Table.from_pylist([{"content_id": content, "page_id": "p", "uri": "n"}], WANTED)
     [was], [now] = pages.to_pylist(), duplicates.copied(pages, wanted).to_pylist()
@@ -116,7 +120,7 @@ def test_a_copy_says_the_same_and_costs_nothing(result: PageResult) -> None:
 
 
 def test_what_failed_for_its_place_is_not_copied() -> None:
-    pages = schema.to_table([row("gone", Status.FAILED, ErrorKind.NOT_FOUND)])
+    pages = pages_table([row("gone", Status.FAILED, ErrorKind.NOT_FOUND)])
     wanted = pa.Table.from_pylist([{"content_id": "c", "page_id": "p", "uri": "n"}], WANTED)
     assert duplicates.texts(pages, wanted) == {}
     table = plan(("a", "x", 1, "ocr"), ("a", "y", 1, "copy"), ("a", "z", 1, "ok"))
@@ -124,6 +128,6 @@ def test_what_failed_for_its_place_is_not_copied() -> None:
     assert read["uri"].to_pylist() == ["x", "y"]
 
 
-def test_nothing_is_no_twin() -> None:
-    assert duplicates.several([]).size == 0
-    assert Duplicates.of(NAMES.empty_table()) == Duplicates()
+def test_nothing_is_no_duplicate() -> None:
+    assert duplicates.repeated_keys([]).size == 0
+    assert Duplicates.of(DOCUMENTS.empty_table()) == Duplicates()

@@ -36,9 +36,9 @@ def test_a_stage_waits_when_the_next_one_has_enough(waiting: int, running: int):
     assert bound.max_task_output_bytes_to_read(stage) == 0
 
 
-def test_statistics_are_forgotten_in_each_step():
+def test_statistics_are_dropped_in_each_step():
     stages = SimpleNamespace(_output_blocks_stats=[1, 2]), SimpleNamespace()
-    limits.ForgetStatistics().on_execution_step(SimpleNamespace(_topology=stages))
+    limits.DropStatistics().on_execution_step(SimpleNamespace(_topology=stages))
     assert stages[0]._output_blocks_stats == []
 
 
@@ -46,8 +46,8 @@ def test_the_bounds_stand_beside_those_of_ray_and_once():
     context, manager = DataContext(), SimpleNamespace()
     topology: Any = {}
     own = {type(each) for each in get_backpressure_policies(context, topology, manager)}
-    limits.keep(context)
-    limits.keep(context)
+    limits.add_limits(context)
+    limits.add_limits(context)
     found = [type(each) for each in get_backpressure_policies(context, topology, manager)]
     assert sorted(map(repr, found)) == sorted(map(repr, own | {limits.ShortQueues}))
-    assert context.custom_execution_callback_classes == [limits.ForgetStatistics]
+    assert context.custom_execution_callback_classes == [limits.DropStatistics]

@@ -27,7 +27,7 @@ with held(Path(sys.argv[1]), LockConfig(), print):
 """
 
 
-def silent(line: str) -> None:
+def fail(line: str) -> None:
     raise AssertionError(line)
 
 
@@ -39,7 +39,7 @@ def locked_by(path: Path, **change: object) -> None:
 
 
 def test_it_is_there_only_while_it_is_held(tmp_path: Path) -> None:
-    with held(tmp_path, QUICK, silent) as mine:
+    with held(tmp_path, QUICK, fail) as mine:
         mine.check()
         assert [file.name for file in tmp_path.iterdir()] == [lock.FILE_NAME]
     assert list(tmp_path.iterdir()) == []
@@ -50,10 +50,8 @@ def test_a_second_job_refuses_and_names_the_first(tmp_path: Path) -> None:
     first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None
     assert first.stdout.readline() == "held\n"
-    with pytest.raises(
-        ConfigError, match=rf"process {first.pid} on .* last sign of life \d+ s ago"
-    ):
-        held(tmp_path, QUICK, silent).__enter__()
+    with pytest.raises(ConfigError, match=rf"process {first.pid} on .* last heartbeat \d+ s ago"):
+        held(tmp_path, QUICK, fail).__enter__()
     first.kill()
     first.communicate()
     said: list[str] = []
@@ -67,14 +65,14 @@ def test_an_output_can_be_looked_at_without_its_lock(tmp_path: Path) -> None:
     locked_by(tmp_path, host="elsewhere")
     with pytest.raises(ConfigError, match="is being written by another job"):
         lock.check_free(tmp_path, QUICK)
-    locked_by(tmp_path, born=1.0)
+    locked_by(tmp_path, started_at=1.0)
     lock.check_free(tmp_path, QUICK)
 
 
-def test_a_lock_of_another_machine_counts_until_it_is_silent_for_long(tmp_path: Path) -> None:
+def test_a_lock_of_another_machine_counts_until_its_heartbeat_is_old(tmp_path: Path) -> None:
     locked_by(tmp_path, host="elsewhere", pid=1)
     with pytest.raises(ConfigError, match="process 1 on elsewhere"):
-        held(tmp_path, QUICK, silent).__enter__()
+        held(tmp_path, QUICK, fail).__enter__()
     os.utime(tmp_path / lock.FILE_NAME, (0, time.time() - 31))
     said: list[str] = []
     with held(tmp_path, QUICK, said.append):
@@ -83,7 +81,7 @@ def test_a_lock_of_another_machine_counts_until_it_is_silent_for_long(tmp_path: 
 
 
 def test_a_process_id_that_is_used_again_is_not_the_holder(tmp_path: Path) -> None:
-    locked_by(tmp_path, born=1.0, token="other")
+    locked_by(tmp_path, started_at=1.0, token="other")
     said: list[str] = []
     with held(tmp_path, QUICK, said.append):
         pass
@@ -92,12 +90,12 @@ def test_a_process_id_that_is_used_again_is_not_the_holder(tmp_path: Path) -> No
 
 def test_a_file_that_is_no_lock_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / lock.FILE_NAME).write_text("mine")
-    with pytest.raises(ConfigError, match="no lock of ours"):
-        held(tmp_path, QUICK, silent).__enter__()
+    with pytest.raises(ConfigError, match="not a lock of Rayscribe"):
+        held(tmp_path, QUICK, fail).__enter__()
 
 
 def test_it_shows_signs_of_life(tmp_path: Path) -> None:
-    with held(tmp_path, QUICK, silent):
+    with held(tmp_path, QUICK, fail):
         os.utime(tmp_path / lock.FILE_NAME, (0, 0))
         deadline = time.monotonic() + 5
         while (tmp_path / lock.FILE_NAME).stat().st_mtime < 1:
@@ -106,7 +104,7 @@ def test_it_shows_signs_of_life(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_was_lost_is_noticed_and_left_to_its_holder(tmp_path: Path) -> None:
-    with held(tmp_path, QUICK, silent) as mine:
+    with held(tmp_path, QUICK, fail) as mine:
         locked_by(tmp_path, token="other")
         with pytest.raises(JobError, match="taken over by process"):
             mine.check()
@@ -114,7 +112,7 @@ def test_a_lock_that_was_lost_is_noticed_and_left_to_its_holder(tmp_path: Path) 
 
 
 def test_of_many_takers_one_gets_a_dead_lock(tmp_path: Path) -> None:
-    locked_by(tmp_path, born=1.0, token="dead")
+    locked_by(tmp_path, started_at=1.0, token="dead")
     gate, won, lost = threading.Barrier(8), [], []
 
     def take() -> None:

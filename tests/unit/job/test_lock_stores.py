@@ -25,7 +25,7 @@ def output(s3: S3Server) -> StorePath:
     return StorePath(f"s3://{s3.bucket}/out", s3.config())
 
 
-def silent(line: str) -> None:
+def fail(line: str) -> None:
     raise AssertionError(line)
 
 
@@ -40,11 +40,11 @@ def its_slot(output: StorePath) -> S3ConditionalFile:
 
 
 def test_a_second_job_refuses_until_the_first_is_done(output: StorePath) -> None:
-    with held(output, QUICK, silent) as mine:
+    with held(output, QUICK, fail) as mine:
         assert mine is not None
         mine.check()
         with pytest.raises(ConfigError, match="is being written by another job"):
-            held(output, QUICK, silent).__enter__()
+            held(output, QUICK, fail).__enter__()
         with pytest.raises(ConfigError, match=r"process \d+ on"):
             lock.check_free(output, QUICK)
     assert its_slot(output).read() is None
@@ -53,7 +53,7 @@ def test_a_second_job_refuses_until_the_first_is_done(output: StorePath) -> None
 
 def test_it_shows_signs_of_life_that_change_its_tag(output: StorePath) -> None:
     place = its_slot(output)
-    with held(output, QUICK, silent) as mine:
+    with held(output, QUICK, fail) as mine:
         assert mine is not None
         first = place.read()
         assert first is not None
@@ -68,7 +68,7 @@ def test_it_shows_signs_of_life_that_change_its_tag(output: StorePath) -> None:
 
 def test_a_dead_lock_is_taken_over_and_its_holder_finds_out(output: StorePath) -> None:
     place = its_slot(output)
-    assert place.create(content(born=1.0, token="dead"))
+    assert place.create(content(started_at=1.0, token="dead"))
     assert not place.create(content())
     said: list[str] = []
     with held(output, QUICK, said.append) as mine:
@@ -84,17 +84,17 @@ def test_a_dead_lock_is_taken_over_and_its_holder_finds_out(output: StorePath) -
     assert json.loads(left.content)["token"] == "other"
 
 
-def test_a_lock_of_another_machine_counts_until_it_is_silent_for_long(output: StorePath) -> None:
+def test_a_lock_of_another_machine_counts_until_its_heartbeat_is_old(output: StorePath) -> None:
     assert its_slot(output).create(content(host="elsewhere", pid=1))
     with pytest.raises(ConfigError, match="process 1 on elsewhere"):
-        held(output, QUICK, silent).__enter__()
+        held(output, QUICK, fail).__enter__()
     time.sleep(1.1)  # S3's clock has whole seconds
     with held(output, LockConfig(beat_s=0.2, stale_s=1), lambda line: None):
         pass
 
 
 def test_of_many_takers_one_gets_a_dead_lock(output: StorePath) -> None:
-    assert its_slot(output).create(content(born=1.0, token="dead"))
+    assert its_slot(output).create(content(started_at=1.0, token="dead"))
     gate, won, lost = threading.Barrier(6), list[int](), list[int]()
     over = threading.Event()
 
@@ -120,11 +120,11 @@ def test_of_many_takers_one_gets_a_dead_lock(output: StorePath) -> None:
 def test_a_store_that_does_not_answer_is_told(s3: S3Server) -> None:
     dead = StoreConfig(s3_endpoint="http://127.0.0.1:9", tries=1, connect_s=1)
     with pytest.raises(JobError, match="cannot read or write the lock"):
-        held(StorePath(f"s3://{s3.bucket}/out", dead), QUICK, silent).__enter__()
+        held(StorePath(f"s3://{s3.bucket}/out", dead), QUICK, fail).__enter__()
 
 
 def test_other_stores_have_none_and_it_is_said() -> None:
     said: list[str] = []
     with held(StorePath("gs://bucket/out"), QUICK, said.append) as mine:
         assert mine is None
-    assert "has no lock" in said[0]
+    assert "cannot be locked" in said[0]

@@ -19,7 +19,7 @@ def test_the_plan_lists_every_page_exactly_once(page_count: int, pages: str):
     planner = Planner("r", selection, Ledger())
     planned = list(planner.readable(DOCUMENT, "d", "application/pdf", [(612, 792)] * page_count))
     assert [page.ref.page for page in planned] == list(range(1, page_count + 1))
-    assert len({page.page_id for page in planned}) == page_count
+    assert len({page.ids.page_id for page in planned}) == page_count
     for page in planned:
         assert page.route is (Route.OCR if page.ref.page in selection else Route.SKIP)
 
@@ -35,14 +35,14 @@ def test_the_same_bytes_under_two_names_share_their_content_id():
     planner = Planner("r", PageSelection(), Ledger())
     [one] = planner.readable(Document("/a.pdf", 10), "d", "application/pdf", [(1, 1)])
     [two] = planner.readable(Document("/b.pdf", 10), "d", "application/pdf", [(1, 1)])
-    assert one.content_id == two.content_id
-    assert one.page_id != two.page_id
+    assert one.ids.content_id == two.ids.content_id
+    assert one.ids.page_id != two.ids.page_id
 
 
 def test_a_page_whose_text_is_there_under_another_name_is_a_copy():
     planner = Planner("r", PageSelection(), Ledger())
     [one] = planner.readable(Document("/a.pdf", 10), "d", "application/pdf", [(1, 1)])
-    ids = [np.array([which], "S32") for which in (one.page_id, one.content_id)]
+    ids = [np.array([which], "S32") for which in (one.ids.page_id, one.ids.content_id)]
     planner = Planner("r", PageSelection.parse("1"), Ledger(ids[0], np.zeros(1, np.uint8), ids[1]))
     [done] = planner.readable(Document("/a.pdf", 10), "d", "application/pdf", [(1, 1)])
     two = planner.readable(Document("/b.pdf", 10), "d", "application/pdf", [(1, 1), (1, 1)])
@@ -55,7 +55,7 @@ def test_a_page_whose_text_is_there_under_another_name_is_a_copy():
 def test_another_recipe_is_another_row():
     [one] = Planner("r", PageSelection(), Ledger()).readable(DOCUMENT, "d", "", [(1, 1)])
     [two] = Planner("s", PageSelection(), Ledger()).readable(DOCUMENT, "d", "", [(1, 1)])
-    assert one.page_id != two.page_id
+    assert one.ids.page_id != two.ids.page_id
 
 
 def test_warnings_stand_on_the_first_page_alone():

@@ -29,7 +29,7 @@ def test_an_output_that_is_a_file(tmp_path: Path):
 
 def test_an_output_nobody_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(ConfigError, match="no right to write"):
+    with pytest.raises(ConfigError, match="no permission to write"):
         preflight.check(config(tmp_path))
 
 

@@ -53,7 +53,7 @@ def test_a_ray_of_its_own_that_does_not_start(
         raise AssertionError("it did start")
     message = str(caught.value)
     assert message.startswith(f"Ray does not start on this machine ({error})")
-    assert f"room in {folders[0]}" in message
+    assert f"space in {folders[0]}" in message
     assert "ray.cpus" in message
     assert not folders[0].exists()
 

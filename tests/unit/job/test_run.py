@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from pipeline.output import schema
+from pipeline.output.rows import page_results
 from tests.support import job_process, sample_documents
 
 FAKE = ("--engine.kind", "fake", "--ray.cpus", "2", "--text-layer", "never")
@@ -69,7 +70,7 @@ def test_pyarrow_and_pandas_read_the_folder(output: Path):
     table = ds.dataset(output / "pages", format="parquet").to_table()
     assert table.schema.equals(schema.PAGES)
     assert len(pd.read_parquet(output / "pages")) == table.num_rows == 9
-    assert len(schema.from_table(table)) == 9
+    assert len(page_results(table)) == 9
 
 
 def test_the_receipt_adds_up(output: Path):
@@ -115,12 +116,12 @@ def test_a_dry_run_writes_nothing(folder: Path, tmp_path: Path, head: job_proces
     for fact in (
         "documents 6 ",
         "2 of them cannot be opened",
-        "pages 7",
-        "3 ocr",
-        "4 skip, 2 error",
+        "pages 3 ",
+        "4 pages by --pages, --max-pages; 1 other files",
+        "5 rows",
+        "engine fake",
     ):
-        assert fact in text.replace("2 error, 3 ocr, 4 skip", "3 ocr, 4 skip, 2 error"), text
-    assert "5 rows with engine fake" in text
+        assert fact in text, text
     assert not (tmp_path / "o").exists()
 
 

@@ -12,18 +12,18 @@ import pytest
 from pipeline.job.signals import redeliver_signals
 from tests.support import job_process
 
-DEAF = """
+SCRIPT = """
 import time
 from pipeline.job.signals import redeliver_signals
 
-class Deaf:
+class Finalizer:
     def __del__(self):
-        print("deaf", flush=True)
+        print("in the finalizer", flush=True)
         time.sleep(60)  # an interrupt in here is printed and dropped
 
 try:
     with redeliver_signals(0.2):
-        Deaf()
+        Finalizer()
         time.sleep(60)
         print("never")
 except KeyboardInterrupt:
@@ -35,18 +35,37 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_that_is_dropped_comes_again(number: signal.Signals) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", DEAF],
+        [sys.executable, "-c", SCRIPT],
         cwd=job_process.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "deaf\n"
+    assert process.stdout.readline() == "in the finalizer\n"
     process.send_signal(number)
     said, errors = process.communicate(timeout=30)
     assert "Exception ignored" in errors, "it was dropped once"
     assert (said, process.returncode) == ("stopped\n", 0)
+
+
+def test_sigterm_stops_before_the_job_runs_too() -> None:
+    script = """
+import os, signal, time
+from pipeline.job.signals import keep_sigterm_handler, stop_on_sigterm
+
+stop_on_sigterm()
+with keep_sigterm_handler():
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as ray.init does
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=job_process.ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.returncode) == ("stopped\n", 0), done.stderr
 
 
 def test_handlers_are_put_back() -> None:

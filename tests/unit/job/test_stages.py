@@ -19,11 +19,17 @@ from pipeline.config import (
     Recipe,
 )
 from pipeline.documents.listing import Listing
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job.metrics import StageReport
-from pipeline.job.stages import stages
+from pipeline.job.stages import rows
+from pipeline.job.stages.inspect import Inspect
+from pipeline.job.stages.list_documents import list_documents
+from pipeline.job.stages.prepare import Prepare
 from pipeline.job.stages.quarantine import Isolation, Quarantine
+from pipeline.job.stages.recognise import Recognise
+from pipeline.job.stages.render import Render
 from pipeline.output import schema
+from pipeline.output.image_columns import image_column
 from pipeline.types import Document, Generation, Request, Status
 from tests.support import sample_documents
 
@@ -44,22 +50,22 @@ def folder(tmp_path: Path) -> Path:
 
 def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[StageReport]]:
     reports: list[StageReport] = []
-    inspect = stages.Inspect(options, "recipe", reports.append, Quarantine(2))
+    inspect = Inspect(options, "recipe", reports.append, Quarantine(2))
     rows = [{"uri": str(path), "size_bytes": 9} for path in paths]
     tables = list(inspect(pa.Table.from_pylist(rows)))
     return pa.concat_tables(tables), reports
 
 
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
-    recipe = base.recipe(options, options.engine.kind)
+    recipe = make_recipe(options, options.engine.kind)
     reports: list[StageReport] = []
-    [rendered] = stages.Render(options, recipe, reports.append, Quarantine(2))(plan)
+    [rendered] = Render(options, recipe, reports.append, Quarantine(2))(plan)
     assert rendered.schema == schema.RENDERED
-    prepared = stages.Prepare(recipe, reports.append, Quarantine(2))(rendered)
+    prepared = Prepare(recipe, reports.append, Quarantine(2))(rendered)
     assert prepared.schema == schema.PREPARED
 
     async def recognised() -> pa.Table:
-        recognise = stages.Recognise(options.engine, recipe, reports.append, Quarantine(2))
+        recognise = Recognise(options.engine, recipe, reports.append, Quarantine(2))
         [table] = [table async for table in recognise(prepared)]
         return table
 
@@ -135,37 +141,37 @@ def test_pages_climb_the_ladder_and_their_rows_say_so(
     assert (locked["rung"], locked["attempts"]) == (None, []), "it never came to an engine"
 
 
-def condemned(key: str) -> Quarantine:
-    """One worker died with this, and another one with this alone."""
+def poisoned(key: str) -> Quarantine:
+    """One worker crashed with this, and another one with this alone."""
     quarantine = Quarantine(1)
     quarantine.begin([key])
     quarantine.begin([key])
-    quarantine.enter(key, alone=True)
+    quarantine.enter(key, solo=True)
     return quarantine
 
 
-def unheard(*_: object) -> None:
+def ignore(*_: object) -> None:
     return None
 
 
-def test_what_kills_its_worker_gets_a_row_at_every_stage(options: OcrOptions, folder: Path):
-    recipe = base.recipe(options, "fake")
-    deadly, good = str(folder / "deadly.pdf"), str(folder / "good.pdf")
-    inspect = stages.Inspect(options, "recipe", unheard, condemned(deadly))
-    rows = [{"uri": [path], "size_bytes": [9]} for path in (deadly, good)]
+def test_a_poison_page_gets_a_row_at_every_stage(options: OcrOptions, folder: Path):
+    recipe = make_recipe(options, "fake")
+    poison, good = str(folder / "poison.pdf"), str(folder / "good.pdf")
+    inspect = Inspect(options, "recipe", ignore, poisoned(poison))
+    rows = [{"uri": [path], "size_bytes": [9]} for path in (poison, good)]
     plan = pa.concat_tables(inspect(pa.Table.from_pylist(rows)))
     assert plan["error_kind"].to_pylist() == ["crash", None, None, None]
     page = plan["page_id"].to_pylist()[2]
-    [rendered] = stages.Render(options, recipe, unheard, condemned(page))(plan)
+    [rendered] = Render(options, recipe, ignore, poisoned(page))(plan)
     assert rendered["error_kind"].to_pylist() == ["crash", None, "crash", None]
     assert rendered["error"].to_pylist()[0] == plan["error"].to_pylist()[0]
     page = plan["page_id"].to_pylist()[3]
-    prepared = stages.Prepare(recipe, unheard, condemned(page))(rendered)
+    prepared = Prepare(recipe, ignore, poisoned(page))(rendered)
     assert prepared["error_kind"].to_pylist() == ["crash", None, "crash", "crash"]
 
     async def recognised() -> pa.Table:
-        watch = condemned(plan["page_id"].to_pylist()[1])
-        recognise = stages.Recognise(options.engine, recipe, unheard, watch)
+        watch = poisoned(plan["page_id"].to_pylist()[1])
+        recognise = Recognise(options.engine, recipe, ignore, watch)
         [table] = [rows async for rows in recognise(prepared)]
         return table
 
@@ -175,15 +181,15 @@ def test_what_kills_its_worker_gets_a_row_at_every_stage(options: OcrOptions, fo
 
 
 async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 6)
     quarantine = Quarantine(2)
     quarantine.begin(["0", "1"])
     quarantine.begin(["0", "1"])
-    quarantine.enter("0", alone=False)
-    quarantine.enter("1", alone=False)
+    quarantine.enter("0", solo=False)
+    quarantine.enter("1", solo=False)
     engine = EngineConfig(kind="fake", pages_in_flight=4)
-    recognise = stages.Recognise(engine, recipe, unheard, quarantine)
+    recognise = Recognise(engine, recipe, ignore, quarantine)
     active: list[int] = []
     seen: list[int] = []
     inner = recognise._engine.generate
@@ -205,14 +211,14 @@ async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
 
 def test_the_text_layer_of_a_page_travels_with_it(options: OcrOptions):
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 3)
     place = prepared.schema.get_field_index("layer")
     layers = pa.array(["the layer", None, ""], pa.string())
     prepared = prepared.set_column(place, "layer", layers)
 
     async def recognised() -> list[dict]:
-        recognise = stages.Recognise(engine, recipe, lambda report: None, Quarantine(2))
+        recognise = Recognise(engine, recipe, lambda report: None, Quarantine(2))
         [table] = [table async for table in recognise(prepared)]
         return table.to_pylist()
 
@@ -229,7 +235,7 @@ def test_a_fault_of_our_own_is_a_row_too(
         raise ZeroDivisionError("a bug")
 
     plan, _ = planned(options, folder / "good.pdf")
-    monkeypatch.setattr("pipeline.job.stages.stages.base.prepare", broken)
+    monkeypatch.setattr("pipeline.job.stages.prepare.prepare_request", broken)
     rows = run(options, plan)
     assert {row["error_kind"] for row in rows} == {"internal"}
     assert "a bug" in rows[0]["error"]
@@ -252,12 +258,12 @@ def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path)
 
 def test_the_second_engine_reads_what_ended_the_first(options: OcrOptions):
     ladder = LadderConfig(rungs=("second_engine",))
-    vllm = base.recipe(options.model_copy(update={"ladder": ladder}), "vllm")
+    vllm = make_recipe(options.model_copy(update={"ladder": ladder}), "vllm")
     prepared = prepared_pages(vllm, 1, np.asarray(words_picture("harbour lights")))
     crashes = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
 
     async def recognised() -> list[dict]:
-        recognise = stages.Recognise(crashes, vllm, lambda report: None, Quarantine(2))
+        recognise = Recognise(crashes, vllm, lambda report: None, Quarantine(2))
         [table] = [table async for table in recognise(prepared)]
         return table.to_pylist()
 
@@ -287,20 +293,20 @@ def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = INKED) -> pa
         {"page_id": f"{n}", "page": n, "source": "ocr", "turned_deg": 0} | size
         for n in range(count)
     ]
-    pictures = schema.binary_column([pixels] * count)
+    pictures = image_column([pixels] * count)
     plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
     rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
-    return stages.Prepare(recipe, lambda report: None, Quarantine(2))(rendered)
+    return Prepare(recipe, lambda report: None, Quarantine(2))(rendered)
 
 
 def test_many_pages_are_in_the_engine_at_a_time():
     engine = EngineConfig(kind="fake", pages_in_flight=4, fake=FakeConfig(handler="slow"))
     options = OcrOptions(output="o", engine=engine)
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     prepared = prepared_pages(recipe, 8)
 
     async def most_at_a_time() -> int:
-        recognise = stages.Recognise(engine, recipe, lambda report: None, Quarantine(2))
+        recognise = Recognise(engine, recipe, lambda report: None, Quarantine(2))
         active, most = 0, 0
         inner = recognise._engine.generate
 
@@ -325,17 +331,17 @@ def test_documents_are_listed_in_few_and_then_in_many(tmp_path: Path):
         (tmp_path / f"{number:03}.pdf").touch()
     (tmp_path / "notes.txt").touch()
     left_out: list[Counter[str]] = []
-    tables = list(stages.list_documents(Listing([str(tmp_path)], InputConfig()), left_out.append))
-    sizes = [len(schema.documents_of(table)) for table in tables]
+    tables = list(list_documents(Listing([str(tmp_path)], InputConfig()), left_out.append))
+    sizes = [len(rows.documents(table)) for table in tables]
     assert (sizes[0], sum(sizes)) == (4, 900)
     assert sizes[:-1] == sorted(sizes[:-1])
     assert sizes[-2] > 12
     assert {table.num_rows for table in tables} == {1}
     assert left_out == [Counter({".txt": 1})]
-    uris = [document.uri for table in tables for document in schema.documents_of(table)]
+    uris = [document.uri for table in tables for document in rows.documents(table)]
     assert uris == [str(tmp_path / f"{number:03}.pdf") for number in range(900)]
 
 
 def test_documents_may_stand_one_in_a_row():
     table = pa.table({"uri": ["a", "b"], "size_bytes": [1, 2]})
-    assert schema.documents_of(table) == [Document("a", 1), Document("b", 2)]
+    assert rows.documents(table) == [Document("a", 1), Document("b", 2)]

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from pipeline.engines.deepseek_ocr import model as prompts
+from pipeline.engines.deepseek_ocr import model
 from tests.support import job_process
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -199,7 +199,7 @@ def test_a_commit_has_to_be_known(hub: Hub, tmp_path: Path, text: str):
 
 def test_a_model_of_this_release_needs_no_commit(hub: Hub, tmp_path: Path):
     hub.model = "deepseek-ai/DeepSeek-OCR"
-    hub.commit = prompts.REVISIONS[hub.model]
+    hub.commit = model.REVISIONS[hub.model]
     done = run(hub, tmp_path, hub.model)
     assert done.returncode == 0, done.stderr
     assert f"DeepSeek-OCR at {hub.commit}" in done.stderr

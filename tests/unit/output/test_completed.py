@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import OutputConfig
-from pipeline.output import schema, shards
+from pipeline.output import rows as rows_of
+from pipeline.output import shards
 from pipeline.output.completed import Ledger, content_id, page_id
-from pipeline.types import PageRef, PageResult, Recognition, Status
+from pipeline.types import PageIds, PageRef, PageResult, Recognition, Status
 
 words = st.text(max_size=12)
 
 
 def row(identity: str, status: Status) -> PageResult:
     ref = PageRef("/a", "d", 1, 1, "", 0, 0)
-    return PageResult(identity, "c", "r", ref, Recognition(status))
+    return PageResult(ref, Recognition(status), ids=PageIds(identity, "c", "r"))
 
 
 def test_no_output_means_nothing_is_done(tmp_path: Path):
@@ -31,7 +32,7 @@ def test_the_rows_are_the_ledger(tmp_path: Path):
             for number, identity in enumerate(ids[start : start + 50], start)
         ]
         path = str(tmp_path / f"part-{shard}.parquet")
-        shards.write_pages(path, OutputConfig(), schema.to_table(rows))
+        shards.write_pages(path, OutputConfig(), rows_of.pages_table(rows))
     ledger = Ledger.read(tmp_path)
     for number, identity in enumerate(ids):
         assert ledger.status(identity) is (Status.FAILED if number % 7 == 0 else Status.OK)

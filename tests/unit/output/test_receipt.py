@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import OcrConfig
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.job import report
-from pipeline.job.metrics import StageMetrics
 from pipeline.job.run import Forecast
 from pipeline.output import receipt
+from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import Count, ErrorGroup, PlanSummary, Summary
 
 
@@ -29,7 +29,7 @@ def plan() -> PlanSummary:
 
 def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> receipt.Receipt:
     options = OcrConfig(inputs=("a",), output="o", engine={"kind": "fake"})
-    recipe = base.recipe(options, "fake")
+    recipe = make_recipe(options, "fake")
     planned = plan()
     planned.done = Counter(before or {})
     return receipt.make(
@@ -63,7 +63,7 @@ def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> rece
 
 def test_the_figures():
     done = made({"ok": 6, "failed": 1})
-    assert (done.documents, done.pages, done.pages_left_out) == (3, 10, 2)
+    assert (done.documents, done.pages, done.pages_left_out) == (3, 8, 2)
     assert (done.pages_per_s, done.tokens_per_s, done.characters_per_s) == (0.7, 70.0, 700.0)
     assert done.busy == {"render": 0.25}
     assert done.peak_mib == {"driver": 200.0, "plan": 50.0, "render": 99.0}
@@ -71,17 +71,18 @@ def test_the_figures():
 
 
 @pytest.mark.parametrize(
-    ("statuses", "before", "complete"),
+    ("statuses", "before", "expected"),
     [
-        ({"ok": 5, "blank": 2}, {}, True),
-        ({"ok": 6, "failed": 1}, {}, False),
-        ({"ok": 6, "truncated": 1}, {}, False),
-        ({}, {"ok": 7}, True),
-        ({}, {"ok": 6, "failed": 1}, False),
+        ({"ok": 5, "blank": 2}, {}, (True, 0, 0)),
+        ({"ok": 6, "failed": 1}, {}, (False, 1, 0)),
+        ({"ok": 6, "truncated": 1}, {}, (False, 0, 1)),
+        ({}, {"ok": 7}, (True, 0, 0)),
+        ({"failed": 2}, {"ok": 4, "failed": 1, "truncated": 3}, (False, 3, 3)),
     ],
 )
-def test_complete_means_ok_or_blank_now_and_before(statuses, before, complete: bool):
-    assert made(statuses, before).complete is complete
+def test_complete_means_ok_or_blank_now_and_before(statuses, before, expected):
+    done = made(statuses, before)
+    assert (done.complete, done.failed, done.truncated) == expected
 
 
 def test_the_file_has_every_figure(tmp_path: Path):
@@ -125,16 +126,21 @@ def test_a_job_whose_pages_were_read_at_once_says_nothing_of_a_ladder():
 
 def test_the_next_step_names_the_output():
     assert "jobs.show out" in report.next_steps(made({"ok": 7}), "out")
-    assert "their rows say why" in report.next_steps(made({"failed": 7}), "out")
+    failed = report.next_steps(made({"failed": 7}), "out")
+    cut = report.next_steps(made({"truncated": 7}), "out")
+    assert ("their rows say why" in failed, "cut off" in failed) == (True, False)
+    assert ("their rows say why" in cut, "cut off" in cut) == (False, True)
 
 
 def test_a_forecast_says_what_is_skipped_and_how_long():
     text = report.forecast(Forecast(plan(), 2, "onnx", {".txt": 4}, 90.0, "measured"))
     for fact in (
-        "8 ocr",
-        "2 done before, 2 left out by --pages, --max-pages, 4 other",
+        "pages        8",
+        "7 rows (2 copied: the same bytes",
+        "2 pages by --pages, --max-pages; 4 other files",
+        "2 ok (kept, not done again)",
+        "found while running: text layer, blank, or engine onnx",
         "1:30 (measured)",
-        "(2 copied: the same bytes",
     ):
         assert fact in text
     assert "unknown" in report.forecast(Forecast(plan(), 2, "onnx", {}, None, "no run"))

@@ -8,13 +8,17 @@ import pytest
 from pipeline.config import OutputConfig
 from pipeline.errors import JobError
 from pipeline.output import schema, shards
-from pipeline.types import PageRef, PageResult, Recognition, Status
+from pipeline.output.rows import pages_table
+from pipeline.types import PageIds, PageRef, PageResult, Recognition, Status
 
 
 def table(pages: int):
     ref = PageRef("/a.pdf", "d", 1, pages, "application/pdf", 1, 1)
-    return schema.to_table(
-        [PageResult(f"{n:032x}", "c", "r", ref, Recognition(Status.OK, "x")) for n in range(pages)]
+    return pages_table(
+        [
+            PageResult(ref, Recognition(Status.OK, "x"), ids=PageIds(f"{n:032x}", "c", "r"))
+            for n in range(pages)
+        ]
     )
 
 

@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
 from pipeline.output import schema
+from pipeline.output.rows import pages_table
 from pipeline.output.totals import Count, PlanSummary, Summary
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Failure,
     Generation,
+    Outcome,
+    PageIds,
     PageRef,
     PageResult,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,
@@ -52,21 +56,19 @@ def page(number: int, status: Status, ms: float, kind: ErrorKind | None = None) 
     failure = Failure(kind, f"said {number}") if kind else None
     generation = None if kind else Generation(output_tokens=10)
     return PageResult(
-        page_id=f"{number:032x}",
-        content_id="c",
-        recipe_hash="r",
+        ids=PageIds(f"{number:032x}", "c", "r"),
         ref=PageRef("/a.pdf", "d", number, 9, "application/pdf", 1, 1),
         recognition=Recognition(status, "text", generation=generation, failure=failure),
         source=None if kind else Source.OCR,
-        timing=Timing(generate_ms=ms),
+        timing=Timing(render_ms=ms / 2, generate_ms=ms / 2),
     )
 
 
 def test_a_summary_counts_and_keeps_the_slowest_and_an_example():
     pages = [page(number, Status.OK, number * 10.0) for number in range(1, 8)]
     pages.append(page(8, Status.FAILED, 5.0, ErrorKind.TIMEOUT))
-    summary = Summary.of(schema.to_table(pages[:4]))
-    summary.merge(Summary.of(schema.to_table(pages[4:])))
+    summary = Summary.of(pages_table(pages[:4]))
+    summary.merge(Summary.of(pages_table(pages[4:])))
     assert summary.written.rows == 8
     assert summary.statuses == {"ok": 7, "failed": 1}
     assert summary.sources == {"ocr": 7, "none": 1}
@@ -89,8 +91,8 @@ def test_a_summary_counts_attempts_by_rung_and_outcome():
     )
     failed = page(1, Status.FAILED, 1.0, ErrorKind.TIMEOUT)
     read = replace(page(2, Status.OK, 1.0), recognition=climbed)
-    summary = Summary.of(schema.to_table([failed, read]))
-    summary.merge(Summary.of(schema.to_table([read])))
+    summary = Summary.of(pages_table([failed, read]))
+    summary.merge(Summary.of(pages_table([read])))
     assert summary.rungs == {
         "base": {"looped": 2},
         "plain_text": {"good": 2, "rows": 2},
@@ -115,10 +117,15 @@ def test_a_plan_summary_tells_what_is_to_do():
         plan_row(1, "ocr", None),
         plan_row(2, "ocr", "failed"),
         plan_row(3, "skip", None),
+        plan_row(4, "skip", "ok"),
+        plan_row(5, "copy", None),
         plan_row(0, "error", None),
     ]
     summary = PlanSummary.of(pa.Table.from_pylist(rows, schema=schema.PLAN))
     assert (summary.documents, summary.unreadable, summary.bytes) == (2, 1, 200)
-    assert summary.routes == {"ocr": 2, "skip": 1, "error": 1}
+    assert summary.routes == {"ocr": 2, "copy": 1, "skip": 2, "error": 1}
     assert summary.done == {"failed": 1}
-    assert summary.todo.rows == 2
+    assert summary.todo.rows == 3
+    assert (summary.pages, summary.pages_left_out) == (3, 2)
+    rows_out = summary.todo.rows + summary.done.total()
+    assert rows_out == summary.pages + summary.unreadable, "a row for each of them"

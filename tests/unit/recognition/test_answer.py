@@ -1,34 +1,39 @@
+"""Whether an answer is good: the page's status, and what is wrong with it."""
+
 from __future__ import annotations
 
-import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.recognition.answer import interpret
-from pipeline.types import Generation, Line, Request
-from tests.support.strategies import boxes, texts
+from pipeline.config import LadderConfig
+from pipeline.recognition.answer import outcome, status
+from pipeline.types import FinishReason, Generation, Outcome, Status
 
-
-def request_of(width_px: int, height_px: int) -> Request:
-    return Request(np.empty((50, 40, 3), np.uint8), width_px, height_px)
+LIMITS = LadderConfig()
 
 
 @given(st.text())
-def test_text_without_markup_is_unchanged(text: str):
-    read, blocks = interpret(Generation(text), request_of(80, 100))
-    assert read == (text if text.strip() else "")
-    assert len(blocks) == bool(text.strip())
+def test_an_answer_that_was_cut_off_is_never_ok(text: str):
+    assert status(Generation(text, finish_reason=FinishReason.LENGTH), text) is Status.TRUNCATED
 
 
-@given(
-    st.lists(st.builds(Line, texts.filter(str.strip), boxes(), st.floats(0, 1)), max_size=6),
-    st.integers(1, 3000),
-    st.integers(1, 3000),
+@given(st.text())
+def test_a_whole_answer_is_ok_or_blank(text: str):
+    assert status(Generation(text), text) is (Status.OK if text.strip() else Status.BLANK)
+
+
+@pytest.mark.parametrize(
+    ("status", "repetition", "ppm", "expected"),
+    [
+        (Status.OK, 0.0, 9e4, Outcome.GOOD),
+        (Status.OK, 0.9, 9e4, Outcome.LOOPED),
+        (Status.TRUNCATED, 0.1, 9e4, Outcome.TRUNCATED),
+        (Status.TRUNCATED, 0.9, 9e4, Outcome.LOOPED),
+        (Status.BLANK, 0.0, 0.0, Outcome.GOOD),
+        (Status.BLANK, 0.0, 9e4, Outcome.EMPTY),
+        (Status.FAILED, 0.0, 0.0, Outcome.FAILED),
+    ],
 )
-def test_lines_of_any_kind_give_boxes_inside_the_page(lines, width_px: int, height_px: int):
-    _, blocks = interpret(Generation(lines=tuple(lines)), request_of(width_px, height_px))
-    assert bool(blocks) == bool(lines)
-    for block in blocks:
-        x0, y0, x1, y1 = block.box
-        assert 0 <= x0 <= x1 <= width_px
-        assert 0 <= y0 <= y1 <= height_px
+def test_outcomes(status: Status, repetition: float, ppm: float, expected: Outcome):
+    assert outcome(status, repetition, ppm, LIMITS) is expected

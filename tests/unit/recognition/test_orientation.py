@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pipeline.config import OcrOptions, RenderConfig
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import SPECS, build_engine
+from pipeline.engines.request import prepare_request, read_answer
 from pipeline.imaging.projection import _ascender_excess, _ink, _sums, projection_profile
 from pipeline.imaging.rotation import TURNS, turn_pixels
-from pipeline.recognition.answer import interpret
 from pipeline.recognition.orientation import OrientationDetector, _choice
 from pipeline.recognition.route import Routes
 from pipeline.types import Pixels
@@ -83,7 +84,7 @@ def test_upright_text_is_left_alone_without_models(page: Pixels) -> None:
 
 
 @pytest.mark.parametrize("deg", TURNS[1:])
-def test_text_that_lies_is_suspicious_and_turned(
+def test_text_that_lies_may_need_turn_and_turned(
     page: Pixels, detector: OrientationDetector, deg: int
 ) -> None:
     lying = turn_pixels(page, -deg % 360)
@@ -178,16 +179,16 @@ def test_a_sideways_scan_is_read_and_its_boxes_are_on_the_page_as_displayed(
     path = tmp_path / "scan.pdf"
     path.write_bytes(sample_documents.pdf([Page(content, LETTER)]))
     options = OcrOptions(output="-", engine={"kind": "onnx"}, text_layer="never")
-    recipe = base.recipe(options, "onnx")
+    recipe = make_recipe(options, "onnx")
     with SandboxClient() as reader:
         view = Routes(recipe).view(reader, str(path), 1)
     assert view.turned_deg == 90
     assert (view.width_px, view.height_px) == (1275, 1650)
     assert view.image is not None
-    request = base.prepare(view.image, recipe)
+    request = prepare_request(view.image, recipe)
     assert (request.page_width_px, request.page_height_px) == (1650, 1275)
-    engine: Any = base.build(options.engine)
-    text, blocks = interpret(asyncio.run(engine.generate(request)), request)
+    engine: Any = build_engine(options.engine)
+    text, blocks = read_answer(asyncio.run(engine.generate(request)), request, SPECS["onnx"])
     assert "harbour lights at dusk" in text
     inked = np.argwhere(view.image.pixels.min(axis=2) < 128)
     boxes = np.array([block.box for block in blocks])

@@ -6,12 +6,23 @@ import numpy as np
 import pytest
 
 from pipeline.config import LadderConfig, OcrOptions, OnnxConfig, Recipe
-from pipeline.engines import base
+from pipeline.engines.base import SecondEngine
 from pipeline.engines.fake import HANDLERS, FakeEngine
+from pipeline.engines.recipe import engine_and_model, make_recipe
+from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.recognition.recognise import recognise
-from pipeline.rungs import Outcome, Rung
-from pipeline.types import Failure, FinishReason, Generation, Line, PageImage, Request, Status
+from pipeline.types import (
+    Failure,
+    FinishReason,
+    Generation,
+    Line,
+    Outcome,
+    PageImage,
+    Request,
+    Rung,
+    Status,
+)
 
 INKED = np.full((30, 40, 3), 255, np.uint8)
 INKED[:, :10] = 0
@@ -22,8 +33,17 @@ def request_of(width_px: int = 40, height_px: int = 30, scale: int = 1) -> Reque
     return Request(image, width_px, height_px)
 
 
+def a_recipe(kind: str = "fake", **ladder: object) -> Recipe:
+    options = OcrOptions(output="o", ladder=LadderConfig.model_validate(ladder))
+    return make_recipe(options, kind)
+
+
+ONCE = a_recipe(on=False)
+"""Nothing is tried after the first answer."""
+
+
 async def test_text_is_ok():
-    result = await recognise(FakeEngine(HANDLERS["echo"]), request_of())
+    result = await recognise(FakeEngine(HANDLERS["echo"]), request_of(), ONCE)
     assert result.status is Status.OK
     assert "40x30" in result.text
     assert [block.text for block in result.blocks] == [result.text]
@@ -32,35 +52,37 @@ async def test_text_is_ok():
 
 async def test_equal_pages_give_equal_text_and_other_pages_another():
     engine = FakeEngine(HANDLERS["echo"])
-    white, again = [await recognise(engine, request_of()) for _ in range(2)]
-    black = await recognise(engine, Request(INKED, 40, 30))
+    white, again = [await recognise(engine, request_of(), ONCE) for _ in range(2)]
+    black = await recognise(engine, Request(INKED, 40, 30), ONCE)
     assert white.text == again.text != black.text
 
 
 @pytest.mark.parametrize("handler", ["truncates", "repeats"])
 async def test_an_answer_that_is_cut_off_is_truncated(handler: str):
-    result = await recognise(FakeEngine(HANDLERS[handler]), request_of())
+    result = await recognise(FakeEngine(HANDLERS[handler]), request_of(), ONCE)
     assert result.status is Status.TRUNCATED
     assert result.text
     assert result.raw == result.text
 
 
 async def test_an_engine_that_fails_gives_a_result_that_says_so():
-    result = await recognise(FakeEngine(HANDLERS["crashes"]), request_of())
+    result = await recognise(FakeEngine(HANDLERS["crashes"]), request_of(), ONCE)
     assert result.status is Status.FAILED
     assert result.failure.kind is ErrorKind.ENGINE
     assert "on purpose" in result.failure.message
 
 
 async def test_nothing_read_is_blank():
-    result = await recognise(FakeEngine(lambda request: Generation("  \n")), request_of())
+    result = await recognise(FakeEngine(lambda request: Generation("  \n")), request_of(), ONCE)
     assert (result.status, result.text, result.blocks) == (Status.BLANK, "", ())
 
 
 async def test_lines_become_blocks_in_pixels_of_the_page():
     line = Line("hello", (1.0, 1.0, 10.0, 4.0), 0.9)
     engine = FakeEngine(lambda request: Generation(lines=(line,)))
-    result = await recognise(engine, request_of(scale=2))
+    result = await recognise(
+        engine, request_of(scale=2), make_recipe(OcrOptions(output="o"), "onnx")
+    )
     assert result.text == "hello"
     assert result.blocks[0].box == (2.0, 2.0, 20.0, 8.0)
 
@@ -69,7 +91,7 @@ async def test_a_fault_of_ours_costs_the_page():
     def broken(request: Request) -> Generation:
         raise ZeroDivisionError
 
-    result = await recognise(FakeEngine(broken), request_of())
+    result = await recognise(FakeEngine(broken), request_of(), ONCE)
     assert result.failure == Failure(ErrorKind.INTERNAL, "ZeroDivisionError()")
 
 
@@ -79,7 +101,7 @@ async def test_what_no_page_is_to_blame_for_goes_on_up(error: type[Exception]):
         raise error("stop")
 
     with pytest.raises(error):
-        await recognise(FakeEngine(broken), request_of())
+        await recognise(FakeEngine(broken), request_of(), ONCE)
 
 
 async def test_the_crashing_handler_raises_what_the_protocol_says():
@@ -88,11 +110,6 @@ async def test_the_crashing_handler_raises_what_the_protocol_says():
 
 
 # --- the ladder
-
-
-def a_recipe(kind: str = "fake", **ladder: object) -> Recipe:
-    options = OcrOptions(output="o", ladder=LadderConfig.model_validate(ladder))
-    return base.recipe(options, kind)
 
 
 def with_second(recipe: Recipe) -> Recipe:
@@ -172,7 +189,7 @@ async def test_the_second_engine_reads_what_the_first_cannot():
         assert (result.status, result.rung, result.text) == (Status.OK, Rung.SECOND, "read")
         assert result.failure is None
         assert result.attempts[-1].repetition is None
-        assert base.reader(recipe, result.rung)[0] == "onnx"
+        assert engine_and_model(recipe, result.rung)[0] == "onnx"
     assert len(seen) == 3
     assert "on purpose" in (await recognise(engine_that_crashes(), inked(), recipe)).failure.message
 
@@ -199,8 +216,8 @@ async def test_a_fault_of_the_ladder_costs_the_ladder_and_not_the_page(
     assert "the next rung" in caplog.text
 
 
-async def test_without_a_recipe_there_is_one_attempt():
-    result = await recognise(FakeEngine(HANDLERS["repeats"]), inked())
+async def test_without_a_ladder_there_is_one_attempt():
+    result = await recognise(FakeEngine(HANDLERS["repeats"]), inked(), ONCE)
     assert [one.outcome for one in result.attempts] == [Outcome.LOOPED]
 
 
@@ -215,7 +232,7 @@ async def test_a_model_is_asked_with_its_own_prompts_and_views():
 
     page = PageImage(np.full((1650, 1275, 3), 255, np.uint8), 150)
     second = FakeEngine(lambda request: Generation())
-    result = await recognise(FakeEngine(loops), base.prepare(page, recipe), recipe, second)
+    result = await recognise(FakeEngine(loops), prepare_request(page, recipe), recipe, second)
     assert [request.prompt.splitlines()[1] for request in seen] == [
         "<|grounding|>Convert the document to markdown.",
         "<|grounding|>Convert the document to markdown.",
@@ -234,7 +251,7 @@ async def test_a_second_engine_is_built_once_and_its_absence_costs_a_rung():
         built.append(1)
         return FakeEngine(HANDLERS["echo"])
 
-    lazy = base.Lazy(start)
+    lazy = SecondEngine(start)
     assert built == []
     assert [(await lazy.generate(inked())).text for _ in range(2)]
     assert built == [1]
@@ -243,4 +260,4 @@ async def test_a_second_engine_is_built_once_and_its_absence_costs_a_rung():
         raise ConfigError("rapidocr is not installed")
 
     with pytest.raises(EngineError, match="not installed"):
-        await base.Lazy(missing).generate(inked())
+        await SecondEngine(missing).generate(inked())

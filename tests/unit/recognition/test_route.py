@@ -12,10 +12,10 @@ from PIL import Image
 
 from pipeline.config import OcrOptions
 from pipeline.documents.sandbox import SandboxClient
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe
 from pipeline.errors import ErrorKind, PageError
 from pipeline.recognition.route import PageView, Routes
-from pipeline.types import Ask, Source, Status, Task
+from pipeline.types import Instruction, Source, Status, Task
 from tests.support import sample_documents
 from tests.support.sample_documents import Page
 
@@ -80,11 +80,11 @@ def reader() -> Iterator[SandboxClient]:
 
 @pytest.fixture
 def look(reader: SandboxClient, tmp_path: Path) -> Any:
-    def look(content: bytes, ask: Ask | None = None, **settings: Any) -> PageView:
+    def look(content: bytes, ask: Instruction | None = None, **settings: Any) -> PageView:
         path = tmp_path / "document"
         path.write_bytes(content)
         options = OcrOptions(output="-", engine={"kind": "fake"}, **settings)
-        return Routes(base.recipe(options, "fake")).view(reader, str(path), 1, ask=ask)
+        return Routes(make_recipe(options, "fake")).view(reader, str(path), 1, ask=ask)
 
     return look
 
@@ -153,15 +153,15 @@ def test_the_trust_that_is_asked_for_decides(look: Any) -> None:
 @pytest.mark.parametrize(
     ("ask", "expected"),
     [
-        (Ask(Task.TEXT), "text_layer"),
-        (Ask(Task.MARKDOWN), "text_layer"),
-        (Ask(Task.FIGURE), "engine"),
-        (Ask(Task.DESCRIBE), "engine"),
-        (Ask(Task.TEXT, prompt="<image>\nFree OCR."), "engine"),
+        (Instruction(Task.TEXT), "text_layer"),
+        (Instruction(Task.MARKDOWN), "text_layer"),
+        (Instruction(Task.FIGURE), "engine"),
+        (Instruction(Task.DESCRIBE), "engine"),
+        (Instruction(Task.TEXT, prompt="<image>\nFree OCR."), "engine"),
     ],
 )
 def test_what_is_asked_of_the_picture_goes_to_the_engine(
-    look: Any, ask: Ask, expected: str
+    look: Any, ask: Instruction, expected: str
 ) -> None:
     assert way(look(TRUSTED, ask)) == expected
 
@@ -185,7 +185,7 @@ def test_a_task_about_the_picture_goes_to_the_engine_without_a_word(look: Any) -
 def test_a_layer_of_words_is_kept_for_a_last_resort(
     look: Any, content: bytes, text_layer: str, rungs: tuple[str, ...], kept: bool
 ) -> None:
-    view = look(content, Ask(Task.DESCRIBE), text_layer=text_layer, ladder={"rungs": rungs})
+    view = look(content, Instruction(Task.DESCRIBE), text_layer=text_layer, ladder={"rungs": rungs})
     assert view.image is not None
     assert bool(view.image.layer) == kept
     assert not kept or view.image.layer.startswith("the old harbour")
@@ -206,7 +206,7 @@ def test_a_layer_that_cannot_be_read_does_not_keep_the_page_from_being_drawn(
     reader: SandboxClient, tmp_path: Path
 ) -> None:
     (tmp_path / "a.pdf").write_bytes(TRUSTED)
-    recipe = base.recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake")
+    recipe = make_recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake")
     broken: Any = Broken(reader, ErrorKind.RENDER)
     assert way(Routes(recipe).view(broken, str(tmp_path / "a.pdf"), 1)) == "engine"
     dead: Any = Broken(reader, ErrorKind.TIMEOUT)

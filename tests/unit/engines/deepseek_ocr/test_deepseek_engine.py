@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from pipeline.config import VllmConfig
-from pipeline.engines.deepseek_ocr import engine_args, model, self_test
+from pipeline.engines.deepseek_ocr import engine_args, model, requests, self_test, views
 from pipeline.engines.deepseek_ocr.engine import VllmCore, VllmEngine
 from pipeline.engines.deepseek_ocr.supervisor import EngineDied
-from pipeline.engines.deepseek_ocr.tokens import Vocabulary
+from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import ConfigError, EngineError
-from pipeline.types import Ask, FinishReason, Generation, Request, Sampling, Task
+from pipeline.types import FinishReason, Generation, Instruction, Request, Sampling, Task
 
 CONFIG = VllmConfig(max_model_len=1024, max_tokens=8192)
 TOKENS = (*model.SPECIAL_TOKENS, *model.WHITELIST)
@@ -70,7 +70,7 @@ class FakeRenderer:
         self.prompts += given
         (prompt,) = given
         image = prompt["multi_modal_data"]["image"]
-        length = model.image_tokens(*image.size, model.OCR) + self.surplus
+        length = views.image_tokens(*image.size, model.OCR) + self.surplus
         ids = prompt["prompt_token_ids"] + [7] * length
         places = {"image": [SimpleNamespace(offset=1, length=length)]}
         return [{"type": "multimodal", "prompt_token_ids": ids, "mm_placeholders": places}]
@@ -142,7 +142,7 @@ def a_core(llm: FakeLLM, config: VllmConfig = CONFIG) -> VllmCore:
 
 
 def a_request(side_px: int = 600) -> Request:
-    return model.request(self_test.page(side_px, side_px), Ask(Task.TEXT), CONFIG)
+    return requests.make_request(self_test.page(side_px, side_px), Instruction(Task.TEXT), CONFIG)
 
 
 async def test_a_page_becomes_a_generation_with_counts_and_times() -> None:
@@ -199,7 +199,7 @@ async def test_a_page_of_the_batch_is_sampled_with_these_arguments_and_no_others
         "skip_special_tokens": False,
         "ignore_eos": False,
         "logit_bias": None,
-        "extra_args": model.ngram(CONFIG, core.vocabulary.whitelist),
+        "extra_args": model.ngram_args(CONFIG, core.vocabulary.whitelist),
         "output_kind": "final",
     }
 
@@ -351,7 +351,7 @@ async def test_the_self_test_knows_the_wrong_architecture() -> None:
 
 
 def test_prompts_that_callers_write_are_not_kept_without_end() -> None:
-    vocabulary = Vocabulary(FakeTokenizer())
+    vocabulary = PromptTokenizer(FakeTokenizer())
     for number in range(1000):
         assert vocabulary.encode(f"{number}") == [START, *map(ord, f"{number}")]
     assert vocabulary.encode.cache_info().currsize < 100
@@ -359,14 +359,14 @@ def test_prompts_that_callers_write_are_not_kept_without_end() -> None:
 
 def test_a_tokenizer_without_the_special_tokens_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"<td>"):
-        Vocabulary(FakeTokenizer(unknown=("<td>",)))
+        PromptTokenizer(FakeTokenizer(unknown=("<td>",)))
 
 
 def test_a_tokenizer_without_a_start_token_is_refused() -> None:
     tokenizer = FakeTokenizer()
     tokenizer.bos_token_id = None
     with pytest.raises(ConfigError, match="start token"):
-        Vocabulary(tokenizer)
+        PromptTokenizer(tokenizer)
 
 
 def test_the_test_page_is_black_on_white() -> None:

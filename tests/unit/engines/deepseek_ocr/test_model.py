@@ -8,13 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.config import Recipe, RenderConfig, VllmConfig
-from pipeline.engines.deepseek_ocr import model as prompts
+from pipeline.engines.deepseek_ocr import model, prompts, requests, views
 from pipeline.errors import ConfigError
-from pipeline.types import Ask, PageImage, Task
+from pipeline.types import Instruction, PageImage, Task
 
 LETTER_150_DPI = (1275, 1650)
 sides_px = st.integers(1, 20_000)
-families = st.sampled_from([prompts.OCR, prompts.OCR_2])
+families = st.sampled_from([model.OCR, model.OCR_2])
 
 
 def a_recipe(task: Task = Task.MARKDOWN, **vllm: object) -> Recipe:
@@ -22,7 +22,7 @@ def a_recipe(task: Task = Task.MARKDOWN, **vllm: object) -> Recipe:
     return Recipe(
         engine="vllm",
         model=config.model,
-        revision=prompts.revision(config),
+        revision=model.revision(config),
         task=task,
         render=RenderConfig(),
         vllm=config,
@@ -47,62 +47,64 @@ def a_page(width_px: int, height_px: int) -> PageImage:
 def test_tiles_and_tokens_of_deepseek_ocr(
     size: tuple[int, int], grid: tuple[int, int], tokens: int
 ) -> None:
-    assert prompts.grid(*size, prompts.OCR) == grid
-    assert prompts.image_tokens(*size, prompts.OCR) == tokens
+    assert views.grid(*size, model.OCR) == grid
+    assert views.image_tokens(*size, model.OCR) == tokens
 
 
 def test_a_page_no_larger_than_a_tile_is_the_global_view_alone() -> None:
-    assert prompts.image_tokens(640, 640, prompts.OCR) == 273
-    assert prompts.image_tokens(768, 768, prompts.OCR_2) == 257
-    assert prompts.image_tokens(768, 768, prompts.OCR) > 273
+    assert views.image_tokens(640, 640, model.OCR) == 273
+    assert views.image_tokens(768, 768, model.OCR_2) == 257
+    assert views.image_tokens(768, 768, model.OCR) > 273
 
 
 def test_tokens_of_ocr_2_are_144_a_tile() -> None:
-    assert prompts.image_tokens(*LETTER_150_DPI, prompts.OCR_2) == 257 + 144 * 6
+    assert views.image_tokens(*LETTER_150_DPI, model.OCR_2) == 257 + 144 * 6
 
 
 @pytest.mark.parametrize(
-    ("model", "expected"),
+    ("name", "expected"),
     [
-        ("deepseek-ai/DeepSeek-OCR", prompts.OCR),
-        ("deepseek-ai/DeepSeek-OCR-2", prompts.OCR_2),
-        ("/models/deepseek_ocr2/", prompts.OCR_2),
-        ("/models/ocr-20-pages", prompts.OCR),
-        ("/models/ocr-2/mine", prompts.OCR),
+        ("deepseek-ai/DeepSeek-OCR", model.OCR),
+        ("deepseek-ai/DeepSeek-OCR-2", model.OCR_2),
+        ("/models/deepseek_ocr2/", model.OCR_2),
+        ("/models/ocr-20-pages", model.OCR),
+        ("/models/ocr-2/mine", model.OCR),
     ],
 )
-def test_the_family_goes_by_the_last_part_of_the_name(model: str, expected: prompts.Family) -> None:
-    assert prompts.family(VllmConfig(model=model)) is expected
+def test_the_family_goes_by_the_last_part_of_the_name(
+    name: str, expected: model.ModelFamily
+) -> None:
+    assert model.family(VllmConfig(model=name)) is expected
 
 
 def test_a_family_that_is_set_wins_over_the_name() -> None:
     config = VllmConfig(model="deepseek-ai/DeepSeek-OCR", family="deepseek-ocr-2")
-    assert prompts.family(config) is prompts.OCR_2
+    assert model.family(config) is model.OCR_2
 
 
 def test_known_models_are_pinned_and_folders_need_no_pin() -> None:
-    for model, pin in prompts.REVISIONS.items():
-        assert prompts.revision(VllmConfig(model=model)) == pin
-    assert prompts.revision(VllmConfig(model="/models/mine")) == ""
-    assert prompts.revision(VllmConfig(revision="main")) == "main"
+    for name, pin in model.REVISIONS.items():
+        assert model.revision(VllmConfig(model=name)) == pin
+    assert model.revision(VllmConfig(model="/models/mine")) == ""
+    assert model.revision(VllmConfig(revision="main")) == "main"
 
 
 @pytest.mark.parametrize("task", Task)
 def test_every_task_has_one_placeholder(task: Task) -> None:
-    text = prompts.prompt(task, prompts.OCR, find="a heading")
+    text = prompts.task_prompt(task, model.OCR, find="a heading")
     assert text.startswith("<image>\n")
     assert text.count("<image>") == 1
 
 
 def test_locate_carries_its_phrase() -> None:
-    text = prompts.prompt(Task.LOCATE, prompts.OCR, find=" Total {due} ")
+    text = prompts.task_prompt(Task.LOCATE, model.OCR, find=" Total {due} ")
     assert text == "<image>\nLocate <|ref|>Total {due}<|/ref|> in the image."
 
 
 @pytest.mark.parametrize("find", ["", "  ", "<image>", "x<|/ref|>", "<\uff5cend\uff5c>"])
 def test_locate_refuses_phrases_that_would_change_the_prompt(find: str) -> None:
     with pytest.raises(ConfigError, match=r"engine\.vllm\.find"):
-        prompts.prompt(Task.LOCATE, prompts.OCR, find)
+        prompts.task_prompt(Task.LOCATE, model.OCR, find)
 
 
 GROUNDED = "<image>\n<|grounding|>OCR this image."
@@ -110,19 +112,19 @@ GROUNDED = "<image>\n<|grounding|>OCR this image."
 
 @pytest.mark.parametrize("task", Task)
 def test_the_prompt_of_a_task_is_known_as_the_models_own(task: Task) -> None:
-    text = prompts.prompt(task, prompts.OCR, find="a {heading}")
+    text = prompts.task_prompt(task, model.OCR, find="a {heading}")
     for spelled in (text, text.removeprefix("<image>\n"), f"  {text}\n", text.replace(" ", "\n ")):
-        ask = prompts.own(spelled)
+        ask = prompts.parse_prompt(spelled)
         assert ask is not None
-        assert (ask.task, prompts.wording(ask, prompts.OCR)) == (task, text)
+        assert (ask.task, prompts.prompt_for(ask, model.OCR)) == (task, text)
 
 
 def test_the_prompt_of_no_task_is_passed_on_to_the_model_that_knows_it() -> None:
-    ask = prompts.own("<|grounding|>OCR this image.")
-    assert ask == Ask(Task.TEXT, prompt=GROUNDED)
-    assert prompts.wording(ask, prompts.OCR) == GROUNDED
+    ask = prompts.parse_prompt("<|grounding|>OCR this image.")
+    assert ask == Instruction(Task.TEXT, prompt=GROUNDED)
+    assert prompts.prompt_for(ask, model.OCR) == GROUNDED
     with pytest.raises(ConfigError, match="OCR this image"):
-        prompts.wording(ask, prompts.OCR_2)
+        prompts.prompt_for(ask, model.OCR_2)
 
 
 @pytest.mark.parametrize(
@@ -139,16 +141,16 @@ def test_the_prompt_of_no_task_is_passed_on_to_the_model_that_knows_it() -> None
     ],
 )
 def test_other_texts_are_not_the_models_own(text: str) -> None:
-    assert prompts.own(text) is None
+    assert prompts.parse_prompt(text) is None
 
 
 @given(st.text())
 def test_whatever_is_taken_for_the_models_own_asks_for_what_it_says(text: str) -> None:
-    ask = prompts.own(f"Locate <|ref|>{text}<|/ref|> in the image.")
+    ask = prompts.parse_prompt(f"Locate <|ref|>{text}<|/ref|> in the image.")
     if ask is None:
         assert not text.strip() or prompts.has_markup(text) or len(text) > 500
         return
-    said = prompts.wording(ask, prompts.OCR)
+    said = prompts.prompt_for(ask, model.OCR)
     assert said.count("<image>") == 1
     assert said.count("<|ref|>") == 1
     assert (
@@ -158,25 +160,28 @@ def test_whatever_is_taken_for_the_models_own_asks_for_what_it_says(text: str) -
 
 def test_an_ask_says_what_is_found_before_the_config_does() -> None:
     config = VllmConfig(find="configured")
-    found = prompts.request(a_page(10, 10), Ask(Task.LOCATE, find="asked"), config)
+    found = requests.make_request(a_page(10, 10), Instruction(Task.LOCATE, find="asked"), config)
     assert "asked" in found.prompt
     assert found.task is Task.LOCATE
-    assert "configured" in prompts.request(a_page(10, 10), Ask(Task.LOCATE), config).prompt
+    assert (
+        "configured"
+        in requests.make_request(a_page(10, 10), Instruction(Task.LOCATE), config).prompt
+    )
 
 
 def test_ocr_2_names_the_tasks_that_it_knows() -> None:
     with pytest.raises(ConfigError, match="markdown, text"):
-        prompts.prompt(Task.FIGURE, prompts.OCR_2)
+        prompts.task_prompt(Task.FIGURE, model.OCR_2)
 
 
 def test_an_answer_fits_into_the_context() -> None:
-    assert prompts.room(8192, 8192, 913) == 7279
-    assert prompts.room(100, 8192, 913) == 100
-    assert prompts.room(100, 8192, 9000) == 1
+    assert model.max_answer_tokens(8192, 8192, 913) == 7279
+    assert model.max_answer_tokens(100, 8192, 913) == 100
+    assert model.max_answer_tokens(100, 8192, 9000) == 1
 
 
 def test_the_n_gram_rule_always_has_its_size() -> None:
-    assert prompts.ngram(VllmConfig(), (7, 8)) == {
+    assert model.ngram_args(VllmConfig(), (7, 8)) == {
         "ngram_size": 30,
         "window_size": 90,
         "whitelist_token_ids": [7, 8],
@@ -185,7 +190,7 @@ def test_the_n_gram_rule_always_has_its_size() -> None:
 
 def test_prepare_leaves_a_page_at_150_dpi_alone() -> None:
     page = a_page(*LETTER_150_DPI)
-    request = prompts.prepare(page, a_recipe())
+    request = requests.prepare(page, a_recipe(), Instruction(Task.MARKDOWN))
     assert request.image is page.pixels
     assert (request.page_width_px, request.page_height_px) == LETTER_150_DPI
     assert request.image_tokens == 903
@@ -194,7 +199,7 @@ def test_prepare_leaves_a_page_at_150_dpi_alone() -> None:
 
 
 def test_prepare_shrinks_a_page_at_300_dpi_to_what_the_tiles_hold() -> None:
-    request = prompts.prepare(a_page(2550, 3300), a_recipe(Task.TEXT))
+    request = requests.prepare(a_page(2550, 3300), a_recipe(), Instruction(Task.TEXT))
     assert request.image.shape == (1920, 1484, 3)
     assert request.image.dtype == np.uint8
     assert request.image_tokens == 903
@@ -203,13 +208,13 @@ def test_prepare_shrinks_a_page_at_300_dpi_to_what_the_tiles_hold() -> None:
 
 
 @given(sides_px, sides_px, families)
-@example(20_000, 1, prompts.OCR)
-@example(1, 20_000, prompts.OCR_2)
-@example(641, 1, prompts.OCR)
+@example(20_000, 1, model.OCR)
+@example(1, 20_000, model.OCR_2)
+@example(641, 1, model.OCR)
 def test_a_fitted_page_is_never_larger_and_vllm_can_draw_its_global_view(
-    width_px: int, height_px: int, model: prompts.Family
+    width_px: int, height_px: int, model: model.ModelFamily
 ) -> None:
-    fitted = prompts.fitted_size(width_px, height_px, model)
+    fitted = views.fitted_size(width_px, height_px, model)
     long, short = max(fitted), min(fitted)
     # Pillow's `ImageOps.contain`, which vLLM uses, must not round the short side to nothing.
     assert round(1024 * short / long) >= 1
@@ -222,13 +227,13 @@ def test_a_fitted_page_is_never_larger_and_vllm_can_draw_its_global_view(
 
 @given(st.integers(300, 6000), st.integers(300, 6000), families)
 def test_a_fitted_page_still_fills_its_grid(
-    width_px: int, height_px: int, model: prompts.Family
+    width_px: int, height_px: int, model: model.ModelFamily
 ) -> None:
-    fitted = prompts.fitted_size(width_px, height_px, model)
+    fitted = views.fitted_size(width_px, height_px, model)
     if max(width_px, height_px) <= model.tile_px:
         assert fitted == (width_px, height_px)
         return
-    columns, rows = prompts.grid(width_px, height_px, model)
+    columns, rows = views.grid(width_px, height_px, model)
     enough = (columns * model.tile_px, rows * model.tile_px)
     if max(width_px, height_px) <= 5 * min(width_px, height_px):
         assert fitted[0] >= min(width_px, enough[0])

@@ -14,7 +14,7 @@ from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
 from pipeline.engines.ppocr import engine as onnx
 from pipeline.engines.ppocr.dot_leaders import Leader
-from pipeline.recognition.answer import interpret
+from pipeline.engines.ppocr.spec import read
 from pipeline.types import Line, Pixels, Request
 
 SMOOTH = 8
@@ -252,7 +252,7 @@ async def test_a_contents_page_is_read_row_by_row(engine: onnx.OnnxEngine, dots:
         expected.append((title, count, str(11 + i)))
     pixels = drawn(texts, (800, 240), 24)
     request = Request(pixels, 800, 240)
-    text, _ = interpret(await engine.generate(request), request)
+    text, _ = read(await engine.generate(request), request)
     rows = [re.fullmatch(r"(.+?) ([. ]+) (\d+)", row) for row in text.split("\n") if row]
     assert all(rows), text
     found = [(row[1], row[2].count("."), row[3]) for row in rows if row]

@@ -11,10 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.config import OnnxConfig, Recipe, RenderConfig
 from pipeline.engines.ppocr import engine as onnx
+from pipeline.engines.ppocr import spec
 from pipeline.engines.ppocr.ink_runs import stretches, tight
 from pipeline.engines.ppocr.split_columns import split
 from pipeline.errors import ConfigError, EngineError
-from pipeline.types import PageImage, Pixels, Request, Task
+from pipeline.types import Instruction, PageImage, Pixels, Request, Task
 
 WORDS = [
     "harbour",
@@ -49,8 +50,8 @@ def request(pixels: Pixels) -> Request:
 def recipe(max_side_px: int) -> Recipe:
     return Recipe(
         engine="onnx",
-        model=onnx.MODEL,
-        revision=onnx.revision(),
+        model=spec.MODEL,
+        revision=spec.revision(),
         task=Task.TEXT,
         render=RenderConfig(),
         onnx=OnnxConfig(max_side_px=max_side_px),
@@ -63,12 +64,13 @@ def engine() -> onnx.OnnxEngine:
 
 
 def test_the_revision_names_the_release() -> None:
-    assert onnx.revision().startswith("rapidocr 3.")
+    assert spec.revision().startswith("rapidocr 3.")
 
 
 @given(st.integers(1, 900), st.integers(1, 900), st.integers(320, 800))
 def test_prepare_only_shrinks(width_px: int, height_px: int, max_side_px: int) -> None:
-    made = onnx.prepare(PageImage(picture(width_px, height_px), 150), recipe(max_side_px))
+    page = PageImage(picture(width_px, height_px), 150)
+    made = spec.prepare(page, recipe(max_side_px), Instruction(Task.TEXT))
     assert (made.page_width_px, made.page_height_px) == (width_px, height_px)
     assert made.task is Task.TEXT
     assert max(made.image.shape[:2]) == min(max_side_px, max(width_px, height_px))

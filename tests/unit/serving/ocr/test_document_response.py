@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
-from pipeline.rungs import Attempt, Outcome, Rung
 from pipeline.types import (
+    Attempt,
     Block,
     FinishReason,
     Generation,
+    Outcome,
     PageRef,
     PageResult,
     Recognition,
+    Rung,
     Source,
     Status,
     Timing,
@@ -30,7 +32,7 @@ from tests.support.strategies import recognitions
 
 def result(number: int, recognition: Recognition, **more: Any) -> PageResult:
     ref = PageRef("", "", number, 9, "application/pdf", 0, 0)
-    return PageResult("", "", "", ref, recognition, **more)
+    return PageResult(ref, recognition, **more)
 
 
 def test_a_page_says_all_that_is_known_of_it() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engines.deepseek_ocr import model
-from pipeline.types import Ask, Task
+from pipeline.types import Instruction, Task
 from serving.ocr.prompt_task import parse_prompt
 
 
@@ -20,7 +20,7 @@ def task(text: str) -> Task | None:
 
 @pytest.mark.parametrize("text", ["", "  \n\t"])
 def test_no_text_is_the_default(text: str) -> None:
-    assert parse_prompt(text, Task.DESCRIBE) == Ask(Task.DESCRIBE)
+    assert parse_prompt(text, Task.DESCRIBE) == Instruction(Task.DESCRIBE)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ def test_no_text_is_the_default(text: str) -> None:
 def test_a_sentence_is_mapped_by_its_words(text: str, expected: Task) -> None:
     default = Task.LOCATE
     assert (
-        parse_prompt(text, default) == parse_prompt(f" {text.upper()}\n", default) == Ask(expected)
+        parse_prompt(text, default)
+        == parse_prompt(f" {text.upper()}\n", default)
+        == Instruction(expected)
     )
 
 
@@ -71,7 +73,7 @@ def test_a_sentence_is_mapped_by_its_words(text: str, expected: Task) -> None:
     ],
 )
 def test_locate_has_its_phrase(text: str, phrase: str) -> None:
-    assert parse_prompt(text, Task.TEXT) == Ask(Task.LOCATE, find=phrase)
+    assert parse_prompt(text, Task.TEXT) == Instruction(Task.LOCATE, find=phrase)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +108,13 @@ def test_what_the_model_cannot_do_is_refused(text: str) -> None:
 
 
 def test_the_models_own_prompts_are_passed_on() -> None:
-    assert parse_prompt("<|grounding|>Convert the document to markdown.", Task.TEXT) == Ask(
+    assert parse_prompt("<|grounding|>Convert the document to markdown.", Task.TEXT) == Instruction(
         Task.MARKDOWN
     )
     grounded = "<image>\n<|grounding|>OCR this image."
-    assert parse_prompt(grounded, Task.TEXT) == Ask(Task.TEXT, prompt=grounded)
+    assert parse_prompt(grounded, Task.TEXT) == Instruction(Task.TEXT, prompt=grounded)
     own = "Locate <|ref|>in the image<|/ref|> in the image."
-    assert parse_prompt(own, Task.TEXT) == Ask(Task.LOCATE, find="in the image")
+    assert parse_prompt(own, Task.TEXT) == Instruction(Task.LOCATE, find="in the image")
 
 
 pieces = st.sampled_from(

@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.config import InputConfig, OcrOptions
 from pipeline.errors import ErrorKind
-from pipeline.job.stages.inspect import Contents
-from pipeline.job.stages.plan import PlannedPage, Planner
+from pipeline.job.stages.contents import Contents
+from pipeline.job.stages.plan import Planner
+from pipeline.job.stages.records import PlannedPage
 from pipeline.output.completed import Ledger
 from pipeline.page_range import PageSelection
 from pipeline.types import Document
@@ -62,8 +63,10 @@ def test_attachments_are_documents_of_their_own(mail: Path, tmp_path: Path):
     assert (pages[0].ref.page_count, pages[2].ref.page_count) == (1, 2)
     assert [page.attachments_left_out for page in pages] == [1, 0, 0, 0, 0, 0, 0, 0]
     assert "embedded files not recognised for their ending: 1 .txt" in pages[0].warnings
-    assert len({page.page_id for page in pages}) == len(pages)
-    assert [page.page_id for page in planned(tmp_path, mail)] == [page.page_id for page in pages]
+    assert len({page.ids.page_id for page in pages}) == len(pages)
+    assert [page.ids.page_id for page in planned(tmp_path, mail)] == [
+        page.ids.page_id for page in pages
+    ]
 
 
 def test_without_the_flag_they_are_named_and_left(mail: Path, tmp_path: Path):
@@ -74,7 +77,7 @@ def test_without_the_flag_they_are_named_and_left(mail: Path, tmp_path: Path):
 def test_one_attachment_may_be_an_input(mail: Path, tmp_path: Path):
     pages = planned(tmp_path, f"{mail}!/two.pdf", attachments=False)
     assert rows(pages, tmp_path) == [("mail.pdf!/two.pdf", 1, None), ("mail.pdf!/two.pdf", 2, None)]
-    assert pages[0].page_id == planned(tmp_path, mail)[2].page_id
+    assert pages[0].ids.page_id == planned(tmp_path, mail)[2].ids.page_id
     [none] = planned(tmp_path, f"{mail}!/other.pdf", attachments=False)
     assert none.failure is not None
     assert none.failure.kind is ErrorKind.NOT_FOUND
@@ -108,10 +111,10 @@ def test_a_pdf_without_pages_carries_attachments_too(tmp_path: Path):
         ("cover.pdf", 0, ErrorKind.NO_PAGES),
         ("cover.pdf!/in.pdf", 1, None),
     ]
-    assert (own.page_id, own.failure, own.ref) == (alone.page_id, alone.failure, alone.ref)
+    assert (own.ids, own.failure, own.ref) == (alone.ids, alone.failure, alone.ref)
     assert (own.attachments_left_out, attached.outer) == (1, str(path))
     [same] = planned(tmp_path, f"{path}!/in.pdf", attachments=False)
-    assert (same.page_id, same.failure) == (attached.page_id, None)
+    assert (same.ids, same.failure) == (attached.ids, None)
 
 
 def test_a_pdf_without_pages_and_without_attachments_is_one_row(tmp_path: Path):

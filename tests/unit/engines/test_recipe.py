@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe, VllmConfig
-from pipeline.engines import base
+from pipeline.engines.recipe import make_recipe, tasks
+from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError
-from pipeline.types import Ask, PageImage, Request, Sampling, Task
+from pipeline.types import Instruction, PageImage, Request, Sampling, Task
 
 PAGE = PageImage(np.full((800, 700, 3), 255, np.uint8), dpi=150)
 KINDS: tuple[EngineKind, ...] = ("onnx", "fake", "vllm")
@@ -19,7 +20,7 @@ KINDS: tuple[EngineKind, ...] = ("onnx", "fake", "vllm")
 
 def a_recipe(kind: EngineKind, task: str = "markdown", **vllm: object) -> Recipe:
     engine = EngineConfig(vllm=VllmConfig(**vllm))
-    return base.recipe(OcrOptions(output="out", task=task, engine=engine), kind)
+    return make_recipe(OcrOptions(output="out", task=task, engine=engine), kind)
 
 
 def same(one: Request, other: Request) -> bool:
@@ -41,7 +42,7 @@ def same(one: Request, other: Request) -> bool:
 def test_engines_know_their_tasks_and_a_recipe_has_no_other(
     kind: EngineKind, model: str, known: set[Task]
 ) -> None:
-    assert set(base.tasks(a_recipe(kind, model=model))) == known
+    assert set(tasks(a_recipe(kind, model=model))) == known
     for task in Task:
         if task in known:
             assert a_recipe(kind, task, model=model, find="x").task is task
@@ -54,47 +55,51 @@ def test_locate_needs_a_phrase_in_the_config_or_in_the_request() -> None:
     with pytest.raises(ConfigError, match=r"engine\.vllm\.find"):
         a_recipe("vllm", "locate")
     recipe = a_recipe("vllm")
-    assert "Total" in base.prepare(PAGE, recipe, Ask(Task.LOCATE, find="Total")).prompt
+    assert "Total" in prepare_request(PAGE, recipe, Instruction(Task.LOCATE, find="Total")).prompt
     with pytest.raises(ConfigError, match="plain phrase"):
-        base.prepare(PAGE, recipe, Ask(Task.LOCATE))
+        prepare_request(PAGE, recipe, Instruction(Task.LOCATE))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_ask_for_the_recipes_task_changes_nothing(kind: EngineKind) -> None:
     recipe = a_recipe(kind, "text")
-    batch = base.prepare(PAGE, recipe)
+    batch = prepare_request(PAGE, recipe)
     assert batch.task is Task.TEXT
     assert batch.sampling == Sampling()
-    assert same(batch, base.prepare(PAGE, recipe, Ask(Task.TEXT), sampling=Sampling()))
+    assert same(batch, prepare_request(PAGE, recipe, Instruction(Task.TEXT), sampling=Sampling()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_request_may_ask_for_another_task(kind: EngineKind) -> None:
-    request = base.prepare(PAGE, a_recipe(kind), Ask(Task.TEXT), sampling=Sampling(seed=3))
+    request = prepare_request(
+        PAGE, a_recipe(kind), Instruction(Task.TEXT), sampling=Sampling(seed=3)
+    )
     assert (request.task, request.sampling.seed) == (Task.TEXT, 3)
     assert request.prompt == ("<image>\nFree OCR." if kind == "vllm" else "")
 
 
 def test_an_ask_for_an_unknown_task_or_prompt_is_refused() -> None:
     with pytest.raises(ConfigError, match="does not know the task figure"):
-        base.prepare(PAGE, a_recipe("onnx"), Ask(Task.FIGURE))
+        prepare_request(PAGE, a_recipe("onnx"), Instruction(Task.FIGURE))
     ocr_2 = a_recipe("vllm", model="deepseek-ai/DeepSeek-OCR-2")
     with pytest.raises(ConfigError, match="has no prompt"):
-        base.prepare(PAGE, ocr_2, Ask(Task.TEXT, prompt="<image>\n<|grounding|>OCR this image."))
+        prepare_request(
+            PAGE, ocr_2, Instruction(Task.TEXT, prompt="<image>\n<|grounding|>OCR this image.")
+        )
 
 
 def test_a_request_may_have_fewer_tokens_and_not_more() -> None:
     recipe = a_recipe("vllm", max_tokens=100)
-    assert base.prepare(PAGE, recipe).max_tokens == 100
-    assert base.prepare(PAGE, recipe, max_tokens=7).max_tokens == 7
-    assert base.prepare(PAGE, recipe, max_tokens=10**30).max_tokens == 100
-    assert base.prepare(PAGE, a_recipe("onnx"), max_tokens=7).max_tokens == 0
+    assert prepare_request(PAGE, recipe).max_tokens == 100
+    assert prepare_request(PAGE, recipe, max_tokens=7).max_tokens == 7
+    assert prepare_request(PAGE, recipe, max_tokens=10**30).max_tokens == 100
+    assert prepare_request(PAGE, a_recipe("onnx"), max_tokens=7).max_tokens == 0
 
 
 def test_without_rapidocr_no_page_is_turned(monkeypatch: pytest.MonkeyPatch) -> None:
     options = OcrOptions(output="o")
-    assert base.recipe(options, "vllm").route.turn
-    monkeypatch.setattr(base, "find_spec", lambda name: None)
-    found = base.recipe(options, "vllm")
+    assert make_recipe(options, "vllm").route.turn
+    monkeypatch.setattr("pipeline.engines.recipe.find_spec", lambda name: None)
+    found = make_recipe(options, "vllm")
     assert not found.route.turn
     assert found.second == ""

@@ -1,0 +1,125 @@
+"""The recipe: all that can change the text of a page, made of options and one engine's spec."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from pipeline.config import (
+    EngineConfig,
+    EngineKind,
+    LadderConfig,
+    Recipe,
+    RenderConfig,
+    RouteConfig,
+    TaskName,
+    TextLayerMode,
+)
+from pipeline.engines.base import EngineSpec
+from pipeline.engines.registry import SECOND, SPECS, reading_engine
+from pipeline.errors import ConfigError
+from pipeline.types import Instruction, Rung, Task
+
+
+class Options(Protocol):
+    """What a recipe is made of: the options of a job, or of the service."""
+
+    @property
+    def task(self) -> TaskName:
+        """What the model is asked for."""
+
+    @property
+    def render(self) -> RenderConfig:
+        """How pages are drawn."""
+
+    @property
+    def text_layer(self) -> TextLayerMode:
+        """Which pages take their text from the text layer."""
+
+    @property
+    def route(self) -> RouteConfig:
+        """Which pages need no engine, and which are turned."""
+
+    @property
+    def engine(self) -> EngineConfig:
+        """Which engine, and how it is run."""
+
+    @property
+    def ladder(self) -> LadderConfig:
+        """What is tried after a bad answer."""
+
+
+def make_recipe(options: Options, kind: EngineKind) -> Recipe:
+    """All that can change the text of a page under these options.
+
+    Raises:
+        ConfigError: The engine does not know the task.
+    """
+    spec, engine = SPECS[kind], options.engine
+    ladder = _ladder(options.ladder, spec)
+    sections: dict[str, Any] = {spec.name: getattr(engine, spec.name)}
+    if Rung.SECOND.value in ladder.rungs:
+        sections |= {SECOND.name: getattr(engine, SECOND.name), "second": SECOND.revision(engine)}
+    recipe = Recipe(
+        engine=kind,
+        model=spec.model(engine),
+        revision=spec.revision(engine),
+        task=Task(options.task),
+        render=options.render,
+        text_layer=options.text_layer,
+        route=_route(options.route),
+        ladder=ladder,
+        **sections,
+    )
+    check(Instruction(recipe.task), recipe)
+    return recipe
+
+
+def _route(config: RouteConfig) -> RouteConfig:
+    """Orientation is found with RapidOCR: without it no page is turned."""
+    if find_spec("rapidocr") is None:
+        return config.model_copy(update={"turn": False})
+    return config
+
+
+def _ladder(config: LadderConfig, spec: EngineSpec) -> LadderConfig:
+    """The ladder with the rungs that the engine has. The recipe's hash knows no others."""
+    known = {Rung.LAYER, *spec.rungs}
+    if spec.has_second and find_spec("rapidocr") is not None:
+        known.add(Rung.SECOND)
+    if spec.empty_is_error:
+        known.add(Rung.ERROR)
+    rungs = tuple(rung for rung in config.rungs if config.on and rung in known)
+    return config.model_copy(update={"rungs": rungs, "on": bool(rungs)})
+
+
+def tasks(recipe: Recipe) -> tuple[Task, ...]:
+    """The tasks that the recipe's engine knows."""
+    return SPECS[recipe.engine].tasks(recipe)
+
+
+def check(instruction: Instruction, recipe: Recipe) -> None:
+    """Refuse what the recipe's engine does not know.
+
+    Raises:
+        ConfigError: It does not know the task; or `locate` has nothing to look for.
+    """
+    if instruction.task not in (known := tasks(recipe)):
+        raise ConfigError(
+            f"{recipe.model} does not know the task {instruction.task}; choose from:"
+            f" {', '.join(known)}"
+        )
+    SPECS[recipe.engine].check(instruction, recipe)
+
+
+def engine_and_model(recipe: Recipe, rung: Rung | None) -> tuple[str, str]:
+    """The engine and model that a row names: the recipe's, or those of the second engine.
+
+    Args:
+        recipe: Of the page.
+        rung: The rung that the page's text is from.
+    """
+    spec = reading_engine(recipe, rung)
+    if spec.name == recipe.engine:
+        return recipe.engine, recipe.model
+    return spec.name, spec.model(EngineConfig())

@@ -1,0 +1,73 @@
+"""From a page image to an engine's request, and from its answer to blocks on the page.
+
+This is where a page is turned upright for the engine, and where boxes are turned back: an engine
+sees upright pages only, and all that comes after it the page as displayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline.config import Recipe
+from pipeline.engines.base import EngineSpec
+from pipeline.engines.recipe import check
+from pipeline.engines.registry import SPECS
+from pipeline.imaging.rotation import turn_back, turn_pixels
+from pipeline.types import Block, Generation, Instruction, PageImage, Request, Sampling
+
+
+def prepare_request(
+    page: PageImage,
+    recipe: Recipe,
+    instruction: Instruction | None = None,
+    *,
+    max_tokens: int | None = None,
+    sampling: Sampling | None = None,
+) -> Request:
+    """Turn a page image into what the recipe's engine takes. Pure; runs on CPU workers.
+
+    Args:
+        page: The page as displayed; it is turned upright by its `turned_deg`.
+        recipe: The engine, and how it is asked.
+        instruction: What the model has to do, None for the recipe's task.
+        max_tokens: The most tokens of the answer, where that is less than the recipe's.
+            Engines without tokens do not read it.
+        sampling: How tokens are picked, None for the batch's way.
+
+    Raises:
+        ConfigError: The engine does not know what is asked for.
+    """
+    if instruction is None:
+        instruction = Instruction(recipe.task)
+    else:
+        check(instruction, recipe)
+    upright = replace(page, pixels=turn_pixels(page.pixels, page.turned_deg))
+    request = SPECS[recipe.engine].prepare(upright, recipe, instruction)
+    request = replace(request, turned_deg=page.turned_deg, layer=page.layer)
+    if max_tokens is not None:
+        request = replace(request, max_tokens=min(request.max_tokens, max_tokens))
+    return request if sampling is None else replace(request, sampling=sampling)
+
+
+def read_answer(
+    generation: Generation, request: Request, spec: EngineSpec
+) -> tuple[str, tuple[Block, ...]]:
+    """The Markdown of a page and its blocks in reading order. Pure and total.
+
+    Args:
+        generation: The engine's answer.
+        request: What the engine was given.
+        spec: The engine.
+
+    Returns:
+        The text, and blocks with boxes in pixels of the page as displayed.
+    """
+    text, blocks = spec.read(generation, request)
+    return text, tuple(_as_displayed(block, request) for block in blocks)
+
+
+def _as_displayed(block: Block, request: Request) -> Block:
+    if not request.turned_deg or block.box is None:
+        return block
+    size = (request.page_width_px, request.page_height_px)
+    return replace(block, box=turn_back(block.box, *size, request.turned_deg))

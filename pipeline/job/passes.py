@@ -1,0 +1,236 @@
+"""The two passes of a job: plan, then recognise and copy. `pipeline.job.run` calls them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.config import OcrConfig, Recipe
+from pipeline.documents.listing import Listing
+from pipeline.engines.recipe import make_recipe
+from pipeline.engines.registry import choose_engine
+from pipeline.errors import ConfigError
+from pipeline.job import ray_cluster
+from pipeline.job.progress import Progress
+from pipeline.job.ray_data import chains, shard_tasks
+from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
+from pipeline.job.ray_data.duplicates import Duplicates
+from pipeline.job.ray_data.shard_writer import StalledError, drain
+from pipeline.output import shards
+from pipeline.output.totals import PlanSummary, Summary
+from pipeline.storage.paths import AnyPath, absolute
+from pipeline.types import Route
+
+Log = Callable[[str], None]
+"""Takes messages for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What both passes of a job share.
+
+    Attributes:
+        config: The job, with its engine chosen and its paths absolute.
+        recipe: How its pages are read.
+        listing: Its inputs.
+        metrics: What its workers report to.
+        quarantine: What its workers report their pages to.
+        prefix: The first part of the names of its shards, unique to this run.
+        log: Takes messages for the user.
+    """
+
+    config: OcrConfig
+    recipe: Recipe
+    listing: Listing
+    metrics: SharedMetrics
+    quarantine: SharedQuarantine
+    prefix: str
+    log: Log
+
+    @classmethod
+    def start(cls, config: OcrConfig, log: Log) -> Job:
+        """Begin a job on the Ray that this process is connected to.
+
+        Raises:
+            ConfigError: The engine does not know the task.
+        """
+        kind = choose_engine(config.engine, has_gpu=ray_cluster.has_gpu())
+        if config.engine.kind == "auto":
+            log(f"engine: {kind} (engine.kind auto)")
+        config = _resolved(config, {"engine": config.engine.model_copy(update={"kind": kind})})
+        chains.configure(config)
+        return cls(
+            config=config,
+            recipe=make_recipe(config, kind),
+            listing=Listing(config.inputs, config.input, config.store, config.attachments),
+            metrics=SharedMetrics(),
+            quarantine=SharedQuarantine(config.stages.max_lone_deaths),
+            prefix=f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}",
+            log=log,
+        )
+
+    def plan(self, folder: AnyPath) -> PlanSummary:
+        """Write the plan into a folder; after a stall a second time.
+
+        Raises:
+            ConfigError: The inputs name no documents.
+            JobError: The plan cannot be written, or it stalled twice.
+        """
+        try:
+            return self._planned(folder)
+        except StalledError as stalled:
+            self.log(f"{stalled.args[0]}; planning again")
+            shards.clear_plan(folder)
+            return self._planned(folder)
+
+    def _planned(self, folder: AnyPath) -> PlanSummary:
+        found = chains.list_documents(self.listing, self.metrics, self.config.stages.write_cpus)
+        chain = chains.plan_pages(
+            found, self.config, self.recipe, self.metrics.send(), self.quarantine
+        )
+        with self.progress("plan", 0):
+            planned = drain(
+                chain, folder, "plan", self.config.parquet, shards.write_plan, PlanSummary()
+            )
+        if not planned.documents:
+            inputs = ", ".join(self.config.inputs)
+            raise ConfigError(f"no documents in {inputs}{self._files_left_out()}")
+        return planned
+
+    def recognise(self, plan: AnyPath, pages: AnyPath, planned: PlanSummary) -> Summary:
+        """Write a row for everything in the plan that has none yet.
+
+        Args:
+            plan: Folder of the plan.
+            pages: Folder of the output's shards.
+            planned: Sums of the plan.
+
+        Raises:
+            ConfigError: A worker cannot be started with this config.
+            JobError: Rows cannot be written, or the job stalled and started again in vain.
+        """
+        todo = planned.todo.rows
+        duplicates = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
+        copies = planned.routes[Route.COPY] + duplicates.rows
+        self.log(_planned_line(planned, copies))
+        if not todo:
+            return Summary()
+        if self.config.retry == "failed":
+            shard_tasks.delete_failed_rows(plan, pages, self.config)
+        written = Summary()
+        if todo > copies:
+            one_pass = RecognisePass(self, plan, pages, self.prefix, duplicates)
+            written.merge(one_pass.run(todo - copies))
+        if copies:
+            written.merge(self._copy(plan, pages, copies, duplicates))
+        return written
+
+    def _copy(self, plan: AnyPath, pages: AnyPath, copies: int, duplicates: Duplicates) -> Summary:
+        written = shard_tasks.copy(plan, pages, self.prefix, duplicates, self.config)
+        if left := copies - written.written.rows:
+            # Their document could not be fetched under its other URI: each is read under its own.
+            every = Duplicates(are_read=True)
+            one_pass = RecognisePass(self, plan, pages, f"{self.prefix}-own", every, pages)
+            written.merge(one_pass.run(left))
+        return written
+
+    def progress(self, stage: str, total: int) -> Progress:
+        """Shows how far a stage is; `total` pages, 0 where that is not known."""
+        interval_s = self.config.progress.interval_s
+        return Progress(stage, stage, total, self.metrics.stages, sys.stderr, interval_s)
+
+    def _files_left_out(self) -> str:
+        left_out = self.metrics.left_out()
+        if not left_out:
+            return ""
+        endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
+        return f"; files not taken for their ending: {endings} (see input.suffixes)"
+
+
+def _resolved(config: OcrConfig, changes: dict[str, object]) -> OcrConfig:
+    """A config with absolute paths: workers have other working folders."""
+    names = {name: getattr(config, name) for name in ("password_file", "passwords")}
+    paths = {name: os.path.abspath(path) for name, path in names.items() if path}
+    return config.model_copy(update=changes | {"output": absolute(config.output)} | paths)
+
+
+def _planned_line(planned: PlanSummary, copies: int) -> str:
+    copied = f" ({copies} are copies)" if copies else ""
+    unreadable = f" ({planned.unreadable} cannot be opened)" if planned.unreadable else ""
+    left_out = f" ({planned.pages_left_out} left out)" if planned.pages_left_out else ""
+    return (
+        f"planned: {planned.documents} documents{unreadable}, {planned.pages} pages{left_out}, "
+        f"{planned.todo.rows} to do{copied}, {planned.done.total()} done before"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisePass:
+    """The second pass over one part of a plan.
+
+    Attributes:
+        job: The job.
+        plan: Folder of the plan.
+        pages: Folder of the output's shards.
+        prefix: The first part of the names of its shards.
+        duplicates: Decides which of the plan's pages it reads.
+        done: Where rows are that were written since the plan was made; None: nowhere.
+    """
+
+    job: Job
+    plan: AnyPath
+    pages: AnyPath
+    prefix: str
+    duplicates: Duplicates
+    done: AnyPath | None = None
+
+    def run(self, todo: int) -> Summary:
+        """Read the pages, `todo` of them.
+
+        Raises:
+            JobError: Rows cannot be written, or the chain stalled and started again in vain.
+        """
+        try:
+            return self._once(todo, self.prefix, self.done)
+        except StalledError as stalled:
+            return self._resume(todo, stalled)
+
+    def _resume(self, todo: int, stalled: StalledError) -> Summary:
+        """Start what is left again, until all is done or two runs in a row did nothing."""
+        before = -1
+        for number in itertools.count(2):
+            # Counted on disk: the result of a shard's write may have been lost.
+            written = shards.read_summary(self.pages, self.prefix)
+            left = todo - written.written.rows
+            if not left:
+                return written
+            if written.written.rows == before:
+                raise stalled
+            before = written.written.rows
+            stall_s = self.job.config.stages.stall_s
+            self.job.log(f"no page moved for {stall_s:g} s; {left} are started again")
+            try:
+                self._once(left, f"{self.prefix}-{number}", self.pages)
+            except StalledError as again:
+                stalled = again
+        raise AssertionError("unreachable")
+
+    def _once(self, todo: int, prefix: str, done: AnyPath | None) -> Summary:
+        job, config = self.job, self.job.config
+        chain = chains.recognise_pages(
+            self.plan,
+            todo,
+            config,
+            job.recipe,
+            job.metrics.send(),
+            job.quarantine,
+            self.duplicates,
+            done,
+        )
+        with job.progress("recognise", todo):
+            return drain(chain, self.pages, prefix, config.parquet, shards.write_pages, Summary())

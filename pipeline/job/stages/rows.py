@@ -1,0 +1,219 @@
+"""Converts between the records of a job's stages and the tables between them.
+
+Inside a stage there are records, at its edges tables. Every kind of row has two functions here, one
+for each direction. Rows of the output are converted by `pipeline.output.rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.imaging.rotation import turn_size
+from pipeline.job.stages.records import PlannedPage, PreparedPage, RenderedPage
+from pipeline.output import schema
+from pipeline.output.image_columns import image_buffers, image_column, image_of
+from pipeline.output.rows import (
+    Row,
+    block_of,
+    block_row,
+    failure_of,
+    failure_row,
+    identity_row,
+    ids_of,
+    ref_of,
+)
+from pipeline.recognition.route import PageView
+from pipeline.text.text_layer_trust import Trust
+from pipeline.types import Document, PageImage, Recognition, Request, Route, Source, Status, Task
+
+
+def documents_table(documents: Sequence[Document]) -> pa.Table:
+    """One row of `DOCUMENTS`: documents that are planned together."""
+    row = {
+        "uri": [document.uri for document in documents],
+        "size_bytes": [document.size_bytes for document in documents],
+    }
+    return pa.Table.from_pylist([row], schema=schema.DOCUMENTS)
+
+
+def documents(table: pa.Table) -> list[Document]:
+    """The documents of rows of `DOCUMENTS`, or of a table with one in each row."""
+    columns = [table["uri"], table["size_bytes"]]
+    if pa.types.is_list(columns[0].type):
+        columns = [pc.list_flatten(column) for column in columns]
+    return list(map(Document, *(column.to_pylist() for column in columns)))
+
+
+def plan_table(pages: Sequence[PlannedPage]) -> pa.Table:
+    """Rows of `PLAN`."""
+    return pa.Table.from_pylist([_plan_row(page) for page in pages], schema=schema.PLAN)
+
+
+def planned_pages(table: pa.Table) -> list[PlannedPage]:
+    """The records of rows of `PLAN`."""
+    return [_planned_page(row) for row in table.to_pylist()]
+
+
+def rendered_table(pages: Sequence[RenderedPage]) -> pa.Table:
+    """Rows of `RENDERED`."""
+    images = [page.view.image if page.view else None for page in pages]
+    pixels = [image.pixels if image else None for image in images]
+    layers = [image.layer if image else None for image in images]
+    rows = [
+        _rendered_row(page) | {"layer": layer} for page, layer in zip(pages, layers, strict=True)
+    ]
+    return _with_images(rows, schema.RENDERED, {"pixels": pixels})
+
+
+def rendered_pages(table: pa.Table) -> list[RenderedPage]:
+    """The records of rows of `RENDERED`; their pixels are views of the table's memory."""
+    rows = table.drop_columns(["pixels"]).to_pylist()
+    buffers = image_buffers(table["pixels"])
+    return [_rendered_page(row, buffer) for row, buffer in zip(rows, buffers, strict=True)]
+
+
+def prepared_table(pages: Sequence[PreparedPage]) -> pa.Table:
+    """Rows of `PREPARED`."""
+    requests = [page.request for page in pages]
+    images = {
+        "image": [request.image if request else None for request in requests],
+        "tiles": [request.tiles if request else None for request in requests],
+    }
+    return _with_images([_prepared_row(page) for page in pages], schema.PREPARED, images)
+
+
+def prepared_pages(table: pa.Table) -> list[PreparedPage]:
+    """The records of rows of `PREPARED`; their images are views of the table's memory."""
+    rows = table.drop_columns(["image", "tiles"]).to_pylist()
+    images, tiles = (image_buffers(table[name]) for name in ("image", "tiles"))
+    return [
+        PreparedPage(_rendered_page(row), _request(row, *buffers), row["prepare_ms"])
+        for row, *buffers in zip(rows, images, tiles, strict=True)
+    ]
+
+
+def _plan_row(page: PlannedPage) -> Row:
+    return identity_row(page.ref, page.ids) | {
+        "route": page.route,
+        "done": page.done,
+        "size_bytes": page.size_bytes,
+        "outer": page.outer or None,
+        "attachments_left_out": page.attachments_left_out,
+        "warnings": list(page.warnings),
+        **failure_row(page.failure),
+    }
+
+
+def _planned_page(row: Row) -> PlannedPage:
+    return PlannedPage(
+        ref=ref_of(row),
+        ids=ids_of(row),
+        route=Route(row["route"]),
+        done=Status(row["done"]) if row["done"] else None,
+        size_bytes=row["size_bytes"],
+        failure=failure_of(row),
+        warnings=tuple(row["warnings"] or ()),
+        outer=row["outer"] or "",
+        attachments_left_out=row["attachments_left_out"] or 0,
+    )
+
+
+def _rendered_row(page: RenderedPage) -> Row:
+    """All columns but the pixels and the text layer, which an image or a request has."""
+    row = identity_row(page.ref, page.ids) | {"render_ms": page.render_ms}
+    row["warnings"] = list(page.warnings)
+    if view := page.view:
+        row["warnings"] += view.warnings
+        row |= {name: getattr(view, name) for name in ("width_px", "height_px", "dpi", "source")}
+        row["turned_deg"] = view.turned_deg
+        row["text_layer_trust"] = view.trust.score if view.trust else None
+        row["text_layer_doubts"] = list(view.trust.doubts) if view.trust else []
+    if settled := page.settled:
+        row |= {"status": settled.status, "text": settled.text, **failure_row(settled.failure)}
+        row["blocks"] = [block_row(block) for block in settled.blocks]
+    return row
+
+
+def _rendered_page(row: Row, pixels: pa.Buffer | None = None) -> RenderedPage:
+    view = None if row["width_px"] is None else _view(row, pixels)
+    return RenderedPage(
+        ref=ref_of(row),
+        ids=ids_of(row),
+        warnings=tuple(row["warnings"] or ()),
+        view=view,
+        settled=_settled(row),
+        render_ms=row["render_ms"],
+    )
+
+
+def _view(row: Row, pixels: pa.Buffer | None) -> PageView:
+    turned_deg, score = row["turned_deg"], row["text_layer_trust"]
+    array = image_of(pixels, (row["height_px"], row["width_px"], 3))
+    image = None
+    if array is not None:
+        image = PageImage(array, row["dpi"], turned_deg=turned_deg, layer=row["layer"])
+    return PageView(
+        width_px=row["width_px"],
+        height_px=row["height_px"],
+        dpi=row["dpi"],
+        image=image,
+        source=Source(row["source"]) if row["source"] else None,
+        trust=None if score is None else Trust(score, tuple(row["text_layer_doubts"] or ())),
+        turned_deg=turned_deg,
+    )
+
+
+def _settled(row: Row) -> Recognition | None:
+    if row["status"] is None:
+        return None
+    blocks = tuple(block_of(block) for block in row["blocks"] or ())
+    return Recognition(Status(row["status"]), row["text"] or "", blocks, failure=failure_of(row))
+
+
+def _prepared_row(page: PreparedPage) -> Row:
+    row = _rendered_row(page.page) | {"prepare_ms": page.prepare_ms}
+    if request := page.request:
+        height_px, width_px = request.image.shape[:2]
+        row |= {"image_width_px": width_px, "image_height_px": height_px}
+        row |= {name: getattr(request, name) for name in _REQUEST}
+        row["tile_side_px"] = 0 if request.tiles is None else request.tiles.shape[1]
+        row["grid_columns"], row["grid_rows"] = request.grid
+    return row
+
+
+_REQUEST = ("prompt", "task", "max_tokens", "image_tokens", "layer")
+
+
+def _request(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request | None:
+    pixels = image_of(image, (row["image_height_px"], row["image_width_px"], 3))
+    if pixels is None:
+        return None
+    width_px, height_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
+    side_px = row["tile_side_px"]
+    return Request(
+        image=pixels,
+        page_width_px=width_px,
+        page_height_px=height_px,
+        prompt=row["prompt"],
+        task=Task(row["task"]),
+        max_tokens=row["max_tokens"],
+        tiles=image_of(tiles, (-1, side_px, side_px, 3)),
+        grid=(row["grid_columns"], row["grid_rows"]),
+        image_tokens=row["image_tokens"],
+        layer=row["layer"],
+        turned_deg=row["turned_deg"],
+    )
+
+
+def _with_images(
+    rows: Sequence[Row], wanted: pa.Schema, images: dict[str, list[np.ndarray | None]]
+) -> pa.Table:
+    plain = pa.schema([field for field in wanted if field.name not in images])
+    table = pa.Table.from_pylist(rows, schema=plain)
+    columns = {name: table[name] for name in plain.names}
+    columns |= {name: image_column(arrays) for name, arrays in images.items()}
+    return pa.table([columns[name] for name in wanted.names], schema=wanted)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pipeline.errors import ErrorKind
+from pipeline.recognition.recognise import failed
+from pipeline.recognition.result import page_result
+from pipeline.recognition.route import PageView
+from pipeline.text.text_layer_trust import Trust
+from pipeline.types import PageRef, PageResult, Recognition, Rung, Source, Status, Timing
+
+REF = PageRef("", "", 2, 3, "application/pdf", 612.0, 792.0)
+VIEW = PageView(40, 20, 150.0, ("of the page",), trust=Trust(0.5, ("few words",)), turned_deg=90)
+
+
+def test_a_page_has_what_was_seen_and_what_was_read() -> None:
+    read, timing = Recognition(Status.OK, "text"), Timing(1, 2, 3)
+    assert page_result(REF, VIEW, read, ("of the document",), timing) == PageResult(
+        ref=REF,
+        recognition=read,
+        source=Source.OCR,
+        width_px=40,
+        height_px=20,
+        dpi=150.0,
+        warnings=("of the document", "of the page"),
+        text_layer_trust=0.5,
+        text_layer_doubts=("few words",),
+        turned_deg=90,
+        timing=timing,
+    )
+
+
+def test_a_page_that_could_not_be_looked_at_has_its_failure_and_the_warnings() -> None:
+    gone = failed(ErrorKind.RENDER, "cannot draw")
+    assert page_result(REF, None, gone, ("of the document",)) == PageResult(
+        REF, gone, warnings=("of the document",)
+    )
+
+
+def test_the_source_follows_the_rung_and_the_failure() -> None:
+    from_layer = Recognition(Status.OK, "text", rung=Rung.LAYER)
+    assert page_result(REF, VIEW, from_layer).source is Source.TEXT_LAYER
+    assert page_result(REF, VIEW, failed(ErrorKind.ENGINE, "no")).source is None
