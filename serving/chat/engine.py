@@ -164,9 +164,9 @@ def engine_args(config: ChatConfig) -> dict[str, Any]:
         "dtype": config.dtype,
         "load_format": config.load_format,
         "max_model_len": config.max_model_len,
-        "tensor_parallel_size": config.tensor_parallel,
+        "tensor_parallel_size": config.tensor_parallel_size,
         # Inside a Ray actor vLLM would ask Ray for more actors; the GPUs are this actor's own.
-        "distributed_executor_backend": "mp" if config.tensor_parallel > 1 else None,
+        "distributed_executor_backend": "mp" if config.tensor_parallel_size > 1 else None,
         "gpu_memory_utilization": config.gpu_memory_utilization,
         "max_num_seqs": config.max_num_seqs,
         "enforce_eager": config.enforce_eager,

@@ -25,7 +25,12 @@ from PIL import Image
 from pipeline.config import VllmConfig
 from pipeline.engines.deepseek_ocr import model
 from pipeline.engines.deepseek_ocr import self_test as selftest
-from pipeline.engines.deepseek_ocr.engine_args import check_version, engine_args, set_environment
+from pipeline.engines.deepseek_ocr.engine_args import (
+    check_engine_kwargs,
+    check_version,
+    engine_args,
+    set_environment,
+)
 from pipeline.engines.deepseek_ocr.supervisor import Core, EngineDied, Supervisor
 from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import EngineError
@@ -91,6 +96,7 @@ class VllmCore:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        check_engine_kwargs(config, AsyncEngineArgs)
         try:
             llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
         except Exception as error:

@@ -148,6 +148,6 @@ def test_the_arguments_pin_the_model_and_part_the_reasoning() -> None:
     args = engine.engine_args(ChatConfig())
     assert args["revision"] == args["tokenizer_revision"] == engine.REVISIONS[args["model"]]
     assert args["reasoning_parser"] == "deepseek_r1"
-    folder = engine.engine_args(ChatConfig(model="/models/mine", tensor_parallel=2))
+    folder = engine.engine_args(ChatConfig(model="/models/mine", tensor_parallel_size=2))
     assert folder["revision"] is None
     assert folder["distributed_executor_backend"] == "mp"
