@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
 from pipeline.engines.ppocr.ink_runs import tight
+from pipeline.engines.ppocr.leader_lines import add_leaders
 from pipeline.engines.ppocr.split_columns import split
 from pipeline.errors import ConfigError, EngineError
 from pipeline.imaging.transform import resize
@@ -70,7 +71,7 @@ class OnnxEngine:
         except Exception as error:  # whatever the model's code raises
             raise EngineError(f"PP-OCR failed on a page: {error}") from error
         on_image = (_on_image(line, scale, width_px, height_px) for line in found)
-        lines = dot_leaders.placed([line for line in on_image if line], dots)
+        lines = add_leaders([line for line in on_image if line], dots)
         return tuple(line for line in lines if line.score >= self._min_score)
 
     def _recognised(self, canvas: Pixels) -> Iterator[Line]:
