@@ -210,7 +210,7 @@ def _job_flags(options: argparse.Namespace, work: Path) -> list[str]:
     # Random weights give no good answer, and the peer asks once.
     switches = [
         "engine.vllm.ignore-eos",
-        "no-ladder.on",
+        "no-ladder.enabled",
         *(flag for flag in options.flag if "=" not in flag),
     ]
     return [f"--{name}={value}" for name, value in values.items()] + [f"--{s}" for s in switches]

@@ -68,7 +68,7 @@ def _config(work: Path, tokens: int) -> ServeConfig:
     return ServeConfig.model_validate(
         {
             "engine": {"kind": "vllm", "vllm": engine},
-            "ladder": {"on": False},  # random weights give no good answer
+            "ladder": {"enabled": False},  # random weights give no good answer
             "route": {"turn": False},  # each of them stands upright
             "ocr": {"name": NAME},
             "scale": {"ocr": _REPLICAS | {"max_queued_requests": 1024}},

@@ -127,6 +127,10 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     name = ".".join(keys)
     if detail["type"] == "extra_forbidden":
         return f"unknown setting {name}{_nearest(keys[-1], _fields_at(model, keys[:-1]))}"
+    if detail["type"] == "renamed":
+        renamed = detail["ctx"]["renamed"].items()
+        prefix = "".join(f"{key}." for key in keys)
+        return "\n".join(f"{prefix}{old} is now {prefix}{new}" for old, new in renamed)
     if detail["type"] == "missing":
         flag = "INPUT" if name == "inputs" else f"--{name}".replace("_", "-")
         return f"{flag} is missing: {_help(model, keys[0]) or 'it has no default'}"

@@ -9,9 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from pipeline import __version__
 from pipeline.page_range import PageSelection
@@ -33,6 +42,24 @@ class Settings(BaseModel):
     """The base of every model here: frozen, unknown keys refused, docstrings as help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    RENAMED: ClassVar[Mapping[object, str]] = {}
+    """New names of fields by their old ones, which are refused with a message that names both."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_old_name(cls, values: Any) -> Any:
+        old = [key for key in values if key in cls.RENAMED] if isinstance(values, dict) else []
+        if old:
+            renamed = {_key_name(key): cls.RENAMED[key] for key in old}
+            listed = ", ".join(f"{key} is now {name}" for key, name in renamed.items())
+            raise PydanticCustomError("renamed", "{listed}", {"listed": listed, "renamed": renamed})
+        return values
+
+
+def _key_name(key: object) -> str:
+    """A key as it was written: YAML 1.1 reads `on` and `off` as booleans."""
+    return {True: "on", False: "off"}[key] if isinstance(key, bool) else str(key)
 
 
 class InputConfig(Settings):
@@ -135,12 +162,58 @@ class VllmConfig(Settings):
 
     UNREAD: ClassVar[frozenset[str]] = frozenset(
         {
-            *("num_gpus", "tensor_parallel", "pipeline_parallel", "gpu_memory_utilization"),
-            *("max_num_seqs", "max_num_batched_tokens", "prepare_threads", "enforce_eager"),
-            *("cache_dir", "max_restarts", "profile_images"),
+            *("num_gpus", "tensor_parallel_size", "pipeline_parallel_size"),
+            *("gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens"),
+            *("prepare_threads", "enforce_eager", "cache_dir", "max_restarts", "profile_images"),
         }
     )
     # The fields that say how the model is run and not what it reads: no part of a recipe's hash.
+    UNREAD_KWARGS: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("block_size", "max_parallel_loading_workers", "disable_custom_all_reduce"),
+            *("enable_chunked_prefill", "max_num_partial_prefills", "async_scheduling"),
+            *("scheduling_policy", "download_dir", "safetensors_load_strategy", "use_tqdm_on_load"),
+            *("enable_log_requests", "kv_cache_metrics", "otlp_traces_endpoint"),
+            *("collect_detailed_traces", "kv_cache_memory_bytes", "watermark"),
+        }
+    )
+    # The same of `engine_kwargs`. A key that is not among them is part of the hash.
+    OWN_KWARGS: ClassVar[Mapping[str, str]] = {
+        **{
+            name: name
+            for name in (
+                *("model", "revision", "dtype", "quantization", "load_format", "max_model_len"),
+                *("tensor_parallel_size", "pipeline_parallel_size", "gpu_memory_utilization"),
+                *("max_num_seqs", "max_num_batched_tokens", "enforce_eager"),
+            )
+        },
+        "tokenizer_revision": "revision",
+        "skip_mm_profiling": "profile_images",
+    }
+    # Arguments of vLLM that are made of a setting of this section.
+    REFUSED_KWARGS: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("tokenizer", "tokenizer_mode", "skip_tokenizer_init", "trust_remote_code"),
+            *("hf_config_path", "hf_overrides", "code_revision", "model_impl", "runner", "convert"),
+            *("task", "logits_processors", "logits_processor_pattern", "max_logprobs"),
+            *("limit_mm_per_prompt", "mm_processor_kwargs", "mm_processor_cache_gb"),
+            *("enable_mm_embeds", "enable_prompt_embeds", "language_model_only"),
+            *("enable_prefix_caching", "speculative_config", "disable_log_stats", "seed"),
+            *(
+                "distributed_executor_backend",
+                "worker_cls",
+                "worker_extension_cls",
+                "scheduler_cls",
+            ),
+            *("generation_config", "override_generation_config", "config_format"),
+            *("data_parallel_size", "enable_lora", "served_model_name"),
+        }
+    )
+    # Arguments of vLLM that prompts, image tokens, the n-gram rule or the metrics rest on.
+    RENAMED: ClassVar[Mapping[object, str]] = {
+        "tensor_parallel": "tensor_parallel_size",
+        "pipeline_parallel": "pipeline_parallel_size",
+    }
 
     model: str = "deepseek-ai/DeepSeek-OCR"
     """Model name on the hub, or a local folder."""
@@ -166,11 +239,12 @@ class VllmConfig(Settings):
     """Where weights come from. `dummy` makes random ones: for measurements only."""
     num_gpus: Annotated[float, Field(ge=0)] = 1.0
     """GPUs that Ray reserves for one engine; a fraction shares a GPU. Must be at least
-    `tensor_parallel` times `pipeline_parallel` where those are more than 1. 0: none (CPU)."""
-    tensor_parallel: Annotated[int, Field(ge=1)] = 1
+    `tensor_parallel_size` times `pipeline_parallel_size` where those are more than 1. 0: none
+    (CPU)."""
+    tensor_parallel_size: Annotated[int, Field(ge=1)] = 1
     """GPUs that each layer is spread over."""
-    pipeline_parallel: Annotated[int, Field(ge=1)] = 1
-    """GPUs that the layers are dealt out to."""
+    pipeline_parallel_size: Annotated[int, Field(ge=1)] = 1
+    """GPUs that the layers are distributed over."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Part of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
     max_num_seqs: Annotated[int, Field(ge=0)] = 0
@@ -190,6 +264,19 @@ class VllmConfig(Settings):
     """Write on to `max_tokens`. For measurements only."""
     profile_images: bool = True
     """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
+    engine_kwargs: dict[str, JsonValue] = {}
+    """Further arguments of vLLM's AsyncEngineArgs, by their names there. Refused are those that
+    have a setting here and those that would change what the model is given."""
+
+    @field_validator("engine_kwargs")
+    @classmethod
+    def _keep_the_contract(cls, kwargs: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for key in kwargs:
+            if key in cls.OWN_KWARGS:
+                raise ValueError(f"set engine.vllm.{cls.OWN_KWARGS[key]} instead of {key}")
+            if key in cls.REFUSED_KWARGS:
+                raise ValueError(f"{key} is fixed: what the model reads and writes depends on it")
+        return kwargs
 
 
 class FakeConfig(Settings):
@@ -233,7 +320,9 @@ class LadderConfig(Settings):
     Each rung is tried once at most, and only where it can help; the best answer is kept.
     """
 
-    on: bool = True
+    RENAMED: ClassVar[Mapping[object, str]] = {"on": "enabled", True: "enabled"}
+
+    enabled: bool = True
     """Whether anything is tried after the first answer."""
     rungs: tuple[str, ...] = RUNGS
     """What is tried, in this order. Rungs that the engine does not have are left out."""
@@ -349,6 +438,13 @@ class Recipe(Settings):
         """16 hex digits over every field but those that change no text, such as `threads`."""
         unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
         fields = self.model_dump(mode="json", exclude=unread)
+        # Under the field's first name, and without an empty mapping: the hash of outputs from
+        # before there were these stays.
+        fields["ladder"]["on"] = fields["ladder"].pop("enabled")
+        if self.vllm:
+            kwargs = fields["vllm"].pop("engine_kwargs")
+            read = {k: kwargs[k] for k in kwargs if k not in VllmConfig.UNREAD_KWARGS}
+            fields["vllm"] |= {"engine_kwargs": read} if read else {}
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,6 +2,9 @@
 
 Page numbers are 1-based. Boxes are pixels of the page image as displayed (rotation applied),
 origin top left, x0 < x1 and y0 < y1. Lengths carry their unit in the name.
+
+Those of the engines are written down in `pipeline.engine_records`; this module is the one that
+others import.
 """
 
 from __future__ import annotations
@@ -9,16 +12,44 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
-
+from pipeline.engine_records import (
+    Box,
+    FinishReason,
+    Generation,
+    Instruction,
+    Line,
+    Pixels,
+    Request,
+    Sampling,
+    Task,
+)
 from pipeline.errors import ErrorKind
 
-Pixels = npt.NDArray[np.uint8]
-"""RGB pixels, shape (height, width, 3), 0 to 255."""
-
-Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in pixels of the page image as displayed."""
+__all__ = [
+    "Attempt",
+    "Block",
+    "Box",
+    "Document",
+    "Failure",
+    "FinishReason",
+    "Generation",
+    "Instruction",
+    "Line",
+    "Outcome",
+    "PageImage",
+    "PageRef",
+    "PageResult",
+    "Pixels",
+    "Recognition",
+    "Request",
+    "Route",
+    "Rung",
+    "Sampling",
+    "Source",
+    "Status",
+    "Task",
+    "Timing",
+]
 
 
 class Status(StrEnum):
@@ -38,7 +69,7 @@ class Source(StrEnum):
 
 
 class Route(StrEnum):
-    """The way that the plan chose for a page: the value of the plan's column `route`."""
+    """What the plan does with a page: the value of the plan's column `route`."""
 
     OCR = "ocr"
     """Render the page and give it to the engine."""
@@ -48,38 +79,6 @@ class Route(StrEnum):
     """The document cannot be read: the row is written from the plan alone."""
     SKIP = "skip"
     """`--pages` or `--max-pages` leaves the page out: no row, counted in plan and receipt."""
-
-
-class Task(StrEnum):
-    """What the model is asked for."""
-
-    MARKDOWN = "markdown"
-    TEXT = "text"
-    FIGURE = "figure"
-    LOCATE = "locate"
-    DESCRIBE = "describe"
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """What a request wants of its pages, where that is not the recipe's task.
-
-    Attributes:
-        task: What is asked for.
-        find: What `locate` looks for, "" for what the config says.
-        prompt: One of the model's own prompts that no task stands for, None for the task's.
-    """
-
-    task: Task
-    find: str = ""
-    prompt: str | None = None
-
-
-class FinishReason(StrEnum):
-    """Why the engine stopped writing."""
-
-    STOP = "stop"
-    LENGTH = "length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +121,13 @@ class PageRef:
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A page as a picture, upright as displayed.
+    """A page as pixels, as displayed.
 
     Attributes:
         pixels: RGB, uint8, shape (height, width, 3).
-        dpi: Dots per inch that the picture was drawn with, or that the image file states;
+        dpi: Dots per inch that the page was drawn with, or that the image file states;
             0 where the file states none.
-        warnings: What the reader complained about without failing.
+        warnings: Faults of the page that did not keep it from being drawn.
         turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
         layer: The text that the PDF has of the page, where it is good enough for a last resort.
         blank_suspect_reason: Why the page is not to be believed if it looks blank, "" where it is.
@@ -140,96 +139,6 @@ class PageImage:
     turned_deg: int = 0
     layer: str | None = None
     blank_suspect_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of text that an engine with layout of its own returned.
-
-    Attributes:
-        text: The text of the line.
-        box: Its box in pixels of the *request's* image.
-        score: The engine's confidence, 0 to 1.
-    """
-
-    text: str
-    box: Box
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How an engine with tokens picks them. The default is the batch's way.
-
-    Attributes:
-        temperature: 0 picks the likeliest token every time, as DeepSeek-OCR's own scripts do.
-        seed: Makes answers above temperature 0 repeatable, None where they need not be.
-        stop: Strings that end the answer, which does not contain them.
-        ngram_window: Tokens that are searched for a repeated sequence, 0 for the config's.
-        cells_repeat: Whether empty table cells may repeat without end.
-    """
-
-    temperature: float = 0.0
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-    ngram_window: int = 0
-    cells_repeat: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A page prepared for an engine: everything that `generate` needs and nothing else.
-
-    Attributes:
-        image: The picture to look at (for DeepSeek-OCR the global view), uint8, (height, width, 3).
-        page_width_px: Width of the page image that `image` was made from.
-        page_height_px: Height of the page image that `image` was made from.
-        prompt: The text given to the model, "" for engines without prompts.
-        task: What is asked for.
-        max_tokens: The most tokens that the answer may have, 0 for engines without tokens.
-        tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
-        grid: Columns and rows of the tiles, (0, 0) without tiles.
-        image_tokens: Tokens that the picture must become in the prompt, 0 where unknown.
-        sampling: How tokens are picked. The batch always starts with the default.
-        layer: The text that the PDF has of the page, where it is good enough for a last resort;
-            None where there is none.
-        turned_deg: How the page was turned clockwise before all this. The sizes above are those
-            of the turned page; blocks are given on the page as displayed.
-    """
-
-    image: Pixels
-    page_width_px: int
-    page_height_px: int
-    prompt: str = ""
-    task: Task = Task.MARKDOWN
-    max_tokens: int = 0
-    tiles: npt.NDArray[np.uint8] | None = None
-    grid: tuple[int, int] = (0, 0)
-    image_tokens: int = 0
-    sampling: Sampling = Sampling()
-    layer: str | None = None
-    turned_deg: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """What an engine returned for one request. Times are milliseconds, counts are tokens.
-
-    `lines` is filled by engines with layout of their own, `text` by the others.
-    Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
-    the page into the model's input, `queue_ms` on waiting for a place in the batch.
-    """
-
-    text: str = ""
-    lines: tuple[Line, ...] = ()
-    finish_reason: FinishReason = FinishReason.STOP
-    prompt_tokens: int | None = None
-    image_tokens: int | None = None
-    output_tokens: int | None = None
-    input_ms: float | None = None
-    queue_ms: float | None = None
-    prefill_ms: float | None = None
-    decode_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +186,7 @@ class Rung(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What was thought of an attempt to read a page."""
+    """Whether an attempt to read a page was good, and if not why."""
 
     GOOD = "good"
     TRUNCATED = "truncated"
@@ -296,7 +205,7 @@ class Attempt:
 
     Attributes:
         rung: How it was read.
-        outcome: What was thought of the answer.
+        outcome: Whether the answer was good.
         finish_reason: Why the engine stopped writing, None where it gave no answer.
         repetition: How much the answer repeats itself, 0 to 1; None where the engine does not
             write token by token.
@@ -316,13 +225,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What `recognise` made of a page: the part of a result that both doors share.
+    """What `recognise` returns of a page, in the batch and online.
 
     Attributes:
         status: What became of the page.
         text: Its text, Markdown.
         blocks: Its regions in reading order.
-        raw: The model's own words, None where it has none.
+        raw: The model's answer as it was written, None for an engine with lines.
         generation: Counts and times of the attempt that `text` is from.
         failure: Why there is no text, None where there is.
         rung: The attempt that `text` is from, None where there is none.

@@ -89,8 +89,8 @@ def _ladder(config: LadderConfig, spec: EngineSpec) -> LadderConfig:
         known.add(Rung.SECOND)
     if spec.empty_is_error:
         known.add(Rung.ERROR)
-    rungs = tuple(rung for rung in config.rungs if config.on and rung in known)
-    return config.model_copy(update={"rungs": rungs, "on": bool(rungs)})
+    rungs = tuple(rung for rung in config.rungs if config.enabled and rung in known)
+    return config.model_copy(update={"rungs": rungs, "enabled": bool(rungs)})
 
 
 def tasks(recipe: Recipe) -> tuple[Task, ...]:

@@ -1,7 +1,7 @@
 """Reads a few lines of a page in every direction to find which way is up.
 
 The models are those of the embedded engine, on one thread, and are loaded with the first page
-that is suspicious: about a second, once in each process that draws pages.
+whose projection profile is suspicious: about a second, once in each process that draws pages.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from pipeline.imaging.rotation import turn_pixels
 from pipeline.imaging.transform import fit, resize
 from pipeline.types import Pixels
 
-_LOOK_PX: Final = 800
-"""Longest side of the picture in which lines are looked for."""
-_LEAST_PX: Final = 64
-_LONG: Final = 2.0
+_DETECTION_PX: Final = 800
+"""Longest side of the image in which lines are detected."""
+_MIN_PX: Final = 64
+_MIN_ASPECT: Final = 2.0
 """A line of text is at least so many times longer than high."""
-_LINES: Final = 5
+_MAX_LINES: Final = 5
 """Lines that are read, the longest ones."""
-_PIECE: Final = 10
+_MAX_PIECE: Final = 10
 """Of a longer line the middle is read: so many times its height."""
-_SURE: Final = 0.75
-"""Confidence of the recogniser in the direction that is taken, at least, 0 to 1 ..."""
-_AHEAD: Final = 0.2
+_MIN_SCORE: Final = 0.75
+"""Least confidence of the recogniser in the direction that is taken, 0 to 1 ..."""
+_MIN_MARGIN: Final = 0.2
 """... and how far it has to be ahead of the other direction."""
-_LEAST_CHARS: Final = 12
+_MIN_CHARS: Final = 12
 """Characters that have to be read before a page is turned."""
-_PLAIN: Final = 0.95
-"""Confidence in one line of so many characters with which a page is left as it lies. Nine of ten
-lines are read so that stand upright; of those that stand on their head hardly one over 0.8."""
+_UPRIGHT_SCORE: Final = 0.95
+"""Confidence in one line of at least `_MIN_CHARS` with which a page is not turned. Nine of ten
+upright lines reach it; of upside-down ones hardly any is over 0.8."""
 
 Boxes = npt.NDArray[np.float32]
 
 
 class OrientationDetector:
-    """Says how pages have to be turned. May be used by several threads."""
+    """Finds the turn that makes the text of a page upright. May be used by several threads."""
 
     def __init__(self) -> None:
         self._models: Any = None
@@ -57,7 +57,7 @@ class OrientationDetector:
         Args:
             pixels: The page as displayed.
         """
-        if min(pixels.shape[:2]) < _LEAST_PX or not projection_profile(pixels).may_need_turn:
+        if min(pixels.shape[:2]) < _MIN_PX or not projection_profile(pixels).may_need_turn:
             return 0
         with self._lock:
             self._models = self._models or load(OnnxConfig())
@@ -72,10 +72,10 @@ class OrientationDetector:
         ahead = []
         for piece in pieces:
             ahead.append(self._line(piece, one))
-            if one == 0 and _is_plain(*ahead[-1]):
+            if one == 0 and _is_upright(*ahead[-1]):
                 return 0
         score = _mean(ahead)
-        if one == 0 and score[0] > 1 - _AHEAD:
+        if one == 0 and score[0] > 1 - _MIN_MARGIN:
             return 0  # the other direction cannot be so far ahead
         back = _mean([self._line(piece, other) for piece in pieces])
         return _choice({one: score, other: back}, one, other)
@@ -83,7 +83,7 @@ class OrientationDetector:
     def _boxes(self, pixels: Pixels) -> Boxes:
         """Where lines are: x0, y0, x1, y1 in pixels of the page, one a row."""
         height_px, width_px = pixels.shape[:2]
-        size = fit(width_px, height_px, max_side_px=_LOOK_PX)
+        size = fit(width_px, height_px, max_side_px=_DETECTION_PX)
         small = resize(pixels, *size)
         quads = self._models.text_det(np.ascontiguousarray(small[:, :, ::-1])).boxes
         if quads is None or not len(quads):
@@ -100,8 +100,8 @@ class OrientationDetector:
         return float(read.scores[0]), len(read.txts[0].replace(" ", ""))
 
 
-def _is_plain(score: float, characters: int) -> bool:
-    return score >= _PLAIN and characters >= _LEAST_CHARS
+def _is_upright(score: float, characters: int) -> bool:
+    return score >= _UPRIGHT_SCORE and characters >= _MIN_CHARS
 
 
 def _mean(lines: Sequence[tuple[float, int]]) -> tuple[float, int]:
@@ -114,16 +114,16 @@ def _choice(scores: dict[int, tuple[float, int]], one: int, other: int) -> int:
     """The direction that is clearly ahead, 0 where none is."""
     best, worse = (one, other) if scores[one][0] >= scores[other][0] else (other, one)
     score, characters = scores[best]
-    is_clear = score >= _SURE and score - scores[worse][0] >= _AHEAD
-    return best if is_clear and characters >= _LEAST_CHARS else 0
+    is_clear = score >= _MIN_SCORE and score - scores[worse][0] >= _MIN_MARGIN
+    return best if is_clear and characters >= _MIN_CHARS else 0
 
 
 def _lines(boxes: Boxes, axis: int) -> Boxes:
     """The longest lines along an axis: 0 across the page, 1 down."""
     sides = boxes[:, 2:] - boxes[:, :2]
-    lines = boxes[sides[:, axis] > _LONG * sides[:, 1 - axis]]
+    lines = boxes[sides[:, axis] > _MIN_ASPECT * sides[:, 1 - axis]]
     longest = np.argsort(lines[:, axis] - lines[:, axis + 2])
-    return lines[longest[:_LINES]]
+    return lines[longest[:_MAX_LINES]]
 
 
 def _length(lines: Boxes, axis: int) -> float:
@@ -133,7 +133,7 @@ def _length(lines: Boxes, axis: int) -> float:
 def _piece(pixels: Pixels, box: npt.NDArray[np.float32], axis: int) -> Pixels:
     """The middle of a line, cut out of the page."""
     low, high = box[:2].copy(), box[2:].copy()
-    longest = _PIECE * (high[1 - axis] - low[1 - axis])
+    longest = _MAX_PIECE * (high[1 - axis] - low[1 - axis])
     spare = max(0.0, high[axis] - low[axis] - longest) / 2
     low[axis] += spare
     high[axis] -= spare

@@ -1,7 +1,7 @@
-"""The way of one page before any engine: text layer, blank, or a picture that stands upright.
+"""What is done with a page before any engine: take its text layer, call it blank, or draw it.
 
-Both doors take it: the batch in its render stage, the service in its readers. What is cheap
-comes first, and a page that is settled needs no engine.
+The batch calls it in its render stage, the service in its readers. What is cheap comes first, and
+a page that is settled here needs no engine.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pipeline.text.text_layer import TextLayer
 from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
 from pipeline.types import Instruction, PageImage, Recognition, Rung, Source, Status, Task
 
-_WORDS: Final = (Task.MARKDOWN, Task.TEXT)
-"""What a text layer can answer. The other tasks are about the picture."""
+_TEXT_TASKS: Final = (Task.MARKDOWN, Task.TEXT)
+"""What a text layer can answer. The other tasks are about the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class PageView:
     """A page before the engine.
 
     Attributes:
-        width_px: Width of its picture, or of the one that would have been drawn.
-        height_px: Height of that picture.
+        width_px: Width of its image, or of the one that would have been drawn.
+        height_px: Height of that image.
         dpi: Its resolution, 0 where unknown.
-        warnings: What the reader complained about.
-        image: The picture, as displayed; None where the page is settled.
+        warnings: Faults of the page that did not keep it from being read.
+        image: The page as displayed; None where the page is settled.
         settled: What became of a page that needs no engine, else None.
         source: Where its text comes from, None for a blank page.
         trust: What its text layer is worth, None where it was not looked at.
@@ -52,7 +52,7 @@ class PageView:
 
 
 class Routes:
-    """Finds the way of pages.
+    """Decides which pages need an engine.
 
     Args:
         recipe: Says what may be taken from text layers, what is blank, and whether to turn.
@@ -60,7 +60,7 @@ class Routes:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._compass = OrientationDetector()
+        self._detector = OrientationDetector()
 
     def view(
         self,
@@ -68,7 +68,7 @@ class Routes:
         path: str,
         page: int,
         password: str | Sequence[str] = "",
-        ask: Instruction | None = None,
+        instruction: Instruction | None = None,
     ) -> PageView:
         """Look at a page, and draw it only where that is needed.
 
@@ -77,7 +77,7 @@ class Routes:
             path: The file.
             page: 1-based number.
             password: For encrypted PDFs, or several that are tried in turn.
-            ask: What is asked for, None for the recipe's task.
+            instruction: What is asked for, None for the recipe's task.
 
         Raises:
             PageError: As `SandboxClient.render`; RENDER for a page that is blank because something
@@ -86,7 +86,7 @@ class Routes:
         """
         layer = self._layer(reader, path, page, password)
         worth = None if layer is None else assess_trust(layer)
-        settled = self._settled(layer, worth, ask)
+        settled = self._settled(layer, worth, instruction)
         if settled is not None:
             return settled
         image = replace(reader.render(path, page, password), layer=self._last_resort(layer))
@@ -115,20 +115,20 @@ class Routes:
             return None
 
     def _settled(
-        self, layer: TextLayer | None, worth: Trust | None, ask: Instruction | None
+        self, layer: TextLayer | None, worth: Trust | None, instruction: Instruction | None
     ) -> PageView | None:
-        """The view of a page that needs no picture, None for one that does."""
+        """The view of a page that needs no image, None for one that does."""
         only = self._recipe.text_layer == "only"
         if layer is None or worth is None:
             if only:
-                raise PageError(ErrorKind.NO_TEXT_LAYER, "a picture has no text layer")
+                raise PageError(ErrorKind.NO_TEXT_LAYER, "an image has no text layer")
             return None
         size = (layer.width_px, layer.height_px, layer.dpi, layer.warnings)
         # What was complained about may have left content out: then rendering has to tell.
         is_empty = not layer.drawing.operations and not layer.warnings
         if is_empty and not (only and layer.lines):
             return PageView(*size, settled=Recognition(Status.BLANK), source=None, trust=worth)
-        if not only and not (self._wants_words(ask) and self._is_taken(layer, worth)):
+        if not only and not (self._wants_text(instruction) and self._is_taken(layer, worth)):
             return None
         text, blocks, deg = layers.read(layer, hidden=self._recipe.text_layer != "auto")
         if not text:
@@ -143,10 +143,10 @@ class Routes:
             return worth.score >= self._recipe.route.min_trust
         return bool(layer.lines)
 
-    def _wants_words(self, ask: Instruction | None) -> bool:
-        if ask is None:
-            return self._recipe.task in _WORDS
-        return ask.task in _WORDS and ask.prompt is None
+    def _wants_text(self, instruction: Instruction | None) -> bool:
+        if instruction is None:
+            return self._recipe.task in _TEXT_TASKS
+        return instruction.task in _TEXT_TASKS and instruction.prompt is None
 
     def _drawn(self, image: PageImage) -> PageView:
         height_px, width_px = image.pixels.shape[:2]
@@ -157,5 +157,5 @@ class Routes:
                     ErrorKind.RENDER, f"drawn without ink, and {image.blank_suspect_reason}"
                 )
             return replace(seen, settled=Recognition(Status.BLANK), source=None)
-        deg = self._compass.turn(image.pixels) if self._recipe.route.turn else 0
+        deg = self._detector.turn(image.pixels) if self._recipe.route.turn else 0
         return replace(seen, image=replace(image, turned_deg=deg), turned_deg=deg)

@@ -65,7 +65,7 @@ def configs() -> st.SearchStrategy[OcrConfig]:
         ),
         ladder=st.builds(
             LadderConfig,
-            on=st.booleans(),
+            enabled=st.booleans(),
             rungs=st.permutations(LadderConfig().rungs).map(lambda rungs: tuple(rungs[:3])),
         ),
         parquet=st.builds(OutputConfig, flush_s=st.floats(0.1, 1e6)),

@@ -30,7 +30,7 @@ def test_flags_set_nested_fields_and_inputs_may_stand_anywhere():
 def test_the_ladder_is_set_by_flags(argv: list[str]):
     config = parse("a", "--output", "o", *argv)
     assert config.ladder.rungs == ("plain_text", "text_layer")
-    assert not parse("a", "--output", "o", "--no-ladder.on").ladder.on
+    assert not parse("a", "--output", "o", "--no-ladder.enabled").ladder.enabled
 
 
 def test_flags_win_over_the_file(tmp_path: Path):

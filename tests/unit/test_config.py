@@ -14,8 +14,10 @@ from pipeline.config import (
     ReadConfig,
     Recipe,
     RenderConfig,
+    VllmConfig,
 )
 from pipeline.engines.fake import HANDLERS
+from pipeline.errors import ConfigError
 from pipeline.types import Task
 from tests.support.strategies import configs
 
@@ -92,3 +94,43 @@ def test_what_does_not_change_the_text_keeps_the_hash():
 def test_limits_are_bounded(number: int):
     with pytest.raises(ValidationError):
         ReadConfig(wall_s=number)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ladder: {on: false}", "ladder.on is now ladder.enabled"),
+        ("ladder: {True: false}", "ladder.on is now ladder.enabled"),
+        ("ladder: {'on': false}", "ladder.on is now ladder.enabled"),
+        (
+            "engine: {vllm: {tensor_parallel: 2, pipeline_parallel: 2}}",
+            "engine.vllm.tensor_parallel is now engine.vllm.tensor_parallel_size\n"
+            "engine.vllm.pipeline_parallel is now engine.vllm.pipeline_parallel_size",
+        ),
+    ],
+)
+def test_an_old_name_is_refused_with_the_new_one(text: str, message: str):
+    import yaml
+
+    with pytest.raises(ConfigError) as refused:
+        validate(OcrConfig, {"inputs": ["a.pdf"], "output": "o"} | yaml.safe_load(text))
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("name", ["hf_overrides", "limit_mm_per_prompt", "worker_cls"])
+def test_arguments_that_change_what_the_model_gets_are_refused(name: str):
+    with pytest.raises(ValidationError, match=f"{name} is fixed"):
+        VllmConfig(engine_kwargs={name: None})
+
+
+def test_arguments_with_a_setting_of_their_own_are_refused():
+    with pytest.raises(ValidationError, match=r"set engine\.vllm\.revision instead"):
+        VllmConfig(engine_kwargs={"tokenizer_revision": "x"})
+
+
+def test_only_arguments_that_can_change_the_text_change_the_hash():
+    def hash_with(**kwargs: object) -> str:
+        return recipe(vllm=VllmConfig(engine_kwargs=kwargs)).hash()
+
+    assert hash_with(block_size=32) == hash_with()
+    assert hash_with(kv_cache_dtype="fp8") != hash_with()

@@ -1,1 +1,1 @@
-"""DeepSeek-OCR on vLLM: prompts, pictures, answers, arguments, supervision."""
+"""DeepSeek-OCR on vLLM: prompts, views, answers, vLLM's arguments, supervision."""

@@ -1,13 +1,13 @@
 """DeepSeek-OCR on vLLM: one `AsyncLLM`, many pages in flight, prepared beside its event loop.
 
-The one place that knows vLLM's interface, from 0.26 to 0.29. Three things are done our way:
+The only module that calls vLLM's engine, from 0.26 to 0.29. Three things differ from its examples:
 
 - A page is turned into model input by `renderer.render_cmpl` in threads of our own. Given raw
   prompts, `AsyncLLM.generate` does that work on its event loop (0.26) or on one thread (0.29).
 - The prompt goes in as token ids with the start token in front, so that no default of the
   tokenizer decides what the model reads.
 - The count of image tokens is compared before a page is submitted: a mismatch inside the core
-  ends the core. Nothing from outside reaches `mm_processor_kwargs`, which can cause one.
+  ends the core. No request sets `mm_processor_kwargs`, which can cause one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ from PIL import Image
 from pipeline.config import VllmConfig
 from pipeline.engines.deepseek_ocr import model
 from pipeline.engines.deepseek_ocr import self_test as selftest
-from pipeline.engines.deepseek_ocr.engine_args import check_version, engine_args, set_environment
+from pipeline.engines.deepseek_ocr.engine_args import (
+    check_engine_kwargs,
+    check_version,
+    engine_args,
+    set_environment,
+)
 from pipeline.engines.deepseek_ocr.supervisor import Core, EngineDied, Supervisor
 from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import EngineError
@@ -91,6 +96,7 @@ class VllmCore:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        check_engine_kwargs(config, AsyncEngineArgs)
         try:
             llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
         except Exception as error:
@@ -137,7 +143,7 @@ class VllmCore:
         try:
             prompt = await loop.run_in_executor(self._threads, self._render, request)
         except Exception as error:
-            raise self._blame(error, "cannot prepare the page") from error
+            raise self._as_ours(error, "cannot prepare the page") from error
         made = sum(place.length for place in prompt["mm_placeholders"]["image"])
         if made != request.image_tokens:
             raise EngineError(
@@ -174,7 +180,7 @@ class VllmCore:
         if "ngram_size" not in extra_args:
             raise EngineError("ngram_size is missing: vLLM would not look for repetitions")
         params = SamplingParams(
-            **_picking(sampling),
+            **_sampling_arguments(sampling),
             max_tokens=max_tokens,
             skip_special_tokens=model.SKIP_SPECIAL_TOKENS,
             ignore_eos=ignore_eos,
@@ -188,13 +194,13 @@ class VllmCore:
         except EngineDeadError as error:
             raise EngineDied from error
         except Exception as error:
-            raise self._blame(error, "failed on the page") from error
+            raise self._as_ours(error, "failed on the page") from error
         if not outputs or not outputs[-1].outputs:
             raise EngineError("vLLM ended the page without an answer")
         return outputs[-1]
 
-    def _blame(self, error: Exception, what: str) -> EngineError | EngineDied:
-        """The page's fault, or that of a core that is dead or closed by now."""
+    def _as_ours(self, error: Exception, what: str) -> EngineError | EngineDied:
+        """`EngineDied` where the core is dead or closed by now, else an error of the page."""
         if self._closed or self._llm.errored:
             return EngineDied()
         return EngineError(f"vLLM {what}: {error}")
@@ -206,8 +212,8 @@ class VllmCore:
         self._llm.shutdown()
 
 
-def _picking(sampling: Sampling) -> dict[str, Any]:
-    """The arguments of `SamplingParams` for a way of picking tokens; none that was not asked for.
+def _sampling_arguments(sampling: Sampling) -> dict[str, Any]:
+    """The arguments of `SamplingParams` for a `Sampling`, without those that are unset.
 
     VLLM leaves a stop string out of the text, and searches the text with its special tokens.
     """
@@ -237,6 +243,6 @@ def _generation(output: Any, request: Request, input_ms: float) -> Generation:
 
 
 def _between(times: Any, start: str, end: str) -> float | None:
-    """Milliseconds between two of vLLM's clocks, None where either was not taken."""
+    """Milliseconds between two of vLLM's time stamps, None where one of them is missing."""
     from_s, to_s = getattr(times, start, 0.0), getattr(times, end, 0.0)
     return (to_s - from_s) * 1000 if from_s and to_s else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import os
 from typing import Any
 
@@ -9,21 +11,22 @@ from pipeline.config import VllmConfig
 from pipeline.engines.deepseek_ocr import model
 from pipeline.errors import ConfigError
 
-OLDEST, TOO_NEW = (0, 26), (0, 30)
-"""The versions of vLLM that this module is run with."""
+MIN_VERSION, END_VERSION = (0, 26), (0, 30)
+"""The versions of vLLM that this module is tested with: from the first, below the second."""
 
 NGRAM_PROCESSOR = "pipeline.vllm_plugin.processor:NGramRule"
-"""The rule against repetition, switched on for each request by its arguments."""
+"""The n-gram rule against repetition. Each request switches it on by its arguments."""
 
 _ACTIVATIONS_BYTES = 4_000_000_000
-"""Room for one step of 16,384 tokens and the vision encoder; measured on an H100: under 4 GB."""
+"""Memory of one step of 16,384 tokens and the vision encoder; measured on an H100: under 4 GB."""
 _TYPICAL_TOKENS = 2048
 """Tokens of a page and its answer: 903 and about 1,000."""
-_FEWEST_SEATS, _MOST_SEATS, _CPU_SEATS = 8, 256, 4
+_MIN_SEQS, _MAX_SEQS, _CPU_SEQS = 8, 256, 4
+"""Bounds of `max_num_seqs` where the config leaves it to us."""
 
 
 def check_version() -> None:
-    """Refuse a vLLM that this module was never run with.
+    """Refuse a vLLM that this module is not tested with.
 
     Raises:
         ConfigError: No vLLM, or one out of range.
@@ -36,18 +39,42 @@ def check_version() -> None:
             " --engine.kind onnx"
         ) from None
     found = tuple(int(part) for part in vllm.__version__.split(".")[:2])
-    if not OLDEST <= found < TOO_NEW:
-        oldest, too_new = (".".join(map(str, version)) for version in (OLDEST, TOO_NEW))
+    if not MIN_VERSION <= found < END_VERSION:
+        first, end = (".".join(map(str, version)) for version in (MIN_VERSION, END_VERSION))
         raise ConfigError(
-            f"vLLM {vllm.__version__} is out of range; install 'vllm>={oldest},<{too_new}'"
+            f"vLLM {vllm.__version__} is out of range; install 'vllm>={first},<{end}'"
         )
 
 
+def check_engine_kwargs(config: VllmConfig, args_class: type) -> None:
+    """Refuse a key of `engine.vllm.engine_kwargs` that this vLLM does not know.
+
+    Args:
+        config: With the keys.
+        args_class: vLLM's `AsyncEngineArgs`, a dataclass.
+
+    Raises:
+        ConfigError: Names the key and the nearest known one.
+    """
+    if not config.engine_kwargs:
+        return
+    known = [field.name for field in dataclasses.fields(args_class)]
+    for key in config.engine_kwargs:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"engine.vllm.engine_kwargs: vLLM has no argument {key}{hint}")
+
+
 def engine_args(config: VllmConfig) -> dict[str, Any]:
-    """The arguments of vLLM's `AsyncEngineArgs`. Caches are off: no page comes twice."""
+    """The arguments of vLLM's `AsyncEngineArgs`, with those of `engine.vllm.engine_kwargs`.
+
+    Caches are off: no page comes twice.
+    """
     revision = model.revision(config) or None
-    spread = config.tensor_parallel * config.pipeline_parallel > 1
+    spread = config.tensor_parallel_size * config.pipeline_parallel_size > 1
     return {
+        **config.engine_kwargs,
         "model": config.model,
         "revision": revision,
         "tokenizer_revision": revision,
@@ -55,12 +82,12 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "quantization": config.quantization or None,
         "load_format": config.load_format,
         "max_model_len": config.max_model_len,
-        "tensor_parallel_size": config.tensor_parallel,
-        "pipeline_parallel_size": config.pipeline_parallel,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "pipeline_parallel_size": config.pipeline_parallel_size,
         # Inside a Ray actor vLLM would ask Ray for more actors; the GPUs are this actor's own.
         "distributed_executor_backend": "mp" if spread else None,
         "gpu_memory_utilization": config.gpu_memory_utilization,
-        "max_num_seqs": config.max_num_seqs or _seats(config),
+        "max_num_seqs": config.max_num_seqs or _max_num_seqs(config),
         "max_num_batched_tokens": config.max_num_batched_tokens,
         "enforce_eager": config.enforce_eager,
         "enable_prefix_caching": False,
@@ -73,38 +100,39 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
     }
 
 
-def seats(gpu_bytes: int, config: VllmConfig) -> int:
+def max_num_seqs(gpu_bytes: int, config: VllmConfig) -> int:
     """Pages that fit into the memory of the GPUs of one engine at a time, 8 to 256.
 
     Args:
         gpu_bytes: Memory of one GPU.
         config: How many GPUs there are, and the part of their memory that may be taken.
     """
-    gpus = config.tensor_parallel * config.pipeline_parallel
+    gpus = config.tensor_parallel_size * config.pipeline_parallel_size
     fixed = model.WEIGHTS_BYTES + gpus * _ACTIVATIONS_BYTES
     free = gpus * gpu_bytes * config.gpu_memory_utilization - fixed
     page = model.KV_BYTES_PER_TOKEN * _TYPICAL_TOKENS
-    return max(_FEWEST_SEATS, min(_MOST_SEATS, int(free / page)))
+    return max(_MIN_SEQS, min(_MAX_SEQS, int(free / page)))
 
 
 def pages_in_flight(config: VllmConfig) -> int:
-    """Pages that an engine should be given at a time: its seats and some in waiting.
+    """Pages that an engine should be given at a time: those that it decodes, and some to follow.
 
-    Pages that wait are turned into model input meanwhile. The driver asks, which may have no
-    GPU: without `max_num_seqs` this is for the largest one; pages without a seat wait in vLLM.
+    Those that follow are turned into model input meanwhile. This is called on the driver, which
+    may have no GPU: without `max_num_seqs` the number is that of the largest GPU. On a smaller
+    one more pages wait inside vLLM.
     """
     if not config.num_gpus:
-        return 2 * (config.max_num_seqs or _CPU_SEATS)
-    most = config.max_num_seqs or _MOST_SEATS
-    return most + max(_FEWEST_SEATS, most // 8)
+        return 2 * (config.max_num_seqs or _CPU_SEQS)
+    decoded = config.max_num_seqs or _MAX_SEQS
+    return decoded + max(_MIN_SEQS, decoded // 8)
 
 
-def _seats(config: VllmConfig) -> int:
+def _max_num_seqs(config: VllmConfig) -> int:
     from vllm.platforms import current_platform
 
     if not current_platform.is_cuda_alike():
-        return _CPU_SEATS
-    return seats(current_platform.get_device_total_memory(), config)
+        return _CPU_SEQS
+    return max_num_seqs(current_platform.get_device_total_memory(), config)
 
 
 def set_environment(cache_dir: str, *, v2_model_runner: bool = True) -> None:

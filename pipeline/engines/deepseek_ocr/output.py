@@ -12,7 +12,7 @@ A page in Markdown with layout is a row of regions, each a label, boxes and then
 - Coordinates run from 0 to 999 over the width and the height; they are scaled to pixels as the
   official script does (v / 999 · side) and clamped. A box without an area is no box.
 - An image or figure becomes ``![image](#block-3)``: the third block of the page, by which the
-  picture can be cut out. Its text, where it has any, follows.
+  image can be cut out. Its text, where it has any, follows.
 - A label that is no label but the words themselves, as the tasks that locate or spot text give
   it, becomes the text.
 - Tables stay HTML, made well-formed; formulas become ``$…$`` and ``$$…$$``.

@@ -1,8 +1,8 @@
-"""Tests an engine before its first page: what vLLM gets wrong without a word, found here.
+"""Tests an engine before its first page, for faults that give wrong text without an error.
 
-The test is one page drawn by ourselves, and a few questions to the tokenizer. Seen in the
-wild: a release that skipped the n-gram rule in greedy decoding, a model runner that refuses
-it, tokenizers that lost the start token or the spaces between words.
+It reads a generated page and checks the tokenizer. Faults that have occurred: a release that
+skipped the n-gram rule in greedy decoding, a model runner that refuses it, tokenizers that lost
+the start token or the spaces between words.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pipeline.types import Instruction, PageImage, Request, Task
 
 _WORDS = "Two words and a third."
 _TOKENS = 6
-"""Length of the test answers: three equal tokens, and room for the rule to break them up."""
+"""Length of the test answers: three equal tokens, and some in which the rule must forbid more."""
 _NGRAM = 3
 _BIAS = 100.0
-"""The most that vLLM adds to a token's logit: enough to force it whatever the weights are."""
+"""The largest logit bias that vLLM takes: it forces a token whatever the weights are."""
 _SKIP = "--no-self-test goes on regardless"
 
 
@@ -66,11 +66,11 @@ async def run(subject: Subject) -> None:
 
 def page(width_px: int, height_px: int) -> PageImage:
     """A page with a few lines of black text on white."""
-    picture = Image.new("RGB", (width_px, height_px), "white")
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width_px, height_px), "white")
+    draw = ImageDraw.Draw(image)
     for line, y_px in enumerate(range(40, height_px - 40, 40)):
         draw.text((40, y_px), f"{line}. {_WORDS}", fill="black")
-    return PageImage(np.asarray(picture), dpi=72)
+    return PageImage(np.asarray(image), dpi=72)
 
 
 def check_model(subject: Subject) -> None:
@@ -84,12 +84,12 @@ def check_model(subject: Subject) -> None:
 
 
 def check_tokens(vocabulary: PromptTokenizer) -> None:
-    """A prompt must start once, hold one picture and keep its spaces."""
+    """A prompt must have one start token and one image token, and keep its spaces."""
     ids = vocabulary.encode(f"{model.IMAGE_TOKEN}\n{_WORDS}")
-    pictures, starts = ids.count(vocabulary.image), ids.count(vocabulary.start)
-    if (pictures, starts) != (1, 1):
+    images, starts = ids.count(vocabulary.image), ids.count(vocabulary.start)
+    if (images, starts) != (1, 1):
         raise ConfigError(
-            f"self-test: the prompt holds {pictures} pictures and {starts} start tokens where one"
+            f"self-test: the prompt holds {images} images and {starts} start tokens where one"
             f" of each belongs; take the tokenizer files of the model's repository, or {_SKIP}"
         )
     if (text := vocabulary.decode(vocabulary.plain(_WORDS)).strip()) != _WORDS:
@@ -118,7 +118,7 @@ async def check_placeholders(subject: Subject) -> dict[str, Any]:
 
 
 async def check_ngram_rule(subject: Subject, prompt: dict[str, Any]) -> None:
-    """A token that is forced again and again must be broken up, one on the whitelist not."""
+    """The rule must stop a token that is forced repeatedly, and not one on the whitelist."""
     plain = subject.vocabulary.plain("a")[0]
     free = subject.vocabulary.whitelist[0]
     looped, allowed = await asyncio.gather(

@@ -1,9 +1,9 @@
-"""Keeps an engine alive that can die: starts it again and replays what was in flight.
+"""Restarts an engine whose process died, and reads the pages again that were in flight.
 
-When vLLM's core dies, every page in flight fails with it and nothing says which one was to
-blame. So the pages that were in flight are replayed one by one, the latest first, on a fresh
-core, while new pages wait. A page during whose lone replay the core dies again is the culprit
-and fails; the rest of the suspects are cleared and go on together.
+When vLLM's core dies, every page in flight fails with it, and nothing says which one caused it.
+So those pages are read again one by one, the latest first, on a new core, while new pages wait.
+If the core dies again, the page that was alone on it is the cause and fails; the others go back
+to be read together.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.types import Generation, Request
 _log = logging.getLogger(__name__)
 
 _pause = asyncio.sleep
-_PAGES_THAT_FORGIVE = 256
+_RESET_PAGES = 256
 """Pages finished since the last death after which restarts are counted from 0 again."""
 
 
@@ -56,19 +56,21 @@ class Core(Protocol):
 
 
 @dataclass(slots=True)
-class _Suspect:
+class _Interrupted:
+    """A page that was in flight when a core died."""
+
     number: int
     request: Request
-    verdict: asyncio.Future[Generation | None]
-    """The answer of the replay, or None: cleared, to be run again with the others."""
+    answer: asyncio.Future[Generation | None]
+    """The answer of the replay; None where the page is to be read again with the others."""
 
-    def acquit(self, answer: Generation | None) -> None:
-        if not self.verdict.done():
-            self.verdict.set_result(answer)
+    def set_answer(self, answer: Generation | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answer)
 
-    def convict(self, error: Exception) -> None:
-        if not self.verdict.done():
-            self.verdict.set_exception(error)
+    def set_error(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Supervisor:
@@ -90,10 +92,10 @@ class Supervisor:
         self._finished = 0
         self._numbers = itertools.count()
         self._starting = asyncio.Lock()
-        self._open = asyncio.Event()
-        self._open.set()
+        self._accepts = asyncio.Event()
+        self._accepts.set()
         self._in_flight = 0
-        self._suspects: list[_Suspect] = []
+        self._interrupted: list[_Interrupted] = []
         self._replay: asyncio.Task[None] | None = None
 
     async def generate(self, request: Request) -> Generation:
@@ -106,11 +108,11 @@ class Supervisor:
         """
         number = next(self._numbers)
         while True:
-            await self._open.wait()
+            await self._accepts.wait()
             try:
                 return await self._attempt(request)
             except EngineDied:
-                answer = await self._as_suspect(number, request)
+                answer = await self._after_death(number, request)
             if answer is not None:
                 return answer
 
@@ -132,12 +134,12 @@ class Supervisor:
         finally:
             self._in_flight -= 1
         self._finished += 1
-        if self._finished >= _PAGES_THAT_FORGIVE:
+        if self._finished >= _RESET_PAGES:
             self._restarts = 0
         return answer
 
     def _retire(self, core: Core | None) -> None:
-        """Take a dead core away, once: many pages report the same death."""
+        """Stop using a dead core; many pages report the same death."""
         if core is not None and self._core is core:
             self._core, self._dead = None, core
             self._finished = 0
@@ -170,52 +172,52 @@ class Supervisor:
 
     def _replace(self) -> Core:
         if self._dead is not None:
-            # A dead core may fail at its own end; its processes go with it either way.
+            # Closing a dead core may fail; its processes end either way.
             with contextlib.suppress(Exception):
                 self._dead.close()
             self._dead = None
         _log.warning("the engine died; starting it again (%d)", self._restarts)
         return self._start()
 
-    async def _as_suspect(self, number: int, request: Request) -> Generation | None:
-        self._open.clear()
-        verdict = asyncio.get_running_loop().create_future()
-        self._suspects.append(_Suspect(number, request, verdict))
+    async def _after_death(self, number: int, request: Request) -> Generation | None:
+        self._accepts.clear()
+        answer = asyncio.get_running_loop().create_future()
+        self._interrupted.append(_Interrupted(number, request, answer))
         if self._replay is None:
-            self._replay = asyncio.create_task(self._replay_suspects())
-        answer: Generation | None = await verdict
-        return answer
+            self._replay = asyncio.create_task(self._replay_pages())
+        generation: Generation | None = await answer
+        return generation
 
-    async def _replay_suspects(self) -> None:
+    async def _replay_pages(self) -> None:
         while self._in_flight:  # every page of the dead core reports before the first replay
             await asyncio.sleep(0.01)
-        suspects = sorted(self._suspects, key=lambda suspect: suspect.number)
-        self._suspects = []
+        pages = sorted(self._interrupted, key=lambda page: page.number)
+        self._interrupted = []
         try:
-            while suspects:
-                if await self._is_culprit(suspects.pop()):
+            while pages:
+                if await self._kills_core(pages.pop()):
                     break
         except Exception as error:
-            for suspect in suspects:
-                suspect.convict(error)
+            for page in pages:
+                page.set_error(error)
         finally:
-            for suspect in suspects:
-                suspect.acquit(None)
+            for page in pages:
+                page.set_answer(None)
             self._replay = None
-            self._open.set()
+            self._accepts.set()
 
-    async def _is_culprit(self, suspect: _Suspect) -> bool:
-        if suspect.verdict.done():  # its caller has gone
+    async def _kills_core(self, page: _Interrupted) -> bool:
+        if page.answer.done():  # its caller has gone
             return False
         try:
-            suspect.acquit(await self._attempt(suspect.request))
+            page.set_answer(await self._attempt(page.request))
         except EngineDied:
-            suspect.convict(EngineError("the page ended the engine twice, the second time alone"))
+            page.set_error(EngineError("the page ended the engine twice, the second time alone"))
             return True
         except EngineError as error:
-            suspect.convict(error)
+            page.set_error(error)
         except Exception as error:
-            suspect.convict(error)
+            page.set_error(error)
             raise
         return False
 
@@ -225,6 +227,6 @@ async def _check(core: Core) -> None:
         await core.check()
     except EngineDied:
         raise ConfigError(
-            "the engine died of its own test page; its log says why (often too little memory:"
-            " lower engine.vllm.max_num_seqs or max_num_batched_tokens)"
+            "the engine died while it read its test page; its log says why (often too little"
+            " memory: lower engine.vllm.max_num_seqs or max_num_batched_tokens)"
         ) from None

@@ -8,8 +8,7 @@ from typing import Any
 from pipeline.engines.deepseek_ocr import model
 from pipeline.errors import ConfigError
 
-_KEPT = 64
-"""Prompts whose ids are kept."""
+_CACHED_PROMPTS = 64
 
 
 class PromptTokenizer:
@@ -24,9 +23,9 @@ class PromptTokenizer:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self.encode = lru_cache(_KEPT)(self._encode)
-        """The ids of a prompt, the start token in front. For `locate`, callers write prompts, so
-        not all of them are kept."""
+        self.encode = lru_cache(_CACHED_PROMPTS)(self._encode)
+        """The ids of a prompt, the start token in front. The cache is bounded: for `locate`,
+        callers write parts of prompts."""
         self.ids = {
             token: self._single(token) for token in (*model.SPECIAL_TOKENS, *model.WHITELIST)
         }

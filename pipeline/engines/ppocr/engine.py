@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
 from pipeline.engines.ppocr.ink_runs import tight
+from pipeline.engines.ppocr.leader_lines import add_leaders
 from pipeline.engines.ppocr.split_columns import split
 from pipeline.errors import ConfigError, EngineError
 from pipeline.imaging.transform import resize
@@ -26,12 +27,12 @@ _DETECTOR = "PP-OCRv6_det_small.onnx"
 _RECOGNISER = "PP-OCRv6_rec_small.onnx"
 
 _WHITE = 255
-_LEAST_SIDE_PX = 64
-"""Smaller pictures are padded to this: the detector works on squares of 32 px."""
+_MIN_SIDE_PX = 64
+"""Smaller images are padded to this: the detector works on squares of 32 px."""
 _GOOD_SIDE_PX = 736
-"""Pictures with a shorter side than this are enlarged, as PP-OCR's own settings do."""
+"""Images with a shorter side than this are enlarged, as PP-OCR's own settings do."""
 
-_LEAST_WIDTH_PX = 96
+_MIN_WIDTH_PX = 96
 """Narrower crops (48 px high) are padded to this width for the recogniser."""
 
 
@@ -70,11 +71,11 @@ class OnnxEngine:
         except Exception as error:  # whatever the model's code raises
             raise EngineError(f"PP-OCR failed on a page: {error}") from error
         on_image = (_on_image(line, scale, width_px, height_px) for line in found)
-        lines = dot_leaders.placed([line for line in on_image if line], dots)
+        lines = add_leaders([line for line in on_image if line], dots)
         return tuple(line for line in lines if line.score >= self._min_score)
 
     def _recognised(self, canvas: Pixels) -> Iterator[Line]:
-        """The lines of a picture, those with narrow gutters in them cut."""
+        """The lines of an image, those with narrow gutters in them cut."""
         from rapidocr.ch_ppocr_rec import TextRecInput
 
         bgr = np.ascontiguousarray(canvas[:, :, ::-1])  # the models' order of colours
@@ -100,7 +101,7 @@ def load(config: OnnxConfig) -> Any:
     # Each process has one engine; N engines with N pools of OpenCV threads would fight.
     cv2.setNumThreads(config.threads)
     ocr = rapidocr.RapidOCR(params=_parameters(config, models))
-    blank = np.full((_LEAST_SIDE_PX, _LEAST_SIDE_PX, 3), _WHITE, np.uint8)
+    blank = np.full((_MIN_SIDE_PX, _MIN_SIDE_PX, 3), _WHITE, np.uint8)
     ocr(blank, use_rec=False)
     ocr(blank, use_det=False, use_rec=True)
     ocr.update_params(use_det=True)
@@ -131,19 +132,19 @@ def _parameters(config: OnnxConfig, models: Path) -> dict[str, Any]:
         # Batches are padded to their widest line, and no line to more than it needs: on a CPU
         # one at a time is a fifth faster, with the same text.
         "Rec.rec_batch_num": 1,
-        "Rec.rec_img_shape": [3, 48, _LEAST_WIDTH_PX],
+        "Rec.rec_img_shape": [3, 48, _MIN_WIDTH_PX],
         "EngineConfig.onnxruntime.intra_op_num_threads": config.threads,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     }
 
 
 def _canvas(image: Pixels, max_side_px: int) -> tuple[Pixels, float]:
-    """The picture as the detector needs it, and how much larger it is than the image.
+    """The image as the detector needs it, and the scale by which it was enlarged.
 
-    Narrow pictures are padded on the right and below with white, small ones are enlarged.
+    Narrow images are padded on the right and below with white, small ones are enlarged.
     """
     height_px, width_px = image.shape[:2]
-    below, right = (max(0, _LEAST_SIDE_PX - side) for side in (height_px, width_px))
+    below, right = (max(0, _MIN_SIDE_PX - side) for side in (height_px, width_px))
     if below or right:
         image = np.pad(image, ((0, below), (0, right), (0, 0)), constant_values=_WHITE)
     shorter_px, longer_px = sorted(image.shape[:2])

@@ -14,19 +14,19 @@ _EDGE = 0.15
 """Part of a box at its top and at its bottom into which the next rows may reach."""
 _CONTRAST = 0.35
 """Difference from the paper that makes ink, as a part of the line's contrast."""
-_LEAST_CONTRAST = 24
+_MIN_CONTRAST = 24
 """Lines with less contrast than this (of 255) are left as they are."""
-_MOST_RIM_EM = 1.0
+_MAX_RIM_EM = 1.0
 """White that may be cut off either end, in heights of the line."""
 
 
-def stretches(pixels: Pixels, box: Box, least_px: float) -> list[tuple[float, float]]:
+def stretches(pixels: Pixels, box: Box, max_gap_px: float) -> list[tuple[float, float]]:
     """The stretches of a line that have ink, from left to right, at least one.
 
     Args:
-        pixels: The picture, (height, width, 3).
+        pixels: The image, (height, width, 3).
         box: The line's box in it.
-        least_px: White space of up to this width belongs to a stretch.
+        max_gap_px: White space of up to this width belongs to a stretch.
 
     Returns:
         The left and the right end of each, px. The ends of the box where there is no telling.
@@ -39,9 +39,9 @@ def stretches(pixels: Pixels, box: Box, least_px: float) -> list[tuple[float, fl
     low, paper, high = np.percentile(grey, (2, 50, 98))
     contrast = float(high - low)
     columns = np.flatnonzero((np.abs(grey - paper) > _CONTRAST * contrast).any(axis=0))
-    if contrast < _LEAST_CONTRAST or not len(columns):
+    if contrast < _MIN_CONTRAST or not len(columns):
         return [(box[0], box[2])]
-    breaks = np.flatnonzero(np.diff(columns) > max(least_px, 1))
+    breaks = np.flatnonzero(np.diff(columns) > max(max_gap_px, 1))
     starts = columns[np.concatenate(([0], breaks + 1))] + x0
     ends = columns[np.concatenate((breaks, [len(columns) - 1]))] + 1 + x0
     return [(float(a), float(b)) for a, b in zip(starts, ends, strict=True)]
@@ -53,5 +53,5 @@ def tight(pixels: Pixels, box: Box) -> Box:
     if y1 - y0 >= x1 - x0:
         return box
     ends = stretches(pixels, box, x1 - x0)[0]
-    rim = _MOST_RIM_EM * (y1 - y0)
+    rim = _MAX_RIM_EM * (y1 - y0)
     return min(max(x0, ends[0]), x0 + rim), y0, max(min(x1, ends[1]), x1 - rim), y1

@@ -23,11 +23,11 @@ from pipeline.types import Line, Pixels
 Quads = npt.NDArray[np.floating]
 """Corners of lines, clockwise from the top left: (lines, 4, 2), x and y in pixels."""
 
-_LEAST_EM = 0.2
+_MIN_EM = 0.2
 """Least width of a gap, in heights of a line: less is the space between two letters."""
 _SHARED_EM = 0.15
 """Width that the gaps of two rows have in common where one continues the other."""
-_LEAST_ROWS = 6
+_MIN_ROWS = 6
 """Rows with the gap that make a gutter."""
 _WIDER = 1.3
 """How much wider than the other gaps in its rows a gutter is."""
@@ -91,7 +91,7 @@ class _Seam:
 
     def is_gutter(self, em_px: float) -> bool:
         """Whether the gap is there often enough, wide, and the text behind it flush."""
-        if len(self.gaps) < _LEAST_ROWS or all(gap.line is None for gap in self.gaps):
+        if len(self.gaps) < _MIN_ROWS or all(gap.line is None for gap in self.gaps):
             return False
         if min(median(self.lefts), median(self.rights)) < _COLUMN_EM * em_px:
             return False
@@ -117,7 +117,7 @@ def split(pixels: Pixels, quads: Quads) -> Quads:
     """Cut the lines that reach across a gutter.
 
     Args:
-        pixels: The picture, (height, width, 3).
+        pixels: The image, (height, width, 3).
         quads: The detector's lines.
 
     Returns:
@@ -129,7 +129,7 @@ def split(pixels: Pixels, quads: Quads) -> Quads:
         for i, (x0, y0, x1, y1) in enumerate(boxes)
         if x1 - x0 > y1 - y0
     ]
-    if len(lines) < _LEAST_ROWS:
+    if len(lines) < _MIN_ROWS:
         return quads
     em_px = median(line.box[3] - line.box[1] for line in lines)
     cuts: dict[int, list[_Gap]] = defaultdict(list)
@@ -147,7 +147,7 @@ def _gapped(pixels: Pixels, row: Row, em_px: float) -> _GappedRow:
     text: list[tuple[float, float]] = []
     for line in row.lines:
         is_heading = line.box[3] - line.box[1] > _HEADING * em_px
-        inked = [line.box[::2]] if is_heading else stretches(pixels, line.box, _LEAST_EM * em_px)
+        inked = [line.box[::2]] if is_heading else stretches(pixels, line.box, _MIN_EM * em_px)
         if text:
             gaps.append(_Gap(text[-1][1], inked[0][0], None))
         gaps += [_Gap(left[1], right[0], int(line.text)) for left, right in pairwise(inked)]

@@ -38,7 +38,7 @@ def a_recipe(kind: str = "fake", **ladder: object) -> Recipe:
     return make_recipe(options, kind)
 
 
-ONCE = a_recipe(on=False)
+ONCE = a_recipe(enabled=False)
 """Nothing is tried after the first answer."""
 
 

@@ -86,7 +86,7 @@ def test_the_config_sets_the_order_and_switches_off():
     chosen = recipe(rungs=("second_engine", "plain_text"))
     request = prepare_request(PAGE, chosen)
     assert rungs(request, chosen, Outcome.LOOPED) == ["second_engine", "plain_text"]
-    for off in (recipe(on=False), recipe(rungs=()), recipe(max_attempts=1)):
+    for off in (recipe(enabled=False), recipe(rungs=()), recipe(max_attempts=1)):
         assert retry_ladder.next_attempt(tried((Rung.BASE, Outcome.LOOPED)), request, off) is None
 
 
@@ -216,7 +216,7 @@ def test_of_equals_the_first_is_kept():
 @given(st.lists(attempts(), min_size=1, max_size=5))
 def test_all_attempts_are_told_and_one_of_them_is_kept(made: list[Attempt]):
     tries = [AttemptResult(attempt, Recognition(Status.OK, "x")) for attempt in made]
-    settled = retry_ladder.final_recognition(tries, recipe(on=False))
+    settled = retry_ladder.final_recognition(tries, recipe(enabled=False))
     assert settled.attempts == tuple(made)
     assert settled.rung in [attempt.rung for attempt in made]
 
@@ -236,7 +236,12 @@ def test_a_page_that_stays_empty_is_an_error_where_the_ladder_ends_so():
 
 def test_the_recipes_hash_covers_the_ladder():
     changes = [
-        *({"on": False}, {"rungs": ("plain_text",)}, {"ngram_window": 500}, {"least_ink_ppm": 9}),
+        *(
+            {"enabled": False},
+            {"rungs": ("plain_text",)},
+            {"ngram_window": 500},
+            {"least_ink_ppm": 9},
+        ),
         *({"max_repetition": 0.9}, {"max_tokens": 9}, {"rung_tokens": 9}, {"max_attempts": 2}),
     ]
     hashes = {recipe(**change).hash() for change in changes} | {recipe().hash()}

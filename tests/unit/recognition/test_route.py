@@ -84,7 +84,7 @@ def look(reader: SandboxClient, tmp_path: Path) -> Any:
         path = tmp_path / "document"
         path.write_bytes(content)
         options = OcrOptions(output="-", engine={"kind": "fake"}, **settings)
-        return Routes(make_recipe(options, "fake")).view(reader, str(path), 1, ask=ask)
+        return Routes(make_recipe(options, "fake")).view(reader, str(path), 1, instruction=ask)
 
     return look
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -398,7 +398,7 @@ def test_a_missing_vllm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_arguments_follow_the_recipe() -> None:
-    config = VllmConfig(max_num_seqs=12, tensor_parallel=2, quantization="fp8")
+    config = VllmConfig(max_num_seqs=12, tensor_parallel_size=2, quantization="fp8")
     args = engine_args.engine_args(config)
     assert args["revision"] == args["tokenizer_revision"] == model.REVISIONS[config.model]
     assert args["enable_prefix_caching"] is False
@@ -414,16 +414,40 @@ def test_the_arguments_follow_the_recipe() -> None:
     assert single["revision"] is None
 
 
+def test_further_arguments_reach_vllm_and_none_replaces_ours() -> None:
+    args = engine_args.engine_args(
+        VllmConfig(model="/m", max_num_seqs=1, engine_kwargs={"block_size": 32})
+    )
+    assert args["block_size"] == 32
+    ours = set(args) - {"block_size"}
+    assert ours <= set(VllmConfig.OWN_KWARGS) | VllmConfig.REFUSED_KWARGS
+    for key in ours:
+        with pytest.raises(ValueError, match=key):
+            VllmConfig(engine_kwargs={key: 1})
+
+
+def test_an_argument_that_vllm_does_not_have_is_refused() -> None:
+    @dataclass
+    class Arguments:
+        block_size: int = 16
+
+    engine_args.check_engine_kwargs(VllmConfig(engine_kwargs={"block_size": 8}), Arguments)
+    with pytest.raises(ConfigError, match="block_sice; did you mean block_size"):
+        engine_args.check_engine_kwargs(VllmConfig(engine_kwargs={"block_sice": 8}), Arguments)
+
+
 @pytest.mark.parametrize(
     ("gib", "utilization", "low", "high"),
     [(80, 0.9, 256, 256), (24, 0.9, 60, 120), (8, 0.9, 8, 8), (80, 0.3, 90, 130)],
 )
-def test_seats_follow_the_memory(gib: int, utilization: float, low: int, high: int) -> None:
+def test_pages_at_a_time_follow_the_memory(
+    gib: int, utilization: float, low: int, high: int
+) -> None:
     config = VllmConfig(gpu_memory_utilization=utilization)
-    assert low <= engine_args.seats(gib * 2**30, config) <= high
+    assert low <= engine_args.max_num_seqs(gib * 2**30, config) <= high
 
 
-def test_some_pages_wait_beside_the_seats() -> None:
+def test_some_pages_wait_beside_those_that_are_decoded() -> None:
     assert engine_args.pages_in_flight(VllmConfig()) == 288
     assert engine_args.pages_in_flight(VllmConfig(max_num_seqs=16)) == 24
     assert engine_args.pages_in_flight(VllmConfig(num_gpus=0)) == 8

@@ -241,7 +241,7 @@ def test_a_fitted_page_still_fills_its_grid(
 
 
 def test_a_recipe_changes_with_the_text_and_not_with_the_machine() -> None:
-    same = a_recipe(max_num_seqs=8, num_gpus=0.5, cache_dir="/x", tensor_parallel=2)
+    same = a_recipe(max_num_seqs=8, num_gpus=0.5, cache_dir="/x", tensor_parallel_size=2)
     assert same.hash() == a_recipe().hash()
     others = [a_recipe(ngram_size=20), a_recipe(max_tokens=10), a_recipe(Task.TEXT)]
     others += [a_recipe(dtype="float16"), a_recipe(revision="other")]

@@ -170,7 +170,7 @@ async def test_an_engine_that_does_not_start_again_counts_as_a_death(
 async def test_a_core_that_dies_in_its_check_stops_the_job() -> None:
     factory = Factory(lambda _: FakeCore(set(), dies_at_check=True))
     engine = Supervisor(factory, max_restarts=2)
-    with pytest.raises(ConfigError, match="own test page"):
+    with pytest.raises(ConfigError, match="its test page"):
         await engine.generate(a_request("a"))
     assert len(factory.cores) == 1
 
@@ -185,7 +185,7 @@ async def test_a_failed_check_reaches_every_page() -> None:
 
 
 async def test_many_good_pages_forgive_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.engines.deepseek_ocr.supervisor._PAGES_THAT_FORGIVE", 3)
+    monkeypatch.setattr("pipeline.engines.deepseek_ocr.supervisor._RESET_PAGES", 3)
     factory = Factory(lambda count: FakeCore({"once"} if count in (0, 1) else set()))
     engine = Supervisor(factory, max_restarts=2)
     assert await answers(engine, ["once"]) == {"once": EngineError}

@@ -14,6 +14,7 @@ from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
 from pipeline.engines.ppocr import engine as onnx
 from pipeline.engines.ppocr.dot_leaders import Leader
+from pipeline.engines.ppocr.leader_lines import add_leaders
 from pipeline.engines.ppocr.spec import read
 from pipeline.types import Line, Pixels, Request
 
@@ -173,32 +174,32 @@ def line(text: str, x0: float, x1: float, y: float = 100.0) -> Line:
 
 def test_a_leader_is_as_high_as_its_line_and_lines_lose_its_dots() -> None:
     lines = [line("Tides..", 20, 130), line(". 14", 340, 400)]
-    title, page, dots = dot_leaders.placed(lines, [leader(102, 21)])
+    title, page, dots = add_leaders(lines, [leader(102, 21)])
     assert title == Line("Tides", (20, 100, 102, 124), 0.8)
     assert page == Line("14", (344, 100, 400, 124), 0.8)
     assert dots == Line(" ".join("." * 21), (102, 100, 344, 124), 0.9)
 
 
 def test_dots_that_stand_close_have_no_spaces() -> None:
-    *_, dots = dot_leaders.placed([line("Tides", 20, 100)], [leader(102, 21, 5)])
+    *_, dots = add_leaders([line("Tides", 20, 100)], [leader(102, 21, 5)])
     assert dots.text == "." * 21
 
 
 def test_a_line_with_a_leader_in_its_midst_keeps_it() -> None:
-    (whole,) = dot_leaders.placed([line("Tides.....14", 20, 400)], [leader(102, 21, 5)])
+    (whole,) = add_leaders([line("Tides.....14", 20, 400)], [leader(102, 21, 5)])
     assert whole == Line("Tides " + "." * 21 + " 14", (20, 100, 400, 124), 0.8)
     unread = [line("Tides 14", 20, 400)]
-    assert dot_leaders.placed(unread, [leader(102, 21, 5)]) == unread
+    assert add_leaders(unread, [leader(102, 21, 5)]) == unread
 
 
 def test_a_line_of_dots_alone_gives_way() -> None:
-    (dots,) = dot_leaders.placed([line("......", 110, 330)], [leader(102, 21)])
+    (dots,) = add_leaders([line("......", 110, 330)], [leader(102, 21)])
     assert dots.text.count(".") == 21
 
 
 def test_a_rule_between_two_lines_touches_neither() -> None:
     lines = [line("Ships and dues", 20, 400), line("kept here", 20, 300, 140)]
-    *same, rule = dot_leaders.placed(lines, [leader(22, 30, y=131)])
+    *same, rule = add_leaders(lines, [leader(22, 30, y=131)])
     assert same == lines
     assert rule.box[3] - rule.box[1] == 24
 
@@ -206,17 +207,17 @@ def test_a_rule_between_two_lines_touches_neither() -> None:
 @pytest.mark.parametrize("pitch_px", [2.4, 3.0])
 def test_the_dots_of_frames_are_no_leader(pitch_px: float) -> None:
     lines = [line("Ships", 20, 100)]
-    assert dot_leaders.placed(lines, [leader(102, 60, pitch_px)]) == lines
+    assert add_leaders(lines, [leader(102, 60, pitch_px)]) == lines
 
 
 def test_bullets_are_no_leader() -> None:
     lines = [line("Ships", 20, 100)]
     bullets = Leader((102, 108, 300, 118), 8, 28, 10, 0.9)
-    assert dot_leaders.placed(lines, [bullets]) == lines
+    assert add_leaders(lines, [bullets]) == lines
 
 
 def test_a_page_without_lines_may_have_a_rule() -> None:
-    (rule,) = dot_leaders.placed([], [leader(20, 10)])
+    (rule,) = add_leaders([], [leader(20, 10)])
     assert rule.text == ". . . . . . . . . ."
 
 
@@ -230,7 +231,7 @@ def test_letters_are_never_lost(lines: list[Line]) -> None:
     def letters(some: list[Line]) -> list[str]:
         return [re.sub(r"[. ]", "", each.text) for each in some if re.search(r"\w", each.text)]
 
-    result = dot_leaders.placed(lines, [leader(102, 21)])
+    result = add_leaders(lines, [leader(102, 21)])
     assert letters(result) == letters(lines)
     assert all(each.box[0] < each.box[2] and each.box[1] < each.box[3] for each in result)
 

@@ -1,0 +1,137 @@
+"""The records that go to an engine and come back. Import them from `pipeline.types`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+"""RGB pixels, shape (height, width, 3), 0 to 255."""
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of the page image as displayed."""
+
+
+class Task(StrEnum):
+    """What the model is asked for."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+    FIGURE = "figure"
+    LOCATE = "locate"
+    DESCRIBE = "describe"
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What the model has to do with a page, where that is not the recipe's task.
+
+    Attributes:
+        task: What is asked for.
+        find: What `locate` looks for, "" for what the config says.
+        prompt: One of the model's own prompts that no task stands for, None for the task's.
+    """
+
+    task: Task
+    find: str = ""
+    prompt: str | None = None
+
+
+class FinishReason(StrEnum):
+    """Why the engine stopped writing."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text that an engine with layout of its own returned.
+
+    Attributes:
+        text: The text of the line.
+        box: Its box in pixels of the *request's* image.
+        score: The engine's confidence, 0 to 1.
+    """
+
+    text: str
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an engine with tokens picks them. The default is what the batch starts with.
+
+    Attributes:
+        temperature: 0 picks the likeliest token every time, as DeepSeek-OCR's own scripts do.
+        seed: Makes answers above temperature 0 repeatable, None where they need not be.
+        stop: Strings that end the answer, which does not contain them.
+        ngram_window: Tokens that are searched for a repeated sequence, 0 for the config's.
+        cells_repeat: Whether empty table cells may repeat without end.
+    """
+
+    temperature: float = 0.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    ngram_window: int = 0
+    cells_repeat: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A page prepared for an engine: everything that `generate` needs and nothing else.
+
+    Attributes:
+        image: What the engine sees, uint8, (height, width, 3).
+        page_width_px: Width of the page image that `image` was made from.
+        page_height_px: Height of the page image that `image` was made from.
+        prompt: The text given to the model, "" for engines without prompts.
+        task: What is asked for.
+        max_tokens: The most tokens that the answer may have, 0 for engines without tokens.
+        tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
+        grid: Columns and rows of the tiles, (0, 0) without tiles.
+        image_tokens: Tokens that the image must become in the prompt, 0 where unknown.
+        sampling: How tokens are picked. The batch always starts with the default.
+        layer: The text that the PDF has of the page, where it is good enough for a last resort;
+            None where there is none.
+        turned_deg: How the page was turned clockwise before all this. The sizes above are those
+            of the turned page; blocks are given on the page as displayed.
+    """
+
+    image: Pixels
+    page_width_px: int
+    page_height_px: int
+    prompt: str = ""
+    task: Task = Task.MARKDOWN
+    max_tokens: int = 0
+    tiles: npt.NDArray[np.uint8] | None = None
+    grid: tuple[int, int] = (0, 0)
+    image_tokens: int = 0
+    sampling: Sampling = Sampling()
+    layer: str | None = None
+    turned_deg: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What an engine returned for one request. Times are milliseconds, counts are tokens.
+
+    `lines` is filled by engines with layout of their own, `text` by the others.
+    Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
+    the page into the model's input, `queue_ms` on waiting for a place in the batch.
+    """
+
+    text: str = ""
+    lines: tuple[Line, ...] = ()
+    finish_reason: FinishReason = FinishReason.STOP
+    prompt_tokens: int | None = None
+    image_tokens: int | None = None
+    output_tokens: int | None = None
+    input_ms: float | None = None
+    queue_ms: float | None = None
+    prefill_ms: float | None = None
+    decode_ms: float | None = None
