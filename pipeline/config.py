@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline import __version__
 from pipeline.page_range import PageSelection
@@ -30,10 +32,36 @@ FAKE_HANDLERS = (
 """What the fake engine may do with a page (`pipeline.engines.fake`)."""
 
 
+class Common:
+    """Marks a field whose flag `--help` shows; `--help-all` shows the others too."""
+
+
+COMMON = Common()
+
+
 class Settings(BaseModel):
     """The base of every model here: frozen, unknown keys refused, docstrings as help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    RENAMED: ClassVar[dict[str, str]] = {}
+    """Keys of earlier versions by their new names. The old ones get an error that says so."""
+    REMOVED: ClassVar[dict[str, str]] = {}
+    """Keys of earlier versions that are gone, with what to write instead, or why."""
+
+    @classmethod
+    def retired(cls, key: object) -> str:
+        """What became of a key of an earlier version; empty where it never was one."""
+        name = "on" if key is True else str(key)  # YAML 1.1 reads `on` as true
+        if name in cls.RENAMED:
+            return f"{name} is now called {cls.RENAMED[name]}"
+        return f"{name} is gone: {cls.REMOVED[name]}" if name in cls.REMOVED else ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_retired(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and (said := list(filter(None, map(cls.retired, values)))):
+            raise PydanticCustomError("retired", "{message}", {"message": "; ".join(said)})
+        return values
 
 
 class InputConfig(Settings):
@@ -248,8 +276,9 @@ class FakeConfig(Settings):
 class EngineConfig(Settings):
     """Which engine reads the pages."""
 
-    kind: Literal["auto", "onnx", "vllm", "fake"] = "auto"
-    """`auto` takes vllm where a GPU and the extra are present, else onnx, and says which."""
+    kind: Annotated[Literal["auto", "onnx", "vllm", "fake"], COMMON] = "auto"
+    """Engine. `auto` takes vllm where a GPU and the extra are present, else onnx, and prints
+    which."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Engine actors to start with. 0 means as many as the cluster has room for now."""
     max_workers: Annotated[int, Field(ge=0)] = 0
@@ -392,37 +421,41 @@ class Recipe(Settings):
 class OcrOptions(Settings):
     """What the OCR job's flags can set: everything but its inputs."""
 
-    output: Annotated[str, Field(min_length=1)]
+    REMOVED: ClassVar[dict[str, str]] = {
+        "password_file": "write --password @FILE, or password: '@FILE' in YAML"
+    }
+    output: Annotated[str, Field(min_length=1), COMMON]
     """Folder for the result, also on a store: s3://BUCKET/FOLDER."""
-    pages: str = ""
+    pages: Annotated[str, COMMON] = ""
     """Pages of every document, such as 1-3,7. Empty: all."""
     max_pages: Annotated[int, Field(ge=0)] = 0
-    """Most pages of every document, the first of those that `--pages` wants. 0: all."""
+    """Maximum pages of every document, the first of those that `--pages` selects. 0: all."""
     attachments: bool = False
-    """Recognise the documents embedded in PDFs too. Those embedded in these are not followed."""
-    password: Annotated[str, Field(repr=False)] = ""
-    """Password for encrypted PDFs."""
-    password_file: str = ""
-    """File with passwords for encrypted PDFs, one a line, tried in turn."""
+    """Also recognise the documents embedded in PDFs, but not those embedded in these."""
+    password: Annotated[str, Field(repr=False), COMMON] = ""
+    """Password for encrypted PDFs, or @FILE: a file with one a line, tried in that order."""
     passwords: str = ""
     """CSV with the columns uri and password: which password opens which document. A uri may be a
-    pattern such as `*/2024/*.pdf`; its own passwords are tried before the others."""
+    pattern such as `*/2024/*.pdf`; its own passwords are tried before `--password`."""
     task: TaskName = "markdown"
-    """What the model is asked for."""
-    text_layer: TextLayerMode = "auto"
+    """What the model is asked for. `onnx` does markdown and text alone."""
+    text_layer: Annotated[TextLayerMode, COMMON] = "auto"
     """Which pages take their text from the PDF's own text layer instead of the engine: those
     whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
     page without one fails (only)."""
     self_test: bool = True
-    """Test the engine with a page of its own before the first page (vllm only)."""
-    dry_run: bool = False
+    """Test the engine with a generated page before the first page (vllm only)."""
+    dry_run: Annotated[bool, COMMON] = False
     """Plan and print, recognise nothing."""
-    retry: Literal["none", "failed"] = "none"
-    """Which pages that have a row already are done again: none, or those that failed."""
-    overwrite: bool = False
-    """Delete what the output holds, after a question, and start from nothing."""
+    retry: Annotated[Literal["none", "failed"], COMMON] = "none"
+    """Which pages that already have a row are done again: none, or those that failed."""
+    fail_on: Annotated[Literal["none", "failed"], COMMON] = "failed"
+    """What makes a finished job end with exit code 3: pages that failed or were cut off, or
+    nothing (none: exit code 0; the receipt counts them)."""
+    overwrite: Annotated[bool, COMMON] = False
+    """Delete everything in the output first, after asking, and do all pages."""
     yes: bool = False
-    """Answer that question with yes."""
+    """Answer the question of `--overwrite` with yes."""
     input: InputConfig = InputConfig()
     store: StoreConfig = StoreConfig()
     read: ReadConfig = ReadConfig()

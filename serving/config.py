@@ -6,11 +6,12 @@ The sections `engine`, `ladder`, `render`, `read`, `task` and `chat` are those o
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config import (
+    COMMON,
     ChatConfig,
     EngineConfig,
     InputConfig,
@@ -30,9 +31,9 @@ ModelKind = Literal["ocr", "chat"]
 class HttpConfig(Settings):
     """Where the service listens."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, COMMON] = "127.0.0.1"
     """Address. Anything but loopback needs API keys, or `auth.disabled`."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    port: Annotated[int, Field(ge=1, le=65535), COMMON] = 8000
     """Port."""
     proxy: Literal["serve", "haproxy"] = "serve"
     """What takes connections and passes them to the ingress, where this starts a Ray of its own:
@@ -46,7 +47,7 @@ class HttpConfig(Settings):
 class AuthConfig(Settings):
     """Who may call."""
 
-    keys_file: str = ""
+    keys_file: Annotated[str, COMMON] = ""
     """File with one `name:key` a line. Keys are also taken from RAYSCRIBE_API_KEYS, in the same
     form, separated by commas or line ends."""
     disabled: bool = False
@@ -133,17 +134,23 @@ class ScaleConfig(Settings):
 class OcrScaleConfig(ScaleConfig):
     """Replicas of the OCR model."""
 
-    min_replicas: Annotated[int, Field(ge=0)] = 0
-    max_replicas: Annotated[int, Field(ge=1)] = 2
+    min_replicas: Annotated[int, Field(ge=0), COMMON] = 0
+    """Replicas that always run. 0: the first request after a pause waits for a start."""
+    max_replicas: Annotated[int, Field(ge=1), COMMON] = 2
+    """Maximum replicas."""
     target_ongoing_requests: Annotated[float, Field(gt=0)] = 1.0
+    """Pages per replica that the number of replicas is made for."""
 
 
 class ChatScaleConfig(ScaleConfig):
     """Replicas of the chat model."""
 
-    min_replicas: Annotated[int, Field(ge=0)] = 1
-    max_replicas: Annotated[int, Field(ge=1)] = 4
+    min_replicas: Annotated[int, Field(ge=0), COMMON] = 1
+    """Replicas that always run. 0: the first request after a pause waits for a start."""
+    max_replicas: Annotated[int, Field(ge=1), COMMON] = 4
+    """Maximum replicas."""
     target_ongoing_requests: Annotated[float, Field(gt=0)] = 32.0
+    """Requests per replica that the number of replicas is made for."""
 
 
 class IngressConfig(Settings):
@@ -187,13 +194,6 @@ class OcrModelConfig(Settings):
         return separator
 
 
-class LogConfig(Settings):
-    """What is logged: one JSON line for each request."""
-
-    text: bool = False
-    """Also log prompts and answers. They are the callers' documents."""
-
-
 class ScaleSection(Settings):
     """Replicas, model by model."""
 
@@ -204,11 +204,14 @@ class ScaleSection(Settings):
 class ServeConfig(Settings):
     """Serve OCR and chat behind an OpenAI-compatible interface."""
 
-    models: tuple[ModelKind, ...] = ("ocr",)
+    REMOVED: ClassVar[dict[str, str]] = {
+        "log": "log.text had no effect; the text of documents is never logged"
+    }
+    models: Annotated[tuple[ModelKind, ...], COMMON] = ("ocr",)
     """What is served: ocr, chat, or both."""
     task: TaskName = "markdown"
     """What the OCR model is asked for where a request does not say."""
-    text_layer: TextLayerMode = "auto"
+    text_layer: Annotated[TextLayerMode, COMMON] = "auto"
     """Which pages take their text from the PDF's own text layer instead of the model: those whose
     layer can be trusted (auto), none (never), all that have one (always), or all, and a page
     without one fails (only)."""
@@ -228,7 +231,6 @@ class ServeConfig(Settings):
     auth: AuthConfig = AuthConfig()
     limits: LimitConfig = LimitConfig()
     fetch: FetchConfig = FetchConfig()
-    log: LogConfig = LogConfig()
     ray: RayConfig = RayConfig()
 
     @field_validator("models")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import resource
 import secrets
 import sys
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from pipeline.config import OcrConfig, Recipe
 from pipeline.documents.listing import Listing
+from pipeline.documents.passwords import absolute_files
 from pipeline.engines import base
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
@@ -150,10 +150,8 @@ class _Session:
             say(f"engine: {kind} (engine.kind auto)")
         engine = config.engine.model_copy(update={"kind": kind})
         place = absolute(config.output)
-        # Workers have folders of their own.
-        names = {name: getattr(config, name) for name in ("password_file", "passwords")}
-        places = {name: os.path.abspath(path) for name, path in names.items() if path}
-        config = config.model_copy(update={"engine": engine, "output": place} | places)
+        update = {"engine": engine, "output": place} | absolute_files(config)
+        config = config.model_copy(update=update)
         chains.configure(config)
         prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
         listing = Listing(config.inputs, config.input, config.store, config.attachments)

@@ -17,6 +17,7 @@ from pipeline.config import (
 )
 from pipeline.engines.fake import HANDLERS
 from pipeline.types import Task
+from serving.config import ServeConfig
 from tests.support.strategies import configs
 
 
@@ -54,6 +55,7 @@ def test_every_field_has_a_help_text():
                 assert field.description, f"{model.__name__}.{name} has no docstring"
 
     walk(OcrConfig)
+    walk(ServeConfig)
 
 
 def recipe(**changes) -> Recipe:
