@@ -81,7 +81,7 @@ def _may_overwrite(config: OcrConfig) -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """End the job on SIGTERM (a spot notice, `docker stop`) as on Ctrl-C."""
+    """A spot notice or `docker stop` ends the job the way Ctrl-C does."""
     raise KeyboardInterrupt
 
 

@@ -40,7 +40,7 @@ def read(
         positional: The field of `model` that takes the positional arguments; "" for none.
 
     Raises:
-        ConfigError: Wrong usage. The message says what to change.
+        ConfigError: Wrong usage; the message says what to change.
         SystemExit: `--help` or `--help-all` (code 0).
     """
     parser = _parser(model, flags, prog, positional)
@@ -83,7 +83,7 @@ def validate(model: type[M], values: Mapping[str, Any]) -> M:
     """Build a model from plain values.
 
     Raises:
-        ConfigError: A value is wrong or missing, or a key is unknown: all of them are named.
+        ConfigError: A value is wrong or missing, or a key is unknown; the message names all.
     """
     try:
         return model.model_validate(values)
@@ -96,7 +96,7 @@ def load_yaml(path: str) -> dict[str, Any]:
     """Read a YAML file of settings.
 
     Raises:
-        ConfigError: No such file, no YAML, or not a mapping of settings.
+        ConfigError: The file cannot be read, is not YAML, or is not a mapping of settings.
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -113,7 +113,7 @@ def load_yaml(path: str) -> dict[str, Any]:
 
 def dump_yaml(model: BaseModel) -> str:
     """Write a model as YAML that `load_yaml` and `validate` turn back into an equal model."""
-    # Escaped: PyYAML writes some of the line ends of Unicode in a way that it reads as others.
+    # ASCII with escapes: PyYAML does not read back all of Unicode's line ends that it writes.
     return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False)
 
 

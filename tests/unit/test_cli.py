@@ -183,7 +183,7 @@ def test_help_all_has_every_setting_with_units_and_defaults(
             assert f"--{path}".replace("_", "-") in listed
     assert listed.index("--engine.kind") < listed.index("--engine.onnx.threads")
     words = " ".join(text.split())
-    assert "Seconds of wall clock" in words
+    assert "Maximum seconds of wall clock" in words
     assert "(default: 150)" in words
     assert "(default: )" not in words
     assert "engine.onnx options: The embedded engine for the CPU" in words
