@@ -30,7 +30,7 @@ class Passwords:
 
     @classmethod
     def read(cls, options: OcrOptions) -> Self:
-        """Read `--password` and `--passwords`, and the files that they name.
+        """Read the password files given in the options.
 
         Raises:
             ConfigError: A file cannot be read, or the CSV has other columns.

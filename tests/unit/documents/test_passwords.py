@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import OcrOptions
-from pipeline.documents.passwords import Passwords, absolute_files
+from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import Reader
 from pipeline.errors import ConfigError, DocumentError
 from tests.support import sample_documents
@@ -33,18 +33,6 @@ def test_a_documents_own_passwords_come_first(tmp_path: Path) -> None:
 
 def test_one_password_is_given_as_it_is() -> None:
     assert Passwords.read(OcrOptions(output="-", password="a b")).of("/x.pdf") == ("a b",)
-
-
-def test_workers_find_the_files_from_any_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    options = OcrOptions(output="-", password="@list.txt", passwords="table.csv")
-    assert absolute_files(options) == {
-        "password": f"@{tmp_path}/list.txt",
-        "passwords": f"{tmp_path}/table.csv",
-    }
-    assert absolute_files(OcrOptions(output="-", password="plain")) == {}
 
 
 @pytest.mark.parametrize(("flag", "sign"), [("password", "@"), ("passwords", "")])
