@@ -111,7 +111,6 @@ def test_paths_of_files_exist():
     [
         ("pipeline/documents/sandbox", r"pipeline\.documents\.sandbox\.worker"),
         ("pipeline/engines", r"pipeline\.vllm_plugin\.processor:\w+"),
-        ("pipeline/job", r"pipeline\.errors"),
         ("k8s/base", r"serving\.app:build"),
         ("k8s/base", r"jobs\.ocr"),
     ],
