@@ -4,10 +4,10 @@
 # make test-vllm  run the tests that need vLLM, on the CPU (Python 3.11, 2.4 GB to download)
 # make test-serve  run the tests of the running service
 # make test-cluster  run whole jobs: killed, resumed, on stores, on full disks, on two nodes
-# make test-k8s   check the deployments (needs kubectl and KubeRay's CRDs)
-# make k8s    write what is generated under k8s/ anew (needs kubectl)
-# make check  lint, format, types
-# make lock   resolve the dependencies anew (needs uv)
+# make test-k8s   check the deployments (needs KubeRay's CRDs; fails without them and says how to get them)
+# make k8s    regenerate the generated files under k8s/
+# make check  lint, format, types, order of imports
+# make lock   resolve the dependencies again (needs uv)
 
 VENV := .venv
 VLLM := .venv-vllm
@@ -46,6 +46,7 @@ check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 $(VENV)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12"; exit 1; }

@@ -170,10 +170,10 @@ def job(options: argparse.Namespace, work: Path, part: str) -> dict[str, Any]:
     command += [f"--output={output}", *_job_flags(options, work)]
     begin = time.time()
     with PageMonitor() as watch:
-        # Answers cut off at their limit make exit code 1.
+        # Answers cut off at their limit give exit code 3.
         finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         end = time.time()
-    if finished.returncode not in (0, 1) or not (output / "receipt.json").exists():
+    if finished.returncode not in (0, 3) or not (output / "receipt.json").exists():
         raise SystemExit(f"{part} failed: {finished.stdout}")
     receipt = json.loads((output / "receipt.json").read_text(encoding="utf-8"))
     rows = pq.read_table(output / "pages")

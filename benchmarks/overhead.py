@@ -88,7 +88,7 @@ def compare(folder: Path, pages: int, turn: int) -> float:
 
 
 def show(pages: int, way: str, speed: float, usage: Usage) -> None:
-    if usage.returncode not in (0, 1):
+    if usage.returncode not in (0, 3):
         raise SystemExit(f"the {way} run ended with {usage.returncode}")
     print(
         f"{pages:>6} {way:<6} {speed:>8.1f} {usage.wall_s:>7.1f} "

@@ -1,1 +1,1 @@
-"""One file a job, for ``python -m jobs.NAME`` and ``ray job submit -- python -m jobs.NAME``."""
+"""One module per command: ``python -m jobs.NAME``, or ``ray job submit -- python -m jobs.NAME``."""

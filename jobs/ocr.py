@@ -1,7 +1,8 @@
-"""The OCR job: ``python -m jobs.ocr INPUT... --output DIR``.
+"""The OCR job: ``rayscribe ocr`` or ``python -m jobs.ocr INPUT... --output DIR``.
 
-Exit codes: 0 every page has a row with status ok or blank; 1 some pages failed (their rows say
-why); 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
+Exit codes: 0 every wanted page has a row with status ok or blank; 3 the job finished and every
+wanted page has a row, but some failed or were cut off (`--fail-on none` makes this 0); 1 the job
+did not finish; 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -16,49 +17,54 @@ from pipeline.errors import ConfigError, JobError
 from pipeline.job import preflight, signals
 
 PROG = "python -m jobs.ocr"
+COMPLETE, NOT_FINISHED, USAGE, BAD_PAGES, STOPPED = 0, 1, 2, 3, 130
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the job and return its exit code."""
+def main(argv: Sequence[str], prog: str = PROG) -> int:
+    """Run the job and return its exit code.
+
+    Args:
+        argv: The arguments, without the program's name.
+        prog: The command that help and messages show.
+    """
     try:
-        config = read(OcrConfig, OcrOptions, argv, PROG, "inputs")
+        config = read(OcrConfig, OcrOptions, argv, prog, "inputs")
         return _run(config)
     except ConfigError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return 2
+        print(f"{prog}: {error}", file=sys.stderr)
+        return USAGE
     except JobError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        return 1
+        print(f"{prog}: {error}", file=sys.stderr)
+        return NOT_FINISHED
     except KeyboardInterrupt:
-        again = shlex.join(argv)
         print(
-            "\nStopped. Rows that were written stay. To go on, run the same command again:\n"
-            f"  {PROG} {again}",
+            "\nStopped. Rows that were written stay. To continue, run the same command again:\n"
+            f"  {prog} {shlex.join(argv)}",
             file=sys.stderr,
         )
-        return 130
+        return STOPPED
 
 
 def _run(config: OcrConfig) -> int:
     preflight.check(config)
-    # Ray is slow to import, and wrong usage is told before that.
+    # Ray is slow to import: usage errors are reported before.
     from pipeline.job import report, run
 
     if config.overwrite and not _may_overwrite(config):
         print("Nothing was deleted.", file=sys.stderr)
-        return 2
+        return USAGE
     signals.stop_on_sigterm()
     if config.dry_run:
         print(report.forecast(run.forecast(config, _say)))
-        return 0
+        return COMPLETE
     receipt = run.run(config, _say)
     print(report.receipt(receipt))
     print(report.next_steps(receipt, config.output))
-    return 0 if receipt.complete else 1
+    return COMPLETE if receipt.complete or config.fail_on == "none" else BAD_PAGES
 
 
 def _may_overwrite(config: OcrConfig) -> bool:
-    """Say what `--overwrite` deletes, and ask."""
+    """Print what `--overwrite` deletes, and ask for consent."""
     from pipeline.output import shards as sink
 
     shards, rows = sink.contents(config.output, config.store)
@@ -66,7 +72,7 @@ def _may_overwrite(config: OcrConfig) -> bool:
         return True
     question = f"{config.output} holds {rows} rows in {shards} files. Delete them? [y/N] "
     if not sys.stdin.isatty():
-        raise ConfigError(f"{question}: there is nobody to ask; add --yes")
+        raise ConfigError(f"{question}: standard input is no terminal; add --yes")
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -1,9 +1,9 @@
-"""Fetches the weights of a model and checks them: ``python -m jobs.prefetch MODEL...``.
+"""Downloads weights: ``rayscribe prefetch MODEL...`` or ``python -m jobs.prefetch MODEL...``.
 
 They go into the hub's own cache (`HF_HOME`), where vLLM looks for them. Every file is compared
 with the checksum that the hub publishes for that commit; a file that differs is fetched once more.
 
-Exit codes: 0 all is there and right; 1 it is not; 2 wrong usage.
+Exit codes: 0 every file is present and correct; 1 not every one is; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found to be right; written beside the cache when all is.
+    """The files that were verified; written beside the cache when all are correct.
 
     Attributes:
         model: The model's name.
@@ -73,9 +73,15 @@ class Checked:
     files: dict[str, int]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Fetch and check, and return the exit code."""
-    parser = argparse.ArgumentParser(prog=PROG, description=(__doc__ or "").split("\n")[0])
+def main(argv: Sequence[str], prog: str = PROG) -> int:
+    """Download and verify, and return the exit code.
+
+    Args:
+        argv: The arguments, without the program's name.
+        prog: The command that help and messages show.
+    """
+    _, _, description = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("models", metavar="MODEL[@COMMIT]", nargs="+", help="names on the hub")
     try:
         models = [Model.parse(text) for text in parser.parse_args(argv).models]
@@ -84,22 +90,23 @@ def main(argv: Sequence[str]) -> int:
         for model in models:
             prefetch(model)
     except ConfigError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 2
     except JobError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def prefetch(model: Model) -> None:
-    """Bring a model into the cache, unless it was checked before.
+    """Download a model into the cache, unless it was verified before.
 
     Raises:
-        JobError: The hub cannot be reached, has no such commit, or a file stays wrong.
+        JobError: The hub cannot be reached, has no such commit, or a file still differs from its
+            checksum after the second download.
     """
     if is_checked(model):
-        _say(f"{model.name} at {model.revision} was checked before")
+        _say(f"{model.name} at {model.revision} was verified before")
         return
     _say(f"{model.name} at {model.revision}: fetching")
     folder = _fetched(model)
@@ -109,15 +116,17 @@ def prefetch(model: Model) -> None:
             _remove(folder / name)
         folder = _fetched(model)
         if wrong := _wrong(model):
-            raise JobError(f"{model.name}: these files stay wrong: {', '.join(wrong)}")
+            raise JobError(
+                f"{model.name}: these files still differ from their checksums: {', '.join(wrong)}"
+            )
     paths = [path for path in folder.rglob("*") if path.is_file()]
     files = {str(path.relative_to(folder)): path.stat().st_size for path in sorted(paths)}
     _write_marker(model, Checked(model.name, model.revision, files))
-    _say(f"{model.name}: {len(files)} files, {sum(files.values())} bytes, all as the hub has them")
+    _say(f"{model.name}: {len(files)} files, {sum(files.values())} bytes, all verified")
 
 
 def marker(model: Model) -> Path:
-    """The file that says that a model was checked."""
+    """The file that records the verified files of a model."""
     from huggingface_hub import constants
 
     name = f"{model.name.replace('/', '--')}@{model.revision}.json"
@@ -125,7 +134,7 @@ def marker(model: Model) -> Path:
 
 
 def is_checked(model: Model) -> bool:
-    """Whether a model was checked and every file still has its size."""
+    """Whether a model was verified and every file still has its size."""
     from huggingface_hub import try_to_load_from_cache
 
     try:
@@ -145,7 +154,7 @@ def _fetched(model: Model) -> Path:
 
     try:
         return Path(snapshot_download(model.name, revision=model.revision))
-    except Exception as error:  # the hub's client, its HTTP library and the disk have their own
+    except Exception as error:  # the hub's client, its HTTP library and the disk raise their own
         raise JobError(f"{model.name} cannot be fetched: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""The online service: ``python -m jobs.serve [--config FILE.yaml]``.
+"""The online service: ``rayscribe serve`` or ``python -m jobs.serve [--config FILE.yaml]``.
 
 Serves until Ctrl-C or SIGTERM. Exit codes: 0 stopped; 1 it did not start; 2 wrong usage or config.
 """
@@ -18,20 +18,25 @@ from serving.config import ServeConfig
 PROG = "python -m jobs.serve"
 
 
-def main(argv: Sequence[str]) -> int:
-    """Serve, and return the exit code."""
+def main(argv: Sequence[str], prog: str = PROG) -> int:
+    """Serve until a signal comes, and return the exit code.
+
+    Args:
+        argv: The arguments, without the program's name.
+        prog: The command that help and messages show.
+    """
     stop = threading.Event()
     try:
-        config = read(ServeConfig, ServeConfig, argv, PROG)
+        config = read(ServeConfig, ServeConfig, argv, prog)
         run.check(config)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         run.run(config, _say, stop)
     except ConfigError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 2
     except JobError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,7 +1,7 @@
-"""Shows what a job wrote: ``python -m jobs.show OUTPUT [WORD]``.
+"""Prints the text that a job wrote: ``rayscribe show`` or ``python -m jobs.show OUTPUT [WORD]``.
 
-Without WORD a line for every document and the text of the first page; with WORD the text of
-all pages of the documents whose place contains it.
+Without WORD one line for every document and the text of the first page; with WORD the text of
+all pages of the documents whose path or URI contains it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,21 @@ from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
 from pipeline.storage.paths import parquet, shards
 
+PROG = "python -m jobs.show"
 _COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms"]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Print, and return the exit code: 0, or 2 where there is no output to show."""
-    parser = argparse.ArgumentParser(prog="python -m jobs.show", description=__doc__)
+def main(argv: Sequence[str], prog: str = PROG) -> int:
+    """Print, and return the exit code: 0, or 2 where there is no output to show.
+
+    Args:
+        argv: The arguments, without the program's name.
+        prog: The command that help and messages show.
+    """
+    _, _, description = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
-    parser.add_argument("word", metavar="WORD", nargs="?", help="part of a document's place")
+    parser.add_argument("word", metavar="WORD", nargs="?", help="part of a document's path or URI")
     for scheme in ("s3", "gs", "az"):
         flag = f"{scheme}-endpoint"
         parser.add_argument(f"--{flag}", default="", help=f"as --store.{flag} of the job")

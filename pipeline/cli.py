@@ -1,22 +1,27 @@
 """Reads the models of `pipeline.config` from flags and YAML. Flags win over the file.
 
 There is no second declaration of any option: pydantic-settings makes the flags from the
-models, and the YAML file has their shape.
+models, and the YAML file has their shape. Fields that are marked `COMMON` are in `--help`, all of
+them in `--help-all`.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliSettingsSource
 
+from pipeline.config import COMMON, Settings
 from pipeline.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -31,22 +36,14 @@ def read(
         model: What to build.
         flags: The part of it that has flags: a base class of `model`.
         argv: The arguments, without the program's name.
-        prog: How the program is called, for the help text.
+        prog: The command that the help text shows.
         positional: The field of `model` that takes the positional arguments; "" for none.
 
     Raises:
-        ConfigError: Wrong usage. The message says what to change.
-        SystemExit: `--help` was asked for (code 0).
+        ConfigError: Wrong usage; the message says what to change.
+        SystemExit: `--help` or `--help-all` (code 0).
     """
-    parser = _Parser(
-        prog=prog,
-        usage=f"{prog} {'INPUT... --output DIR ' if positional else ''}[options]",
-        description=model.__doc__,
-        formatter_class=argparse.HelpFormatter,
-    )
-    if positional:
-        parser.add_argument("positional", metavar="INPUT", nargs="*", help=_help(model, positional))
-    parser.add_argument("--config", metavar="FILE.yaml", help="Settings in YAML; flags win.")
+    parser = _parser(model, flags, prog, positional)
     source = CliSettingsSource[Any](
         type("Flags", (BaseSettings, flags), {"__doc__": ""}),
         root_parser=parser,
@@ -55,6 +52,7 @@ def read(
         cli_avoid_json=True,
         cli_hide_none_type=True,
         cli_enforce_required=False,
+        cli_use_class_docs_for_groups=True,
         formatter_class=argparse.HelpFormatter,
     )
     given = parser.parse_intermixed_args(list(argv))
@@ -64,11 +62,28 @@ def read(
     return validate(model, values)
 
 
+def _parser(model: type[M], flags: type[BaseModel], prog: str, positional: str) -> _Parser:
+    parser = _Parser(
+        flags,
+        prog=prog,
+        usage=f"{prog} {'INPUT... --output DIR ' if positional else ''}[options]",
+        description=(model.__doc__ or "").partition("\n")[0],
+        formatter_class=argparse.HelpFormatter,
+        add_help=False,
+    )
+    if positional:
+        parser.add_argument("positional", metavar="INPUT", nargs="*", help=_help(model, positional))
+    parser.add_argument("--config", metavar="FILE.yaml", help="Settings in YAML; flags win.")
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="Show the common flags.")
+    parser.add_argument("--help-all", action=_Help, nargs=0, help="Show all flags.")
+    return parser
+
+
 def validate(model: type[M], values: Mapping[str, Any]) -> M:
     """Build a model from plain values.
 
     Raises:
-        ConfigError: A value is wrong or missing, or a key is unknown: all of them are named.
+        ConfigError: A value is wrong or missing, or a key is unknown; the message names all.
     """
     try:
         return model.model_validate(values)
@@ -81,7 +96,7 @@ def load_yaml(path: str) -> dict[str, Any]:
     """Read a YAML file of settings.
 
     Raises:
-        ConfigError: No such file, no YAML, or not a mapping of settings.
+        ConfigError: The file cannot be read, is not YAML, or is not a mapping of settings.
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -98,19 +113,117 @@ def load_yaml(path: str) -> dict[str, Any]:
 
 def dump_yaml(model: BaseModel) -> str:
     """Write a model as YAML that `load_yaml` and `validate` turn back into an equal model."""
-    # Escaped: PyYAML writes some of the line ends of Unicode in a way that it reads as others.
+    # ASCII with escapes: PyYAML does not read back all of Unicode's line ends that it writes.
     return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False)
 
 
+def common_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The dotted paths of the fields that are marked `COMMON`, such as `engine.kind`."""
+    for name, field in model.model_fields.items():
+        if any(mark is COMMON for mark in field.metadata):
+            yield f"{prefix}{name}"
+        if section := _section(field):
+            yield from common_fields(section, f"{prefix}{name}.")
+
+
 class _Parser(argparse.ArgumentParser):
-    """Raises instead of exiting, and names the nearest known flag."""
+    """Raises instead of exiting, names the nearest known flag, and has two lengths of help."""
+
+    def __init__(self, flags: type[BaseModel], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._flags = flags
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
             flag = unknown.split()[0].split("=")[0]
+            if retired := _retired(self._flags, flag):
+                raise ConfigError(f"{flag}: {retired}")
             message = f"unknown flag {flag}{_nearest(flag, self._option_string_actions)}"
         raise ConfigError(f"{message}\nusage: {self.usage}\nSee {self.prog} --help")
+
+    def format_help(self) -> str:
+        """All flags, grouped by the sections of the config."""
+        for action in self._actions:
+            _tidy(action)
+        return super().format_help()
+
+    def format_common_help(self) -> str:
+        """The flags that are marked `COMMON`, and how to see the others."""
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        formatter.start_section("common options")
+        formatter.add_arguments(self._common_actions())
+        formatter.end_section()
+        formatter.add_text(f"All other settings: {self.prog} --help-all")
+        return formatter.format_help()
+
+    def _common_actions(self) -> Iterator[argparse.Action]:
+        shown = {f"--{path}".replace("_", "-") for path in common_fields(self._flags)}
+        shown |= {"--config", "--help", "--help-all"}
+        for action in self._actions:
+            if not action.option_strings or not shown.isdisjoint(action.option_strings):
+                yield _tidy(copy.copy(action), short=True)
+
+
+class _Help(argparse.Action):
+    """Prints the common flags (`--help`) or all of them (`--help-all`) and exits."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if isinstance(parser, _Parser) and option_string != "--help-all":
+            print(parser.format_common_help(), end="")
+        else:
+            parser.print_help()
+        parser.exit()
+
+
+_METAVARS = {"str": "TEXT", "int": "N", "float": "NUMBER"}
+
+
+def _tidy(action: argparse.Action, short: bool = False) -> argparse.Action:
+    """Make the help of a flag readable: words for its type, no default where that says nothing.
+
+    Args:
+        action: The flag; changed.
+        short: Show `--no-...` only for a switch that is on by default.
+    """
+    help_text = (action.help or "").replace(" (required)", "")
+    for default in ("", "()", "{}", "False"):
+        help_text = help_text.replace(f" (default: {default})", "")
+    if listed := re.fullmatch(r"(.*\(default: )\((.*)\)\)", help_text, re.DOTALL):
+        help_text = listed[1] + listed[2].replace("'", "").rstrip(",") + ")"
+    action.help = help_text
+    if isinstance(action.metavar, str):
+        items = re.sub(r"^tuple\[(.*),\.\.\.\]$", r"\1,...", action.metavar)
+        action.metavar = _METAVARS.get(items, items.replace("str,...", "A,B,..."))
+    if short and isinstance(action, argparse.BooleanOptionalAction):
+        is_on = "(default: True)" in help_text
+        action.option_strings = action.option_strings[1:] if is_on else action.option_strings[:1]
+    return action
+
+
+def _retired(model: type[BaseModel], flag: str) -> str:
+    """What replaced a flag of an earlier version; empty where there was none of that name."""
+    keys = flag.removeprefix("--").removeprefix("no-").replace("-", "_").split(".")
+    for depth, name in enumerate(keys):
+        if said := _became(model, keys[:depth], name):
+            return said
+    return ""
+
+
+def _became(model: type[BaseModel], keys: Sequence[str], name: object) -> str:
+    """What became of a key of the section that a path of keys leads to."""
+    section = _section_at(model, keys)
+    if section is None or not issubclass(section, Settings):
+        return ""
+    return section.retired(name, "".join(f"{key}." for key in keys))
 
 
 def _help(model: type[BaseModel], field: str) -> str | None:
@@ -126,25 +239,32 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     keys = [str(part) for part in detail["loc"]]
     name = ".".join(keys)
     if detail["type"] == "extra_forbidden":
-        return f"unknown setting {name}{_nearest(keys[-1], _fields_at(model, keys[:-1]))}"
-    if detail["type"] == "renamed":
-        renamed = detail["ctx"]["renamed"].items()
-        prefix = "".join(f"{key}." for key in keys)
-        return "\n".join(f"{prefix}{old} is now {prefix}{new}" for old, new in renamed)
+        section = _section_at(model, keys[:-1])
+        return (
+            f"unknown setting {name}{_nearest(keys[-1], section.model_fields if section else ())}"
+        )
     if detail["type"] == "missing":
         flag = "INPUT" if name == "inputs" else f"--{name}".replace("_", "-")
         return f"{flag} is missing: {_help(model, keys[0]) or 'it has no default'}"
     message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "retired":
+        return "\n".join(_became(model, keys, key) for key in detail["ctx"]["keys"])
     return f"{name}: {message} (got {detail['input']!r})"
 
 
-def _fields_at(model: type[BaseModel], keys: Sequence[str]) -> Iterable[str]:
+def _section_at(model: type[BaseModel], keys: Sequence[str]) -> type[BaseModel] | None:
+    """The model of the section that a path of keys leads to; None where it leads nowhere."""
     for key in keys:
-        annotation = model.model_fields[key].annotation if key in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return ()
-        model = annotation
-    return model.model_fields
+        section = _section(model.model_fields[key]) if key in model.model_fields else None
+        if section is None:
+            return None
+        model = section
+    return model
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Every setting and every limit, declared once.
 
-YAML files, command-line flags and Serve's arguments are read from these same models
-(`pipeline.cli`). Models are frozen and refuse keys that they do not know. The text
-under a field is its help text; a field that carries a unit names it.
+YAML files, command-line flags and Serve's arguments are all read by these models (`pipeline.cli`).
+Models are frozen and refuse unknown keys. The text under a field is its help text. Fields with a
+unit have it in their name.
 """
 
 from __future__ import annotations
@@ -35,115 +35,131 @@ FAKE_HANDLERS = (
     *("echo", "truncates", "repeats", "crashes", "slow"),
     *("loops_far", "loops_in_cells", "needs_small_view", "finds_nothing", "dies"),
 )
-"""What the fake engine may do with a page (`pipeline.engines.fake`)."""
+"""Behaviours of the fake engine (`pipeline.engines.fake`)."""
+
+
+class Common:
+    """Marks a field whose flag `--help` shows; `--help-all` shows the others too."""
+
+
+COMMON = Common()
 
 
 class Settings(BaseModel):
     """The base of every model here: frozen, unknown keys refused, docstrings as help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    RENAMED: ClassVar[dict[str, str]] = {}
+    """Keys of earlier versions by their new names. The old ones get an error that says so."""
+    REMOVED: ClassVar[dict[str, str]] = {}
+    """Keys of earlier versions that are gone, with what to write instead, or why."""
 
-    RENAMED: ClassVar[Mapping[object, str]] = {}
-    """New names of fields by their old ones, which are refused with a message that names both."""
+    @classmethod
+    def retired(cls, key: object, prefix: str = "") -> str:
+        """What became of a key of an earlier version; empty where it never was one.
+
+        Args:
+            key: The key as YAML reads it.
+            prefix: The path of this section, such as ``engine.vllm.``.
+        """
+        name = "on" if key is True else str(key)  # YAML 1.1 reads `on` as true
+        if name in cls.RENAMED:
+            return f"{prefix}{name} is now {prefix}{cls.RENAMED[name]}"
+        return f"{prefix}{name} is gone: {cls.REMOVED[name]}" if name in cls.REMOVED else ""
 
     @model_validator(mode="before")
     @classmethod
-    def _has_no_old_name(cls, values: Any) -> Any:
-        old = [key for key in values if key in cls.RENAMED] if isinstance(values, dict) else []
+    def _refuse_retired(cls, values: Any) -> Any:
+        old = [key for key in values if cls.retired(key)] if isinstance(values, Mapping) else []
         if old:
-            renamed = {_key_name(key): cls.RENAMED[key] for key in old}
-            listed = ", ".join(f"{key} is now {name}" for key, name in renamed.items())
-            raise PydanticCustomError("renamed", "{listed}", {"listed": listed, "renamed": renamed})
+            message = "; ".join(map(cls.retired, old))
+            raise PydanticCustomError("retired", "{message}", {"message": message, "keys": old})
         return values
 
 
-def _key_name(key: object) -> str:
-    """A key as it was written: YAML 1.1 reads `on` and `off` as booleans."""
-    return {True: "on", False: "off"}[key] if isinstance(key, bool) else str(key)
-
-
 class InputConfig(Settings):
-    """Which files are taken from folders."""
+    """Which files are read."""
 
     suffixes: tuple[str, ...] = (
         *(".pdf", ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp"),
         *(".gif", ".bmp", ".dib", ".jp2", ".j2k", ".jpx", ".ico", ".pbm", ".pgm", ".ppm", ".pnm"),
     )
-    """File endings that a folder is searched for. A file that is named itself is always taken."""
+    """Suffixes of the files that are read from folders. A file that is named itself is always
+    read."""
     max_file_mib: Annotated[int, Field(ge=1)] = 2048
-    """Largest file that is opened, MiB. A larger one gets an error row."""
+    """Maximum size of a file, MiB. A larger one gets an error row."""
     max_attachments: Annotated[int, Field(ge=1)] = 100
-    """Most files embedded in one PDF that `--attachments` takes. More give one error row."""
+    """Maximum files embedded in one PDF that `--attachments` reads. More give one error row."""
     max_attachment_mib: Annotated[int, Field(ge=1)] = 256
-    """Largest file embedded in a PDF that is opened, MiB. A larger one gets an error row."""
+    """Maximum size of a file embedded in a PDF, MiB. A larger one gets an error row."""
     list_field: str = "uri"
-    """Field of the lines of an @list.jsonl, or column of an @list.parquet, that holds the place."""
+    """Field of an @list.jsonl, or column of an @list.parquet, that holds the path or URI."""
 
 
 class StoreConfig(Settings):
-    """How object stores and web servers are reached. Credentials are in the environment."""
+    """How object stores and web servers are reached. Credentials come from the environment."""
 
     anonymous: bool = False
     """Send no credentials: for public buckets."""
     s3_endpoint: str = ""
     """Address of the S3 service, such as http://minio:9000. Empty: AWS_ENDPOINT_URL, or Amazon."""
     s3_region: str = ""
-    """Region of the buckets. Empty: that of the environment, or the bucket is asked."""
+    """Region of the buckets. Empty: that of the environment, else the bucket's own (a request)."""
     gs_endpoint: str = ""
     """Address of the Google Cloud Storage service. Empty: Google's."""
     az_endpoint: str = ""
     """Address of the Azure Blob service. Empty: Azure's for the account."""
     connect_s: Annotated[float, Field(gt=0)] = 5.0
-    """Seconds that a connection may take."""
+    """Timeout for connecting, seconds."""
     read_s: Annotated[float, Field(gt=0)] = 60.0
-    """Seconds that one request may take. It brings 4 MiB at most."""
+    """Timeout for one request, seconds. A request returns 4 MiB at most."""
     tries: Annotated[int, Field(ge=1)] = 6
-    """Times that a request is tried where the store is busy, slow or breaks off."""
+    """Maximum attempts of a request while the store is busy, slow or drops connections."""
     pause_s: Annotated[float, Field(ge=0)] = 0.5
-    """Seconds before the second try. Each further pause is twice as long."""
+    """Seconds before the second attempt. Each further pause is twice as long."""
     max_pause_s: Annotated[float, Field(ge=0)] = 20.0
-    """Longest pause between two tries, seconds."""
+    """Maximum pause between two attempts, seconds."""
     cache_mib: Annotated[int, Field(ge=0)] = 1024
-    """Room of each render worker for fetched documents whose next pages may follow, MiB. The one
-    at hand stays, whatever its size."""
+    """Disk space of each render worker for fetched documents whose next pages may follow, MiB.
+    The current document is kept whatever its size."""
 
 
 class ReadConfig(Settings):
-    """Limits of the process that opens documents and draws pages. It is killed beyond them."""
+    """Limits of the process that opens documents and renders pages. It is killed beyond them."""
 
     wall_s: Annotated[float, Field(gt=0)] = 60.0
-    """Seconds of wall clock for one page (or for opening one document)."""
+    """Maximum seconds of wall clock for one page (or for opening one document)."""
     cpu_s: Annotated[int, Field(ge=1)] = 60
-    """Seconds of CPU time for one page (or for opening one document)."""
+    """Maximum seconds of CPU time for one page (or for opening one document)."""
     memory_mib: Annotated[int, Field(ge=256)] = 4096
-    """Address space that documents may take in the reader process beyond what it needs when
-    idle (about 0.5 GiB), MiB. Enforced on Linux alone."""
+    """Maximum address space of the reader process beyond what it needs when idle (about 0.5 GiB),
+    MiB. Enforced on Linux only."""
     max_pages: Annotated[int, Field(ge=1)] = 100_000
-    """Pages that one document may claim. A document that claims more gets one error row."""
+    """Maximum pages that a document may declare. One that declares more gets one error row."""
 
 
 class RenderConfig(Settings):
-    """How a page becomes a picture."""
+    """How a page becomes an image."""
 
     dpi: Annotated[int, Field(ge=36, le=1200)] = 150
-    """Dots per inch that PDF pages are drawn with."""
+    """Resolution of rendered PDF pages, dots per inch."""
     max_pixels: Annotated[int, Field(ge=10_000)] = 25_000_000
-    """Most pixels of a drawn page. A larger PDF page is drawn smaller and its row says so."""
+    """Maximum pixels of a rendered page. A larger PDF page is rendered smaller, with a warning."""
     max_image_pixels: Annotated[int, Field(ge=10_000)] = 150_000_000
-    """Most pixels of an image file, known from its header. A larger one gets an error row."""
+    """Maximum pixels of an image file, read from its header. A larger one gets an error row."""
 
 
 class RouteConfig(Settings):
-    """Which pages need no engine, and which are turned before it sees them."""
+    """Which pages need no engine, and which are turned before recognition."""
 
     min_trust: Annotated[float, Field(ge=0, le=1)] = 0.7
-    """Least trust in a text layer with which `--text-layer auto` takes it, 0 to 1."""
+    """Minimum trust in a text layer for `--text-layer auto` to use it, 0 to 1."""
     blank_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
-    """Most ink of a blank page, parts per million of its area: 10 are 0.6 mm2 of a Letter page,
-    three full stops. Less is not given to the engine."""
+    """Maximum ink of a blank page, parts per million of its area: 10 are 0.6 mm2 of a Letter page,
+    three full stops. Blank pages are not sent to the engine."""
     turn: bool = True
-    """Turn pages that were scanned sideways or upside down before they are recognised. RapidOCR
-    finds them; where it is not installed no page is turned."""
+    """Turn pages that were scanned sideways or upside down before recognition. RapidOCR detects
+    them; without it no page is turned."""
 
 
 class OnnxConfig(Settings):
@@ -210,7 +226,7 @@ class VllmConfig(Settings):
         }
     )
     # Arguments of vLLM that prompts, image tokens, the n-gram rule or the metrics rest on.
-    RENAMED: ClassVar[Mapping[object, str]] = {
+    RENAMED: ClassVar[dict[str, str]] = {
         "tensor_parallel": "tensor_parallel_size",
         "pipeline_parallel": "pipeline_parallel_size",
     }
@@ -297,18 +313,19 @@ class FakeConfig(Settings):
 
 
 class EngineConfig(Settings):
-    """Which engine reads the pages."""
+    """Which engine recognises the pages."""
 
-    kind: Literal["auto", "onnx", "vllm", "fake"] = "auto"
-    """`auto` takes vllm where a GPU and the extra are present, else onnx, and says which."""
+    kind: Annotated[Literal["auto", "onnx", "vllm", "fake"], COMMON] = "auto"
+    """Engine. `auto` selects vllm if a GPU and the extra `gpu` are present, else onnx, and prints
+    which."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Engine actors to start with. 0 means as many as the cluster has room for now."""
+    """Engine actors at start. 0: as many as fit on the cluster at that time."""
     max_workers: Annotated[int, Field(ge=0)] = 0
-    """Most engine actors. More than `workers` lets Ray add some while pages wait, with new nodes
-    where the cluster scales. 0 means no more than it starts with."""
+    """Maximum engine actors. With more than `workers`, Ray adds actors while pages wait, on new
+    nodes if the cluster autoscales. 0: as many as at start."""
     pages_in_flight: Annotated[int, Field(ge=0)] = 0
-    """Pages that one engine works on at a time. 0 means what suits the engine: one for onnx,
-    as many as the GPU decodes at a time for vllm, and some in waiting."""
+    """Concurrent pages of one engine. 0: what suits the engine, which is one for onnx; for vllm as
+    many as the GPU decodes at a time, and some that wait."""
     onnx: OnnxConfig = OnnxConfig()
     vllm: VllmConfig = VllmConfig()
     fake: FakeConfig = FakeConfig()
@@ -320,7 +337,7 @@ class LadderConfig(Settings):
     Each rung is tried once at most, and only where it can help; the best answer is kept.
     """
 
-    RENAMED: ClassVar[Mapping[object, str]] = {"on": "enabled", True: "enabled"}
+    RENAMED: ClassVar[dict[str, str]] = {"on": "enabled"}
 
     enabled: bool = True
     """Whether anything is tried after the first answer."""
@@ -350,10 +367,10 @@ class LadderConfig(Settings):
 
 
 class StageConfig(Settings):
-    """Resources of the stages beside the engine."""
+    """Resources of the stages other than the engine."""
 
     render_workers: Annotated[int, Field(ge=0)] = 0
-    """Most render actors. 0 means one for every two CPUs of the cluster, at least one."""
+    """Maximum render actors. 0: one for every two CPUs of the cluster, at least one."""
     render_cpus: Annotated[float, Field(gt=0)] = 0.35
     """CPUs that Ray reserves for a render actor."""
     prepare_cpus: Annotated[float, Field(gt=0)] = 0.15
@@ -363,61 +380,62 @@ class StageConfig(Settings):
     write_cpus: Annotated[float, Field(gt=0)] = 0.1
     """CPUs that Ray reserves for a task that reads the plan or writes a shard."""
     max_lone_deaths: Annotated[int, Field(ge=1)] = 2
-    """Times that a worker's process may die while one page (or document) is alone on it. Then the
-    page gets an error row: it would take every worker with it."""
+    """Number of times that a worker process may die with a single page (or document) on it before
+    that page gets an error row."""
     stall_s: Annotated[float, Field(gt=0)] = 1800.0
-    """Seconds in which no page moves from stage to stage after which the pages that are left are
-    started afresh, on the machines that are there then. More than an engine takes to start."""
+    """Seconds without progress of any page after which the remaining pages are restarted, on the
+    machines that are present then. Must be more than an engine takes to start."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
-    """Most pages that go from stage to stage together; fewer where a job is small."""
+    """Maximum pages that pass from stage to stage together; fewer if a job is small."""
     buffer_mib: Annotated[int, Field(ge=0)] = 0
-    """Memory for pages on their way between stages, MiB, over the whole cluster. 0 means room for
-    twice the pages that the engines work on, at 8 MiB each, and 1024 at least."""
+    """Memory for pages between stages, MiB, over the whole cluster. 0: twice the pages that the
+    engines work on, at 8 MiB each, and at least 1024."""
 
 
 class OutputConfig(Settings):
     """The shape of the Parquet dataset."""
 
     pages_per_file: Annotated[int, Field(ge=1)] = 4096
-    """Rows of one Parquet file."""
+    """Maximum rows of a Parquet file."""
     pages_per_row_group: Annotated[int, Field(ge=1)] = 1024
-    """Rows of one Parquet row group."""
+    """Rows of a Parquet row group."""
     flush_s: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds after which a file is written even if it is not full: what a crash can cost."""
+    """Seconds after which a file is written even if it is not full: a crash loses at most the work
+    of that time."""
     compression_level: Annotated[int, Field(ge=1, le=22)] = 3
-    """zstd level."""
+    """Compression level of zstd."""
 
 
 class LockConfig(Settings):
-    """The lock that keeps two jobs from writing to one output."""
+    """The lock that prevents two jobs from writing to one output."""
 
     beat_s: Annotated[float, Field(gt=0)] = 10.0
-    """Seconds between two signs of life."""
+    """Seconds between two heartbeats."""
     stale_s: Annotated[float, Field(gt=0)] = 90.0
-    """Seconds without one after which a job on another machine counts as dead."""
+    """Seconds without a heartbeat after which a job on another machine counts as dead."""
 
 
 class RayConfig(Settings):
     """Where the job runs."""
 
     address: str = ""
-    """Address of a running Ray cluster. Empty: the cluster that `ray job submit` chose, else a
-    Ray of the job's own that ends with it."""
+    """Address of a running Ray cluster. Empty: that of `ray job submit` or RAY_ADDRESS, else a
+    local Ray is started and stopped with the job."""
     cpus: Annotated[int, Field(ge=0)] = 0
-    """CPUs for a Ray of the job's own. 0 means all cores."""
+    """CPUs of a local Ray. 0: all cores."""
     temp_dir: str = ""
-    """Folder for the logs and sockets of a Ray of the job's own. Empty: a temporary one."""
+    """Folder for the logs and sockets of a local Ray. Empty: a temporary one."""
 
 
 class ProgressConfig(Settings):
-    """What is shown while the job runs."""
+    """Progress output."""
 
     interval_s: Annotated[float, Field(gt=0)] = 10.0
-    """Seconds between two lines where there is no terminal."""
+    """Seconds between two lines of progress if the output is no terminal."""
 
 
 class Recipe(Settings):
-    """All that can change the text of a page. Its hash is part of a page's identity."""
+    """All settings that can change the text of a page. Its hash is part of a page's identity."""
 
     engine: EngineKind
     model: str
@@ -431,11 +449,11 @@ class Recipe(Settings):
     fake: FakeConfig | None = None
     ladder: LadderConfig = LadderConfig()
     second: str = ""
-    """Release of the second engine (with its settings in `onnx`), empty where there is none."""
+    """Release of the second engine (its settings are in `onnx`); empty if there is none."""
     version: str = __version__
 
     def hash(self) -> str:
-        """16 hex digits over every field but those that change no text, such as `threads`."""
+        """16 hex digits over all fields except those that change no text, such as `threads`."""
         unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
         fields = self.model_dump(mode="json", exclude=unread)
         # Under the field's first name, and without an empty mapping: the hash of outputs from
@@ -452,37 +470,41 @@ class Recipe(Settings):
 class OcrOptions(Settings):
     """What the OCR job's flags can set: everything but its inputs."""
 
-    output: Annotated[str, Field(min_length=1)]
+    REMOVED: ClassVar[dict[str, str]] = {
+        "password_file": "write --password @FILE, or password: '@FILE' in YAML"
+    }
+    output: Annotated[str, Field(min_length=1), COMMON]
     """Folder for the result, also on a store: s3://BUCKET/FOLDER."""
-    pages: str = ""
+    pages: Annotated[str, COMMON] = ""
     """Pages of every document, such as 1-3,7. Empty: all."""
     max_pages: Annotated[int, Field(ge=0)] = 0
-    """Most pages of every document, the first of those that `--pages` wants. 0: all."""
+    """Maximum pages of every document, the first of those that `--pages` selects. 0: all."""
     attachments: bool = False
-    """Recognise the documents embedded in PDFs too. Those embedded in these are not followed."""
-    password: Annotated[str, Field(repr=False)] = ""
-    """Password for encrypted PDFs."""
-    password_file: str = ""
-    """File with passwords for encrypted PDFs, one a line, tried in turn."""
+    """Also recognise the documents embedded in PDFs, but not those embedded in these."""
+    password: Annotated[str, Field(repr=False), COMMON] = ""
+    """Password for encrypted PDFs, or @FILE: a file with one a line, tried in that order."""
     passwords: str = ""
     """CSV with the columns uri and password: which password opens which document. A uri may be a
-    pattern such as `*/2024/*.pdf`; its own passwords are tried before the others."""
+    pattern such as `*/2024/*.pdf`; its own passwords are tried before `--password`."""
     task: TaskName = "markdown"
-    """What the model is asked for."""
-    text_layer: TextLayerMode = "auto"
+    """What the model is asked for. `onnx` does markdown and text alone."""
+    text_layer: Annotated[TextLayerMode, COMMON] = "auto"
     """Which pages take their text from the PDF's own text layer instead of the engine: those
     whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
     page without one fails (only)."""
     self_test: bool = True
-    """Test the engine with a page of its own before the first page (vllm only)."""
-    dry_run: bool = False
+    """Test the engine with a generated page before the first page (vllm only)."""
+    dry_run: Annotated[bool, COMMON] = False
     """Plan and print, recognise nothing."""
-    retry: Literal["none", "failed"] = "none"
-    """Which pages that have a row already are done again: none, or those that failed."""
-    overwrite: bool = False
-    """Delete what the output holds, after a question, and start from nothing."""
+    retry: Annotated[Literal["none", "failed"], COMMON] = "none"
+    """Which pages that already have a row are done again: none, or those that failed."""
+    fail_on: Annotated[Literal["none", "failed"], COMMON] = "failed"
+    """What makes a finished job end with exit code 3: pages that failed or were cut off, or
+    nothing (none: exit code 0; the receipt counts them)."""
+    overwrite: Annotated[bool, COMMON] = False
+    """Delete everything in the output first, after asking, and do all pages."""
     yes: bool = False
-    """Answer that question with yes."""
+    """Answer the question of `--overwrite` with yes."""
     input: InputConfig = InputConfig()
     store: StoreConfig = StoreConfig()
     read: ReadConfig = ReadConfig()

@@ -23,7 +23,7 @@ class PageSelection:
         """Read ``1-3,7,10-``.
 
         Raises:
-            ValueError: The text is no selection; the message says what one looks like.
+            ValueError: The text is not a page selection; the message shows the syntax.
         """
         if not text.strip():
             return cls()
@@ -39,11 +39,11 @@ class PageSelection:
 def _parse_part(part: str) -> tuple[int, int]:
     match = _PART.fullmatch(part)
     if not match:
-        raise ValueError(f"{part.strip()!r} is no page range; write pages as 1-3,7,10-")
+        raise ValueError(f"{part.strip()!r} is not a page range; write pages as 1-3,7,10-")
     first = int(match[1])
     last = first if not match[2] else int(match[3] or 0)
     if first < 1:
-        raise ValueError("pages are counted from 1")
+        raise ValueError("page numbers start at 1")
     if last and last < first:
-        raise ValueError(f"the range {part.strip()!r} runs backwards; write {last}-{first}")
+        raise ValueError(f"the range {part.strip()!r} is reversed; write {last}-{first}")
     return first, last

@@ -6,12 +6,12 @@ The sections `input`, `read`, `render`, `route`, `engine` and `ladder` are the b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config import (
+    COMMON,
     EngineConfig,
     InputConfig,
     LadderConfig,
@@ -30,7 +30,7 @@ ModelKind = Literal["ocr", "chat"]
 class ChatConfig(Settings):
     """The chat model on vLLM (needs the extra `gpu`)."""
 
-    RENAMED: ClassVar[Mapping[object, str]] = {"tensor_parallel": "tensor_parallel_size"}
+    RENAMED: ClassVar[dict[str, str]] = {"tensor_parallel": "tensor_parallel_size"}
 
     kind: Literal["vllm", "fake"] = "vllm"
     """`fake` answers without a model, for tests and for measuring the service around the model."""
@@ -67,9 +67,9 @@ class ChatConfig(Settings):
 class HttpConfig(Settings):
     """Where the service listens."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, COMMON] = "127.0.0.1"
     """Address. Anything but loopback needs API keys, or `auth.disabled`."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    port: Annotated[int, Field(ge=1, le=65535), COMMON] = 8000
     """Port."""
     proxy: Literal["serve", "haproxy"] = "serve"
     """What accepts connections in front of the ingress: Serve's proxy in Python, or HAProxy (Linux
@@ -83,7 +83,7 @@ class HttpConfig(Settings):
 class AuthConfig(Settings):
     """Who may call."""
 
-    keys_file: str = ""
+    keys_file: Annotated[str, COMMON] = ""
     """File with one `name:key` a line. Keys are also taken from RAYSCRIBE_API_KEYS, in the same
     form, separated by commas or line ends."""
     disabled: bool = False
@@ -134,7 +134,7 @@ class FetchConfig(Settings):
 class ScaleConfig(Settings):
     """How many replicas of a model run, by the names of Ray Serve's options."""
 
-    RENAMED: ClassVar[Mapping[object, str]] = {
+    RENAMED: ClassVar[dict[str, str]] = {
         "look_back_s": "look_back_period_s",
         "drain_s": "graceful_shutdown_timeout_s",
     }
@@ -175,23 +175,29 @@ class ScaleConfig(Settings):
 class OcrScaleConfig(ScaleConfig):
     """Replicas of the OCR model."""
 
-    min_replicas: Annotated[int, Field(ge=0)] = 0
-    max_replicas: Annotated[int, Field(ge=1)] = 2
+    min_replicas: Annotated[int, Field(ge=0), COMMON] = 0
+    """Replicas that always run. 0: the first request after a pause waits for a start."""
+    max_replicas: Annotated[int, Field(ge=1), COMMON] = 2
+    """Maximum replicas."""
     target_ongoing_requests: Annotated[float, Field(gt=0)] = 1.0
+    """Pages per replica that the number of replicas is made for."""
 
 
 class ChatScaleConfig(ScaleConfig):
     """Replicas of the chat model."""
 
-    min_replicas: Annotated[int, Field(ge=0)] = 1
-    max_replicas: Annotated[int, Field(ge=1)] = 4
+    min_replicas: Annotated[int, Field(ge=0), COMMON] = 1
+    """Replicas that always run. 0: the first request after a pause waits for a start."""
+    max_replicas: Annotated[int, Field(ge=1), COMMON] = 4
+    """Maximum replicas."""
     target_ongoing_requests: Annotated[float, Field(gt=0)] = 32.0
+    """Requests per replica that the number of replicas is made for."""
 
 
 class IngressConfig(Settings):
     """The deployment that answers HTTP. It needs no GPU and always runs."""
 
-    RENAMED: ClassVar[Mapping[object, str]] = {"replicas": "num_replicas"}
+    RENAMED: ClassVar[dict[str, str]] = {"replicas": "num_replicas"}
 
     num_replicas: Annotated[int, Field(ge=1)] = 1
     """Ingress replicas."""
@@ -233,13 +239,6 @@ class OcrModelConfig(Settings):
         return separator
 
 
-class LogConfig(Settings):
-    """What is logged: one JSON line for each request."""
-
-    text: bool = False
-    """Also log prompts and answers. They are the callers' documents."""
-
-
 class ScaleSection(Settings):
     """Replicas, model by model."""
 
@@ -250,11 +249,14 @@ class ScaleSection(Settings):
 class ServeConfig(Settings):
     """Serve OCR and chat behind an OpenAI-compatible API."""
 
-    models: tuple[ModelKind, ...] = ("ocr",)
+    REMOVED: ClassVar[dict[str, str]] = {
+        "log": "log.text had no effect; the text of documents is never logged"
+    }
+    models: Annotated[tuple[ModelKind, ...], COMMON] = ("ocr",)
     """What is served: ocr, chat, or both."""
     task: TaskName = "markdown"
     """Task of the OCR model where a request names none."""
-    text_layer: TextLayerMode = "auto"
+    text_layer: Annotated[TextLayerMode, COMMON] = "auto"
     """Which pages take their text from the PDF's own text layer instead of the model: those whose
     layer can be trusted (auto), none (never), all that have one (always), or all, and a page
     without one fails (only)."""
@@ -274,7 +276,6 @@ class ServeConfig(Settings):
     auth: AuthConfig = AuthConfig()
     limits: LimitConfig = LimitConfig()
     fetch: FetchConfig = FetchConfig()
-    log: LogConfig = LogConfig()
     ray: RayConfig = RayConfig()
 
     @field_validator("models")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -34,9 +35,10 @@ class Passwords:
         Raises:
             ConfigError: A file cannot be read, or the CSV has other columns.
         """
-        lines = _text("--password-file", options.password_file).splitlines()
-        given = (options.password, *lines)
-        named = tuple(_rows(_text("--passwords", options.passwords)))
+        given = [options.password]
+        if file := _file(options.password):
+            given = _text(file, f"--password @{file}").splitlines()
+        named = tuple(_rows(_text(options.passwords, f"--passwords {options.passwords}")))
         return cls(named, tuple(dict.fromkeys(filter(None, given))))
 
     def of(self, uri: str, outer: str = "") -> tuple[str, ...]:
@@ -56,19 +58,34 @@ class Passwords:
         return tuple(dict.fromkeys((*own, *self.common)))
 
 
+def absolute_files(options: OcrOptions) -> dict[str, str]:
+    """`password` and `passwords` with absolute paths: workers run in folders of their own."""
+    changed = {}
+    if file := _file(options.password):
+        changed["password"] = f"@{os.path.abspath(file)}"
+    if options.passwords:
+        changed["passwords"] = os.path.abspath(options.passwords)
+    return changed
+
+
+def _file(password: str) -> str:
+    """The file that `--password @FILE` names; empty for a password."""
+    return password[1:] if password.startswith("@") else ""
+
+
 def _matches(uri: str, pattern: str) -> bool:
     """Whether a pattern equals or matches a document's URI or its file name."""
     names = (uri, PurePath(uri).name)
     return pattern in names or any(fnmatchcase(name, pattern) for name in names)
 
 
-def _text(flag: str, path: str) -> str:
+def _text(path: str, argument: str) -> str:
     if not path:
         return ""
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{flag} {path} cannot be read: {error}") from None
+        raise ConfigError(f"{argument} cannot be read: {error}") from None
 
 
 def _rows(text: str) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import secrets
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.config import OcrConfig, Recipe
 from pipeline.documents.listing import Listing
+from pipeline.documents.passwords import absolute_files
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import choose_engine
 from pipeline.errors import ConfigError
@@ -154,9 +154,8 @@ class Job:
 
 def _resolved(config: OcrConfig, changes: dict[str, object]) -> OcrConfig:
     """A config with absolute paths: workers have other working folders."""
-    names = {name: getattr(config, name) for name in ("password_file", "passwords")}
-    paths = {name: os.path.abspath(path) for name, path in names.items() if path}
-    return config.model_copy(update=changes | {"output": absolute(config.output)} | paths)
+    paths = {"output": absolute(config.output)} | absolute_files(config)
+    return config.model_copy(update=changes | paths)
 
 
 def _planned_line(planned: PlanSummary, copies: int) -> str:

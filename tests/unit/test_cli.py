@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from pydantic import BaseModel
 
-from pipeline.cli import load_yaml, read
-from pipeline.config import OcrConfig, OcrOptions
+from pipeline.cli import common_fields, load_yaml, read, validate
+from pipeline.config import OcrConfig, OcrOptions, Settings
 from pipeline.errors import ConfigError
+from serving.config import ServeConfig
 
 
 def parse(*argv: str) -> OcrConfig:
@@ -52,6 +55,8 @@ def test_flags_win_over_the_file(tmp_path: Path):
         (["a", "--output", "o", "--engine.kind", "gpu"], "'auto', 'onnx', 'vllm' or 'fake'"),
         (["a", "--output", "o", "--render.dpi", "many"], r"render\.dpi: .*valid integer"),
         (["a", "--output", "o", "--pages", "5-2"], "write 2-5"),
+        (["a", "--output", "o", "--password-file", "x"], "--password-file: .*--password @FILE"),
+        (["a", "--output", "o", "--fail-on", "blank"], "'none' or 'failed'"),
         (["a", "--output", "o", "--config", "nowhere.yaml"], "nowhere.yaml: No such file"),
     ],
 )
@@ -66,6 +71,7 @@ def test_wrong_usage_says_what_to_change(argv: list[str], says: str):
         ("rendr: {dpi: 9}", "unknown setting rendr; did you mean render"),
         ("render: {dpy: 9}", r"unknown setting render\.dpy; did you mean dpi"),
         ("render: {dpi: 9}", "greater than or equal to 36"),
+        ("password_file: secrets.txt", "password_file is gone: .*'@FILE'"),
         ("- a list", "must hold settings"),
         ("a: [", "not valid YAML"),
     ],
@@ -90,15 +96,112 @@ def test_an_empty_file_is_no_settings(tmp_path: Path):
     assert load_yaml(str(file)) == {}
 
 
-def test_help_has_units_and_defaults(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+class Section(Settings):
+    """A section whose keys were renamed."""
+
+    RENAMED: ClassVar[dict[str, str]] = {"on": "enabled", "older": "newer"}
+    enabled: bool = True
+    newer: int = 1
+
+
+class Whole(Settings):
+    """A model with that section."""
+
+    section: Section = Section()
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"section": {"older": 2}}, "section.older is now section.newer"),
+        ({"section": {"on": False}}, "section.on is now section.enabled"),
+        ({"section": {True: False}}, "section.on is now section.enabled"),
+    ],
+)
+def test_a_renamed_key_gets_an_error_that_names_the_new_one(values: dict[str, object], says: str):
+    """YAML 1.1 reads the key `on` as the boolean true."""
+    with pytest.raises(ConfigError, match=says):
+        validate(Whole, values)
+
+
+def test_a_renamed_flag_gets_the_same_error():
+    with pytest.raises(ConfigError, match=r"--no-section\.on: section\.on is now section\.enabled"):
+        read(Whole, Whole, ["--no-section.on"], "prog")
+
+
+def test_a_removed_section_is_named_by_its_flags_too():
+    with pytest.raises(ConfigError, match=r"--log\.text: log is gone: log\.text had no effect"):
+        read(ServeConfig, ServeConfig, ["--log.text"], "prog")
+
+
+def help_text(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    flag: str,
+    model: type[BaseModel] = OcrConfig,
+) -> str:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stopped:
-        parse("--help")
-    text = capsys.readouterr().out
+        read(model, OcrOptions if model is OcrConfig else model, [flag], "rayscribe ocr")
     assert stopped.value.code == 0
+    return capsys.readouterr().out
+
+
+def flags_in(text: str) -> list[str]:
+    return [
+        word.strip(",")
+        for line in text.splitlines()
+        for word in line.split()[:1]
+        if word[:2] == "--"
+    ]
+
+
+def test_help_has_the_ten_common_flags(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    text = help_text(capsys, monkeypatch, "--help")
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert "Seconds of wall clock" in text
-    assert "(default: 150)" in " ".join(text.split())
+    assert set(flags_in(text)) - {"--help-all"} == {
+        *("--config", "--output", "--engine.kind", "--text-layer", "--pages", "--password"),
+        *("--retry", "--fail-on", "--overwrite", "--dry-run"),
+    }
+    assert text.endswith("All other settings: rayscribe ocr --help-all\n")
+
+
+@pytest.mark.parametrize("model", [OcrConfig, ServeConfig])
+def test_help_all_has_every_setting_with_units_and_defaults(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: type[BaseModel],
+):
+    text = help_text(capsys, monkeypatch, "--help-all", model)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    listed = flags_in(text)
+    for path in settings_of(model):
+        if path != "inputs":
+            assert f"--{path}".replace("_", "-") in listed
+    assert listed.index("--engine.kind") < listed.index("--engine.onnx.threads")
+    words = " ".join(text.split())
+    assert "Maximum seconds of wall clock" in words
+    assert "(default: 150)" in words
+    assert "(default: )" not in words
+    assert "engine.onnx options: The embedded engine for the CPU" in words
+
+
+def settings_of(model: type[BaseModel], prefix: str = "") -> list[str]:
+    found = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += settings_of(kind, f"{prefix}{name}.")
+        else:
+            found.append(f"{prefix}{name}")
+    return found
+
+
+@pytest.mark.parametrize("model", [OcrConfig, ServeConfig])
+def test_common_fields_are_settings(model: type[BaseModel]):
+    common = list(common_fields(model))
+    assert common
+    assert set(common) <= set(settings_of(model))

@@ -19,6 +19,7 @@ from pipeline.config import (
 from pipeline.engines.fake import HANDLERS
 from pipeline.errors import ConfigError
 from pipeline.types import Task
+from serving.config import ServeConfig
 from tests.support.strategies import configs
 
 
@@ -56,6 +57,7 @@ def test_every_field_has_a_help_text():
                 assert field.description, f"{model.__name__}.{name} has no docstring"
 
     walk(OcrConfig)
+    walk(ServeConfig)
 
 
 def recipe(**changes) -> Recipe:

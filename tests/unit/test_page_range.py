@@ -21,7 +21,7 @@ def test_nothing_means_all():
     ("text", "says"),
     [
         ("3-1", "write 1-3"),
-        ("0", "counted from 1"),
+        ("0", "page numbers start at 1"),
         ("a", "write pages as 1-3"),
         ("1,,2", "write pages as"),
         ("-3", "write pages as"),

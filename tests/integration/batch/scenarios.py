@@ -433,7 +433,7 @@ def store_faults(site: Site, server: S3Server) -> Outcome:
     more = ["--store.s3-endpoint", server.endpoint, "--store.pause-s", "0.05", "--store.read-s", 5]
     command = [sys.executable, "-m", "jobs.ocr", *map(str, (*places, *_SETTINGS, *_OWN_RAY, *more))]
     done = _ended(job_process.start(command))
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 3, done.stderr
     outcome.tried = 5
     outcome.extra_s = time.monotonic() - begin - site.undisturbed_s
     outcome.count(paths.output_path(output, server.config()), 16)

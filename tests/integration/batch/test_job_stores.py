@@ -52,7 +52,7 @@ def test_from_a_store_to_a_store_and_again(store: S3Server, head: job_process.He
     places = [f"s3://{store.bucket}/in/", f"s3://{store.bucket}/in/mail.zip"]
     argv = [*places, "--output", output, "--store.s3-endpoint", store.endpoint, *FAKE]
     done = job_process.ocr(*argv, head=head)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     expected = [
         ("a b/ü ñ.pdf", 1, "ok", None),
@@ -75,7 +75,7 @@ def test_from_a_store_to_a_store_and_again(store: S3Server, head: job_process.He
 
     store.faults[:] = [fault for fault in store.faults if fault.key == "broken.pdf"]
     again = job_process.ocr(*argv, head=head)
-    assert again.returncode == 1, again.stderr
+    assert again.returncode == 3, again.stderr
     assert "0 to do, 11 done before" in again.stderr
     assert store.keys("deep/out/pages/") == before
     assert rows(store, output) == expected

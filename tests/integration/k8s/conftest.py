@@ -1,23 +1,25 @@
-"""Checks of the deployments: `make test-k8s`. They need `kubectl` and KubeRay's CRDs."""
+"""Checks of the deployments: `make test-k8s`. They need `kubectl` and KubeRay's CRDs.
+
+kubectl is in the dev lock. Without the CRDs the run fails: none of these tests is skipped.
+"""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from k8s import render
 from tests.integration.k8s import crds, local_cluster, manifests
 from tests.support import job_process
 
 
 def pytest_configure() -> None:
-    """Say what is missing once, and before anything else: none of these tests can do without."""
-    if shutil.which("kubectl") is None:
-        raise pytest.UsageError(
-            "kubectl is wanted on PATH, for its kustomize (no cluster is spoken to):"
-            " https://kubernetes.io/docs/tasks/tools/"
-        )
+    """Fail before the first test where something is missing, with how to get it."""
+    try:
+        render.kubectl()
+    except RuntimeError as error:
+        raise pytest.UsageError(str(error)) from None
     if missing := crds.missing():
         raise pytest.UsageError(missing)
 

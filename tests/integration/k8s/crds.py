@@ -21,7 +21,7 @@ import yaml
 from tests.integration.k8s.manifests import ROOT, Loader, Manifest
 
 FOLDER = Path(os.environ.get("RAYSCRIBE_CRDS") or ROOT.parent / "shared/k8s/crds")
-HOW = """KubeRay's CRDs are wanted in {folder}, or where RAYSCRIBE_CRDS points. To fetch them:
+HOW = """KubeRay's CRDs are missing in {folder}; RAYSCRIBE_CRDS names another folder. To fetch them:
   mkdir crds && cd crds && for kind in clusters jobs services cronjobs; do
     curl -fO https://raw.githubusercontent.com/ray-project/kuberay/v1.7.0/ray-operator/config/crd/bases/ray.io_ray$kind.yaml
   done"""
@@ -30,7 +30,7 @@ _INT_RANGE = {"int32": 2**31, "int64": 2**63}
 
 
 def missing() -> str:
-    """What to do where the CRDs are not here; empty where they are."""
+    """How to get the CRDs where they are missing; empty where they are present."""
     there = all(_path(kind).is_file() for kind in PLURAL)
     return "" if there else HOW.format(folder=FOLDER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -71,15 +72,22 @@ def adapt(places: dict[str, Path], **changes: Any) -> None:
     file.write_text(yaml.safe_dump(config | changes), encoding="utf-8")
 
 
-def test_the_job_of_the_batch_overlay_runs_and_goes_on(cluster: Cluster, tmp_path: Path):
+def test_the_job_of_the_batch_overlay_succeeds_with_bad_pages_and_does_nothing_twice(
+    cluster: Cluster, tmp_path: Path
+):
     places = mounted("batch", tmp_path)
     assert set(places) == {"/etc/rayscribe", "/documents", "/results"}
     for sample in ROOT.glob("samples/*.[pt]*f*"):
         shutil.copy(sample, places["/documents"])
+    (places["/documents"] / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
     adapt(places, engine={"kind": "fake", "workers": 1, "max_workers": 2})
     submit("batch", cluster, places)
-    rows = pq.read_table(places["/results"] / "ocr/pages").num_rows
-    assert rows > 0
+    statuses = pq.read_table(places["/results"] / "ocr/pages")["status"].to_pylist()
+    assert statuses.count("failed") == 1
+    receipt = json.loads((places["/results"] / "ocr/receipt.json").read_text(encoding="utf-8"))
+    assert receipt["rows"]["failed"] == 1
+    rows = len(statuses)
+    assert rows > 1
     submit("batch", cluster, places)
     assert pq.read_table(places["/results"] / "ocr/pages").num_rows == rows, "nothing is done twice"
 

@@ -58,7 +58,7 @@ def test_the_component_that_no_overlay_has_renders_too(tmp_path: Path):
     shutil.copytree(component.parent, tmp_path / "component")
     (tmp_path / "kustomization.yaml").write_text("components: [component]\n")
     done = subprocess.run(
-        ["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, check=True
+        [render.kubectl(), "kustomize", str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert "kind: Ingress" in done.stdout
 

@@ -517,6 +517,7 @@ def test_the_tailnet_of_the_ocr_document():
 def test_the_batch_job():
     job = manifests.one("RayJob", "batch")
     assert job["spec"]["entrypoint"].startswith("python -m jobs.ocr ")
+    assert job["spec"]["entrypoint"].endswith(" --fail-on none"), "bad pages are no reason to retry"
     assert job["spec"]["shutdownAfterJobFinishes"] is True
     assert job["spec"]["backoffLimit"] > 0
     for pod in manifests.pods(job)[1:3]:

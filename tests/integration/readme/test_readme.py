@@ -49,31 +49,6 @@ def test_the_commands_run_in_their_order(checkout: Path, head: job_process.Head)
     assert not (checkout / "out2").exists()
 
 
-def test_the_settings_of_the_service_are_valid(tmp_path: Path):
-    from pipeline.cli import read
-    from serving.config import ServeConfig
-
-    [text] = [block for block in blocks("yaml") if "jobs.serve" in block]
-    (tmp_path / "serve.yaml").write_text(text)
-    argv = ["--config", str(tmp_path / "serve.yaml"), "--http.port", "9000"]
-    config = read(ServeConfig, ServeConfig, argv, "jobs.serve")
-    assert config.models == ("ocr", "chat")
-    assert config.http.port == 9000
-    assert config.scale.ocr.max_replicas == 2
-
-
-def test_the_settings_in_yaml_are_valid(tmp_path: Path):
-    from pipeline.cli import read
-    from pipeline.config import OcrConfig, OcrOptions
-
-    text = "\n".join(block for block in blocks("yaml") if "jobs.serve" not in block)
-    (tmp_path / "job.yaml").write_text(text)
-    argv = ["--config", str(tmp_path / "job.yaml"), "--output", "out"]
-    config = read(OcrConfig, OcrOptions, argv, "jobs.ocr", "inputs")
-    assert config.render.dpi == 200
-    assert config.ladder.rungs == ("wider_ngram", "second_engine")
-
-
 def test_every_error_kind_is_described():
     from pipeline.errors import ErrorKind
 

@@ -14,28 +14,31 @@ from tests.support import sample_documents
 
 
 def test_a_documents_own_passwords_come_first(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("b\n\nc\nb\n")
+    (tmp_path / "list.txt").write_text("a\n\nb\n@c\na\n")
     (tmp_path / "table.csv").write_text(
         'uri,password\n/in/one.pdf,own\n*/2024/*.pdf,year\ntwo[1].pdf,"a,b"\n'
     )
     options = OcrOptions(
         output="-",
-        password="a",
-        password_file=str(tmp_path / "list.txt"),
+        password=f"@{tmp_path / 'list.txt'}",
         passwords=str(tmp_path / "table.csv"),
     )
     passwords = Passwords.read(options)
-    assert passwords.of("/in/one.pdf") == ("own", "a", "b", "c")
-    assert passwords.of("/in/2024/x.pdf") == ("year", "a", "b", "c")
-    assert passwords.of("/in/two[1].pdf") == ("a,b", "a", "b", "c")
-    assert passwords.of("/in/other.pdf") == ("a", "b", "c")
+    assert passwords.of("/in/one.pdf") == ("own", "a", "b", "@c")
+    assert passwords.of("/in/2024/x.pdf") == ("year", "a", "b", "@c")
+    assert passwords.of("/in/two[1].pdf") == ("a,b", "a", "b", "@c")
+    assert passwords.of("/in/other.pdf") == ("a", "b", "@c")
     assert "own" not in repr(passwords)
 
 
-@pytest.mark.parametrize("flag", ["password_file", "passwords"])
-def test_a_file_that_cannot_be_read_stops_the_job(tmp_path: Path, flag: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
-        Passwords.read(OcrOptions(output="-", **{flag: str(tmp_path / "gone")}))
+def test_one_password_is_given_as_it_is() -> None:
+    assert Passwords.read(OcrOptions(output="-", password="a b")).of("/x.pdf") == ("a b",)
+
+
+@pytest.mark.parametrize(("flag", "sign"), [("password", "@"), ("passwords", "")])
+def test_a_file_that_cannot_be_read_stops_the_job(tmp_path: Path, flag: str, sign: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{flag} {sign}.*gone cannot be read"):
+        Passwords.read(OcrOptions(output="-", **{flag: f"{sign}{tmp_path / 'gone'}"}))
 
 
 @pytest.mark.parametrize("content", ["name,word\na,b\n", "/in/one.pdf,own\n"])

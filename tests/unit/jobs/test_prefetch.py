@@ -143,7 +143,7 @@ def snapshot(cache: Path) -> Path:
 def test_a_model_is_fetched_checked_and_not_fetched_again(hub: Hub, tmp_path: Path):
     done = run(hub, tmp_path, f"{MODEL}@{COMMIT}")
     assert done.returncode == 0, done.stderr
-    assert "2 files, 5008 bytes, all as the hub has them" in done.stderr
+    assert "2 files, 5008 bytes, all verified" in done.stderr
     for name, content in hub.files.items():
         assert (snapshot(tmp_path) / name).read_bytes() == content
     [marker] = (tmp_path / "rayscribe").iterdir()
@@ -152,7 +152,7 @@ def test_a_model_is_fetched_checked_and_not_fetched_again(hub: Hub, tmp_path: Pa
     asked = len(hub.asked)
     again = run(hub, tmp_path, f"{MODEL}@{COMMIT}")
     assert again.returncode == 0
-    assert "was checked before" in again.stderr
+    assert "was verified before" in again.stderr
     assert len(hub.asked) == asked
 
 
@@ -169,7 +169,7 @@ def test_a_file_that_stays_wrong_fails_the_job(hub: Hub, tmp_path: Path, name: s
     hub.spoilt[name] = [b"x" * len(hub.files[name])] * 9
     done = run(hub, tmp_path, f"{MODEL}@{COMMIT}")
     assert done.returncode == 1
-    assert f"these files stay wrong: {name}" in done.stderr
+    assert f"these files still differ from their checksums: {name}" in done.stderr
     assert not (tmp_path / "rayscribe").exists()
 
 
