@@ -138,7 +138,8 @@ class VllmConfig(Settings):
         {
             *("num_gpus", "tensor_parallel", "pipeline_parallel", "gpu_memory_utilization"),
             *("max_num_seqs", "max_num_batched_tokens", "prepare_threads", "enforce_eager"),
-            *("cache_dir", "max_restarts", "profile_images"),
+            *("cache_dir", "max_restarts", "profile_images", "plugin", "plugin_ngram"),
+            *("plugin_encoder", "plugin_graphs", "plugin_compiled", "plugin_steps"),
         }
     )
     # The fields that say how the model is run and not what it reads: no part of a recipe's hash.
@@ -191,6 +192,22 @@ class VllmConfig(Settings):
     """Write on to `max_tokens`. For measurements only."""
     profile_images: bool = True
     """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
+    plugin: Literal["auto", "off"] = "auto"
+    """What makes vLLM faster for this model (`pipeline.vllm_plugin`), as far as the installed
+    vLLM and the model allow. `off` runs vLLM as it is, with the n-gram rule in Python."""
+    plugin_ngram: bool = True
+    """Part of the plugin: the n-gram rule on the GPU."""
+    plugin_encoder: bool = True
+    """Part of the plugin: pictures as bytes, encoded together, without waits for the GPU."""
+    plugin_graphs: bool = True
+    """Part of the plugin: CUDA graphs for the encoder. Needs `plugin_encoder`."""
+    plugin_compiled: bool = True
+    """Part of the plugin: the encoder compiled. Needs `plugin_encoder`."""
+    plugin_steps: bool = True
+    """Part of the plugin: less Python in each step of scheduler and model runner."""
+    kv_cache_dtype: Literal["auto", "fp8"] = "auto"
+    """Number format of keys and values. `fp8` halves their memory and what each step reads, and
+    may change what is read: no accuracy was measured with it."""
 
 
 class ChatConfig(Settings):

@@ -45,7 +45,8 @@ KV_BYTES_PER_TOKEN = 2 * 12 * 10 * 128 * 2
 WEIGHTS_BYTES = 7_000_000_000
 """About 3.3 billion parameters of 2 bytes (paper: 3 billion for the decoder, 0.38 the encoder)."""
 
-_BASE_PX = 1024
+BASE_PX = 1024
+"""Side of the global view."""
 _PATCH_PX = 16 * 4
 """Side of a visual token: patches of 16 px, of which the compressor joins 4 by 4 (paper)."""
 _MIN_TILES, _MAX_TILES = 2, 6
@@ -214,7 +215,7 @@ def image_tokens(width_px: int, height_px: int, model: Family) -> int:
     The global view has 16 rows of 16 tokens, each row ended by `row_ends`, and one token at
     its end; the tiles together are one picture of 10·rows by 10·columns (12 for OCR-2).
     """
-    base = _BASE_PX // _PATCH_PX
+    base = BASE_PX // _PATCH_PX
     whole = base * (base + model.row_ends) + 1
     columns, rows = grid(width_px, height_px, model)
     side = model.tile_tokens

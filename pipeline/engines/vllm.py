@@ -29,6 +29,7 @@ from pipeline.engines.vllm_args import check_version, engine_args, set_environme
 from pipeline.engines.vocabulary import Vocabulary
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
+from pipeline.vllm_plugin import choice, tiles
 
 
 class VllmEngine:
@@ -74,6 +75,7 @@ class VllmCore:
 
     def __init__(self, llm: Any, config: VllmConfig, self_test: bool) -> None:
         self.config = config
+        self.parts = choice.parts(config)
         self.vocabulary = Vocabulary(llm.renderer.get_tokenizer())
         self.architecture: str = llm.model_config.architecture
         self._llm = llm
@@ -146,10 +148,20 @@ class VllmCore:
 
     def _render(self, request: Request) -> dict[str, Any]:
         ids = self.vocabulary.encode(request.prompt)
+        if self.parts.encoder:
+            from pipeline.vllm_plugin.inputs import page_input
+
+            return page_input(ids, self.vocabulary.image, request.image_tokens, self._cut(request))
         image = Image.fromarray(request.image)
         prompt = {"prompt_token_ids": ids, "multi_modal_data": {"image": image}}
         rendered: list[dict[str, Any]] = self._llm.renderer.render_cmpl([prompt])
         return rendered[0]
+
+    def _cut(self, request: Request) -> tiles.Tiles:
+        model = prompts.family(self.config)
+        height_px, width_px = request.image.shape[:2]
+        grid = prompts.grid(width_px, height_px, model)
+        return tiles.cut(request.image, grid, prompts.BASE_PX, model.tile_px)
 
     async def complete(
         self,

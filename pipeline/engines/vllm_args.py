@@ -8,6 +8,7 @@ from typing import Any
 from pipeline import prompts
 from pipeline.config import ChatConfig, VllmConfig
 from pipeline.errors import ConfigError
+from pipeline.vllm_plugin import choice
 
 OLDEST, TOO_NEW = (0, 26), (0, 30)
 """The versions of vLLM that this module is run with."""
@@ -47,6 +48,7 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
     """The arguments of vLLM's `AsyncEngineArgs`. Caches are off: no page comes twice."""
     revision = prompts.revision(config) or None
     spread = config.tensor_parallel * config.pipeline_parallel > 1
+    parts = choice.parts(config)
     return {
         "model": config.model,
         "revision": revision,
@@ -67,7 +69,9 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "mm_processor_cache_gb": 0,
         "limit_mm_per_prompt": {"image": 1},
         "skip_mm_profiling": not config.profile_images,
-        "logits_processors": [NGRAM_PROCESSOR],
+        "logits_processors": [] if parts.ngram else [NGRAM_PROCESSOR],
+        "kv_cache_dtype": config.kv_cache_dtype,
+        **choice.engine_args(parts),
         "disable_log_stats": False,  # the times of a page come from these statistics
         "seed": 0,
     }

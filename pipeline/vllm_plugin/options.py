@@ -1,0 +1,48 @@
+"""Which parts of the plugin are on. Crosses into vLLM's processes as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+_KEY = "rayscribe"
+"""The plugin's entry in vLLM's `additional_config`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One switch a part, each of which works without the others.
+
+    Attributes:
+        ngram: The rule against repetition on the device.
+        encoder: The vision encoder of our own: pictures of a step in one batch, attention with
+            relative positions as further dimensions, no wait for the device.
+        graphs: CUDA graphs for it, with counts that fit pages of 2 to 6 tiles.
+        compiled: Its blocks compiled.
+        steps: Cheaper steps of scheduler and runner.
+        pictures: Pictures of one step at most, 0 for as many as its tokens hold.
+    """
+
+    ngram: bool = False
+    encoder: bool = False
+    graphs: bool = False
+    compiled: bool = False
+    steps: bool = False
+    pictures: int = 8
+
+    def to_config(self) -> dict[str, Any]:
+        """The value of vLLM's `additional_config`."""
+        return {_KEY: asdict(self)}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Options:
+        """The options in vLLM's `additional_config`; all off where there are none.
+
+        Raises:
+            ValueError: An option that this release does not know.
+        """
+        found = config.get(_KEY, {}) if isinstance(config, Mapping) else {}
+        if unknown := set(found) - {field.name for field in fields(cls)}:
+            raise ValueError(f"the plugin has no options {sorted(unknown)}")
+        return cls(**found)
