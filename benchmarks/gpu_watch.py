@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -9,6 +10,12 @@ from types import TracebackType
 
 INTERVAL_S = 0.5
 _QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+
+
+def _query() -> list[str]:
+    """The command for the GPU that this process sees first."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0]
+    return [*_QUERY, f"--id={seen}"] if seen else _QUERY
 
 
 class Watch:
@@ -47,7 +54,7 @@ class Watch:
         while not self._done.wait(INTERVAL_S):
             at = time.time()
             try:
-                read = subprocess.run(_QUERY, capture_output=True, text=True, check=True).stdout
+                read = subprocess.run(_query(), capture_output=True, text=True, check=True).stdout
                 self._samples.append((at, float(read.split()[0]) / 100))
             except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
                 return

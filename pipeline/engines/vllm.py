@@ -29,7 +29,7 @@ from pipeline.engines.vllm_args import check_version, engine_args, set_environme
 from pipeline.engines.vocabulary import Vocabulary
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
-from pipeline.vllm_plugin import choice, tiles
+from pipeline.vllm_plugin import choice, sharing, tiles
 
 
 class VllmEngine:
@@ -93,7 +93,8 @@ class VllmCore:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         try:
-            llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
+            with sharing.starting():
+                llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
         except Exception as error:
             raise EngineError(f"vLLM did not start with {config.model}: {error}") from error
         return cls(llm, config, self_test)

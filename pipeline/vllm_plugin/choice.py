@@ -50,7 +50,7 @@ def engine_args(options: Options) -> dict[str, Any]:
         return {}
     arguments: dict[str, Any] = {
         "worker_cls": WORKER,
-        "additional_config": options.to_config(),
+        "additional_config": options,
     }
     if options.steps:
         # A scheduler that is named is not chosen by vLLM any more, so the kind is said too.

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from pipeline.vllm_plugin import layout
-from pipeline.vllm_plugin.graphs import Function, Graphs
+from pipeline.vllm_plugin.graphs import Graphs
 from pipeline.vllm_plugin.history import to_device
 from pipeline.vllm_plugin.options import Options
-from pipeline.vllm_plugin.sam import Attention, Sam, run_block
+from pipeline.vllm_plugin.sam import Attention, BlockRunner, Sam, run_block
 
 VIEW_PX, TILE_PX = 1024, 640
 """Sides of the global view and of a tile."""
@@ -37,6 +37,22 @@ def normalise_table(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     return ((values - 0.5) / 0.5).to(dtype).to(device)
 
 
+def block_runner(compiled: bool) -> BlockRunner:
+    """How a block of SAM is run: as it is, or compiled for any number of pictures.
+
+    All blocks of a kind share one compilation, so there are two for each side of a picture.
+    """
+    if not compiled:
+        return run_block
+    run: BlockRunner = torch.compile(run_block, dynamic=False)
+
+    def any_count(x: torch.Tensor, *rest: Any) -> torch.Tensor:
+        torch._dynamo.maybe_mark_dynamic(x, 0)
+        return run(x, *rest)
+
+    return any_count
+
+
 class Encoder:
     """Global views and tiles of a step to the tokens of its pages.
 
@@ -51,10 +67,10 @@ class Encoder:
         weight = model.image_newline
         self._table = normalise_table(weight.dtype, weight.device)
         self._ends = torch.stack([model.image_newline, model.view_seperator]).detach()
-        block = torch.compile(run_block, dynamic=True) if options.compiled else run_block
+        block = block_runner(options.compiled)
         self._sam = Sam(model.sam_model, (VIEW_PX, TILE_PX), attention, block)
-        self._views: Function = self.tokens
-        self._tiles: Function = self.tokens
+        self._views: Graphs | None = None
+        self._tiles: Graphs | None = None
         if options.graphs and weight.is_cuda:
             pool = torch.cuda.graph_pool_handle()
             self._views = Graphs(self.tokens, VIEW_SIZES, pool)
@@ -63,7 +79,7 @@ class Encoder:
     def capture(self) -> None:
         """Capture the graphs now rather than when a size first comes."""
         for graphs, side_px in ((self._tiles, TILE_PX), (self._views, VIEW_PX)):
-            if isinstance(graphs, Graphs):
+            if graphs is not None:
                 like = torch.zeros(1, 3, side_px, side_px, dtype=torch.uint8)
                 graphs.capture(like.to(self._table.device))
 
@@ -82,6 +98,12 @@ class Encoder:
         second = self._model.vision_model(pictures, first)[:, 1:]
         return self._model.projector(torch.cat([second, first.flatten(2).transpose(1, 2)], -1))  # type: ignore[no-any-return]
 
+    def _run(self, graphs: Graphs | None, pictures: torch.Tensor, most: int) -> torch.Tensor:
+        """Encode a batch of any size, by graphs where they take such pictures."""
+        if graphs is not None and pictures.dtype == torch.uint8:
+            return graphs(pictures)
+        return torch.cat([self.tokens(part) for part in pictures.split(most)])
+
     def __call__(
         self, views: torch.Tensor, tiles: torch.Tensor | None, grids: Sequence[layout.Grid]
     ) -> list[torch.Tensor]:
@@ -98,9 +120,9 @@ class Encoder:
         width = self._ends.shape[1]
         parts, views_from = [], 0
         if tiles is not None and tiles.shape[0]:
-            parts.append(self._tiles(tiles).reshape(-1, width))
+            parts.append(self._run(self._tiles, tiles, TILE_SIZES[-1]).reshape(-1, width))
             views_from = parts[0].shape[0]
-        parts += [self._views(views).reshape(-1, width), self._ends]
+        parts += [self._run(self._views, views, VIEW_SIZES[-1]).reshape(-1, width), self._ends]
         view_side, tile_side = VIEW_PX // _TOKEN_PX, TILE_PX // _TOKEN_PX
         where = layout.pages(grids, views_from, view_side, tile_side)
         index = to_device(where, torch.int64, self._table.device)

@@ -1,9 +1,9 @@
-"""Which parts of the plugin are on. Crosses into vLLM's processes as plain data."""
+"""Which parts of the plugin are on. Crosses into vLLM's processes as its `additional_config`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 _KEY = "rayscribe"
@@ -21,7 +21,6 @@ class Options:
         graphs: CUDA graphs for it, with counts that fit pages of 2 to 6 tiles.
         compiled: Its blocks compiled.
         steps: Cheaper steps of scheduler and runner.
-        pictures: Pictures of one step at most, 0 for as many as its tokens hold.
     """
 
     ngram: bool = False
@@ -29,19 +28,20 @@ class Options:
     graphs: bool = False
     compiled: bool = False
     steps: bool = False
-    pictures: int = 8
 
-    def to_config(self) -> dict[str, Any]:
-        """The value of vLLM's `additional_config`."""
-        return {_KEY: asdict(self)}
+    def compute_hash(self) -> str:
+        """What vLLM names its compiled code by: the same for all, since none of it changes."""
+        return _KEY
 
     @classmethod
     def from_config(cls, config: Any) -> Options:
-        """The options in vLLM's `additional_config`; all off where there are none.
+        """The options in vLLM's `additional_config`: themselves, or as plain data.
 
         Raises:
             ValueError: An option that this release does not know.
         """
+        if isinstance(config, cls):
+            return config
         found = config.get(_KEY, {}) if isinstance(config, Mapping) else {}
         if unknown := set(found) - {field.name for field in fields(cls)}:
             raise ValueError(f"the plugin has no options {sorted(unknown)}")

@@ -159,6 +159,10 @@ def run_block(x: torch.Tensor, block: Any, where: Positions, attention: Attentio
     return x + mlp.lin2(mlp.act(mlp.lin1(block.norm2(x))))
 
 
+BlockRunner = Callable[[torch.Tensor, Any, Positions, Attention], torch.Tensor]
+"""`run_block`, or something that does the same."""
+
+
 class Sam:
     """The whole of SAM for pictures of given sides.
 
@@ -174,7 +178,7 @@ class Sam:
         module: Any,
         sides_px: tuple[int, ...],
         attention: Attention,
-        block: Callable[[torch.Tensor, Any, Positions, Attention], torch.Tensor] = run_block,
+        block: BlockRunner = run_block,
     ) -> None:
         self._module = module
         self._attention = attention
