@@ -119,11 +119,16 @@ def bare(options: argparse.Namespace, work: Path) -> None:
     from vllm import LLM, SamplingParams
     from vllm.model_executor.models.deepseek_ocr import NGramPerReqLogitsProcessor
 
+    from pipeline.vllm_plugin.choice import WORKER
+    from pipeline.vllm_plugin.options import Options
+
     pages = pictures(documents(work, options.pages))
     begin = time.time()
     llm = LLM(
         model=str(model(work)),
         load_format="dummy",
+        worker_cls=WORKER,  # vLLM's own worker but for random weights as wide as the job's
+        additional_config=Options(spread=True),
         logits_processors=[NGramPerReqLogitsProcessor],
         mm_processor_cache_gb=0,
         enable_prefix_caching=False,

@@ -38,10 +38,9 @@ def main() -> None:
 def kernels() -> list[dict[str, Any]]:
     """Attention with relative positions at the encoder's shapes, by several kernels."""
     import torch
-    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-    from pipeline.vllm_plugin.attention import hopper_attention
+    from pipeline.vllm_plugin.attention import cudnn_attention, flash_attention
     from pipeline.vllm_plugin.sam import plain_attention
 
     found = []
@@ -54,15 +53,11 @@ def kernels() -> list[dict[str, Any]]:
             made = torch.randn(batch, 12, side * side, side, 1, device="cuda", dtype=torch.bfloat16)
             return (made + made.transpose(-1, -2)).view(batch, 12, side * side, -1)
 
-        def cudnn(q: Any = q, k: Any = k, v: Any = v) -> Any:
-            with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
-                return sdpa(*(t.transpose(1, 2) for t in (q, k, v)), scale=1.0)
-
         ways: dict[str, Callable[[], Any]] = {
             "with bias": lambda: sdpa(plain_q, plain_k, plain_v, attn_mask=bias()),
             "torch flash": lambda: plain_attention(q, k, v),
-            "cudnn": cudnn,
-            "flash 3": lambda: hopper_attention(q, k, v),
+            "cudnn": lambda: cudnn_attention(q, k, v),
+            "flash 3": lambda: flash_attention(q, k, v),
         }
         for way, run in ways.items():
             try:

@@ -37,7 +37,8 @@ _FILLED_S = 9
 
 def main() -> None:
     options = _options()
-    os.environ.update(ENVIRONMENT)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     asyncio.run(_run(options))
 
 

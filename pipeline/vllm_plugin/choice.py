@@ -25,12 +25,13 @@ SCHEDULER = "pipeline.vllm_plugin.scheduler.OcrAsyncScheduler"
 
 def parts(config: VllmConfig) -> Options:
     """The parts that are on for a config and the installed vLLM."""
+    spread = config.load_format == "dummy"
     if config.plugin == "off":
-        return Options()
+        return Options(spread=spread)
     found = installed()
     if found is None or not OLDEST <= found < TOO_NEW:
         _say(f"vLLM {found} is none that the plugin was run with: it does all the work itself")
-        return Options()
+        return Options(spread=spread)
     encoder = config.plugin_encoder
     if encoder and prompts.family(config) is not prompts.OCR:
         _say(f"the encoder of {prompts.family(config).name} is vLLM's own")
@@ -41,6 +42,7 @@ def parts(config: VllmConfig) -> Options:
         graphs=encoder and config.plugin_graphs and not config.enforce_eager,
         compiled=encoder and config.plugin_compiled and not config.enforce_eager,
         steps=config.plugin_steps and config.pipeline_parallel == 1,
+        spread=spread,
     )
 
 

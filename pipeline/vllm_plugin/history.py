@@ -165,8 +165,8 @@ def ban(
     allowed = (follows[:, :, None] == rules.allowed[slots][:, None, :]).any(-1)
     banned = same.all(-1) & within & ~allowed & (size > 0)[:, None]
     # Rows without a ban write plus infinity, which a minimum leaves alone, to a token that exists.
-    infinity = torch.tensor(torch.inf, dtype=logits.dtype, device=logits.device)
-    values = torch.where(banned, -infinity, infinity)
+    # Both are plain numbers: a tensor made of a number here would wait for the device.
+    values = torch.where(banned, -torch.inf, torch.inf).to(logits.dtype)
     logits.scatter_reduce_(1, follows.clamp_min(0), values, "amin")
 
 

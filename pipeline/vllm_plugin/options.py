@@ -21,6 +21,8 @@ class Options:
         graphs: CUDA graphs for it, with counts that fit pages of 2 to 6 tiles.
         compiled: Its blocks compiled.
         steps: Cheaper steps of scheduler and runner.
+        spread: Random weights drawn anew (`load_format` dummy): vLLM's are so small that all
+            pages get the same answer and all tokens the same experts, which is quick.
     """
 
     ngram: bool = False
@@ -28,6 +30,7 @@ class Options:
     graphs: bool = False
     compiled: bool = False
     steps: bool = False
+    spread: bool = False
 
     def compute_hash(self) -> str:
         """What vLLM names its compiled code by: the same for all, since none of it changes."""

@@ -32,7 +32,11 @@ def starting(folder: Path | None = None) -> Iterator[None]:
     path = (folder or Path(tempfile.gettempdir())) / f"rayscribe-start-{os.getuid()}-{gpus}.lock"
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            # Closing would not do: the engine's process was forked with the file open.
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def mps_runs() -> bool:

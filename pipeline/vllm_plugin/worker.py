@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from vllm.platforms import current_platform
 
 from pipeline.vllm_plugin.options import Options
@@ -18,6 +19,9 @@ if current_platform.is_cpu():
     from vllm.v1.worker.cpu_worker import CPUWorker as Base
 else:
     from vllm.v1.worker.gpu_worker import Worker as Base
+
+_DEVIATION = 0.02
+"""Of random weights."""
 
 
 class OcrWorker(Base):  # type: ignore[misc]  # vLLM has no types here
@@ -36,3 +40,20 @@ class OcrWorker(Base):  # type: ignore[misc]  # vLLM has no types here
         result = super().init_device()
         install(self.model_runner, self._options)
         return result
+
+    def load_model(self, *args: Any, **kwargs: Any) -> None:
+        """Load the model; random weights are drawn as wide as those of a trained one."""
+        super().load_model(*args, **kwargs)
+        if self._options.spread:
+            spread(self.model_runner.get_model())
+
+
+@torch.inference_mode()
+def spread(model: torch.nn.Module) -> None:
+    """Draw all weights anew: the scales of norms are one, the rest is normal and small."""
+    torch.manual_seed(0)
+    for name, weight in model.named_parameters():
+        if weight.ndim == 1 and "norm" in name and name.endswith("weight"):
+            weight.fill_(1)
+        elif weight.is_floating_point():
+            weight.normal_(0, _DEVIATION)
