@@ -64,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--table", action="store_true", help="print the results as Markdown")
     parser.add_argument("--pages", type=int, default=512, help="pages after the warm-up")
     parser.add_argument("--tokens", type=int, default=1000, help="tokens of each answer")
+    parser.add_argument("--weights", default="random", choices=("random", "dummy"))
     parser.add_argument("--work", default=str(Path(tempfile.gettempdir(), "rayscribe-gpu")))
     parser.add_argument("--name", default="", help="name of this run of the job in the results")
     parser.add_argument(
@@ -103,6 +104,7 @@ def _in_child(options: argparse.Namespace, work: Path, part: str) -> dict[str, A
     result = work / f"{part}.json"
     result.unlink(missing_ok=True)
     flags = [f"--pages={options.pages}", f"--tokens={options.tokens}", f"--work={work}"]
+    flags.append(f"--weights={options.weights}")
     command = [sys.executable, "-m", "benchmarks.gpu", f"--out={result}", f"--child={part}", *flags]
     with Watch() as watch:
         subprocess.run(command, check=True)
@@ -128,7 +130,7 @@ def bare(options: argparse.Namespace, work: Path) -> None:
         model=str(model(work)),
         load_format="dummy",
         worker_cls=WORKER,  # vLLM's own worker but for random weights as wide as the job's
-        additional_config=Options(spread=True),
+        additional_config=Options(spread=options.weights == "random"),
         logits_processors=[NGramPerReqLogitsProcessor],
         mm_processor_cache_gb=0,
         enable_prefix_caching=False,
@@ -203,7 +205,7 @@ def _job_flags(options: argparse.Namespace, work: Path) -> list[str]:
         "engine.kind": "vllm",
         "engine.vllm.model": model(work),
         "engine.vllm.family": "deepseek-ocr",
-        "engine.vllm.load-format": "dummy",
+        "engine.vllm.load-format": options.weights,
         "engine.vllm.max-tokens": options.tokens,
         "engine.vllm.gpu-memory-utilization": MEMORY,
         "engine.vllm.max-num-seqs": SEATS,

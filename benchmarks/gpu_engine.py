@@ -56,6 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--barrier", metavar="FOLDER", help="wait there for `--parties` of these")
     parser.add_argument("--parties", type=int, default=2)
     parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("--functions", metavar="FILE", help="the core's Python, at the end")
     parser.add_argument("--profile", metavar="FOLDER", help="at the end: where the time goes")
     return parser.parse_args()
 
@@ -66,7 +67,7 @@ def config(options: argparse.Namespace) -> Any:
     values: dict[str, Any] = {
         "model": str(model(Path(options.work))),
         "family": "deepseek-ocr",
-        "load_format": "dummy",
+        "load_format": "random",
         "ignore_eos": True,
         "gpu_memory_utilization": MEMORY,
         "max_num_seqs": SEATS,
@@ -101,9 +102,23 @@ async def _run(options: argparse.Namespace) -> None:
                 file.write(json.dumps(found) + "\n")
             shown = {k: v for k, v in found.items() if k not in ("host", "parts")}
             print("RESULT", json.dumps(shown), flush=True)
+    if options.functions:
+        await _functions(core, pages, options)
     if options.profile:
         await _profile(core, pages, options)
     core.close()
+
+
+async def _functions(core: Any, pages: list[Any], options: argparse.Namespace) -> None:
+    """Print where the core's Python goes while text is decoded with all seats taken."""
+    work = asyncio.create_task(_measure(core, pages, options, "text", core.config.max_num_seqs, 500))
+    await asyncio.sleep(2.5)
+    try:
+        for name, share in await gpu_profile.functions(3, Path(options.functions)):
+            print("FUNCTION", share, name, flush=True)
+    except Exception as error:
+        print("NO FUNCTIONS", repr(error)[:300], flush=True)
+    await work
 
 
 def _profiled(folder: Path) -> None:
@@ -122,11 +137,6 @@ async def _profile(core: Any, pages: list[Any], options: argparse.Namespace) -> 
         _measure(core, pages, options, "text" if kind == "prefill" else kind, options.pages, None)
     )
     await asyncio.sleep(_FILLED_S)
-    try:
-        for name, share in await gpu_profile.functions(5, folder / "functions.txt"):
-            print("FUNCTION", share, name, flush=True)
-    except Exception as error:
-        print("NO FUNCTIONS", repr(error), flush=True)
     print(await gpu_profile.kernels(core._llm, folder, 1.0), flush=True)
     await work
 

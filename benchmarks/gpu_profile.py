@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 _RATE_HZ = 200
-_SHOWN = 40
+_SHOWN = 70
 
 
 def arguments(folder: Path) -> dict[str, Any]:

@@ -164,8 +164,10 @@ class VllmConfig(Settings):
     """Number format of the weights. `auto` takes the model's own."""
     quantization: str = ""
     """Quantization of the weights by vLLM's name for it, such as fp8. Empty: none."""
-    load_format: Literal["auto", "safetensors", "dummy"] = "auto"
-    """Where weights come from. `dummy` makes random ones: for measurements only."""
+    load_format: Literal["auto", "safetensors", "dummy", "random"] = "auto"
+    """Where weights come from. `dummy` and `random` make some, for measurements only. vLLM's own,
+    `dummy`, are so small that all pages get one answer and all tokens the same experts; `random`
+    ones are as wide as those of a trained model."""
     num_gpus: Annotated[float, Field(ge=0)] = 1.0
     """GPUs that Ray reserves for one engine; a fraction shares a GPU. Must be at least
     `tensor_parallel` times `pipeline_parallel` where those are more than 1. 0: none (CPU)."""

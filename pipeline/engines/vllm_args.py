@@ -55,7 +55,7 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "tokenizer_revision": revision,
         "dtype": config.dtype,
         "quantization": config.quantization or None,
-        "load_format": config.load_format,
+        "load_format": "dummy" if config.load_format == "random" else config.load_format,
         "max_model_len": config.max_model_len,
         "tensor_parallel_size": config.tensor_parallel,
         "pipeline_parallel_size": config.pipeline_parallel,

@@ -25,7 +25,7 @@ SCHEDULER = "pipeline.vllm_plugin.scheduler.OcrAsyncScheduler"
 
 def parts(config: VllmConfig) -> Options:
     """The parts that are on for a config and the installed vLLM."""
-    spread = config.load_format == "dummy"
+    spread = config.load_format == "random"
     if config.plugin == "off":
         return Options(spread=spread)
     found = installed()

@@ -21,7 +21,7 @@ class Options:
         graphs: CUDA graphs for it, with counts that fit pages of 2 to 6 tiles.
         compiled: Its blocks compiled.
         steps: Cheaper steps of scheduler and runner.
-        spread: Random weights drawn anew (`load_format` dummy): vLLM's are so small that all
+        spread: Random weights drawn anew (`load_format` random): vLLM's are so small that all
             pages get the same answer and all tokens the same experts, which is quick.
     """
 
