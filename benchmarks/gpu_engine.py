@@ -111,7 +111,9 @@ async def _run(options: argparse.Namespace) -> None:
 
 async def _functions(core: Any, pages: list[Any], options: argparse.Namespace) -> None:
     """Print where the core's Python goes while text is decoded with all seats taken."""
-    work = asyncio.create_task(_measure(core, pages, options, "text", core.config.max_num_seqs, 500))
+    work = asyncio.create_task(
+        _measure(core, pages, options, "text", core.config.max_num_seqs, 500)
+    )
     await asyncio.sleep(2.5)
     try:
         for name, share in await gpu_profile.functions(3, Path(options.functions)):
@@ -152,7 +154,12 @@ def _wait(options: argparse.Namespace) -> None:
 
 
 async def _measure(
-    core: Any, pages: list[Any], options: argparse.Namespace, kind: str, count: int, limit: int | None
+    core: Any,
+    pages: list[Any],
+    options: argparse.Namespace,
+    kind: str,
+    count: int,
+    limit: int | None,
 ) -> dict[str, Any]:
     lengths = _lengths(options.tokens, count) if limit is None else [limit] * count
     if kind == "prefill":

@@ -57,7 +57,7 @@ def shares(stacks: str) -> list[tuple[str, float]]:
         if "run_busy_loop" not in frames:
             continue
         total += int(count)
-        for frame in set(part.split(" (")[0] + _file(part) for part in frames.split(";")):
+        for frame in {part.split(" (")[0] + _file(part) for part in frames.split(";")}:
             within[frame] += int(count)
     return [(name, round(count / total, 4)) for name, count in within.most_common(_SHOWN)]
 

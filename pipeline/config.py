@@ -178,10 +178,10 @@ class VllmConfig(Settings):
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Part of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
     max_num_seqs: Annotated[int, Field(ge=0)] = 0
-    """Pages that are decoded at a time. 0 means as many as the GPU's memory holds, up to 256."""
+    """Pages that are decoded at a time. 0 means as many as the GPU's memory holds, up to 512."""
     max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
     """Tokens of one step. vLLM's own default of 2048 for servers holds two pages."""
-    prepare_threads: Annotated[int, Field(ge=1)] = 4
+    prepare_threads: Annotated[int, Field(ge=1)] = 8
     """Threads that turn pages into model input beside the engine's event loop."""
     enforce_eager: bool = False
     """Run without compilation and CUDA graphs: starts sooner, runs slower."""

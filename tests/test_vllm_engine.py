@@ -417,7 +417,7 @@ def test_the_arguments_follow_the_recipe() -> None:
 
 @pytest.mark.parametrize(
     ("gib", "utilization", "low", "high"),
-    [(80, 0.9, 256, 256), (24, 0.9, 60, 120), (8, 0.9, 8, 8), (80, 0.3, 90, 130)],
+    [(80, 0.9, 512, 512), (24, 0.9, 60, 120), (8, 0.9, 8, 8), (80, 0.3, 90, 130)],
 )
 def test_seats_follow_the_memory(gib: int, utilization: float, low: int, high: int) -> None:
     config = VllmConfig(gpu_memory_utilization=utilization)
@@ -425,7 +425,7 @@ def test_seats_follow_the_memory(gib: int, utilization: float, low: int, high: i
 
 
 def test_some_pages_wait_beside_the_seats() -> None:
-    assert vllm_args.pages_in_flight(VllmConfig()) == 288
+    assert vllm_args.pages_in_flight(VllmConfig()) == 576
     assert vllm_args.pages_in_flight(VllmConfig(max_num_seqs=16)) == 24
     assert vllm_args.pages_in_flight(VllmConfig(num_gpus=0)) == 8
 

@@ -10,7 +10,7 @@ from pipeline.config import ChatConfig, VllmConfig
 from pipeline.errors import ConfigError
 from pipeline.vllm_plugin import choice
 
-OLDEST, TOO_NEW = (0, 26), (0, 30)
+OLDEST, TOO_NEW = choice.OLDEST, choice.TOO_NEW
 """The versions of vLLM that this module is run with."""
 
 NGRAM_PROCESSOR = "pipeline.vllm_plugin.processor:NGramRule"
@@ -20,7 +20,7 @@ _ACTIVATIONS_BYTES = 4_000_000_000
 """Room for one step of 16,384 tokens and the vision encoder; measured on an H100: under 4 GB."""
 _TYPICAL_TOKENS = 2048
 """Tokens of a page and its answer: 903 and about 1,000."""
-_FEWEST_SEATS, _MOST_SEATS, _CPU_SEATS = 8, 256, 4
+_FEWEST_SEATS, _MOST_SEATS, _CPU_SEATS = 8, 512, 4
 
 
 def check_version() -> None:
@@ -78,7 +78,7 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
 
 
 def seats(gpu_bytes: int, config: VllmConfig) -> int:
-    """Pages that fit into the memory of the GPUs of one engine at a time, 8 to 256.
+    """Pages that fit into the memory of the GPUs of one engine at a time, 8 to 512.
 
     Args:
         gpu_bytes: Memory of one GPU.

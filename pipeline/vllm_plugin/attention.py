@@ -56,7 +56,7 @@ def _works(attention: Attention, like: torch.Tensor) -> bool:
 
 
 def cudnn_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """cuDNN's kernel. See `Attention`."""
+    """The kernel of cuDNN. See `Attention`."""
     made: torch.Tensor = _cudnn(q, k, v)
     return made
 
@@ -72,7 +72,7 @@ def flash_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.
     return made
 
 
-@torch.library.custom_op("rayscribe::cudnn_attention", mutates_args=())
+@torch.library.custom_op("rayscribe::cudnn_attention", mutates_args=())  # type: ignore[untyped-decorator]
 def _cudnn(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """One operation that the compiler leaves alone.
 
@@ -90,7 +90,7 @@ def _cudnn(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     return made.transpose(1, 2).contiguous()
 
 
-@torch.library.custom_op("rayscribe::flash_attention_3", mutates_args=())
+@torch.library.custom_op("rayscribe::flash_attention_3", mutates_args=())  # type: ignore[untyped-decorator]
 def _flash(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """The same with another kernel."""
     from vllm.vllm_flash_attn import flash_attn_varlen_func
@@ -111,7 +111,7 @@ def _flash(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     return made.view(batch, tokens, *made.shape[1:])
 
 
-@_cudnn.register_fake
-@_flash.register_fake
+@_cudnn.register_fake  # type: ignore[untyped-decorator]
+@_flash.register_fake  # type: ignore[untyped-decorator]
 def _like_values(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(v, memory_format=torch.contiguous_format)

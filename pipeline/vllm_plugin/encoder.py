@@ -96,7 +96,7 @@ class Encoder:
             pictures = self._table[pictures.int()]
         first = self._sam(pictures)
         second = self._model.vision_model(pictures, first)[:, 1:]
-        return self._model.projector(torch.cat([second, first.flatten(2).transpose(1, 2)], -1))  # type: ignore[no-any-return]
+        return self._model.projector(torch.cat([second, first.flatten(2).transpose(1, 2)], -1))
 
     def _run(self, graphs: Graphs | None, pictures: torch.Tensor, most: int) -> torch.Tensor:
         """Encode a batch of any size, by graphs where they take such pictures."""

@@ -83,14 +83,14 @@ class Graphs:
 
     def _capture(self, size: int, like: torch.Tensor) -> _Captured:
         pictures = torch.zeros((size, *like.shape[1:]), dtype=like.dtype, device=like.device)
-        # Once without a graph, on a stream of its own as capturing asks: compiles and picks kernels.
+        # Once without a graph, on a stream of its own: compiles, and picks kernels.
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             self._function(pictures)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):  # type: ignore[arg-type]
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             tokens = self._function(pictures)
         captured = self._captured[size] = _Captured(graph, pictures, tokens)
         return captured

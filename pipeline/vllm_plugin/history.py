@@ -170,9 +170,7 @@ def ban(
     logits.scatter_reduce_(1, follows.clamp_min(0), values, "amin")
 
 
-def to_device(
-    values: Collection[object], dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
+def to_device(values: Collection[object], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """Numbers as a tensor on a device, without waiting for the device."""
     made = torch.tensor(values, dtype=dtype)
     if device.type != "cuda":

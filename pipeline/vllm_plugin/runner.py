@@ -7,7 +7,6 @@ of their own, and each gets the same additions. Written for the first runner of 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
@@ -99,7 +98,6 @@ def install(runner: Any, options: Options) -> None:
     runner.__class__ = extend(type(runner))
 
 
-@cache
-def extend(base: type) -> type:
+def extend(base: Any) -> type:
     """A runner's class with the additions in front."""
     return type(f"Ocr{base.__name__}", (OcrRunner, base), {})

@@ -208,7 +208,7 @@ class Sam:
         for block, where in zip(module.blocks, self._positions[grid], strict=True):
             x = self._block(x, block, where, self._attention)
         x = module.neck(x.permute(0, 3, 1, 2))
-        return module.net_3(module.net_2(x))  # type: ignore[no-any-return]
+        return module.net_3(module.net_2(x))
 
 
 def plain_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:

@@ -47,16 +47,24 @@ class DecodeKVCacheManager(KVCacheManager):  # type: ignore[misc]  # vLLM has no
 class _DecodeSteps:
     """The additions, to be put in front of a scheduler of vLLM's."""
 
+    kv_cache_manager: Any
+    is_encoder_decoder: bool
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if DecodeKVCacheManager.applies(self.kv_cache_manager):  # type: ignore[has-type]
+        if DecodeKVCacheManager.applies(self.kv_cache_manager):
             self.kv_cache_manager.__class__ = DecodeKVCacheManager
 
     def _try_schedule_encoder_inputs(
-        self, request: Any, num_computed_tokens: int, num_new_tokens: int, budget: int, **kwargs: Any
+        self,
+        request: Any,
+        num_computed_tokens: int,
+        num_new_tokens: int,
+        budget: int,
+        **kwargs: Any,
     ) -> Any:
         """Which encoder inputs a step needs; none for a request past its prompt."""
-        if num_computed_tokens > request.num_prompt_tokens and not self.is_encoder_decoder:  # type: ignore[attr-defined]
+        if num_computed_tokens > request.num_prompt_tokens and not self.is_encoder_decoder:
             return [], num_new_tokens, budget, []
         return super()._try_schedule_encoder_inputs(  # type: ignore[misc]
             request, num_computed_tokens, num_new_tokens, budget, **kwargs

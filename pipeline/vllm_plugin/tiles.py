@@ -35,9 +35,7 @@ class Tiles:
     grid: tuple[int, int]
 
 
-def cut(
-    picture: npt.NDArray[np.uint8], grid: tuple[int, int], view_px: int, tile_px: int
-) -> Tiles:
+def cut(picture: npt.NDArray[np.uint8], grid: tuple[int, int], view_px: int, tile_px: int) -> Tiles:
     """Cut a page up as vLLM's processor does.
 
     Args:

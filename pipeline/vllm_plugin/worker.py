@@ -48,7 +48,7 @@ class OcrWorker(Base):  # type: ignore[misc]  # vLLM has no types here
             spread(self.model_runner.get_model())
 
 
-@torch.inference_mode()
+@torch.inference_mode()  # type: ignore[untyped-decorator]
 def spread(model: torch.nn.Module) -> None:
     """Draw all weights anew: the scales of norms are one, the rest is normal and small."""
     torch.manual_seed(0)
