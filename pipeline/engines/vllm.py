@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ from pipeline.engines.vocabulary import Vocabulary
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
 from pipeline.vllm_plugin import choice, sharing, tiles
+
+_log = logging.getLogger(__name__)
 
 
 class VllmEngine:
@@ -89,6 +92,8 @@ class VllmCore:
         """Start vLLM; blocks until the model is loaded."""
         check_version()
         set_environment(config)
+        if 0 < config.num_gpus < 1 and not sharing.mps_runs():
+            _log.warning("engines that share a GPU take turns on it: NVIDIA's MPS is not running")
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 

@@ -49,9 +49,7 @@ def answers(chosen: VllmConfig) -> tuple[list[list[int]], tuple[str, str, str]]:
     async def one(page: Any) -> list[int]:
         request = prompts.request(PageImage(page, dpi=150), Ask(Task.MARKDOWN), chosen)
         rendered = await core.render(replace(request, max_tokens=TOKENS))
-        output = await core.complete(
-            rendered, max_tokens=TOKENS, ignore_eos=True, extra_args=rule
-        )
+        output = await core.complete(rendered, max_tokens=TOKENS, ignore_eos=True, extra_args=rule)
         return list(output.outputs[0].token_ids)
 
     async def run() -> Any:

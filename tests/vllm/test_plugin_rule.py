@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from pipeline.vllm_plugin.history import History, Rule, RuleTable, ban
 from pipeline.vllm_plugin.ngram import banned
+from pipeline.vllm_plugin.options import Options
 from pipeline.vllm_plugin.rows import Rows, rule_of
 from pipeline.vllm_plugin.runner import extend, install
-from pipeline.vllm_plugin.options import Options
 
 CPU = torch.device("cpu")
 VOCABULARY = 5
@@ -87,9 +87,7 @@ def test_a_batch_that_changes_from_step_to_step_is_followed(data: st.DataObject)
             continue
         logits = torch.zeros(len(ids), VOCABULARY)
         rows.ban(ids, logits)
-        assert found(logits) == [
-            expected(running[one][1], rule_of(running[one][0])) for one in ids
-        ]
+        assert found(logits) == [expected(running[one][1], rule_of(running[one][0])) for one in ids]
         picked = [data.draw(tokens) for _ in ids]
         discard = [data.draw(st.booleans()) for _ in ids]
         rows.push(ids, torch.tensor(picked), torch.tensor(discard))
