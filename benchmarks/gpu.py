@@ -28,7 +28,7 @@ from typing import Any
 
 from benchmarks import gpu_table
 from benchmarks.gpu_pages import documents, model, pictures
-from benchmarks.gpu_watch import PageMonitor
+from benchmarks.gpu_watch import GpuMonitor
 
 PROMPT = "<image>\n<|grounding|>Convert the document to markdown."
 ENVIRONMENT = {
@@ -64,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--table", action="store_true", help="print the results as Markdown")
     parser.add_argument("--pages", type=int, default=512, help="pages after the warm-up")
     parser.add_argument("--tokens", type=int, default=1000, help="tokens of each answer")
+    parser.add_argument("--weights", default="random", choices=("random", "dummy"))
     parser.add_argument("--work", default=str(Path(tempfile.gettempdir(), "rayscribe-gpu")))
     parser.add_argument("--name", default="", help="name of this run of the job in the results")
     parser.add_argument(
@@ -103,8 +104,9 @@ def _in_child(options: argparse.Namespace, work: Path, part: str) -> dict[str, A
     result = work / f"{part}.json"
     result.unlink(missing_ok=True)
     flags = [f"--pages={options.pages}", f"--tokens={options.tokens}", f"--work={work}"]
+    flags.append(f"--weights={options.weights}")
     command = [sys.executable, "-m", "benchmarks.gpu", f"--out={result}", f"--child={part}", *flags]
-    with PageMonitor() as watch:
+    with GpuMonitor() as watch:
         subprocess.run(command, check=True)
     found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     begin, end = found.pop("window", (0.0, 0.0))
@@ -119,11 +121,16 @@ def bare(options: argparse.Namespace, work: Path) -> None:
     from vllm import LLM, SamplingParams
     from vllm.model_executor.models.deepseek_ocr import NGramPerReqLogitsProcessor
 
+    from pipeline.vllm_plugin.choice import WORKER
+    from pipeline.vllm_plugin.options import Options
+
     pages = pictures(documents(work, options.pages))
     begin = time.time()
     llm = LLM(
         model=str(model(work)),
         load_format="dummy",
+        worker_cls=WORKER,  # vLLM's own worker but for random weights as wide as the job's
+        additional_config=Options(spread=options.weights == "random"),
         logits_processors=[NGramPerReqLogitsProcessor],
         mm_processor_cache_gb=0,
         enable_prefix_caching=False,
@@ -169,7 +176,7 @@ def job(options: argparse.Namespace, work: Path, part: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "jobs.ocr", str(work / f"pdf-{options.pages}")]
     command += [f"--output={output}", *_job_flags(options, work)]
     begin = time.time()
-    with PageMonitor() as watch:
+    with GpuMonitor() as watch:
         # Answers cut off at their limit give exit code 3.
         finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         end = time.time()
@@ -198,7 +205,7 @@ def _job_flags(options: argparse.Namespace, work: Path) -> list[str]:
         "engine.kind": "vllm",
         "engine.vllm.model": model(work),
         "engine.vllm.family": "deepseek-ocr",
-        "engine.vllm.load-format": "dummy",
+        "engine.vllm.load-format": options.weights,
         "engine.vllm.max-tokens": options.tokens,
         "engine.vllm.gpu-memory-utilization": MEMORY,
         "engine.vllm.max-num-seqs": SEATS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -11,7 +12,13 @@ INTERVAL_S = 0.5
 _QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
 
 
-class PageMonitor:
+def _query() -> list[str]:
+    """The command for the GPU that this process sees first."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0]
+    return [*_QUERY, f"--id={seen}"] if seen else _QUERY
+
+
+class GpuMonitor:
     """Samples the busy share of the first GPU while it is entered; nothing without a GPU."""
 
     def __init__(self) -> None:
@@ -19,7 +26,7 @@ class PageMonitor:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> PageMonitor:
+    def __enter__(self) -> GpuMonitor:
         self._thread.start()
         return self
 
@@ -47,7 +54,7 @@ class PageMonitor:
         while not self._done.wait(INTERVAL_S):
             at = time.time()
             try:
-                read = subprocess.run(_QUERY, capture_output=True, text=True, check=True).stdout
+                read = subprocess.run(_query(), capture_output=True, text=True, check=True).stdout
                 self._samples.append((at, float(read.split()[0]) / 100))
             except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
                 return

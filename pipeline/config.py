@@ -181,6 +181,8 @@ class VllmConfig(Settings):
             *("num_gpus", "tensor_parallel_size", "pipeline_parallel_size"),
             *("gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens"),
             *("prepare_threads", "enforce_eager", "cache_dir", "max_restarts", "profile_images"),
+            *("plugin", "plugin_ngram", "plugin_encoder", "plugin_graphs", "plugin_compiled"),
+            "plugin_steps",
         }
     )
     # The fields that say how the model is run and not what it reads: no part of a recipe's hash.
@@ -251,8 +253,10 @@ class VllmConfig(Settings):
     """Number format of the weights. `auto` takes the model's own."""
     quantization: str = ""
     """Quantization of the weights by vLLM's name for it, such as fp8. Empty: none."""
-    load_format: Literal["auto", "safetensors", "dummy"] = "auto"
-    """Where weights come from. `dummy` makes random ones: for measurements only."""
+    load_format: Literal["auto", "safetensors", "dummy", "random"] = "auto"
+    """Where weights come from. `dummy` and `random` make some, for measurements only. vLLM's own,
+    `dummy`, are so small that all pages get one answer and all tokens the same experts; `random`
+    ones are as wide as those of a trained model."""
     num_gpus: Annotated[float, Field(ge=0)] = 1.0
     """GPUs that Ray reserves for one engine; a fraction shares a GPU. Must be at least
     `tensor_parallel_size` times `pipeline_parallel_size` where those are more than 1. 0: none
@@ -264,10 +268,10 @@ class VllmConfig(Settings):
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Part of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
     max_num_seqs: Annotated[int, Field(ge=0)] = 0
-    """Pages that are decoded at a time. 0 means as many as the GPU's memory holds, up to 256."""
+    """Pages that are decoded at a time. 0 means as many as the GPU's memory holds, up to 512."""
     max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
     """Tokens of one step. vLLM's own default of 2048 for servers holds two pages."""
-    prepare_threads: Annotated[int, Field(ge=1)] = 4
+    prepare_threads: Annotated[int, Field(ge=1)] = 8
     """Threads that turn pages into model input beside the engine's event loop."""
     enforce_eager: bool = False
     """Run without compilation and CUDA graphs: starts sooner, runs slower."""
@@ -280,6 +284,22 @@ class VllmConfig(Settings):
     """Write on to `max_tokens`. For measurements only."""
     profile_images: bool = True
     """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
+    plugin: Literal["auto", "off"] = "auto"
+    """What makes vLLM faster for this model (`pipeline.vllm_plugin`), as far as the installed
+    vLLM and the model allow. `off` runs vLLM as it is, with the n-gram rule in Python."""
+    plugin_ngram: bool = True
+    """Part of the plugin: the n-gram rule on the GPU."""
+    plugin_encoder: bool = True
+    """Part of the plugin: pictures as bytes, encoded together, without waits for the GPU."""
+    plugin_graphs: bool = True
+    """Part of the plugin: CUDA graphs for the encoder. Needs `plugin_encoder`."""
+    plugin_compiled: bool = True
+    """Part of the plugin: the encoder compiled. Needs `plugin_encoder`."""
+    plugin_steps: bool = True
+    """Part of the plugin: less Python in each step of scheduler and model runner."""
+    kv_cache_dtype: Literal["auto", "fp8"] = "auto"
+    """Number format of keys and values. `fp8` halves their memory and what each step reads, and
+    may change what is read: no accuracy was measured with it."""
     engine_kwargs: dict[str, JsonValue] = {}
     """Further arguments of vLLM's AsyncEngineArgs, by their names there. Refused are those that
     have a setting here and those that would change what the model is given."""

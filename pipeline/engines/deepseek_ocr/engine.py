@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from typing import Any
 from PIL import Image
 
 from pipeline.config import VllmConfig
-from pipeline.engines.deepseek_ocr import model
+from pipeline.engines.deepseek_ocr import model, views
 from pipeline.engines.deepseek_ocr import self_test as selftest
 from pipeline.engines.deepseek_ocr.engine_args import (
     check_engine_kwargs,
@@ -35,6 +36,10 @@ from pipeline.engines.deepseek_ocr.supervisor import Core, EngineDied, Superviso
 from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
+from pipeline.vllm_plugin import choice, sharing
+from pipeline.vllm_plugin.encoder import tiles
+
+_log = logging.getLogger(__name__)
 
 
 class VllmEngine:
@@ -80,6 +85,7 @@ class VllmCore:
 
     def __init__(self, llm: Any, config: VllmConfig, self_test: bool) -> None:
         self.config = config
+        self.parts = choice.parts(config, model.family(config).name)
         self.vocabulary = PromptTokenizer(llm.renderer.get_tokenizer())
         self.architecture: str = llm.model_config.architecture
         self._llm = llm
@@ -93,12 +99,15 @@ class VllmCore:
         """Start vLLM; blocks until the model is loaded."""
         check_version()
         set_environment(config.cache_dir, v2_model_runner=False)
+        if 0 < config.num_gpus < 1 and not sharing.mps_runs():
+            _log.warning("engines that share a GPU take turns on it: NVIDIA's MPS is not running")
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         check_engine_kwargs(config, AsyncEngineArgs)
         try:
-            llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
+            with sharing.starting():
+                llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_args(config)))
         except Exception as error:
             raise EngineError(f"vLLM did not start with {config.model}: {error}") from error
         return cls(llm, config, self_test)
@@ -153,10 +162,20 @@ class VllmCore:
 
     def _render(self, request: Request) -> dict[str, Any]:
         ids = self.vocabulary.encode(request.prompt)
+        if self.parts.encoder:
+            from pipeline.vllm_plugin.encoder.inputs import page_input
+
+            return page_input(ids, self.vocabulary.image, request.image_tokens, self._cut(request))
         image = Image.fromarray(request.image)
         prompt = {"prompt_token_ids": ids, "multi_modal_data": {"image": image}}
         rendered: list[dict[str, Any]] = self._llm.renderer.render_cmpl([prompt])
         return rendered[0]
+
+    def _cut(self, request: Request) -> tiles.Tiles:
+        family = model.family(self.config)
+        height_px, width_px = request.image.shape[:2]
+        grid = views.grid(width_px, height_px, family)
+        return tiles.cut(request.image, grid, views.BASE_PX, family.tile_px)
 
     async def complete(
         self,

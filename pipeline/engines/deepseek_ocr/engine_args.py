@@ -10,18 +10,19 @@ from typing import Any
 from pipeline.config import VllmConfig
 from pipeline.engines.deepseek_ocr import model
 from pipeline.errors import ConfigError
+from pipeline.vllm_plugin import choice
 
-MIN_VERSION, END_VERSION = (0, 26), (0, 30)
+MIN_VERSION, END_VERSION = choice.MIN_VERSION, choice.END_VERSION
 """The versions of vLLM that this module is tested with: from the first, below the second."""
 
-NGRAM_PROCESSOR = "pipeline.vllm_plugin.processor:NGramRule"
+NGRAM_PROCESSOR = "pipeline.vllm_plugin.ngram_rule.processor:NGramRule"
 """The n-gram rule against repetition. Each request switches it on by its arguments."""
 
 _ACTIVATIONS_BYTES = 4_000_000_000
 """Memory of one step of 16,384 tokens and the vision encoder; measured on an H100: under 4 GB."""
 _TYPICAL_TOKENS = 2048
 """Tokens of a page and its answer: 903 and about 1,000."""
-_MIN_SEQS, _MAX_SEQS, _CPU_SEQS = 8, 256, 4
+_MIN_SEQS, _MAX_SEQS, _CPU_SEQS = 8, 512, 4
 """Bounds of `max_num_seqs` where the config leaves it to us."""
 
 
@@ -72,6 +73,7 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
     Caches are off: no page comes twice.
     """
     revision = model.revision(config) or None
+    parts = choice.parts(config, model.family(config).name)
     spread = config.tensor_parallel_size * config.pipeline_parallel_size > 1
     return {
         **config.engine_kwargs,
@@ -80,7 +82,7 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "tokenizer_revision": revision,
         "dtype": config.dtype,
         "quantization": config.quantization or None,
-        "load_format": config.load_format,
+        "load_format": "dummy" if config.load_format == "random" else config.load_format,
         "max_model_len": config.max_model_len,
         "tensor_parallel_size": config.tensor_parallel_size,
         "pipeline_parallel_size": config.pipeline_parallel_size,
@@ -94,14 +96,16 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "mm_processor_cache_gb": 0,
         "limit_mm_per_prompt": {"image": 1},
         "skip_mm_profiling": not config.profile_images,
-        "logits_processors": [NGRAM_PROCESSOR],
+        "logits_processors": [] if parts.ngram else [NGRAM_PROCESSOR],
+        "kv_cache_dtype": config.kv_cache_dtype,
+        **choice.engine_args(parts),
         "disable_log_stats": False,  # the times of a page come from these statistics
         "seed": 0,
     }
 
 
 def max_num_seqs(gpu_bytes: int, config: VllmConfig) -> int:
-    """Pages that fit into the memory of the GPUs of one engine at a time, 8 to 256.
+    """Pages that fit into the memory of the GPUs of one engine at a time, 8 to 512.
 
     Args:
         gpu_bytes: Memory of one GPU.

@@ -12,7 +12,8 @@ from typing import Final
 from pipeline.engines.deepseek_ocr.model import ModelFamily
 from pipeline.imaging import transform
 
-_BASE_PX: Final = 1024
+BASE_PX: Final = 1024
+"""Side of the global view."""
 _PATCH_PX: Final = 16 * 4
 """Side of an image token: patches of 16 px, of which the compressor joins 4 by 4 (paper)."""
 _MIN_TILES, _MAX_TILES = 2, 6
@@ -40,7 +41,7 @@ def image_tokens(width_px: int, height_px: int, family: ModelFamily) -> int:
     The global view has 16 rows of 16 tokens, each row ended by `row_ends`, and one token at
     its end; the tiles together are one image of 10·rows by 10·columns (12 for OCR-2).
     """
-    base = _BASE_PX // _PATCH_PX
+    base = BASE_PX // _PATCH_PX
     whole = base * (base + family.row_ends) + 1
     columns, rows = grid(width_px, height_px, family)
     side = family.tile_px // _PATCH_PX

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.vllm_plugin.ngram import banned
+from pipeline.vllm_plugin.ngram_rule.naive import banned
 
 
 def by_definition(tokens: list[int], size: int, window: int, allowed: set[int]) -> set[int]:

@@ -438,7 +438,7 @@ def test_an_argument_that_vllm_does_not_have_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("gib", "utilization", "low", "high"),
-    [(80, 0.9, 256, 256), (24, 0.9, 60, 120), (8, 0.9, 8, 8), (80, 0.3, 90, 130)],
+    [(80, 0.9, 512, 512), (24, 0.9, 60, 120), (8, 0.9, 8, 8), (80, 0.3, 90, 130)],
 )
 def test_pages_at_a_time_follow_the_memory(
     gib: int, utilization: float, low: int, high: int
@@ -448,7 +448,7 @@ def test_pages_at_a_time_follow_the_memory(
 
 
 def test_some_pages_wait_beside_those_that_are_decoded() -> None:
-    assert engine_args.pages_in_flight(VllmConfig()) == 288
+    assert engine_args.pages_in_flight(VllmConfig()) == 576
     assert engine_args.pages_in_flight(VllmConfig(max_num_seqs=16)) == 24
     assert engine_args.pages_in_flight(VllmConfig(num_gpus=0)) == 8
 

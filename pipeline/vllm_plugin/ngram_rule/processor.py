@@ -1,4 +1,4 @@
-"""vLLM's side of `pipeline.vllm_plugin.ngram`: the class that its engine core loads by name."""
+"""The n-gram rule as a logits processor that vLLM loads by name; `naive` has the rule itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from vllm import SamplingParams
 from vllm.model_executor.models.deepseek_ocr import NGramPerReqLogitsProcessor
 
-from pipeline.vllm_plugin.ngram import banned
+from pipeline.vllm_plugin.ngram_rule.naive import banned
 
 _WINDOW = 100
 """vLLM's own default where a request names none."""

@@ -1,0 +1,60 @@
+"""A page as the encoder takes it: global view and tiles, as bytes. Pure; runs on CPU workers.
+
+vLLM's processor does the same and then makes float32 of it, four times the bytes, on its way
+through Pillow, torchvision and a tokenizer. The bytes here are those that it starts from; they
+become numbers on the GPU (`pipeline.vllm_plugin.encoder.encoder`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+Pictures = npt.NDArray[np.uint8]
+"""Shape (pictures, 3, side, side)."""
+
+GREY = (127, 127, 127)
+"""Around the global view of a page that is no square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """A page cut up.
+
+    Attributes:
+        view: The global view, shape (1, 3, 1024, 1024).
+        tiles: The tiles row by row, shape (tiles, 3, 640, 640); none for a small page.
+        grid: Columns and rows of tiles, (1, 1) where there are none.
+    """
+
+    view: Pictures
+    tiles: Pictures
+    grid: tuple[int, int]
+
+
+def cut(picture: npt.NDArray[np.uint8], grid: tuple[int, int], view_px: int, tile_px: int) -> Tiles:
+    """Cut a page up as vLLM's processor does.
+
+    Args:
+        picture: The page, shape (height, width, 3).
+        grid: Columns and rows of tiles; (0, 0) or (1, 1) for none.
+        view_px: Side of the global view.
+        tile_px: Side of a tile.
+    """
+    image = Image.fromarray(picture)
+    view = np.asarray(ImageOps.pad(image, (view_px, view_px), color=GREY))
+    columns, rows = grid
+    if columns * rows <= 1:
+        return Tiles(_planes(view[None]), np.empty((0, 3, tile_px, tile_px), np.uint8), (1, 1))
+    stretched = np.asarray(image.resize((columns * tile_px, rows * tile_px)))
+    parts = stretched.reshape(rows, tile_px, columns, tile_px, 3).swapaxes(1, 2)
+    tiles = parts.reshape(rows * columns, tile_px, tile_px, 3)
+    return Tiles(_planes(view[None]), _planes(tiles), grid)
+
+
+def _planes(pictures: npt.NDArray[np.uint8]) -> Pictures:
+    """Red, green and blue one after the other, as the model takes them."""
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))

@@ -1,0 +1,230 @@
+"""The parts of the plugin that need neither torch nor vLLM."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import VllmConfig
+from pipeline.vllm_plugin import choice, sharing
+from pipeline.vllm_plugin.encoder import layout
+from pipeline.vllm_plugin.encoder.tiles import GREY, cut
+from pipeline.vllm_plugin.options import Options
+
+OCR = "deepseek-ocr"
+ALL = Options(ngram=True, encoder=True, graphs=True, compiled=True, steps=True)
+grids = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (1, 6), (5, 1)])
+
+
+# --- where tokens come from
+
+
+def page_by_hand(grid: layout.Grid, tiles: Any, view: Any, newline: int) -> list[int]:
+    """A page's tokens read off as a person would: row by row of the whole picture."""
+    columns, rows = grid
+    made: list[int] = []
+    if len(tiles):
+        side = tiles.shape[1]
+        for y in range(rows * side):
+            for x in range(columns * side):
+                tile = tiles[(y // side) * columns + x // side]
+                made.append(int(tile[y % side, x % side]))
+            made.append(newline)
+    for row in view:
+        made += [*map(int, row), newline]
+    return [*made, newline + 1]
+
+
+@given(st.lists(grids, min_size=1, max_size=4))
+def test_pages_are_rows_of_the_table(batch: list[layout.Grid]) -> None:
+    view_side, tile_side = 3, 2
+    count = sum(map(layout.tiles_of, batch))
+    tiles = np.arange(count * tile_side**2).reshape(count, tile_side, tile_side)
+    first = tiles.size
+    views = first + np.arange(len(batch) * view_side**2).reshape(-1, view_side, view_side)
+    newline = first + views.size
+    wanted: list[int] = []
+    at = 0
+    for number, grid in enumerate(batch):
+        some = tiles[at : at + layout.tiles_of(grid)]
+        wanted += page_by_hand(grid, some, views[number], newline)
+        at += len(some)
+    made = layout.pages(batch, first, view_side, tile_side)
+    assert made.tolist() == wanted
+    assert len(made) == sum(layout.tokens_of(grid, view_side, tile_side) for grid in batch)
+
+
+# --- cutting up
+
+
+def test_tiles_are_the_parts_of_the_page_row_by_row() -> None:
+    colours = np.arange(6, dtype=np.uint8).reshape(3, 2, 1) * 40
+    picture = np.repeat(np.repeat(np.repeat(colours, 3, 2), 64, 0), 64, 1)
+    made = cut(picture, (2, 3), view_px=128, tile_px=64)
+    assert made.tiles.shape == (6, 3, 64, 64)
+    assert [int(tile[0, 32, 32]) for tile in made.tiles] == [0, 40, 80, 120, 160, 200]
+    assert made.grid == (2, 3)
+
+
+def test_a_small_page_has_a_view_alone_padded_with_grey() -> None:
+    made = cut(np.zeros((32, 64, 3), np.uint8), (0, 0), view_px=64, tile_px=64)
+    assert made.tiles.shape == (0, 3, 64, 64)
+    assert made.grid == (1, 1)
+    assert tuple(made.view[0, :, 0, 0]) == GREY
+    assert made.view[0, :, 32].max() == 0
+
+
+# --- options
+
+
+def test_options_cross_into_another_process() -> None:
+    assert pickle.loads(pickle.dumps(ALL)) == ALL
+    assert Options.from_config(ALL) is ALL
+    assert Options.from_config({}) == Options.from_config(None) == Options()
+    assert Options.from_config({"rayscribe": {"ngram": True}}) == Options(ngram=True)
+
+
+def test_an_unknown_option_is_no_silent_no() -> None:
+    with pytest.raises(ValueError, match="ngrams"):
+        Options.from_config({"rayscribe": {"ngrams": True}})
+
+
+def test_options_do_not_make_vllm_compile_anew() -> None:
+    assert ALL.compute_hash() == Options().compute_hash()
+
+
+# --- choice
+
+
+@pytest.fixture
+def vllm_026(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: (0, 26))
+
+
+@pytest.mark.usefixtures("vllm_026")
+def test_auto_takes_every_part() -> None:
+    assert choice.parts(VllmConfig(), OCR) == ALL
+    arguments = choice.engine_args(ALL)
+    assert arguments["worker_cls"] == choice.WORKER
+    assert arguments["scheduler_cls"] == choice.SCHEDULER
+    assert arguments["async_scheduling"] is True
+    assert arguments["additional_config"] == ALL
+
+
+@pytest.mark.usefixtures("vllm_026")
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"plugin": "off"}, Options()),
+        ({"plugin": "off", "load_format": "random"}, Options(spread=True)),
+        ({"plugin_ngram": False, "plugin_steps": False, "plugin_encoder": False}, Options()),
+        ({"plugin_graphs": False}, Options(ngram=True, encoder=True, compiled=True, steps=True)),
+        ({"enforce_eager": True}, Options(ngram=True, encoder=True, steps=True)),
+        (
+            {"pipeline_parallel_size": 2},
+            Options(ngram=True, encoder=True, graphs=True, compiled=True),
+        ),
+    ],
+)
+def test_each_part_has_a_switch(changes: dict[str, Any], parts: Options) -> None:
+    assert choice.parts(VllmConfig(**changes), OCR) == parts
+
+
+@pytest.mark.usefixtures("vllm_026")
+def test_another_family_keeps_its_own_encoder() -> None:
+    assert choice.parts(VllmConfig(), "deepseek-ocr-2") == Options(ngram=True, steps=True)
+
+
+def test_nothing_of_it_leaves_vllm_alone() -> None:
+    assert choice.engine_args(Options()) == {}
+
+
+@pytest.mark.parametrize("version", [None, (0, 25), (0, 30), (1, 0)])
+def test_another_vllm_does_all_the_work_itself(
+    version: tuple[int, int] | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: version)
+    choice._say.cache_clear()
+    assert choice.parts(VllmConfig(), OCR) == Options()
+    assert "none that the plugin was run with" in caplog.text
+
+
+def test_how_an_engine_is_run_is_no_part_of_a_recipe() -> None:
+    assert {name for name in VllmConfig.model_fields if name.startswith("plugin")} <= (
+        VllmConfig.UNREAD
+    )
+
+
+# --- several engines on a GPU
+
+
+def _start(folder: Path, name: str) -> None:
+    with sharing.starting(folder):
+        (folder / f"{name}-in").touch()
+        time.sleep(0.3)
+        (folder / f"{name}-out").touch()
+
+
+def _fork_and_let_go(folder: Path) -> None:
+    """An engine that leaves a process behind, forked while it started."""
+    with sharing.starting(folder):
+        multiprocessing.get_context("fork").Process(
+            target=time.sleep, args=(20,), daemon=True
+        ).start()
+    (folder / "let-go").touch()
+    time.sleep(20)
+
+
+def _wait_for(path: Path, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path.name} never came"
+        time.sleep(0.02)
+
+
+def test_engines_start_one_after_the_other(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    names = ("a", "b", "c")
+    processes = [context.Process(target=_start, args=(tmp_path, name)) for name in names]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    spans = sorted(
+        ((tmp_path / f"{n}-in").stat().st_mtime, (tmp_path / f"{n}-out").stat().st_mtime)
+        for n in names
+    )
+    for (_, ended), (began, _) in pairwise(spans):
+        assert began >= ended
+
+
+def test_a_forked_engine_holds_nobody_up(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    first = context.Process(target=_fork_and_let_go, args=(tmp_path,))
+    first.start()
+    try:
+        _wait_for(tmp_path / "let-go")
+        second = context.Process(target=_start, args=(tmp_path, "b"))
+        second.start()
+        _wait_for(tmp_path / "b-out")
+        second.join(20)
+    finally:
+        first.terminate()
+        first.join(20)
+
+
+def test_without_the_service_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    assert not sharing.mps_runs()
