@@ -202,7 +202,7 @@ class VllmConfig(Settings):
             for name in (
                 *("model", "revision", "dtype", "quantization", "load_format", "max_model_len"),
                 *("tensor_parallel_size", "pipeline_parallel_size", "gpu_memory_utilization"),
-                *("max_num_seqs", "max_num_batched_tokens", "enforce_eager"),
+                *("max_num_seqs", "max_num_batched_tokens", "enforce_eager", "kv_cache_dtype"),
             )
         },
         "tokenizer_revision": "revision",
@@ -217,12 +217,8 @@ class VllmConfig(Settings):
             *("limit_mm_per_prompt", "mm_processor_kwargs", "mm_processor_cache_gb"),
             *("enable_mm_embeds", "enable_prompt_embeds", "language_model_only"),
             *("enable_prefix_caching", "speculative_config", "disable_log_stats", "seed"),
-            *(
-                "distributed_executor_backend",
-                "worker_cls",
-                "worker_extension_cls",
-                "scheduler_cls",
-            ),
+            *("distributed_executor_backend", "worker_cls", "worker_extension_cls"),
+            *("scheduler_cls", "async_scheduling", "additional_config"),
             *("generation_config", "override_generation_config", "config_format"),
             *("data_parallel_size", "enable_lora", "served_model_name"),
         }

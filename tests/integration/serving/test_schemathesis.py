@@ -23,9 +23,9 @@ from schemathesis.specs.openapi.checks import (
 
 from pipeline.config import RenderConfig
 from pipeline.engines.fake import HANDLERS, FakeEngine
+from serving import routes
 from serving.chat.handler import ChatHandler
 from serving.config import LimitConfig, ServeConfig
-from serving.http import routes
 from tests.support import live_service, sample_documents
 from tests.support.live_service import Online, data_uri, running
 
