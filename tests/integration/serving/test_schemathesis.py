@@ -61,7 +61,7 @@ def _description() -> dict[str, Any]:
     """The description as the routes give it; no model has to be there for it."""
     talk: Any = None
     chat = ChatHandler((live_service.CHAT,), talk, CONFIG)
-    return routes.build(routes.Service(CONFIG.limits, None, chat, talk)).openapi()
+    return routes.build(routes.Handlers(CONFIG.limits, None, chat, talk)).openapi()
 
 
 described = schemathesis.openapi.from_dict(_description())
