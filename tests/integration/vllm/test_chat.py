@@ -80,5 +80,5 @@ async def test_a_wrong_request_says_why(
 async def test_every_field_of_a_request_is_open_or_closed_on_purpose() -> None:
     from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 
-    known = allowed_fields._OPENAI | allowed_fields._SAMPLING | allowed_fields._CLOSED.keys()
+    known = allowed_fields._OPENAI | allowed_fields._SAMPLING | allowed_fields._REFUSED.keys()
     assert set(ChatCompletionRequest.model_fields) - known == set()
