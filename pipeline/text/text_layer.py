@@ -166,7 +166,9 @@ def _is_right_to_left(lines: tuple[TextLayerLine, ...]) -> bool:
     The text of each line is in logical order already; only the order of lines side by side, and of
     columns, has to be mirrored.
     """
-    ways = Counter(unicodedata.bidirectional(char) for line in lines for char in line.text)
+    ways: Counter[str] = Counter()
+    for char, count in Counter("".join(line.text for line in lines)).items():
+        ways[unicodedata.bidirectional(char)] += count
     return ways["R"] + ways["AL"] > ways["L"]
 
 

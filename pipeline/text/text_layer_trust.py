@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.text.short_cache import short_cache
 from pipeline.text.text_layer import TextLayer
 
 _DOUBT: Final = 0.9
@@ -32,6 +34,8 @@ _PUNCTUATION: Final = (
     ".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d\u00ab\u00bb*\u2022\u2013\u2014-\u2026/&"
 )
 _MAX_WORD_LETTERS: Final = 30
+_CACHED_WORDS: Final = 1 << 16
+"""Size of the cache of `_is_word`: most words of a page were on an earlier page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def assess_trust(layer: TextLayer) -> Trust:
 
 def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     text = "\n".join(line.text for line in layer.visible)
-    shown, every = _count(text), sum(_count(line.text) for line in layer.lines)
+    shown, every = _count(text), _count("\n".join(line.text for line in layer.lines))
     if not shown:
         yield 0.0, "no visible text"
         return
@@ -87,7 +91,7 @@ def legibility(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    return sum(not char.isspace() for char in text)
+    return len("".join(text.split()))
 
 
 def _rising(value: float, low: float, high: float) -> float:
@@ -100,25 +104,28 @@ def _falling(value: float, low: float, high: float) -> float:
 
 def broken_share(text: str) -> float:
     """The share of characters without meaning: replacement, private use, control, unassigned."""
-    characters = [char for char in text if not char.isspace()]
-    broken = sum(_is_broken(char) for char in characters)
-    return broken / len(characters) if characters else 0.0
+    characters = _count(text)
+    broken = sum(count for char, count in Counter(text).items() if _is_broken(char))
+    return broken / characters if characters else 0.0
 
 
 def _is_broken(char: str) -> bool:
-    return char == "\ufffd" or unicodedata.category(char) in ("Co", "Cn", "Cs", "Cc")
+    is_meaningless = unicodedata.category(char) in ("Co", "Cn", "Cs", "Cc")
+    return char == "\ufffd" or (is_meaningless and not char.isspace())
 
 
 def word_share(text: str) -> float:
     """The share of characters that are in words or numbers, 1 for an empty text."""
-    tokens = [token for token in text.split() if token.strip(_PUNCTUATION)]
-    characters = sum(map(len, tokens))
-    good = sum(len(token) for token in tokens if _is_word(token.strip(_PUNCTUATION)))
+    words = Counter((token.strip(_PUNCTUATION), len(token)) for token in text.split())
+    tokens = {(word, length): count for (word, length), count in words.items() if word}
+    characters = sum(length * count for (_, length), count in tokens.items())
+    good = sum(length * count for (word, length), count in tokens.items() if _is_word(word))
     if not tokens:
         return 0.0 if text.strip() else 1.0
     return good / characters
 
 
+@short_cache(_CACHED_WORDS)
 def _is_word(token: str) -> bool:
     """Whether a token is a number, or looks like a word of some language."""
     if _NUMBER.fullmatch(token):
@@ -148,8 +155,10 @@ def _is_latin_word(letters: str) -> bool:
 
 def common_share(text: str) -> float:
     """The share of Latin letters that are in `_COMMON`; 1 for fewer than `_MIN_LETTERS`."""
-    letters = [_plain(char).lower() for char in text if char.isalpha()]
-    latin = [letter for letter in letters if letter.isascii()]
-    if len(latin) < _MIN_LETTERS:
+    latin: Counter[str] = Counter()
+    for char, count in Counter(text).items():
+        if char.isalpha() and (letter := _plain(char).lower()).isascii():
+            latin[letter] += count
+    if latin.total() < _MIN_LETTERS:
         return 1.0
-    return sum(letter in _COMMON for letter in latin) / len(latin)
+    return sum(count for letter, count in latin.items() if letter in _COMMON) / latin.total()

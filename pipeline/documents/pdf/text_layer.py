@@ -8,7 +8,7 @@ of the time of rendering.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ _CELLS: Final = 100
 _INKED_OPERATIONS: Final = ("fill-", "stroke-")
 _IMAGES: Final = ("fill-image", "fill-imgmask")
 _OPAQUE: Final = ("fill-image", "fill-path")
+_GLYPH_OPERATIONS: Final = ("fill-path", "fill-imgmask")
+"""Operations that may draw a letter other than as text."""
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
 _MAX_SPAN_EM: Final = 3.0
@@ -37,6 +39,9 @@ _MAX_SPAN_EM: Final = 3.0
 _MAX_OPERATIONS: Final = 100_000
 
 Mask = npt.NDArray[np.bool_]
+Flags = npt.NDArray[np.bool_]
+Boxes = npt.NDArray[np.float64]
+"""Shape (boxes, 4): x0, y0, x1, y1."""
 
 
 def read(page: Any, dpi: float, frame: Any) -> TextLayer:
@@ -51,18 +56,18 @@ def read(page: Any, dpi: float, frame: Any) -> TextLayer:
         FzErrorBase: MuPDF cannot interpret the page's content.
     """
     zoom = dpi / _POINTS_PER_INCH
-    width_px, height_px = frame.x1 - frame.x0, frame.y1 - frame.y0
-    spans = list(_lines(page))
-    lines = [_layer_line(line, zoom, frame) for line in spans]
-    inside = [line for line in lines if line.text and _is_inside(line.box, width_px, height_px)]
+    size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
+    found = list(_lines(page))
+    lines = [_layer_line(line, zoom, frame) for line in found]
+    inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
-    log = [(name, _to_pixels(box, zoom, frame)) for name, box in _logged(page)]
+    white_share, oversized_box_share = _shares(found)
     drawing = replace(
-        _drawing_stats(log, boxes, (width_px, height_px), zoom),
-        white_share=_share(spans, _is_white),
-        oversized_box_share=_share(spans, _is_oversized),
+        _drawing_stats(_logged(page), boxes, size_px, zoom, frame),
+        white_share=white_share,
+        oversized_box_share=oversized_box_share,
     )
-    return TextLayer(width_px, height_px, dpi, tuple(_bounded(inside)), drawing)
+    return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing)
 
 
 def _lines(page: Any) -> Iterator[dict[str, Any]]:
@@ -76,24 +81,29 @@ def _lines(page: Any) -> Iterator[dict[str, Any]]:
         yield from block.get("lines", ())
 
 
-def _logged(page: Any) -> list[tuple[str, tuple[float, float, float, float]]]:
+def _logged(page: Any) -> list[tuple[str, Box]]:
     """Name and bounding box (points) of every drawing operation, in order.
 
     `Page.get_bboxlog` does the same, but without the page's rotation.
     """
-    log: list[tuple[str, tuple[float, float, float, float]]] = []
+    log: list[tuple[str, Box]] = []
     device = pymupdf.JM_new_bbox_device(log, False)
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-    return [(name, box) for name, box in log[:_MAX_OPERATIONS] if all(map(math.isfinite, box))]
+    return log[:_MAX_OPERATIONS]
 
 
 def _layer_line(line: dict[str, Any], zoom: float, frame: Any) -> TextLayerLine:
-    text = "".join(span["text"] for span in line["spans"]).strip()
-    inked = sum(len(span["text"]) for span in line["spans"] if _has_ink(span))
-    is_visible = 2 * inked >= sum(len(span["text"]) for span in line["spans"])
+    spans = line["spans"]
+    if len(spans) == 1:  # most lines
+        text = spans[0]["text"]
+        is_visible = _has_ink(spans[0]) or not text
+    else:
+        text = "".join(span["text"] for span in spans)
+        inked = sum(len(span["text"]) for span in spans if _has_ink(span))
+        is_visible = 2 * inked >= len(text)
     box = _to_pixels(line["bbox"], zoom, frame)
-    return TextLayerLine(text, box, _turn(*line["dir"]), is_visible)
+    return TextLayerLine(text.strip(), box, _turn(*line["dir"]), is_visible)
 
 
 def _has_ink(span: dict[str, Any]) -> bool:
@@ -124,16 +134,24 @@ def _bounded(lines: list[TextLayerLine]) -> Iterator[TextLayerLine]:
         yield line
 
 
-def _share(lines: Sequence[dict[str, Any]], predicate: Callable[[dict[str, Any]], bool]) -> float:
-    """The share of the visible characters for which `predicate` holds."""
-    spans = [span for line in lines for span in line["spans"] if _has_ink(span)]
-    characters = sum(len(span["text"]) for span in spans)
-    chosen = sum(len(span["text"]) for span in spans if predicate(span))
-    return chosen / characters if characters else 0.0
+def _shares(lines: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """The shares of the visible characters that are almost white, and in oversized boxes."""
+    characters = white = oversized = 0
+    for line in lines:
+        for span in line["spans"]:
+            if _has_ink(span):
+                count = len(span["text"])
+                characters += count
+                white += count * _is_white(span)
+                oversized += count * _is_oversized(span)
+    if not characters:
+        return 0.0, 0.0
+    return white / characters, oversized / characters
 
 
 def _is_white(span: dict[str, Any]) -> bool:
-    return all(span["color"] >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
+    color = span["color"]
+    return color != 0 and all(color >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
 
 
 def _is_oversized(span: dict[str, Any]) -> bool:
@@ -143,28 +161,39 @@ def _is_oversized(span: dict[str, Any]) -> bool:
 
 
 def _drawing_stats(
-    log: list[tuple[str, Box]],
-    text_boxes: list[Box],
+    log: Sequence[tuple[str, Box]],
+    text_boxes: Sequence[Box],
     size_px: tuple[int, int],
     zoom: float,
+    frame: Any,
 ) -> DrawingStats:
-    """Compute the statistics of the logged operations."""
-    inked = [(name, box) for name, box in log if name.startswith(_INKED_OPERATIONS)]
-    drawn = [(name, box) for name, box in inked if _overlaps(box, size_px)]
+    """Compute the statistics of the logged operations (boxes in points)."""
+    boxes = np.array([box for _, box in log], np.float64).reshape(-1, 4) * zoom
+    boxes -= (frame.x0, frame.y0, frame.x0, frame.y0)
+    names = np.array([name for name, _ in log], np.str_)
+    with np.errstate(invalid="ignore"):  # comparisons with NaN are false, which is intended
+        on_page = np.isfinite(boxes).all(axis=1) & _overlaps(boxes, size_px)
+    fills, strokes = (np.char.startswith(names, prefix) for prefix in _INKED_OPERATIONS)
+    drawn = on_page & (fills | strokes)
+    names, boxes = names[drawn], boxes[drawn]
+    is_text = np.char.endswith(names, "-text")
     text = _mask(text_boxes, size_px)
-    images = _mask([box for name, box in drawn if name in _IMAGES], size_px)
+    images = _mask(boxes[np.isin(names, _IMAGES)].tolist(), size_px)
+    glyph_boxes = boxes[np.isin(names, _GLYPH_OPERATIONS)]
     return DrawingStats(
-        operations=len(drawn),
-        non_text_operations=sum(not name.endswith("-text") for name, _ in drawn),
+        operations=len(names),
+        non_text_operations=int((~is_text).sum()),
         image_share=float(images.mean()),
         image_without_text_share=float((images & ~text).mean()),
-        covered_share=_covered_share(drawn),
-        glyph_like_paths=sum(_is_glyph(name, box, zoom, text, size_px) for name, box in drawn),
+        covered_share=_covered_share(boxes, is_text, np.isin(names, _OPAQUE)),
+        glyph_like_paths=_count_glyphs(glyph_boxes, zoom, text, size_px),
     )
 
 
-def _overlaps(box: Box, size_px: tuple[int, int]) -> bool:
-    return box[0] < size_px[0] and box[1] < size_px[1] and box[2] > 0 and box[3] > 0
+def _overlaps(boxes: Boxes, size_px: tuple[int, int]) -> Flags:
+    x0, y0, x1, y1 = boxes.T
+    inside: Flags = (x0 < size_px[0]) & (y0 < size_px[1]) & (x1 > 0) & (y1 > 0)
+    return inside
 
 
 def _mask(boxes: Sequence[Box], size_px: tuple[int, int]) -> Mask:
@@ -181,36 +210,32 @@ def _cells(box: Box, size_px: tuple[int, int]) -> tuple[slice, slice]:
     return slice(int(y0), math.ceil(y1)), slice(int(x0), math.ceil(x1))
 
 
-def _covered_share(drawn: Sequence[tuple[str, Box]]) -> float:
+def _covered_share(boxes: Boxes, is_text: Flags, is_opaque: Flags) -> float:
     """The share of the text's area that a later opaque operation covers."""
-    covers = np.array([(*box, i) for i, (name, box) in enumerate(drawn) if name in _OPAQUE])
-    total = covered = 0.0
-    for i, (name, box) in enumerate(drawn):
-        if not name.endswith("-text"):
-            continue
-        area = max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-        total += area
-        covered += area * _is_under(box, i, covers)
-    return covered / total if total else 0.0
+    x0, y0, x1, y1 = boxes.T
+    areas = np.maximum(0.0, x1 - x0) * np.maximum(0.0, y1 - y0)
+    total = areas[is_text].sum()
+    opaque = np.flatnonzero(is_opaque)
+    if not total or not len(opaque):
+        return 0.0
+    # Only text before the last opaque operation can be covered.
+    texts = np.flatnonzero(is_text[: opaque[-1]])
+    covered = sum(areas[i] for i in texts.tolist() if _is_under(boxes, i, opaque))
+    return float(covered / total)
 
 
-def _is_under(box: Box, order: int, covers: npt.NDArray[np.float64]) -> bool:
+def _is_under(boxes: Boxes, index: int, opaque: npt.NDArray[np.intp]) -> bool:
     """Whether a later operation covers a box, to within two pixels at its edges."""
-    if not len(covers):
-        return False
-    x0, y0, x1, y1 = box
-    after = covers[:, 4] > order
+    covers = boxes[opaque[np.searchsorted(opaque, index, "right") :]]
+    x0, y0, x1, y1 = boxes[index]
     across = (covers[:, 0] <= x0 + 2) & (covers[:, 2] >= x1 - 2)
     down = (covers[:, 1] <= y0 + 2) & (covers[:, 3] >= y1 - 2)
-    return bool((after & across & down).any())
+    return bool((across & down).any())
 
 
-def _is_glyph(name: str, box: Box, zoom: float, text: Mask, size_px: tuple[int, int]) -> bool:
-    """Whether an operation may draw a letter as a path: small, no rule or dot, not on text."""
-    if name not in ("fill-path", "fill-imgmask"):
-        return False
+def _count_glyphs(boxes: Boxes, zoom: float, text: Mask, size_px: tuple[int, int]) -> int:
+    """Number of operations that may draw a letter as a path: small, no rule or dot, not on text."""
     low, high = (side * zoom for side in _GLYPH_PT)
-    sides = (box[2] - box[0], box[3] - box[1])
-    if not all(low <= side <= high for side in sides):
-        return False
-    return not text[_cells(box, size_px)].any()
+    sides = boxes[:, 2:] - boxes[:, :2]
+    small = boxes[((sides >= low) & (sides <= high)).all(axis=1)]
+    return sum(not text[_cells(tuple(box), size_px)].any() for box in small.tolist())

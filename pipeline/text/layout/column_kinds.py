@@ -13,7 +13,8 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
-from pipeline.text.layout.rows import center_y, rows
+from pipeline.text.layout.rows import center_y
+from pipeline.text.short_cache import short_cache
 from pipeline.types import Line
 
 _MIN_COLUMN_LINES = 3
@@ -37,6 +38,8 @@ _MIN_LOWER_CASE_SHARE = 0.15
 _ALIGNED = 0.75
 """Minimum share of rows aligned across the gutter in a table."""
 
+_CACHED_TEXTS = 4096
+"""Size of the caches of answers about a line's text: a line is classified at several gutters."""
 _LEVEL_EM = 0.3
 """Maximum vertical offset of aligned rows, in line heights."""
 
@@ -52,7 +55,7 @@ _MIN_ADDRESS_CHARS = 8
 
 def are_columns(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
     """Whether both sides are running text."""
-    sides = _lines_at_gutter(left, right)
+    sides = (left, right)
     if not all(_is_running_text(side, em_px) for side in sides):
         return False
     return all(_continues_sentences(side) for side in sides) or not are_aligned(*sides, em_px)
@@ -60,7 +63,7 @@ def are_columns(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bo
 
 def are_blocks(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
     """Whether the sides are separate texts, such as a note beside a paragraph."""
-    sides = _lines_at_gutter(left, right)
+    sides = (left, right)
     if not all(_is_worded(side) and _is_tight(side, em_px, _TIGHT_EM) for side in sides):
         return False
     return not are_aligned(*sides, em_px) or any(_is_short_paragraph(side) for side in sides)
@@ -68,7 +71,7 @@ def are_blocks(left: Sequence[Line], right: Sequence[Line], em_px: float) -> boo
 
 def are_address_blocks(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
     """Whether the sides are small blocks far apart, such as addresses, with aligned rows."""
-    sides = _lines_at_gutter(left, right)
+    sides = (left, right)
     apart_px = min(line.box[0] for line in sides[1]) - max(line.box[2] for line in sides[0])
     return apart_px >= _ASIDE_EM * em_px and all(_is_address(side, em_px) for side in sides)
 
@@ -90,11 +93,6 @@ def _is_address(side: Sequence[Line], em_px: float) -> bool:
         and median(_length(line.text) for line in side) >= _MIN_ADDRESS_CHARS
         and 2 * labels < len(side)
     )
-
-
-def _lines_at_gutter(left: Sequence[Line], right: Sequence[Line]) -> tuple[list[Line], list[Line]]:
-    """The line next to the gutter of each row, for both sides."""
-    return [row.lines[-1] for row in rows(left)], [row.lines[0] for row in rows(right)]
 
 
 def _is_running_text(side: Sequence[Line], em_px: float) -> bool:
@@ -133,19 +131,32 @@ def _continues_sentences(side: Sequence[Line]) -> bool:
 
     True for text without lower-case letters (capitals, Chinese).
     """
-    if not any(char.islower() for line in side for char in line.text):
+    if not any(_has_lower_case(line.text) for line in side):
         return True
     return sum(line.text[:1].islower() for line in side) >= _MIN_LOWER_CASE_SHARE * len(side)
 
 
+@short_cache(_CACHED_TEXTS)
+def _has_lower_case(text: str) -> bool:
+    return any(map(str.islower, text))
+
+
+@short_cache(_CACHED_TEXTS)
 def _length(text: str) -> int:
     """Number of characters; full-width ones (Chinese, Japanese, Korean) count twice."""
+    if text.isascii():
+        return len(text)
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _is_worded(side: Sequence[Line]) -> bool:
     """Whether most lines contain words, not only numbers or symbols."""
-    return sum(sum(map(str.isalpha, line.text)) >= 4 for line in side) > len(side) / 2
+    return sum(_has_word(line.text) for line in side) > len(side) / 2
+
+
+@short_cache(_CACHED_TEXTS)
+def _has_word(text: str) -> bool:
+    return sum(map(str.isalpha, text)) >= 4
 
 
 def _is_tight(side: Sequence[Line], em_px: float, max_em: float) -> bool:
@@ -158,5 +169,6 @@ def are_aligned(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bo
     """Whether the rows of the side with fewer rows are aligned with rows of the other side."""
     few, many = sorted((left, right), key=len)
     heights = np.array([center_y(line) for line in many])
-    partners = sum(np.abs(heights - center_y(line)).min() <= _LEVEL_EM * em_px for line in few)
+    own = np.array([center_y(line) for line in few])[:, np.newaxis]
+    partners = (np.abs(heights - own).min(axis=1) <= _LEVEL_EM * em_px).sum()
     return bool(partners >= _ALIGNED * len(few))

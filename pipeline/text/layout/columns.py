@@ -22,9 +22,8 @@ from pipeline.text.layout.column_kinds import (
     are_blocks,
     are_columns,
 )
-from pipeline.text.layout.gutters import Gutter, gutters
-from pipeline.text.layout.rows import center_y, rows
-from pipeline.types import Line
+from pipeline.text.layout.gutters import Gutter, gutters, lines_at_gutter
+from pipeline.text.layout.rows import PlacedLine, center_y, rows
 
 _MAX_GUTTERS = 32
 """Maximum number of gutters that are classified, the tallest first."""
@@ -41,10 +40,10 @@ _LARGE = 1.15
 _WIDE = 1.15
 """... and its minimum width, in column widths."""
 
-_Judge = Callable[[Sequence[Line], Sequence[Line], float], bool]
+_Judge = Callable[[Sequence[PlacedLine], Sequence[PlacedLine], float], bool]
 
 
-def regions(lines: Sequence[Line], em_px: float) -> list[list[Line]]:
+def regions(lines: Sequence[PlacedLine], em_px: float) -> list[list[PlacedLine]]:
     """Divide a page into regions without columns, in reading order.
 
     Args:
@@ -54,7 +53,7 @@ def regions(lines: Sequence[Line], em_px: float) -> list[list[Line]]:
     return list(_divided(list(lines), em_px, _MAX_DEPTH))
 
 
-def _divided(lines: list[Line], em_px: float, depth: int) -> Iterator[list[Line]]:
+def _divided(lines: list[PlacedLine], em_px: float, depth: int) -> Iterator[list[PlacedLine]]:
     parts = _parts(lines, em_px) if depth else [lines]
     if len(parts) == 1:
         yield lines
@@ -63,7 +62,7 @@ def _divided(lines: list[Line], em_px: float, depth: int) -> Iterator[list[Line]
         yield from _divided(part, em_px, depth - 1)
 
 
-def _parts(lines: list[Line], em_px: float) -> list[list[Line]]:
+def _parts(lines: list[PlacedLine], em_px: float) -> list[list[PlacedLine]]:
     """The non-empty parts of a region; the region itself where nothing divides it."""
     found = gutters(lines, em_px)[:_MAX_GUTTERS]
     text = _first(found, are_columns, em_px)
@@ -76,24 +75,24 @@ def _parts(lines: list[Line], em_px: float) -> list[list[Line]]:
     return _around(blocks, [blocks.left + blocks.right]) if blocks else [lines]
 
 
-def _around(gutter: Gutter, parts: list[list[Line]]) -> list[list[Line]]:
+def _around(gutter: Gutter, parts: list[list[PlacedLine]]) -> list[list[PlacedLine]]:
     """The parts around a gutter: above, beside (`parts`) and below it."""
     beside = parts if len(parts) > 1 else [gutter.left, gutter.right]
     return [part for part in (gutter.above, *beside, gutter.below) if part]
 
 
 def _first(found: Sequence[Gutter], judge: _Judge, em_px: float) -> Gutter | None:
-    return next((x for x in found if judge(x.left, x.right, em_px)), None)
+    return next((x for x in found if judge(*x.sides, em_px)), None)
 
 
 def _address_gutter(found: Sequence[Gutter], em_px: float) -> Gutter | None:
     """The gutter between address blocks, which must fill the region: a table has headings."""
-    return _first([x for x in found if not x.above and not x.below], are_address_blocks, em_px)
+    return _first([x for x in found if x.count == len(x.lines)], are_address_blocks, em_px)
 
 
-def _bands(lines: Sequence[Line], gap_px: float) -> list[list[Line]]:
+def _bands(lines: Sequence[PlacedLine], gap_px: float) -> list[list[PlacedLine]]:
     """The groups of lines separated by white space across the whole region."""
-    bands: list[list[Line]] = []
+    bands: list[list[PlacedLine]] = []
     bottom = float("-inf")
     for line in sorted(lines, key=lambda line: line.box[1]):
         if line.box[1] - bottom >= gap_px:
@@ -103,7 +102,7 @@ def _bands(lines: Sequence[Line], gap_px: float) -> list[list[Line]]:
     return bands
 
 
-def _column_parts(gutter: Gutter, em_px: float) -> list[list[Line]]:
+def _column_parts(gutter: Gutter, em_px: float) -> list[list[PlacedLine]]:
     """Both sides of a gutter, divided at the bands that do not belong to a column.
 
     A heading over several columns, or a page number, need not cross the gutter; a table may have
@@ -120,7 +119,7 @@ def _column_parts(gutter: Gutter, em_px: float) -> list[list[Line]]:
             break
         last -= 1
     inner = [line for band in bands[first:last] for line in band]
-    parts: list[list[Line]] = [[]]
+    parts: list[list[PlacedLine]] = [[]]
     for band in _bands(inner, _LEAD_EM * em_px):
         if _is_heading(band, gutter, em_px):
             parts += [band, []]
@@ -129,15 +128,16 @@ def _column_parts(gutter: Gutter, em_px: float) -> list[list[Line]]:
     return [*bands[:first], *filter(None, parts), *bands[last:]]
 
 
-def _is_outside(band: list[Line], gutter: Gutter, em_px: float) -> bool:
+def _is_outside(band: list[PlacedLine], gutter: Gutter, em_px: float) -> bool:
     """Whether a band at the end of a gutter is a running head, a page number or a table."""
     left, right = _divide(band, gutter)
     if left and right:
-        return not are_columns(left, right, em_px) and are_aligned(left, right, em_px)
+        sides = lines_at_gutter(left, right)
+        return not are_columns(*sides, em_px) and are_aligned(left, right, em_px)
     return len(rows(band)) == 1
 
 
-def _is_heading(band: list[Line], gutter: Gutter, em_px: float) -> bool:
+def _is_heading(band: list[PlacedLine], gutter: Gutter, em_px: float) -> bool:
     """Whether a band on one side of a gutter is a heading over both sides.
 
     It is large and alone, and either wider than a column or in a gap of the other side's text.
@@ -158,16 +158,16 @@ def _is_heading(band: list[Line], gutter: Gutter, em_px: float) -> bool:
     return max(_top(band) - max(above), min(below) - _bottom(band)) <= _APART_EM * em_px
 
 
-def _divide(band: list[Line], gutter: Gutter) -> tuple[list[Line], list[Line]]:
+def _divide(band: list[PlacedLine], gutter: Gutter) -> tuple[list[PlacedLine], list[PlacedLine]]:
     """The lines of a band on the left and on the right of a gutter."""
     is_left = {id(line) for line in gutter.left}
     left = [line for line in band if id(line) in is_left]
     return left, [line for line in band if id(line) not in is_left]
 
 
-def _top(lines: Sequence[Line]) -> float:
+def _top(lines: Sequence[PlacedLine]) -> float:
     return min(line.box[1] for line in lines)
 
 
-def _bottom(lines: Sequence[Line]) -> float:
+def _bottom(lines: Sequence[PlacedLine]) -> float:
     return max(line.box[3] for line in lines)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.text.layout.rows import center_y, rows
-from pipeline.types import Line
+from pipeline.text.layout.rows import PlacedLine, center_y, rows
 
 _MIN_GUTTER_EM = 0.6
 """Minimum width of a gutter in line heights, in addition to the margins below."""
@@ -22,26 +22,55 @@ _Flags = npt.NDArray[np.bool_]
 _Indices = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gutter:
     """A white strip and the lines around it.
 
     Attributes:
         height_px: Height over which there are lines on both sides, px.
-        above: The lines above its upper end; all lists are sorted from top to bottom.
+        lines: All lines of the region; all lists are sorted from top to bottom.
+        start: Index of the first line beside the strip.
+        end: Index of the first line below its lower end.
         left: The lines on its left.
         right: The lines on its right.
-        below: The lines below its lower end.
     """
 
     height_px: float
-    above: list[Line]
-    left: list[Line]
-    right: list[Line]
-    below: list[Line]
+    lines: Sequence[PlacedLine]
+    start: int
+    end: int
+    left: list[PlacedLine]
+    right: list[PlacedLine]
+
+    @property
+    def count(self) -> int:
+        """Number of lines beside the strip."""
+        return self.end - self.start
+
+    @property
+    def above(self) -> list[PlacedLine]:
+        """The lines above its upper end."""
+        return list(self.lines[: self.start])
+
+    @property
+    def below(self) -> list[PlacedLine]:
+        """The lines below its lower end."""
+        return list(self.lines[self.end :])
+
+    @cached_property
+    def sides(self) -> tuple[list[PlacedLine], list[PlacedLine]]:
+        """The line next to the strip of each row, for both sides."""
+        return lines_at_gutter(self.left, self.right)
 
 
-def gutters(lines: Sequence[Line], em_px: float) -> list[Gutter]:
+def lines_at_gutter(
+    left: Sequence[PlacedLine], right: Sequence[PlacedLine]
+) -> tuple[list[PlacedLine], list[PlacedLine]]:
+    """The line next to the gutter of each row, for both sides."""
+    return [row.lines[-1] for row in rows(left)], [row.lines[0] for row in rows(right)]
+
+
+def gutters(lines: Sequence[PlacedLine], em_px: float) -> list[Gutter]:
     """All white strips with at least two lines on either side, the tallest first.
 
     Among equally tall ones the one with most lines is first. A strip ends at the rows that cross
@@ -53,21 +82,22 @@ def gutters(lines: Sequence[Line], em_px: float) -> list[Gutter]:
     """
     if len(lines) < 4:
         return []
-    found: dict[tuple[int, int, int], Gutter] = {}
     sorted_lines, row_starts = _by_rows(lines)
-    for is_left, is_right in _sides_of_strips(sorted_lines, em_px):
-        crossed = np.logical_or.reduceat(~(is_left | is_right), row_starts)
-        bounds = np.append(row_starts, len(sorted_lines))
-        for start, end in _uncrossed_runs(bounds, crossed):
-            count = int(is_left[start:end].sum())
+    is_left, is_right = _sides_of_strips(sorted_lines, em_px)
+    crossed = np.logical_or.reduceat(~(is_left | is_right), row_starts, axis=1)
+    bounds = np.append(row_starts, len(sorted_lines))
+    found: dict[tuple[int, int, int], Gutter] = {}
+    for strip in np.flatnonzero(is_left.any(axis=1) & is_right.any(axis=1)).tolist():
+        for start, end in _uncrossed_runs(bounds, crossed[strip]):
+            count = int(is_left[strip, start:end].sum())
             key = (start, end, count)
             if key not in found and 2 <= count <= end - start - 2:
-                found[key] = _gutter(sorted_lines, start, end, is_left)
+                found[key] = _gutter(sorted_lines, start, end, is_left[strip])
     tall = [gutter for gutter in found.values() if gutter.height_px > 0]
-    return sorted(tall, key=lambda gutter: (-gutter.height_px, -len(gutter.left + gutter.right)))
+    return sorted(tall, key=lambda gutter: (-gutter.height_px, -gutter.count))
 
 
-def _by_rows(lines: Sequence[Line]) -> tuple[list[Line], _Indices]:
+def _by_rows(lines: Sequence[PlacedLine]) -> tuple[list[PlacedLine], _Indices]:
     """The lines row by row, and where each row starts."""
     gathered = rows(lines)
     counts = [len(row.lines) for row in gathered]
@@ -75,16 +105,20 @@ def _by_rows(lines: Sequence[Line]) -> tuple[list[Line], _Indices]:
     return [line for row in gathered for line in row.lines], starts.astype(np.intp)
 
 
-def _sides_of_strips(lines: Sequence[Line], em_px: float) -> Iterator[tuple[_Flags, _Flags]]:
-    """For each candidate position, flags of the lines to its left and to its right."""
+def _sides_of_strips(lines: Sequence[PlacedLine], em_px: float) -> tuple[_Flags, _Flags]:
+    """For each candidate position, flags of the lines to its left and to its right.
+
+    Returns:
+        Two arrays of shape (positions, lines).
+    """
     boxes = np.array([line.box for line in lines])
     margin = np.minimum(_MARGIN_EM * em_px, (boxes[:, 2] - boxes[:, 0]) / 4)
     x0, x1 = boxes[:, 0] + margin, boxes[:, 2] - margin
     ends = np.sort(x1)
     # Of ends closer than the step only the last is a candidate.
     last = np.append(np.diff(np.floor(ends / (_STEP_EM * em_px))) > 0, True)
-    for edge in ends[last]:
-        yield x1 <= edge, x0 >= edge + _MIN_GUTTER_EM * em_px
+    edges = ends[last][:, np.newaxis]
+    return x1 <= edges, x0 >= edges + _MIN_GUTTER_EM * em_px
 
 
 def _uncrossed_runs(bounds: _Indices, crossed: _Flags) -> Iterator[tuple[int, int]]:
@@ -96,11 +130,10 @@ def _uncrossed_runs(bounds: _Indices, crossed: _Flags) -> Iterator[tuple[int, in
     yield from zip(starts[enough].tolist(), ends[enough].tolist(), strict=True)
 
 
-def _gutter(lines: Sequence[Line], start: int, end: int, is_left: _Flags) -> Gutter:
-    left = [line for line, here in zip(lines[start:end], is_left[start:end], strict=True) if here]
-    right = [
-        line for line, here in zip(lines[start:end], is_left[start:end], strict=True) if not here
-    ]
+def _gutter(lines: Sequence[PlacedLine], start: int, end: int, is_left: _Flags) -> Gutter:
+    flags = is_left[start:end].tolist()
+    left = [line for line, here in zip(lines[start:end], flags, strict=True) if here]
+    right = [line for line, here in zip(lines[start:end], flags, strict=True) if not here]
     bottom = min(center_y(left[-1]), center_y(right[-1]))
     height_px = bottom - max(center_y(left[0]), center_y(right[0]))
-    return Gutter(height_px, list(lines[:start]), left, right, list(lines[end:]))
+    return Gutter(height_px, lines, start, end, left, right)

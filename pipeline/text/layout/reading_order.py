@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from pipeline.text.layout.columns import regions
 from pipeline.text.layout.paragraphs import paragraphs, text_of
-from pipeline.text.layout.rows import Row, bounding_box, rows, sort_top_down
+from pipeline.text.layout.rows import PlacedLine, Row, bounding_box, placed, rows, sort_top_down
 from pipeline.types import Block, Box, Line
 
 _SIDEWAYS = 2.0
@@ -49,11 +49,11 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
     return tuple(
         replace(block, box=back(block.box)) if block.box else block
         for group, back in groups
-        for block in _upright_blocks([_moved(line, turned[back]) for line in group])
+        for block in _upright_blocks(placed([_moved(line, turned[back]) for line in group]))
     )
 
 
-def _upright_blocks(lines: Sequence[Line]) -> list[Block]:
+def _upright_blocks(lines: Sequence[PlacedLine]) -> list[Block]:
     if not lines:
         return []
     em_px = max(_MIN_EM_PX, median(line.box[3] - line.box[1] for line in lines))
@@ -79,7 +79,7 @@ def _characters(lines: Sequence[Line]) -> int:
 
 
 def _moved(line: Line, turn: _Turn) -> Line:
-    return replace(line, box=turn(line.box))
+    return Line(line.text, turn(line.box), line.score)
 
 
 def _unchanged(box: Box) -> Box:

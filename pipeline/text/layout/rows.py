@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from operator import attrgetter
 
 from pipeline.types import Box, Line
 
 _SHARED_HEIGHT = 0.5
 """Two lines are on one row if they overlap by this share of the smaller one's height."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLine(Line):
+    """A line with its rank among the lines of its page.
+
+    The parts of a page are divided recursively, and each time their lines are sorted. The rank is
+    computed once, so that sorting any subset compares integers.
+
+    Attributes:
+        rank: Its index when all lines are sorted by their left edges, ties as `sort_top_down`.
+    """
+
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +35,14 @@ class Row:
         box: The bounding box of the lines.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[PlacedLine, ...]
     box: Box
 
 
 def bounding_box(boxes: Sequence[Box]) -> Box:
     """The smallest box around some boxes (at least one)."""
+    if len(boxes) == 1:
+        return boxes[0]
     x0, y0, x1, y1 = zip(*boxes, strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 
@@ -42,35 +57,47 @@ def sort_top_down(lines: Sequence[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: (line.box[1], line.box, line.text, line.score))
 
 
-def rows(lines: Sequence[Line]) -> list[Row]:
+def placed(lines: Sequence[Line]) -> list[PlacedLine]:
+    """The lines in the given order, each with its rank among them."""
+    by_left_edge = sorted(sort_top_down(lines), key=lambda line: line.box[0])
+    ranks = {id(line): rank for rank, line in enumerate(by_left_edge)}
+    return [PlacedLine(line.text, line.box, line.score, ranks[id(line)]) for line in lines]
+
+
+def rows(lines: Iterable[PlacedLine]) -> list[Row]:
     """Group lines into rows, from top to bottom.
 
     Each line is appended to the row whose last line overlaps it most, so that the rows of a
     slightly skewed page, whose two ends differ in height, stay whole.
     """
-    groups: list[list[Line]] = []
-    ends = np.empty((len(lines), 3))  # x1, y0 and y1 of the last line of each row
-    for line in sorted(sort_top_down(lines), key=lambda line: line.box[0]):
-        found = _continued(ends[: len(groups)], line)
+    groups: list[list[PlacedLine]] = []
+    ends: list[Box] = []  # the box of the last line of each row
+    for line in sorted(lines, key=attrgetter("rank")):
+        found = _continued(ends, line.box)
         if found is None:
-            found = len(groups)
-            groups.append([])
-        groups[found].append(line)
-        ends[found] = line.box[2], line.box[1], line.box[3]
+            groups.append([line])
+            ends.append(line.box)
+        else:
+            groups[found].append(line)
+            ends[found] = line.box
     gathered = [Row(tuple(group), bounding_box([line.box for line in group])) for group in groups]
     return sorted(gathered, key=lambda row: (center_y(row.lines[0]), row.box, row.lines[0].text))
 
 
-def _continued(ends: np.ndarray, line: Line) -> int | None:
-    """The index of the row that a line continues, None for a new row."""
-    if not len(ends):
-        return None
-    x0, y0, _, y1 = line.box
+def _continued(ends: Sequence[Box], box: Box) -> int | None:
+    """The index of the row that a line with this box continues, None for a new row.
+
+    A loop over plain numbers: most parts of a page have a few dozen rows, for which NumPy calls
+    cost more than they save.
+    """
+    x0, y0, _, y1 = box
     height = y1 - y0
-    shared = np.minimum(ends[:, 2], y1) - np.maximum(ends[:, 1], y0)
-    lower = np.minimum(ends[:, 2] - ends[:, 1], height)
     # The boxes of neighbouring words may overlap by the margin that the detector adds.
-    fits = (shared > _SHARED_HEIGHT * lower) & (ends[:, 0] <= x0 + height / 2)
-    if not fits.any():
-        return None
-    return int(np.argmax(np.where(fits, shared, -np.inf)))
+    max_end = x0 + height / 2
+    found, most = None, 0.0
+    for index, (_, top, right, bottom) in enumerate(ends):
+        if top < y1 and bottom > y0 and right <= max_end:
+            shared = (bottom if bottom < y1 else y1) - (top if top > y0 else y0)
+            if shared > most and shared > _SHARED_HEIGHT * min(bottom - top, height):
+                found, most = index, shared
+    return found
