@@ -1,9 +1,10 @@
-"""Downloads weights: ``rayscribe prefetch MODEL...`` or ``python -m jobs.prefetch MODEL...``.
+"""Weights of models: ``rayscribe prefetch MODEL...`` or ``python -m jobs.prefetch MODEL...``.
 
-They go into the hub's own cache (`HF_HOME`), where vLLM looks for them. Every file is compared
-with the checksum that the hub publishes for that commit; a file that differs is fetched once more.
+Downloads weights of models into the hub's cache (`HF_HOME`), where vLLM looks for them. Every file
+is compared with the checksum that the hub publishes for that commit; a file that differs is fetched
+once more.
 
-Exit codes: 0 every file is present and correct; 1 not every one is; 2 wrong usage.
+Exit codes: 0 every file is present and correct; 1 a file is missing or wrong; 2 wrong usage.
 """
 
 from __future__ import annotations

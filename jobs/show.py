@@ -1,7 +1,7 @@
-"""Prints the text that a job wrote: ``rayscribe show`` or ``python -m jobs.show OUTPUT [WORD]``.
+"""The text of an output: ``rayscribe show`` or ``python -m jobs.show OUTPUT [WORD]``.
 
-Without WORD one line for every document and the text of the first page; with WORD the text of
-all pages of the documents whose path or URI contains it.
+Prints the text that a job wrote. Without WORD: one line for every document, and the text of the
+first page. With WORD: all pages of the documents whose path or URI contains it.
 """
 
 from __future__ import annotations

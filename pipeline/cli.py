@@ -70,6 +70,8 @@ def _parser(model: type[M], flags: type[BaseModel], prog: str, positional: str) 
         description=(model.__doc__ or "").partition("\n")[0],
         formatter_class=argparse.HelpFormatter,
         add_help=False,
+        # A prefix such as `--engine.vllm.tensor-parallel` is an error, not its only match.
+        allow_abbrev=False,
     )
     if positional:
         parser.add_argument("positional", metavar="INPUT", nargs="*", help=_help(model, positional))
@@ -184,7 +186,7 @@ class _Help(argparse.Action):
         parser.exit()
 
 
-_METAVARS = {"str": "TEXT", "int": "N", "float": "NUMBER"}
+_METAVARS = {"str": "TEXT", "int": "N", "float": "NUMBER", "dict[str,JsonValue]": "KEY=VALUE"}
 
 
 def _tidy(action: argparse.Action, short: bool = False) -> argparse.Action:

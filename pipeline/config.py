@@ -52,11 +52,11 @@ class Settings(BaseModel):
     RENAMED: ClassVar[dict[str, str]] = {}
     """Keys of earlier versions by their new names. The old ones get an error that says so."""
     REMOVED: ClassVar[dict[str, str]] = {}
-    """Keys of earlier versions that are gone, with what to write instead, or why."""
+    """Removed keys of earlier versions, with what to write instead, or why."""
 
     @classmethod
     def retired(cls, key: object, prefix: str = "") -> str:
-        """What became of a key of an earlier version; empty where it never was one.
+        """What replaces a key of an earlier version; "" for any other key.
 
         Args:
             key: The key as YAML reads it.
@@ -65,7 +65,7 @@ class Settings(BaseModel):
         name = "on" if key is True else str(key)  # YAML 1.1 reads `on` as true
         if name in cls.RENAMED:
             return f"{prefix}{name} is now {prefix}{cls.RENAMED[name]}"
-        return f"{prefix}{name} is gone: {cls.REMOVED[name]}" if name in cls.REMOVED else ""
+        return f"{prefix}{name} was removed: {cls.REMOVED[name]}" if name in cls.REMOVED else ""
 
     @model_validator(mode="before")
     @classmethod
@@ -168,9 +168,9 @@ class OnnxConfig(Settings):
     threads: Annotated[int, Field(ge=1)] = 1
     """CPU threads of one engine. Its actor reserves as many CPUs."""
     max_side_px: Annotated[int, Field(ge=320)] = 2600
-    """Longest side of the picture that the engine sees, px. Larger pages are shrunk to it."""
+    """Longest side of the image that the engine gets, px. Larger pages are scaled down to it."""
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Lines that the engine trusts less than this are dropped, 0 to 1."""
+    """Minimum confidence of a line, 0 to 1. Lines below it are dropped."""
 
 
 class VllmConfig(Settings):
@@ -185,7 +185,7 @@ class VllmConfig(Settings):
             "plugin_steps",
         }
     )
-    # The fields that say how the model is run and not what it reads: no part of a recipe's hash.
+    # Fields that change how the model runs but not its text: not part of a recipe's hash.
     UNREAD_KWARGS: ClassVar[frozenset[str]] = frozenset(
         {
             *("block_size", "max_parallel_loading_workers", "disable_custom_all_reduce"),
@@ -195,7 +195,7 @@ class VllmConfig(Settings):
             *("collect_detailed_traces", "kv_cache_memory_bytes", "watermark"),
         }
     )
-    # The same of `engine_kwargs`. A key that is not among them is part of the hash.
+    # The same for `engine_kwargs`. All other keys are part of the hash.
     OWN_KWARGS: ClassVar[Mapping[str, str]] = {
         **{
             name: name
@@ -208,7 +208,7 @@ class VllmConfig(Settings):
         "tokenizer_revision": "revision",
         "skip_mm_profiling": "profile_images",
     }
-    # Arguments of vLLM that are made of a setting of this section.
+    # Arguments of vLLM that are set from a setting of this section.
     REFUSED_KWARGS: ClassVar[frozenset[str]] = frozenset(
         {
             *("tokenizer", "tokenizer_mode", "skip_tokenizer_init", "trust_remote_code"),
@@ -223,7 +223,7 @@ class VllmConfig(Settings):
             *("data_parallel_size", "enable_lora", "served_model_name"),
         }
     )
-    # Arguments of vLLM that prompts, image tokens, the n-gram rule or the metrics rest on.
+    # Arguments of vLLM that prompts, image tokens, the n-gram rule or the metrics depend on.
     RENAMED: ClassVar[dict[str, str]] = {
         "tensor_parallel": "tensor_parallel_size",
         "pipeline_parallel": "pipeline_parallel_size",
@@ -234,17 +234,18 @@ class VllmConfig(Settings):
     revision: str = ""
     """Commit of the model on the hub. Empty: the one that this release was written for."""
     family: Literal["auto", "deepseek-ocr", "deepseek-ocr-2"] = "auto"
-    """Whose prompts, tiles and token counts hold. `auto` goes by the model's name."""
+    """Model family, which sets prompts, tiles and token counts. `auto` derives it from the model's
+    name."""
     find: str = ""
     """What the task `locate` looks for, such as a heading or a phrase."""
     max_tokens: Annotated[int, Field(ge=1)] = 8192
-    """Most tokens of an answer, as far as `max_model_len` leaves room beside the prompt."""
+    """Maximum tokens of an answer; fewer if `max_model_len` leaves less room beside the prompt."""
     ngram_size: Annotated[int, Field(ge=2)] = 30
-    """Tokens of a sequence that may not come twice within `ngram_window`."""
+    """Length of a sequence, in tokens, that may not occur twice within `ngram_window`."""
     ngram_window: Annotated[int, Field(ge=2)] = 90
-    """Tokens that are searched for a repeated sequence, counted from the end."""
+    """Number of most recent tokens that are searched for a repeated sequence."""
     max_model_len: Annotated[int, Field(ge=1024)] = 8192
-    """Tokens of prompt and answer together."""
+    """Maximum tokens of prompt and answer together."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Number format of the weights. `auto` takes the model's own."""
     quantization: str = ""
@@ -258,15 +259,16 @@ class VllmConfig(Settings):
     `tensor_parallel_size` times `pipeline_parallel_size` where those are more than 1. 0: none
     (CPU)."""
     tensor_parallel_size: Annotated[int, Field(ge=1)] = 1
-    """GPUs that each layer is spread over."""
+    """GPUs that each layer is split over."""
     pipeline_parallel_size: Annotated[int, Field(ge=1)] = 1
     """GPUs that the layers are distributed over."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Part of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
+    """Share of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
     max_num_seqs: Annotated[int, Field(ge=0)] = 0
-    """Pages that are decoded at a time. 0 means as many as the GPU's memory holds, up to 512."""
+    """Maximum pages that are decoded at a time. 0: as many as the GPU's memory holds, up to 512."""
     max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
-    """Tokens of one step. vLLM's own default of 2048 for servers holds two pages."""
+    """Maximum tokens of one step of the scheduler. vLLM's default of 2048 for servers holds two
+    pages."""
     prepare_threads: Annotated[int, Field(ge=1)] = 8
     """Threads that turn pages into model input beside the engine's event loop."""
     enforce_eager: bool = False
@@ -274,10 +276,10 @@ class VllmConfig(Settings):
     cache_dir: str = ""
     """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
     max_restarts: Annotated[int, Field(ge=0)] = 4
-    """Times that a dead engine is started again before the job stops. 256 pages in a row
-    without a death start the count anew."""
+    """Maximum restarts of a crashed engine before the job stops. The count is reset after 256 pages
+    without a crash."""
     ignore_eos: bool = False
-    """Write on to `max_tokens`. For measurements only."""
+    """Ignore the end-of-sequence token: every answer has `max_tokens`. For measurements only."""
     profile_images: bool = True
     """Run the largest image once at start to size the memory. Off saves seconds on a CPU."""
     plugin: Literal["auto", "off"] = "auto"
@@ -297,8 +299,8 @@ class VllmConfig(Settings):
     """Number format of keys and values. `fp8` halves their memory and what each step reads, and
     may change what is read: no accuracy was measured with it."""
     engine_kwargs: dict[str, JsonValue] = {}
-    """Further arguments of vLLM's AsyncEngineArgs, by their names there. Refused are those that
-    have a setting here and those that would change what the model is given."""
+    """Further arguments of vLLM's AsyncEngineArgs, by their names there. Arguments that have a
+    setting here, or that would change the input of the model, are refused."""
 
     @field_validator("engine_kwargs")
     @classmethod
@@ -307,7 +309,9 @@ class VllmConfig(Settings):
             if key in cls.OWN_KWARGS:
                 raise ValueError(f"set engine.vllm.{cls.OWN_KWARGS[key]} instead of {key}")
             if key in cls.REFUSED_KWARGS:
-                raise ValueError(f"{key} is fixed: what the model reads and writes depends on it")
+                raise ValueError(
+                    f"{key} cannot be set: prompts and answers of the model depend on it"
+                )
         return kwargs
 
 
@@ -315,7 +319,7 @@ class FakeConfig(Settings):
     """The engine for tests and measurements: answers without a model."""
 
     handler: str = "echo"
-    """What it does with a page: echo, truncates, repeats, crashes, slow, loops_far,
+    """Behaviour: echo, truncates, repeats, crashes, slow, loops_far,
     loops_in_cells, needs_small_view, finds_nothing, dies."""
     delay_ms: Annotated[float, Field(ge=0)] = 0.0
     """Milliseconds that each page takes (handler `slow`: at least 1000)."""
@@ -348,7 +352,7 @@ class EngineConfig(Settings):
 
 
 class LadderConfig(Settings):
-    """What is tried when an answer is cut off, repeats itself, or is empty where there is ink.
+    """Retries of answers that are cut off, repeat themselves, or are empty where there is ink.
 
     Each rung is tried once at most, and only where it can help; the best answer is kept.
     """
@@ -356,23 +360,24 @@ class LadderConfig(Settings):
     RENAMED: ClassVar[dict[str, str]] = {"on": "enabled"}
 
     enabled: bool = True
-    """Whether anything is tried after the first answer."""
+    """Retry bad answers. Off: every first answer is kept."""
     rungs: tuple[str, ...] = RUNGS
-    """What is tried, in this order. Rungs that the engine does not have are left out."""
+    """Kinds of retries, in this order. Those that the engine does not have are left out."""
     max_attempts: Annotated[int, Field(ge=1)] = 6
-    """Most tries of one page, the first included."""
+    """Maximum attempts of one page, the first included."""
     max_tokens: Annotated[int, Field(ge=1)] = 24_576
-    """Tokens of a page's answers after which the model is not asked again for it."""
+    """Tokens over all answers of a page after which the model is not called again for it."""
     rung_tokens: Annotated[int, Field(ge=1)] = 8192
-    """Most tokens of an answer after the first."""
+    """Maximum tokens of each answer after the first."""
     ngram_window: Annotated[int, Field(ge=2)] = 1024
     """Tokens that rung `wider_ngram` searches for a repeated sequence."""
     cells_repeat: bool = False
-    """Whether table cells may repeat without end on rung `wider_ngram` too."""
+    """Exempt table cells from the rule against repetition on rung `wider_ngram` too."""
     max_repetition: Annotated[float, Field(ge=0, le=1)] = 0.6
-    """Repetition of an answer, 0 to 1, over which it has looped."""
+    """Repetition of an answer, 0 to 1, above which it counts as a loop."""
     least_ink_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 2000.0
-    """Ink over which a page cannot be empty, parts per million of its area; a line of text."""
+    """Ink above which an empty answer is retried, parts per million of the page's area. 2000: about
+    one line of text."""
 
     @field_validator("rungs")
     @classmethod
@@ -472,8 +477,8 @@ class Recipe(Settings):
         """16 hex digits over all fields except those that change no text, such as `threads`."""
         unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
         fields = self.model_dump(mode="json", exclude=unread)
-        # Under the field's first name, and without an empty mapping: the hash of outputs from
-        # before there were these stays.
+        # The field has its earlier name here, and an empty mapping is left out: outputs of earlier
+        # versions keep their hash.
         fields["ladder"]["on"] = fields["ladder"].pop("enabled")
         if self.vllm:
             kwargs = fields["vllm"].pop("engine_kwargs")
@@ -503,7 +508,7 @@ class OcrOptions(Settings):
     """CSV with the columns uri and password: which password opens which document. A uri may be a
     pattern such as `*/2024/*.pdf`; its own passwords are tried before `--password`."""
     task: TaskName = "markdown"
-    """What the model is asked for. `onnx` does markdown and text alone."""
+    """Task of the model. `onnx` has only markdown and text."""
     text_layer: Annotated[TextLayerMode, COMMON] = "auto"
     """Which pages take their text from the PDF's own text layer instead of the engine: those
     whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
@@ -511,12 +516,12 @@ class OcrOptions(Settings):
     self_test: bool = True
     """Test the engine with a generated page before the first page (vllm only)."""
     dry_run: Annotated[bool, COMMON] = False
-    """Plan and print, recognise nothing."""
+    """Print documents, pages and estimated time. Recognises and writes nothing."""
     retry: Annotated[Literal["none", "failed"], COMMON] = "none"
-    """Which pages that already have a row are done again: none, or those that failed."""
+    """Which pages that already have a row are done again: none, or those with status failed."""
     fail_on: Annotated[Literal["none", "failed"], COMMON] = "failed"
-    """What makes a finished job end with exit code 3: pages that failed or were cut off, or
-    nothing (none: exit code 0; the receipt counts them)."""
+    """Exit code of a finished job in which pages failed or were cut off: 3 (failed) or 0 (none).
+    The receipt counts such pages in both cases."""
     overwrite: Annotated[bool, COMMON] = False
     """Delete everything in the output first, after asking, and do all pages."""
     yes: bool = False

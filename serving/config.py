@@ -55,9 +55,9 @@ class ChatConfig(Settings):
     tensor_parallel_size: Annotated[int, Field(ge=1)] = 1
     """GPUs that each layer is split over."""
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Part of the GPU's memory that one replica may take, 0 to 1."""
+    """Share of the GPU's memory that one replica may take, 0 to 1."""
     max_num_seqs: Annotated[int, Field(ge=1)] = 128
-    """Conversations that are decoded at a time."""
+    """Maximum conversations that are decoded at a time."""
     enforce_eager: bool = False
     """Run without compilation and CUDA graphs: starts sooner, runs slower."""
     cache_dir: str = ""
@@ -176,22 +176,22 @@ class OcrScaleConfig(ScaleConfig):
     """Replicas of the OCR model."""
 
     min_replicas: Annotated[int, Field(ge=0), COMMON] = 0
-    """Replicas that always run. 0: the first request after a pause waits for a start."""
+    """Replicas that always run. 0: the first request after an idle time waits for a start."""
     max_replicas: Annotated[int, Field(ge=1), COMMON] = 2
     """Maximum replicas."""
     target_ongoing_requests: Annotated[float, Field(gt=0)] = 1.0
-    """Pages per replica that the number of replicas is made for."""
+    """Average pages per replica that the autoscaler aims at."""
 
 
 class ChatScaleConfig(ScaleConfig):
     """Replicas of the chat model."""
 
     min_replicas: Annotated[int, Field(ge=0), COMMON] = 1
-    """Replicas that always run. 0: the first request after a pause waits for a start."""
+    """Replicas that always run. 0: the first request after an idle time waits for a start."""
     max_replicas: Annotated[int, Field(ge=1), COMMON] = 4
     """Maximum replicas."""
     target_ongoing_requests: Annotated[float, Field(gt=0)] = 32.0
-    """Requests per replica that the number of replicas is made for."""
+    """Average requests per replica that the autoscaler aims at."""
 
 
 class IngressConfig(Settings):
@@ -261,7 +261,7 @@ class ServeConfig(Settings):
     layer can be trusted (auto), none (never), all that have one (always), or all, and a page
     without one fails (only)."""
     self_test: bool = True
-    """Test the engine with a page of its own before the first page (vllm only)."""
+    """Test the engine with a generated page before the first page (vllm only)."""
     input: InputConfig = InputConfig()
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()

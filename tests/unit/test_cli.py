@@ -56,6 +56,11 @@ def test_flags_win_over_the_file(tmp_path: Path):
         (["a", "--output", "o", "--render.dpi", "many"], r"render\.dpi: .*valid integer"),
         (["a", "--output", "o", "--pages", "5-2"], "write 2-5"),
         (["a", "--output", "o", "--password-file", "x"], "--password-file: .*--password @FILE"),
+        (
+            ["a", "--output", "o", "--engine.vllm.tensor-parallel", "2"],
+            r"tensor_parallel is now engine\.vllm\.tensor_parallel_size",
+        ),
+        (["a", "--outp", "o"], "unknown flag --outp; did you mean --output"),
         (["a", "--output", "o", "--fail-on", "blank"], "'none' or 'failed'"),
         (["a", "--output", "o", "--config", "nowhere.yaml"], "nowhere.yaml: No such file"),
     ],
@@ -71,7 +76,7 @@ def test_wrong_usage_says_what_to_change(argv: list[str], says: str):
         ("rendr: {dpi: 9}", "unknown setting rendr; did you mean render"),
         ("render: {dpy: 9}", r"unknown setting render\.dpy; did you mean dpi"),
         ("render: {dpi: 9}", "greater than or equal to 36"),
-        ("password_file: secrets.txt", "password_file is gone: .*'@FILE'"),
+        ("password_file: secrets.txt", "password_file was removed: .*'@FILE'"),
         ("- a list", "must hold settings"),
         ("a: [", "not valid YAML"),
     ],
@@ -130,7 +135,7 @@ def test_a_renamed_flag_gets_the_same_error():
 
 
 def test_a_removed_section_is_named_by_its_flags_too():
-    with pytest.raises(ConfigError, match=r"--log\.text: log is gone: log\.text had no effect"):
+    with pytest.raises(ConfigError, match=r"--log\.text: log was removed: log\.text had no effect"):
         read(ServeConfig, ServeConfig, ["--log.text"], "prog")
 
 

@@ -79,7 +79,7 @@ def inline(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_settings_in_the_text_exist(name: str):
-    """Such as `engine.workers`, `ladder.*`, `ingress.replicas: 4`."""
+    """Such as `engine.workers`, `ladder.*`, `ingress.num_replicas: 4`."""
     named = [re.match(r"([a-z_]+)\.([a-z_.]+|\*)(?:$|: )", code) for code in inline(TEXTS[name])]
     found = [match for match in named if match and match[1] in SECTIONS]
     assert len(found) >= 2
