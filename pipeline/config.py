@@ -189,7 +189,7 @@ class VllmConfig(Settings):
     UNREAD_KWARGS: ClassVar[frozenset[str]] = frozenset(
         {
             *("block_size", "max_parallel_loading_workers", "disable_custom_all_reduce"),
-            *("enable_chunked_prefill", "max_num_partial_prefills", "async_scheduling"),
+            *("enable_chunked_prefill", "max_num_partial_prefills"),
             *("scheduling_policy", "download_dir", "safetensors_load_strategy", "use_tqdm_on_load"),
             *("enable_log_requests", "kv_cache_metrics", "otlp_traces_endpoint"),
             *("collect_detailed_traces", "kv_cache_memory_bytes", "watermark"),
@@ -484,6 +484,8 @@ class Recipe(Settings):
             kwargs = fields["vllm"].pop("engine_kwargs")
             read = {k: kwargs[k] for k in kwargs if k not in VllmConfig.UNREAD_KWARGS}
             fields["vllm"] |= {"engine_kwargs": read} if read else {}
+            if self.vllm.kv_cache_dtype == "auto":
+                del fields["vllm"]["kv_cache_dtype"]
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

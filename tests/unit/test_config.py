@@ -135,4 +135,8 @@ def test_only_arguments_that_can_change_the_text_change_the_hash():
         return recipe(vllm=VllmConfig(engine_kwargs=kwargs)).hash()
 
     assert hash_with(block_size=32) == hash_with()
-    assert hash_with(kv_cache_dtype="fp8") != hash_with()
+    assert hash_with(calculate_kv_scales=True) != hash_with()
+
+
+def test_the_format_of_keys_and_values_changes_the_hash_where_it_is_chosen():
+    assert recipe(vllm=VllmConfig(kv_cache_dtype="fp8")).hash() != recipe(vllm=VllmConfig()).hash()
