@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engines.deepseek_ocr import model
+from pipeline.engines.deepseek_ocr import model, prompts
 from pipeline.types import Instruction, Task
 from serving.ocr.prompt_task import parse_prompt
 
@@ -126,10 +126,10 @@ pieces = st.sampled_from(
 def test_any_text_has_a_known_task_or_none(text: str) -> None:
     found = parse_prompt(text, Task.MARKDOWN)
     if found is not None:
-        said = model.wording(found, model.OCR)
-        assert said.startswith("<image>\n")
-        assert model.own(said) == found
-        assert not model.has_markup(found.find)
+        prompt = prompts.prompt_for(found, model.OCR)
+        assert prompt.startswith("<image>\n")
+        assert prompts.parse_prompt(prompt) == found
+        assert not prompts.has_markup(found.find)
 
 
 @pytest.mark.parametrize(
