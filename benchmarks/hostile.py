@@ -42,7 +42,7 @@ class Row:
     @property
     def is_drawn_smaller(self) -> bool:
         """Whether the page would have passed the limit of pixels."""
-        return any(warning.startswith("drawn at ") for warning in self.warnings)
+        return any(warning.startswith("rendered at ") for warning in self.warnings)
 
     @property
     def outcome(self) -> str:

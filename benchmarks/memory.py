@@ -1,7 +1,7 @@
 """Memory of a job against the number of its pages: ``python -m benchmarks.memory``.
 
-Small pages with a few lines each, drawn at 36 dpi and given to the fake engine, so that 20,000 of
-them are many rows and little work. Printed are, from the receipt, the most memory of the driver
+Small pages with a few lines each, rendered at 36 dpi and given to the fake engine, so that 20,000
+of them are many rows and little work. Printed are, from the receipt, the most memory of the driver
 (resident, its libraries included), the most private memory of the worst worker of each stage (and
 all of its reader's), and the most private memory of all processes at one time.
 """
