@@ -46,7 +46,7 @@ class StageReport:
 
 
 class JobMetrics:
-    """Sums the reports of all workers. Runs as an actor of its own."""
+    """Sums the reports of all workers. Runs as a Ray actor."""
 
     def __init__(self) -> None:
         self._stages: dict[str, StageMetrics] = {}

@@ -112,7 +112,7 @@ class Job:
 
         Raises:
             ConfigError: A worker cannot be started with this config.
-            JobError: Rows cannot be written, or the job stalled and started again in vain.
+            JobError: Rows cannot be written, or two attempts in a row stalled without progress.
         """
         todo = planned.todo.rows
         duplicates = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
@@ -149,7 +149,7 @@ class Job:
         if not left_out:
             return ""
         endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
-        return f"; files not taken for their ending: {endings} (see input.suffixes)"
+        return f"; files with other suffixes: {endings} (see input.suffixes)"
 
 
 def _resolved(config: OcrConfig, changes: dict[str, object]) -> OcrConfig:
@@ -192,7 +192,7 @@ class RecognisePass:
         """Read the pages, `todo` of them.
 
         Raises:
-            JobError: Rows cannot be written, or the chain stalled and started again in vain.
+            JobError: Rows cannot be written, or two attempts in a row stalled without progress.
         """
         try:
             return self._once(todo, self.prefix, self.done)
@@ -212,7 +212,7 @@ class RecognisePass:
                 raise stalled
             before = written.written.rows
             stall_s = self.job.config.stages.stall_s
-            self.job.log(f"no page moved for {stall_s:g} s; {left} are started again")
+            self.job.log(f"no page was finished for {stall_s:g} s; {left} pages are started again")
             try:
                 self._once(left, f"{self.prefix}-{number}", self.pages)
             except StalledError as again:

@@ -40,7 +40,7 @@ class Snapshot:
     def line(self, verb: str) -> str:
         """One line for a log, such as ``recognise 120/400 pages, 2.1 pages/s, ...``."""
         if not self.started:
-            return f"{verb}: loading ({self.seconds:.0f} s)"
+            return f"{verb}: starting ({self.seconds:.0f} s)"
         of = f"/{self.total}" if self.total else ""
         parts = [f"{verb} {self.done}{of} pages"]
         if self.pages_per_s is not None:
@@ -55,7 +55,7 @@ class RecentSpeed:
     """Pages per second over the last while, counted from the first pages on.
 
     The time until the first page is left out: an engine may load for minutes, and a speed that
-    counts them would foretell hours for a run of minutes.
+    includes them would predict hours for a run of minutes.
 
     Args:
         window_s: Seconds that count.

@@ -1,4 +1,4 @@
-"""The Ray that a job runs on: a running cluster, or one of the job's own."""
+"""The Ray cluster of a job: a running one, or a local one that is started with the job."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from pipeline.errors import ConfigError, JobError
 from pipeline.job.signals import keep_sigterm_handler
 
 _NO_HISTORY = {"task_events_report_interval_ms": 0}
-"""For a Ray of our own. Events of 100,000 tasks are hundreds of MiB in a large job, and without a
+"""For a local Ray. Events of 100,000 tasks are hundreds of MiB in a large job, and without a
 dashboard nothing shows them."""
 
 _END_S = 5.0
-"""Seconds that processes of a Ray of our own get to end by themselves."""
+"""Seconds that processes of a local Ray get to end by themselves."""
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def connected(
     Args:
         config: Which cluster.
         worker_output: Print what workers print.
-        metrics: Have a Ray of our own collect and export metrics.
+        metrics: Have a local Ray collect and export metrics.
 
     Raises:
         ConfigError: There is no cluster at the address.
@@ -86,7 +86,7 @@ def _start(
             f"no Ray cluster answers at {address!r} ({error}); "
             "start one with 'ray start --head' or leave ray.address empty"
         ) from None
-    except Exception as error:  # of no type of its own where Ray's processes do not start in time
+    except Exception as error:  # Ray raises a bare Exception if its processes do not start in time
         raise JobError(_no_start(address, temp_dir, error)) from error
 
 
@@ -106,10 +106,10 @@ def _no_start(address: str, temp_dir: str, error: Exception) -> str:
 
 
 def _use_private_token() -> None:
-    """Guard a Ray of our own with a token that lives in the environment of its processes.
+    """Protect a local Ray with a token that is only in the environment of its processes.
 
     Otherwise Ray writes one to ~/.ray/auth_token, and from then on every `ray start --head` of this
-    user wants a token that `ray job submit` does not send by itself.
+    user requires a token that `ray job submit` does not send by itself.
     """
     if "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"
@@ -118,7 +118,7 @@ def _use_private_token() -> None:
 
 
 def _shutdown(ours: set[psutil.Process]) -> None:
-    """Leave the cluster; of a Ray of our own leave no process, not even a worker that hangs."""
+    """Disconnect; end all processes of a local Ray, also workers that hang."""
     ray.shutdown()
     _, alive = psutil.wait_procs(ours, timeout=_END_S)
     for process in alive:
@@ -130,7 +130,7 @@ def _shutdown(ours: set[psutil.Process]) -> None:
 def _quiet_start() -> Iterator[None]:
     """Keep the lines that Ray's core prints past Python's streams off the terminal.
 
-    Errors of the start are exceptions and arrive all the same.
+    Errors of the start are exceptions, so they are still reported.
     """
     sys.stderr.flush()
     saved = os.dup(2)

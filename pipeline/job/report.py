@@ -38,13 +38,15 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield "documents", f"{receipt.documents}" + (f", {bad} of them cannot be opened" if bad else "")
     if receipt.attachments or receipt.attachments_left_out:
         other = receipt.attachments_left_out
-        yield "attachments", f"{receipt.attachments} of the documents; {other} other files left out"
+        files = "1 other file" if other == 1 else f"{other} other files"
+        yield "attachments", f"{receipt.attachments} of the documents; {files} left out"
     yield "pages", f"{receipt.pages}" + _left_out(receipt)
     yield "rows", _counts(receipt.rows) + _copies(receipt.copied)
     if receipt.rows_before:
         yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
     yield "source", _counts(receipt.sources)
-    yield "speed", _speed(receipt)
+    if receipt.rows:
+        yield "speed", _speed(receipt)
     yield "time", f"{duration(receipt.wall_s)} in all, {duration(receipt.run_s)} for the pages"
     yield "recipe", f"{receipt.recipe_hash} ({receipt.recipe['engine']}, {receipt.recipe['model']})"
     names = [f"{name} {number}" for name, number in receipt.versions.items()]
@@ -56,8 +58,13 @@ def _left_out(receipt: Receipt) -> str:
     if receipt.pages_left_out:
         parts.append(f"{receipt.pages_left_out} left out")
     if receipt.files_left_out:
-        parts.append(f"{sum(receipt.files_left_out.values())} other files in folders not read")
+        parts.append(f"{_other_files(receipt.files_left_out)} not read")
     return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _other_files(files: Mapping[str, int]) -> str:
+    count = sum(files.values())
+    return f"{count} other file{'' if count == 1 else 's'} in folders"
 
 
 def _copies(rows: int) -> str:
@@ -124,10 +131,10 @@ def forecast(forecast: Forecast) -> str:
         f"{plan.unreadable} of them cannot be opened",
         "pages": str(plan.pages),
         "left out": f"{plan.pages_left_out} pages by --pages, --max-pages; "
-        f"{sum(forecast.files_left_out.values())} other files in folders",
-        "rows before": f"{_counts(plan.done)} (kept, not done again)",
+        f"{_other_files(forecast.files_left_out)}",
+        "rows before": _counts(plan.done) + (" (kept, not done again)" if plan.done else ""),
         "to do": f"{plan.todo.rows} rows" + _copies(forecast.copies),
-        "routes": f"found while running: text layer, blank, or engine {forecast.engine}",
+        "routes": f"decided in the run: text layer, blank, or engine {forecast.engine}",
         "time": f"{time} ({forecast.basis})",
     }
     return "\n".join(_table(iter(pairs.items())))

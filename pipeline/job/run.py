@@ -30,13 +30,13 @@ class Forecast:
     """What `--dry-run` reports.
 
     Attributes:
-        plan: Sums of the plan. It has no routes but copies and errors: whether a page needs the
-            engine is found while running, when the page is looked at.
+        plan: Sums of the plan. Its only routes are ocr, copy, error and skip: whether a page needs
+            the engine is decided in the run, when the page is inspected.
         copies: Rows of pages whose bytes are read under another name.
         engine: The engine that would run.
         files_left_out: Files of input folders that are no documents, by ending.
         seconds: Estimate for the pages that are left, None where nothing was measured.
-        basis: What the estimate rests on.
+        basis: What the estimate is based on.
     """
 
     plan: PlanSummary
@@ -139,9 +139,9 @@ def _estimate(output: AnyPath, recipe: Recipe, planned: PlanSummary) -> tuple[fl
     except (OSError, ValueError):
         last = {}
     if last.get("recipe_hash") != recipe.hash() or not last.get("pages_per_s"):
-        return None, "no run of this recipe in this output to measure by"
+        return None, "no earlier run of this recipe in this output"
     speed = float(last["pages_per_s"])
-    return planned.todo.rows / speed, f"the last run here made {speed:.2f} pages/s"
+    return planned.todo.rows / speed, f"the last run in this output did {speed:.2f} pages/s"
 
 
 def _peak_mib() -> float:

@@ -32,7 +32,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 def keep_sigterm_handler() -> Iterator[None]:
     """Put the handler of SIGTERM back after the block.
 
-    `ray.init` sets one of its own, which ends the process on the spot with a stack trace.
+    `ray.init` installs another one, which ends the process at once with a stack trace.
     """
     if not _in_main_thread():
         yield

@@ -1,7 +1,7 @@
 """Reads one page: in a reader process, then on a replica. Independent of HTTP and Ray.
 
 A page takes the same steps as in the batch job: `Routes.view` inspects it in a reader process and
-may take its text from the text layer, `engines.base.prepare` makes a request of its image, and
+may take its text from the text layer, `prepare_request` makes a request of its image, and
 `recognise` reads that on a replica.
 """
 

@@ -86,7 +86,7 @@ class ReaderPool:
     """A pool of reader processes. Calls wait until one is free.
 
     Args:
-        count: SandboxClient processes.
+        count: Number of reader processes.
         read: Limits of time, memory and pages.
         render: How pages are rendered, and the limits of pixels.
         input: The maximum size of a file.

@@ -1,10 +1,10 @@
 """The job as two chains on Ray Data.
 
-`plan_pages` lists every page of every document. `recognise_pages` works the plan off:
+`plan_pages` lists every page of every document. `recognise_pages` processes the plan:
 read plan, render, prepare, recognise. `shard_writer.drain` runs a chain and writes its rows.
 
-Every stage names its own resources. Ray fuses neighbours that ask for the same ones, and
-then drawing would run inside the engine's actor and wait for it; a test looks at the names.
+Every stage reserves different resources. Ray fuses neighbouring stages that reserve the same ones,
+and rendering would then run inside the engine's actor and wait for it; a test checks the stages.
 """
 
 from __future__ import annotations
@@ -111,9 +111,9 @@ def recognise_pages(
     """
     stage, engines = options.stages, engine_workers(options.engine)
     reserved = spec_of(options.engine).resources(options.engine)
-    # A small job is cut finer, so that every engine gets work and none waits for the last.
+    # A small job has smaller tasks, so that every engine gets some.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
-    drawers = stage.render_workers or max(1, ray_cluster.cpus() // 2)
+    render_actors = stage.render_workers or max(1, ray_cluster.cpus() // 2)
     planned = _planned(plan, options, duplicates or Duplicates(), done)
     return (
         private.split(planned, rows, stage.write_cpus)
@@ -121,14 +121,14 @@ def recognise_pages(
             Render,
             fn_constructor_args=(options, recipe, send, quarantine.monitor("render")),
             batch_format="pyarrow",
-            compute=_pool(drawers),
+            compute=_pool(render_actors),
             num_cpus=stage.render_cpus,
         )
         .map_batches(
             Prepare,
             fn_constructor_args=(recipe, send, quarantine.monitor("prepare")),
             batch_format="pyarrow",
-            compute=_pool(drawers),
+            compute=_pool(render_actors),
             num_cpus=stage.prepare_cpus,
         )
         .map_batches(
@@ -164,7 +164,7 @@ def _planned(
 ) -> Dataset:
     """The rows of a plan that have to be read.
 
-    Not read_parquet: it lists the files in a task that asks for a whole CPU, and no option changes
+    Not read_parquet: it lists the files in a task that reserves a whole CPU, and no option changes
     that. One block a shard, so that each is read by a task of its own.
     """
     blocks = [pa.table({"path": [str(shard)]}) for shard in shards(plan)]

@@ -41,6 +41,6 @@ def engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrategy
 
 
 def buffer_mib(options: OcrOptions) -> int:
-    """Memory for pages between the stages, MiB: an engine must not wait for want of it."""
+    """Memory for pages between the stages, MiB: enough that no engine waits."""
     in_flight = engine_workers(options.engine) * pages_in_flight(options.engine)
     return options.stages.buffer_mib or max(_MIN_BUFFER_MIB, 2 * in_flight * _PAGE_MIB)

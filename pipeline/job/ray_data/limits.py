@@ -3,7 +3,7 @@
 By default Ray Data keeps the statistics of every block until the chain ends, and a stage that is
 faster than the next one fills the driver with references to its blocks, as long as the rows in them
 are small: its own limits count bytes of rows. Both grow with the pages of a job. The statistics are
-not used here, and a queue need not be longer than what keeps the next stage busy.
+not used here, and a queue has to be only long enough to keep the next stage busy.
 """
 
 from __future__ import annotations

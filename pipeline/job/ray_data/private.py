@@ -1,7 +1,8 @@
 """The parts of Ray Data that are not public: the only module that touches them.
 
 Written for the version `RAY_VERSION`, which `pyproject.toml` pins. A test fails if another one is
-installed or if a part that is used here is gone: then read this module against the new version.
+installed or if a part that is used here is missing; this module then has to be checked against
+the new version.
 """
 
 from __future__ import annotations

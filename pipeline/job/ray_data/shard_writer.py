@@ -31,8 +31,8 @@ S = TypeVar("S", PlanSummary, Summary)
 class StalledError(JobError):
     """No page moved for `stages.stall_s`, or a block that was to be written is lost.
 
-    Workers of a lost machine wait for resources on another one, with their pages; where all others
-    are full, for ever. Rows that were written stay.
+    The workers of a lost machine are restarted on another one once it has free resources; if none
+    ever has, their pages wait without end. Rows that were written stay.
     """
 
 
@@ -141,7 +141,7 @@ def _written(ref: ray.ObjectRef) -> Any:
 
 
 def _cancel(writes: list[ray.ObjectRef]) -> None:
-    """End writes that could add rows later: their pages may be done anew by then."""
+    """End writes that could add rows later: their pages may have been done again by then."""
     if not writes:
         return
     _, stuck = ray.wait(writes, num_returns=len(writes), timeout=_CANCEL_AFTER_S)
@@ -167,7 +167,7 @@ def _bundles(dataset: Dataset) -> Iterator[Any]:
 
 def _stalled() -> StalledError:
     return StalledError(
-        f"no page moved for {_stall_s():g} s (stages.stall_s): workers may have found no room "
+        f"no page was finished for {_stall_s():g} s (stages.stall_s): workers may lack resources "
         "after a machine was lost, or an engine does not start; run the command again to go on"
     )
 

@@ -1,4 +1,4 @@
-"""Second stage of the run: makes the engine's requests of drawn pages."""
+"""Second stage of the run: makes the engine's requests from rendered pages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pipeline.recognition.recognise import failed
 
 
 class Prepare:
-    """Turns drawn pages into what the engine takes.
+    """Turns rendered pages into the engine's requests.
 
     Args:
-        recipe: The engine, and how it is asked.
+        recipe: The engine, and what its requests contain.
         send: Takes the worker's reports.
         monitor: Told which pages are being worked on, and decides which may be.
     """
@@ -54,7 +54,7 @@ class Prepare:
 
 
 def _quarantined(page: RenderedPage) -> PreparedPage:
-    """A page that is not worked on any more; a failure that it has already stays."""
+    """The result of a poison page. An earlier failure of the page is kept."""
     if page.settled and page.settled.failure:
         return PreparedPage(page)
     return PreparedPage(replace(page, settled=failed(ErrorKind.CRASH, POISON_MESSAGE)))

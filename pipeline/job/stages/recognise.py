@@ -27,7 +27,7 @@ from pipeline.types import PageResult, Recognition, Request, Timing
 
 
 class Recognise:
-    """Reads pages with an engine: many at a time, no page waits for another.
+    """Reads pages with an engine, many concurrently.
 
     Pages that an engine's process crashed with are run with few others, then alone
     (`pipeline.job.stages.quarantine`).
@@ -60,7 +60,7 @@ class Recognise:
         pages = rows.prepared_pages(prepared)
         keys = [page.page.ids.page_id for page in pages]
         if any(page.request is not None for page in pages):
-            # Before the monitor knows of the pages: a crash at the start is not their fault.
+            # Before the pages are reported to the monitor: they do not cause a crash at the start.
             await self._engine.start()
         # In a thread: the monitor may be slow to answer, and other pages are being read.
         isolations = await asyncio.to_thread(self._monitor.begin, keys)

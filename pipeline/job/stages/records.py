@@ -1,4 +1,4 @@
-"""The records of a page on its way through a job, one for each step before `PageResult`.
+"""The records of a page between the stages of a job, before it is a `PageResult`.
 
 Frozen, slotted, without behaviour. `pipeline.job.stages.rows` turns them into tables and back at
 the edges of a stage.
@@ -24,7 +24,7 @@ class PlannedPage:
         size_bytes: Size of the document.
         failure: Why the document cannot be read (route `error`).
         warnings: What the reader reported when it opened the document.
-        outer: AnyPath of the PDF that the document is embedded in, "" for none.
+        outer: URI of the PDF that the document is embedded in, "" for none.
         attachments_left_out: On the first page of a PDF, its attachments that are not recognised.
     """
 
@@ -41,18 +41,18 @@ class PlannedPage:
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage:
-    """A page that was looked at, and drawn where an engine has to read it.
+    """A page that was inspected, and rendered if an engine has to read it.
 
     Attributes:
         ref: The page.
         ids: Identity of its row.
         warnings: What the reader reported when it opened the document. What it reported of the
             page itself is in `view`.
-        view: What was found on the page, None where it could not be looked at. Its image is there
-            while an engine has to read the page and no request is made of it yet.
-        settled: What became of a page that needs no engine: blank, read from its text layer, or
-            failed. None where an engine has to read it.
-        render_ms: Milliseconds spent on it, None where it was not looked at.
+        view: What was found on the page; None if it could not be inspected. It has an image only
+            if an engine has to read the page and no request has been made from the image yet.
+        settled: The result of a page that needs no engine: blank, read from its text layer, or
+            failed. None if an engine has to read it.
+        render_ms: Milliseconds of inspecting and rendering; None if it was not inspected.
     """
 
     ref: PageRef
@@ -68,9 +68,9 @@ class PreparedPage:
     """A page ready for its engine, or settled.
 
     Attributes:
-        page: The page; the pixels of its view are left behind.
-        request: What the engine gets, None where `page.settled` says what became of it.
-        prepare_ms: Milliseconds spent on making the request, None where there is none.
+        page: The page, without the pixels of its view.
+        request: What the engine gets; None if the page is settled (`page.settled`).
+        prepare_ms: Milliseconds of making the request; None if there is none.
     """
 
     page: RenderedPage

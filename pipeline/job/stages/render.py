@@ -1,4 +1,4 @@
-"""First stage of the run: looks at pages and draws those that an engine has to read."""
+"""First stage of the run: inspects pages and renders those that an engine has to read."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pipeline.storage.document_cache import DocumentCache
 
 
 class Render:
-    """Looks at pages and draws those that an engine has to read.
+    """Inspects pages and renders those that an engine has to read.
 
-    DocumentCache are opened in a child process, which may crash or be killed.
+    Documents are opened in a child process, which may crash or be killed.
 
     Args:
         options: The job's.
@@ -67,7 +67,7 @@ class Render:
         begin = time.perf_counter()
         try:
             path = self._path(page)
-            begin = time.perf_counter()  # fetching is not drawing
+            begin = time.perf_counter()  # the time of fetching is not counted
             view = self._view(page, path)
         except RecordedError as error:
             settled = failed(error.kind, str(error))

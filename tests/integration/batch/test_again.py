@@ -158,7 +158,7 @@ def test_attachments_are_recognised_once(tmp_path: Path, head: job_process.Head)
     assert rows(output, "status, error_kind") == first
     done = job_process.ocr(*command, "--attachments", head=head)
     assert done.returncode == 3, done.stderr
-    assert "4 of the documents; 1 other files left out" in done.stdout
+    assert "4 of the documents; 1 other file left out" in done.stdout
     wanted = [
         ("mail.pdf", 1, "blank", None),
         ("bad.tif", 0, "failed", "unreadable"),

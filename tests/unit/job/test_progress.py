@@ -27,7 +27,7 @@ def test_a_line_without_a_speed_has_no_time_left():
 
 
 def test_an_engine_that_loads_says_so():
-    assert Snapshot(0, 9, 0, 61.2, started=False).line("recognise") == "recognise: loading (61 s)"
+    assert Snapshot(0, 9, 0, 61.2, started=False).line("recognise") == "recognise: starting (61 s)"
 
 
 def speed(*samples: tuple[float, int]) -> float | None:

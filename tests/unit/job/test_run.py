@@ -117,7 +117,7 @@ def test_a_dry_run_writes_nothing(folder: Path, tmp_path: Path, head: job_proces
         "documents 6 ",
         "2 of them cannot be opened",
         "pages 3 ",
-        "4 pages by --pages, --max-pages; 1 other files",
+        "4 pages by --pages, --max-pages; 1 other file in folders",
         "5 rows",
         "engine fake",
     ):

@@ -139,7 +139,7 @@ def test_a_forecast_says_what_is_skipped_and_how_long():
         "7 rows (2 copied: the same bytes",
         "2 pages by --pages, --max-pages; 4 other files",
         "2 ok (kept, not done again)",
-        "found while running: text layer, blank, or engine onnx",
+        "decided in the run: text layer, blank, or engine onnx",
         "1:30 (measured)",
     ):
         assert fact in text
