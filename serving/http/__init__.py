@@ -1,1 +1,1 @@
-"""What every request meets: middleware, keys, rates, bodies, streams, routes."""
+"""What every request meets: middleware, keys, rates, bodies, streams."""

@@ -65,7 +65,10 @@ def test_what_is_left_is_started_again(tmp_path: Path):
 
     rows, said = go_on(tmp_path, stalls_again, lambda name: write(tmp_path, name, range(4, 6)))
     assert rows == TODO
-    assert ["4 are started again" in said[0], "2 are started again" in said[1]] == [True, True]
+    assert ["4 pages are started again" in said[0], "2 pages are started again" in said[1]] == [
+        True,
+        True,
+    ]
 
 
 def test_nothing_done_twice_running_ends_the_job(tmp_path: Path):
