@@ -163,19 +163,26 @@ class VllmCore:
     def _render(self, request: Request) -> dict[str, Any]:
         ids = self.vocabulary.encode(request.prompt)
         if self.parts.encoder:
-            from pipeline.vllm_plugin.encoder.inputs import page_input
-
-            return page_input(ids, self.vocabulary.image, request.image_tokens, self._cut(request))
+            return self._plugin_input(ids, request)
         image = Image.fromarray(request.image)
         prompt = {"prompt_token_ids": ids, "multi_modal_data": {"image": image}}
         rendered: list[dict[str, Any]] = self._llm.renderer.render_cmpl([prompt])
         return rendered[0]
 
-    def _cut(self, request: Request) -> tiles.Tiles:
+    def _plugin_input(self, ids: list[int], request: Request) -> dict[str, Any]:
+        """The page as the plugin's encoder takes it.
+
+        The tokens are counted from the image and not taken from the request, as in vLLM's own way:
+        `render` compares both, and a wrong count would end the engine.
+        """
+        from pipeline.vllm_plugin.encoder.inputs import page_input
+
         family = model.family(self.config)
         height_px, width_px = request.image.shape[:2]
         grid = views.grid(width_px, height_px, family)
-        return tiles.cut(request.image, grid, views.BASE_PX, family.tile_px)
+        cut = tiles.cut(request.image, grid, views.BASE_PX, family.tile_px)
+        count = views.image_tokens(width_px, height_px, family)
+        return page_input(ids, self.vocabulary.image, count, cut)
 
     async def complete(
         self,
