@@ -15,14 +15,12 @@ import numpy.typing as npt
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr.engine import load
-from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import turn_pixels
 from pipeline.imaging.transform import fit, resize
 from pipeline.types import Pixels
 
 _DETECTION_PX: Final = 800
 """Longest side of the image in which lines are detected."""
-_MIN_PX: Final = 64
 _MIN_ASPECT: Final = 2.0
 """A line of text is at least so many times longer than high."""
 _MAX_LINES: Final = 5
@@ -52,13 +50,12 @@ class OrientationDetector:
     def turn(self, pixels: Pixels) -> int:
         """The clockwise turn that makes a page's text upright: 0, 90, 180 or 270.
 
-        Without strong evidence it is 0.
+        Without strong evidence it is 0. The page is read whatever its projection profile
+        (`pipeline.imaging.projection`): the caller passes only pages that may need a turn.
 
         Args:
             pixels: The page as displayed.
         """
-        if min(pixels.shape[:2]) < _MIN_PX or not projection_profile(pixels).may_need_turn:
-            return 0
         with self._lock:
             self._models = self._models or load(OnnxConfig())
             return self._read(pixels)

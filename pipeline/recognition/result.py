@@ -5,8 +5,8 @@ The batch and the service call the same function, so that a page has the same re
 
 from __future__ import annotations
 
+from pipeline.documents.look import PageView
 from pipeline.recognition.retry_ladder import text_source
-from pipeline.recognition.route import PageView
 from pipeline.types import PageRef, PageResult, Recognition, Timing
 
 

@@ -15,8 +15,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
+from pipeline.documents.look import PageView
 from pipeline.documents.sandbox import DocumentInfo, SandboxClient
-from pipeline.recognition.route import PageView, Routes
+from pipeline.recognition.route import Routes
 from pipeline.types import Instruction
 
 T = TypeVar("T")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
+from pipeline.documents.look import LookOptions, PageView
 from pipeline.documents.sandbox.protocol import bounded, shorten
 from pipeline.documents.sandbox.shared_memory import SharedBuffer
 from pipeline.documents.sandbox.supervisor import Supervisor
@@ -104,6 +105,36 @@ class SandboxClient:
                 pages=tuple((width, height) for width, height in sizes),
                 warnings=bounded(reply["warnings"]),
             )
+
+    def look(
+        self, path: str, page: int, options: LookOptions, password: str | Sequence[str] = ""
+    ) -> PageView:
+        """Look at a page, and render it only where an engine has to read it.
+
+        Args:
+            path: The file.
+            page: 1-based number.
+            options: What is wanted of the page.
+            password: For encrypted PDFs, or several that are tried in turn; others ignore it.
+
+        Returns:
+            The page's image, or the result of a page that needs no engine. The pixels may be in
+            shared memory, as those of `render`.
+
+        Raises:
+            PageError: As `render`, and as `pipeline.documents.look.look`.
+            JobError: The worker process does not start.
+            RuntimeError: The client is closed.
+        """
+        with self._lock, self._raising(PageError):
+            request = {"do": "look", "path": path, "password": _listed(password), "page": page}
+            request["options"] = options.to_message()
+            buffer, reply = self._supervisor.request(request)
+            height_px, width_px = int(reply["height_px"]), int(reply["width_px"])
+            size, pixels_size = int(reply["size_bytes"]), height_px * width_px * 3
+            content = buffer.array((pixels_size + size,))[pixels_size:].tobytes()
+            pixels = self._pixels(buffer, height_px, width_px) if pixels_size else None
+            return PageView.from_bytes(content, bounded(reply["warnings"]), pixels)
 
     def render(self, path: str, page: int, password: str | Sequence[str] = "") -> PageImage:
         """Render a page of a PDF, or decode a page of an image file.

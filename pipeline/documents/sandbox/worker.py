@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
+from pipeline.documents.look import LookOptions, look
 from pipeline.documents.sandbox.protocol import Message, bounded, receive, send, shorten
 from pipeline.documents.sandbox.resource_limits import exit_with_parent, limit_cpu, limit_memory
 from pipeline.documents.sandbox.shared_memory import SharedBuffer
@@ -104,13 +105,16 @@ class Worker:
                 return self._inspect(request["path"], request["password"], buffer)
             if request["do"] == "layer":
                 return self._layer(request["path"], request["password"], request["page"], buffer)
+            if request["do"] == "look":
+                return self._look(request, buffer)
             if request["do"] == "attachments":
                 return self._attachments(request["path"], request["password"], buffer)
             if request["do"] == "extract":
                 return self._extract(request)
             return self._render_page(request["path"], request["password"], request["page"], buffer)
         except RecordedError as error:
-            self._close()
+            if error.kind is not ErrorKind.NO_TEXT_LAYER:  # the document itself has no fault
+                self._close()
             return _failure(error.kind, str(error))
         except MemoryError:
             raise
@@ -136,12 +140,8 @@ class Worker:
     def _render_page(
         self, path: str, password: list[str], page: int, buffer: SharedBuffer
     ) -> Message:
-        def allocate(height_px: int, width_px: int) -> Pixels:
-            buffer.reserve(height_px * width_px * 3)
-            return buffer.array((height_px, width_px, 3))
-
         document = self._open(path, password)
-        image = document.render(page, self._render, allocate)
+        image = document.render(page, self._render, _allocator(buffer))
         if not document.is_reusable:
             self._close()
         height_px, width_px = image.pixels.shape[:2]
@@ -151,6 +151,24 @@ class Worker:
             "dpi": image.dpi,
             "blank_suspect_reason": shorten(image.blank_suspect_reason),
             "warnings": bounded(image.warnings),
+        }
+
+    def _look(self, request: Message, buffer: SharedBuffer) -> Message:
+        """The pixels of a page that an engine has to read, followed by the rest as JSON."""
+        document = self._open(request["path"], request["password"])
+        options = LookOptions(**request["options"])
+        view = look(document, request["page"], self._render, _allocator(buffer), options)
+        if not document.is_reusable:
+            self._close()
+        height_px, width_px = view.image.pixels.shape[:2] if view.image else (0, 0)
+        size, content = height_px * width_px * 3, view.to_bytes()
+        buffer.reserve(size + len(content))
+        buffer.array((size + len(content),))[size:] = np.frombuffer(content, np.uint8)
+        return {
+            "height_px": height_px,
+            "width_px": width_px,
+            "size_bytes": len(content),
+            "warnings": bounded(view.warnings),
         }
 
     def _layer(self, path: str, password: list[str], page: int, buffer: SharedBuffer) -> Message:
@@ -222,6 +240,16 @@ class Worker:
         if self._document is not None:
             self._document.close()
         self._document, self._key = None, ()
+
+
+def _allocator(buffer: SharedBuffer) -> Allocator:
+    """Returns arrays for pixels at the start of a shared buffer."""
+
+    def allocate(height_px: int, width_px: int) -> Pixels:
+        buffer.reserve(height_px * width_px * 3)
+        return buffer.array((height_px, width_px, 3))
+
+    return allocate
 
 
 def _pdf_file() -> type[PdfFile]:

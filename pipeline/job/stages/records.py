@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.recognition.route import PageView
+from pipeline.documents.look import PageView
 from pipeline.types import Failure, PageIds, PageRef, Recognition, Request, Route, Status
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pipeline.config import OcrOptions, Recipe
+from pipeline.documents.look import PageView
 from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import ErrorKind, RecordedError
@@ -18,7 +19,7 @@ from pipeline.job.stages.contents import extractor
 from pipeline.job.stages.quarantine import POISON_MESSAGE, PageMonitor, in_turn
 from pipeline.job.stages.records import PlannedPage, RenderedPage
 from pipeline.recognition.recognise import failed
-from pipeline.recognition.route import PageView, Routes
+from pipeline.recognition.route import Routes
 from pipeline.storage.document_cache import DocumentCache
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.documents.look import PageView
 from pipeline.imaging.rotation import turn_size
 from pipeline.job.stages.records import PlannedPage, PreparedPage, RenderedPage
 from pipeline.output import schema
@@ -26,7 +27,6 @@ from pipeline.output.rows import (
     ids_of,
     ref_of,
 )
-from pipeline.recognition.route import PageView
 from pipeline.text.text_layer_trust import Trust
 from pipeline.types import Document, PageImage, Recognition, Request, Route, Source, Status, Task
 

@@ -16,6 +16,7 @@ import ray
 from ray.data.block import BlockStats
 
 from pipeline.config import OcrOptions, OutputConfig, RayConfig
+from pipeline.documents.look import PageView
 from pipeline.engines.base import Resources
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import SPECS
@@ -28,7 +29,6 @@ from pipeline.job.stages.render import Render
 from pipeline.output import schema
 from pipeline.output import shards as sink
 from pipeline.output.totals import PlanSummary, Summary
-from pipeline.recognition.route import PageView
 from tests.support import job_process, sample_documents
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.documents.look import PageView
 from pipeline.errors import ErrorKind
 from pipeline.job.stages import rows
 from pipeline.job.stages.records import PlannedPage, PreparedPage, RenderedPage
 from pipeline.output import schema
 from pipeline.recognition.recognise import failed
-from pipeline.recognition.route import PageView
 from pipeline.text.text_layer_trust import Trust
 from pipeline.types import (
     Block,

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import OcrOptions, RenderConfig
+from pipeline.documents.look import PageView
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.recipe import make_recipe
@@ -21,7 +22,7 @@ from pipeline.imaging.projection import _ascender_excess, _ink, _sums, projectio
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition.orientation import OrientationDetector, _choice
 from pipeline.recognition.route import Routes
-from pipeline.types import Pixels
+from pipeline.types import PageImage, Pixels
 from tests.support import sample_documents
 from tests.support.sample_documents import LETTER, Page
 from tests.support.strategies import pictures
@@ -77,10 +78,20 @@ def test_a_page_full_of_ink_is_no_overflow() -> None:
     assert np.array_equal(_sums(ink.T, 1799 // 8)[0], [0, 0, 0, 0, np.float32(120 / 224), 1, 1, 1])
 
 
-def test_upright_text_is_left_alone_without_models(page: Pixels) -> None:
-    fresh = OrientationDetector()
-    assert fresh.turn(page) == 0
-    assert fresh._models is None
+def test_upright_text_does_not_need_a_turn(page: Pixels) -> None:
+    assert not projection_profile(page).may_need_turn
+
+
+def test_upright_pages_are_not_read(page: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    def view(self: SandboxClient, *_: object) -> PageView:
+        height_px, width_px = page.shape[:2]
+        return PageView(width_px, height_px, 150.0, image=PageImage(page, 150.0))
+
+    monkeypatch.setattr(SandboxClient, "look", view)
+    routes = Routes(make_recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake"))
+    with SandboxClient() as reader:
+        assert routes.view(reader, "page.pdf", 1).turned_deg == 0
+    assert routes._detector._models is None
 
 
 @pytest.mark.parametrize("deg", TURNS[1:])

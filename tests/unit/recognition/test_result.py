@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+from pipeline.documents.look import PageView
 from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
-from pipeline.recognition.route import PageView
 from pipeline.text.text_layer_trust import Trust
 from pipeline.types import PageRef, PageResult, Recognition, Rung, Source, Status, Timing
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from pipeline.config import OcrOptions
+from pipeline.config import OcrOptions, RenderConfig
+from pipeline.documents.look import LookOptions, PageView
+from pipeline.documents.look import look as look_at
+from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.recipe import make_recipe
 from pipeline.errors import ErrorKind, PageError
-from pipeline.recognition.route import PageView, Routes
+from pipeline.imaging.transform import new_pixels
+from pipeline.recognition.route import Routes
 from pipeline.types import Instruction, Source, Status, Task
 from tests.support import sample_documents
 from tests.support.sample_documents import Page
@@ -192,26 +197,66 @@ def test_a_layer_of_words_is_kept_for_a_last_resort(
 
 
 class Broken:
-    """A reader whose text layers cannot be read."""
+    """A document whose text layers cannot be read."""
 
-    def __init__(self, reader: SandboxClient, kind: ErrorKind) -> None:
-        self.render = reader.render
+    def __init__(self, document: PdfFile, kind: ErrorKind) -> None:
+        self.render = document.render
         self._kind = kind
 
     def layer(self, *_: object) -> None:
         raise PageError(self._kind, "no")
 
 
-def test_a_layer_that_cannot_be_read_does_not_keep_the_page_from_being_drawn(
-    reader: SandboxClient, tmp_path: Path
-) -> None:
+@pytest.fixture
+def trusted(tmp_path: Path) -> PdfFile:
     (tmp_path / "a.pdf").write_bytes(TRUSTED)
-    recipe = make_recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake")
-    broken: Any = Broken(reader, ErrorKind.RENDER)
-    assert way(Routes(recipe).view(broken, str(tmp_path / "a.pdf"), 1)) == "engine"
-    dead: Any = Broken(reader, ErrorKind.TIMEOUT)
-    with pytest.raises(PageError):
-        Routes(recipe).view(dead, str(tmp_path / "a.pdf"), 1)
+    return PdfFile(str(tmp_path / "a.pdf"), "", 10)
+
+
+def test_a_layer_that_cannot_be_read_does_not_keep_the_page_from_being_drawn(
+    trusted: PdfFile,
+) -> None:
+    broken: Any = Broken(trusted, ErrorKind.RENDER)
+    assert way(look_at(broken, 1, RenderConfig(), new_pixels, LookOptions())) == "engine"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text_layer"), [(ErrorKind.TIMEOUT, "auto"), (ErrorKind.RENDER, "only")]
+)
+def test_other_errors_of_the_layer_are_those_of_the_page(
+    trusted: PdfFile, kind: ErrorKind, text_layer: Any
+) -> None:
+    broken: Any = Broken(trusted, kind)
+    options = LookOptions(text_layer=text_layer)
+    with pytest.raises(PageError) as error:
+        look_at(broken, 1, RenderConfig(), new_pixels, options)
+    assert error.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    "options", [LookOptions(), LookOptions(wants_text=False, keeps_layer=True)]
+)
+def test_a_view_is_the_same_after_serialisation(trusted: PdfFile, options: LookOptions) -> None:
+    view = look_at(trusted, 1, RenderConfig(), new_pixels, options)
+    pixels = view.image.pixels if view.image else None
+    again = PageView.from_bytes(view.to_bytes(), view.warnings, pixels)
+    assert (view.image is None) == options.wants_text
+    if view.image and again.image:
+        assert again.image.pixels is view.image.pixels
+        assert (again.image.dpi, again.image.layer) == (view.image.dpi, view.image.layer)
+    assert replace(again, image=None) == replace(view, image=None)
+
+
+def test_a_view_with_neither_image_nor_result_is_refused(trusted: PdfFile) -> None:
+    view = look_at(trusted, 1, RenderConfig(), new_pixels, LookOptions(wants_text=False))
+    with pytest.raises(ValueError, match="neither"):
+        PageView.from_bytes(view.to_bytes())
+
+
+def test_a_view_with_an_odd_turn_is_refused(trusted: PdfFile) -> None:
+    turned = replace(look_at(trusted, 1, RenderConfig(), new_pixels, LookOptions()), turned_deg=45)
+    with pytest.raises(ValueError, match="quarter turn"):
+        PageView.from_bytes(turned.to_bytes())
 
 
 @pytest.mark.parametrize("text_layer", ["auto", "never"])

@@ -1,0 +1,260 @@
+"""Looks at a page: takes its text layer, or finds that it is blank, or renders it.
+
+Runs in the worker process of `pipeline.documents.sandbox`, so that a page costs one request, and
+everything computed from untrusted bytes is computed there. Whether a page needs an engine is
+decided here, for the batch and for the service.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Protocol, Self
+
+from pipeline.config import RenderConfig, TextLayerMode
+from pipeline.errors import ErrorKind, PageError
+from pipeline.imaging.ink import is_blank
+from pipeline.imaging.projection import projection_profile
+from pipeline.imaging.rotation import TURNS
+from pipeline.imaging.transform import Allocator
+from pipeline.text import text_layer as layers
+from pipeline.text.text_layer import TextLayer
+from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
+from pipeline.types import Block, Box, PageImage, Pixels, Recognition, Source, Status
+
+_MIN_PROFILE_PX: Final = 64
+"""Minimum side of an image whose projection profile is computed: a smaller one has no lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """What is wanted of a page.
+
+    Attributes:
+        text_layer: Which text layers are taken.
+        min_trust: Minimum trust in a text layer that `auto` takes, 0 to 1.
+        blank_ppm: Maximum ink of a blank page, parts per million of its pixels.
+        wants_text: Whether a text layer can answer what is asked of the page.
+        measures_profile: Whether to compute the projection profile, for `PageView.may_need_turn`.
+        keeps_layer: Whether to return the layer's text together with an image, as a last resort.
+    """
+
+    text_layer: TextLayerMode = "auto"
+    min_trust: float = 0.7
+    blank_ppm: float = 10.0
+    wants_text: bool = True
+    measures_profile: bool = True
+    keeps_layer: bool = False
+
+    def to_message(self) -> dict[str, Any]:
+        """The options as plain values, for the request to the worker."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """A page before the engine.
+
+    Attributes:
+        width_px: Width of its image, or of the one that would have been drawn.
+        height_px: Height of that image.
+        dpi: Its resolution, 0 where unknown.
+        warnings: Faults of the page that did not keep it from being read.
+        image: The page as displayed; None where the page is settled.
+        settled: What became of a page that needs no engine, else None.
+        source: Where its text comes from, None for a blank page.
+        trust: What its text layer is worth, None where it was not looked at.
+        turned_deg: The clockwise turn that makes its text upright.
+        may_need_turn: Whether its projection profile is not that of upright text, so that
+            `turned_deg` has still to be found by reading lines.
+    """
+
+    width_px: int
+    height_px: int
+    dpi: float
+    warnings: tuple[str, ...] = ()
+    image: PageImage | None = None
+    settled: Recognition | None = None
+    source: Source | None = Source.OCR
+    trust: Trust | None = None
+    turned_deg: int = 0
+    may_need_turn: bool = False
+
+    def to_bytes(self) -> bytes:
+        """Serialise all but pixels and warnings as JSON, for the worker's response."""
+        fields: dict[str, Any] = {
+            "size": [self.width_px, self.height_px, self.dpi],
+            "source": self.source,
+            "trust": self.trust and [self.trust.score, self.trust.doubts],
+            "turned_deg": self.turned_deg,
+            "may_need_turn": self.may_need_turn,
+        }
+        if self.settled:
+            blocks = [[x.kind, x.text, x.box, x.score] for x in self.settled.blocks]
+            fields["settled"] = [self.settled.status, self.settled.text, blocks]
+        if self.image:
+            fields["image"] = [self.image.dpi, self.image.layer]
+        return json.dumps(fields).encode()
+
+    @classmethod
+    def from_bytes(
+        cls, content: bytes, warnings: tuple[str, ...] = (), pixels: Pixels | None = None
+    ) -> Self:
+        """Deserialise the result of `to_bytes`.
+
+        Args:
+            content: The JSON.
+            warnings: Those of the view.
+            pixels: RGB, uint8, shape (height, width, 3), None where the view has no image.
+
+        Raises:
+            ValueError: The bytes are not a valid view.
+            KeyError: A field is missing.
+            TypeError: A field has a wrong type.
+        """
+        fields = json.loads(content)
+        width_px, height_px, dpi = fields["size"]
+        settled = _recognition(*fields["settled"]) if "settled" in fields else None
+        if (pixels is None) != ("image" not in fields) or (pixels is None) != (settled is not None):
+            raise ValueError("neither an image nor a result, or both")
+        if fields["turned_deg"] not in TURNS:
+            raise ValueError(f"not a quarter turn: {fields['turned_deg']!r}")
+        return cls(
+            width_px=int(width_px),
+            height_px=int(height_px),
+            dpi=float(dpi),
+            warnings=warnings,
+            image=None if pixels is None else _image(pixels, warnings, *fields["image"]),
+            settled=settled,
+            source=Source(fields["source"]) if fields["source"] else None,
+            trust=_trust(*fields["trust"]) if fields["trust"] else None,
+            turned_deg=int(fields["turned_deg"]),
+            may_need_turn=bool(fields["may_need_turn"]),
+        )
+
+
+def _image(pixels: Pixels, warnings: tuple[str, ...], dpi: Any, layer: Any) -> PageImage:
+    return PageImage(pixels, float(dpi), warnings, layer=None if layer is None else str(layer))
+
+
+def _trust(score: Any, doubts: Any) -> Trust:
+    return Trust(float(score), tuple(map(str, doubts)))
+
+
+def _recognition(status: Any, text: Any, blocks: Any) -> Recognition:
+    return Recognition(Status(status), str(text), tuple(_block(*block) for block in blocks))
+
+
+def _block(kind: Any, text: Any, box: Any, score: Any) -> Block:
+    return Block(str(kind), str(text), box and _box(*box), None if score is None else float(score))
+
+
+def _box(x0: Any, y0: Any, x1: Any, y1: Any) -> Box:
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+class PageSource(Protocol):
+    """An open document: `PdfFile` or `ImageFile`."""
+
+    def render(self, page: int, render: RenderConfig, allocate: Allocator) -> PageImage:
+        """Render a page, counted from 1."""
+
+    def layer(self, page: int, render: RenderConfig) -> TextLayer | None:
+        """The text layer of a page, None for image files."""
+
+
+def look(
+    document: PageSource,
+    page: int,
+    render: RenderConfig,
+    allocate: Allocator,
+    options: LookOptions,
+) -> PageView:
+    """Look at a page, and render it only where that is needed.
+
+    Args:
+        document: The open document.
+        page: 1-based number.
+        render: Resolution, and the limit of pixels.
+        allocate: Returns the array for the pixels.
+        options: What is wanted of the page.
+
+    Raises:
+        PageError: RENDER for a page that cannot be read, or that is blank because something on it
+            cannot be decoded; NO_TEXT_LAYER for a page without one where only text layers are
+            wanted.
+    """
+    layer = _layer(document, page, render, options)
+    trust = None if layer is None else assess_trust(layer)
+    settled = _settled(layer, trust, options)
+    if settled is not None:
+        return settled
+    image = document.render(page, render, allocate)
+    view = _rendered(replace(image, layer=_last_resort(layer, options)), options)
+    return replace(view, trust=trust)
+
+
+def _layer(
+    document: PageSource, page: int, render: RenderConfig, options: LookOptions
+) -> TextLayer | None:
+    """The text layer, None where it is not wanted or there cannot be one."""
+    if options.text_layer == "never":
+        return None
+    try:
+        return document.layer(page, render)
+    except PageError as error:
+        # Rendering may still succeed: MuPDF leaves out what it cannot draw.
+        if error.kind is not ErrorKind.RENDER or options.text_layer == "only":
+            raise
+        return None
+
+
+def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions) -> PageView | None:
+    """The view of a page that needs no image, None for one that does."""
+    only = options.text_layer == "only"
+    if layer is None or trust is None:
+        if only:
+            raise PageError(ErrorKind.NO_TEXT_LAYER, "an image has no text layer")
+        return None
+    size = (layer.width_px, layer.height_px, layer.dpi, layer.warnings)
+    # What was complained about may have left content out: then rendering has to tell.
+    is_empty = not layer.drawing.operations and not layer.warnings
+    if is_empty and not (only and layer.lines):
+        return PageView(*size, settled=Recognition(Status.BLANK), source=None, trust=trust)
+    if not only and not (options.wants_text and _is_taken(layer, trust, options)):
+        return None
+    text, blocks, deg = layers.read(layer, hidden=options.text_layer != "auto")
+    if not text:
+        raise PageError(ErrorKind.NO_TEXT_LAYER, "the page has no text layer")
+    recognition = Recognition(Status.OK, text, blocks)
+    return PageView(
+        *size, settled=recognition, source=Source.TEXT_LAYER, trust=trust, turned_deg=deg
+    )
+
+
+def _is_taken(layer: TextLayer, trust: Trust, options: LookOptions) -> bool:
+    if options.text_layer == "auto":
+        return trust.score >= options.min_trust
+    return bool(layer.lines)
+
+
+def _last_resort(layer: TextLayer | None, options: LookOptions) -> str | None:
+    """What is taken from a layer where no engine finds a better answer."""
+    if layer is None or not options.keeps_layer:
+        return None
+    text = layers.read(layer, hidden=True)[0]
+    return text if legibility(text) >= options.min_trust else None
+
+
+def _rendered(image: PageImage, options: LookOptions) -> PageView:
+    """The view of a page that was rendered: blank, or with its image."""
+    height_px, width_px = image.pixels.shape[:2]
+    view = PageView(width_px, height_px, image.dpi, image.warnings)
+    if is_blank(image.pixels, options.blank_ppm):
+        if image.blank_suspect_reason:
+            message = f"drawn without ink, and {image.blank_suspect_reason}"
+            raise PageError(ErrorKind.RENDER, message)
+        return replace(view, settled=Recognition(Status.BLANK), source=None)
+    is_measured = options.measures_profile and min(width_px, height_px) >= _MIN_PROFILE_PX
+    may_need_turn = is_measured and projection_profile(image.pixels).may_need_turn
+    return replace(view, image=image, may_need_turn=may_need_turn)
