@@ -330,7 +330,7 @@ def poisoned(site: Site, pages: int, poison: Sequence[int]) -> Outcome:
     ]
     (poison_site.documents / "poison.pdf").write_bytes(documents.pdf(sheets))
     begin, output = time.monotonic(), place / "out"
-    poison_site.finish(output, "--engine.fake.handler", "dies", code=1)
+    poison_site.finish(output, "--engine.fake.handler", "dies", code=3)
     outcome.tried = len(poison)
     outcome.extra_s = time.monotonic() - begin - site.undisturbed_s
     outcome.count(output, pages)
@@ -346,7 +346,7 @@ def out_of_memory(site: Site) -> Outcome:
     (full_site.documents / "good.pdf").write_bytes(documents.text_pdf(8))
     (full_site.documents / "large.pdf").write_bytes(documents.stacked_groups_pdf())
     begin, output = time.monotonic(), place / "out"
-    full_site.finish(output, "--read.memory-mib", 256, code=1)
+    full_site.finish(output, "--read.memory-mib", 256, code=3)
     outcome.tried = 1
     outcome.extra_s = time.monotonic() - begin - site.undisturbed_s
     outcome.count(output, 9)

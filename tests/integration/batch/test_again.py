@@ -54,7 +54,7 @@ def test_the_same_bytes_are_read_once_and_every_name_has_its_rows(
     assert "2 to do (2 are copies)" in again.stderr
     assert len(rows(output, "status")) == 9
     dry = run(folder, "--output", tmp_path / "new", "--dry-run", head=head)
-    assert "9 rows with engine fake (6 copied: the same bytes" in " ".join(dry.stdout.split())
+    assert "to do 9 rows (6 copied: the same bytes" in " ".join(dry.stdout.split())
 
 
 def test_retry_does_what_failed_again_and_nothing_else(
@@ -65,7 +65,7 @@ def test_retry_does_what_failed_again_and_nothing_else(
     (folder / "good.pdf").write_bytes(sample_documents.text_pdf(2))
     (folder / "locked.pdf").write_bytes(sample_documents.encrypted_pdf("secret"))
     (folder / "empty.pdf").write_bytes(b"")
-    run(folder, "--output", output, head=head, code=1)
+    run(folder, "--output", output, head=head, code=3)
     before = {row[:2]: row[2:] for row in rows(output, "status, page_id, generate_ms")}
     assert before["locked.pdf", 0][0] == "failed"
 
@@ -134,7 +134,7 @@ def test_overwrite_and_a_dry_run_exclude_each_other(tmp_path: Path) -> None:
         tmp_path / "a.pdf", "--output", tmp_path / "o", "--overwrite", "--dry-run"
     )
     assert done.returncode == 2
-    assert "take one of them" in done.stderr
+    assert "exclude each other" in done.stderr
 
 
 def test_attachments_are_recognised_once(tmp_path: Path, head: job_process.Head) -> None:
