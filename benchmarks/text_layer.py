@@ -28,7 +28,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.accuracy import character_error_rate, folded
-from pipeline.config import EngineConfig, OcrOptions, RouteConfig
+from pipeline.config import EngineConfig, OcrOptions, ReadConfig, RenderConfig, RouteConfig
+from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.base import Engine
 from pipeline.engines.recipe import make_recipe
@@ -128,14 +129,17 @@ class Reference:
         return read_answer(asyncio.run(self._engine.generate(request)), request, SPECS["onnx"])[0]
 
 
-def judge(reader: SandboxClient, path: Path, page: int, engine_text: str) -> Judged | None:
-    """Compare a page's layer with the engine's text, None where it has no visible text."""
+def judge(path: Path, page: int, engine_text: str) -> Judged | None:
+    """Compare a page's layer with the engine's text, None where it has no visible text.
+
+    The layer is read in this process: the sandbox returns only what a page was settled with.
+    """
     begin = time.perf_counter()
     try:
-        layer = reader.layer(str(path.resolve()), page)
+        layer = PdfFile(str(path.resolve()), "", ReadConfig().max_pages).layer(page, RenderConfig())
     except RecordedError:
         return None
-    if layer is None or not layer.visible:
+    if not layer.visible:
         return None
     worth = assess_trust(layer)
     text = layers.read(layer, hidden=False)[0]
@@ -186,7 +190,7 @@ def main() -> int:
     with SandboxClient() as reader:
         for path, page in pages_of(reader, options.paths, options.pages):
             text = reference.text(reader, path, page)
-            one = None if text is None else judge(reader, path, page, text)
+            one = None if text is None else judge(path, page, text)
             without += one is None
             judged += [one] if one else []
     report(judged, without, options.trust)

@@ -1,4 +1,4 @@
-"""The text layer of a page: its records, their serialisation, and its text in reading order. Pure.
+"""The text layer of a page: its records, and its text in reading order. Pure.
 
 Boxes are in pixels of the image that the page would be rendered as, so that rows have the same
 coordinates whether their text came from the layer or from an engine.
@@ -6,11 +6,10 @@ coordinates whether their text came from the layer or from an engine.
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Self
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pipeline.imaging.rotation import TURNS, turn_back, turn_box, turn_size
 from pipeline.text import layout
@@ -88,38 +87,6 @@ class TextLayer:
     def visible(self) -> tuple[TextLayerLine, ...]:
         """The visible lines."""
         return tuple(line for line in self.lines if line.is_visible)
-
-    def to_bytes(self) -> bytes:
-        """Serialise the layer as JSON, for the worker's response."""
-        lines = [[line.text, *line.box, line.turn_deg, line.is_visible] for line in self.lines]
-        fields = {
-            "size": [self.width_px, self.height_px, self.dpi],
-            "lines": lines,
-            "drawing": asdict(self.drawing),
-        }
-        return json.dumps(fields).encode()
-
-    @classmethod
-    def from_bytes(cls, content: bytes, warnings: tuple[str, ...] = ()) -> Self:
-        """Deserialise the result of `to_bytes`.
-
-        Raises:
-            ValueError: The bytes are not a valid text layer.
-            KeyError: A field is missing.
-            TypeError: A field has a wrong type.
-        """
-        fields = json.loads(content)
-        width_px, height_px, dpi = fields["size"]
-        lines = tuple(_line(*values) for values in fields["lines"])
-        drawing = DrawingStats(**fields["drawing"])
-        return cls(int(width_px), int(height_px), float(dpi), lines, drawing, warnings)
-
-
-def _line(text: Any, x0: Any, y0: Any, x1: Any, y1: Any, deg: Any, visible: Any) -> TextLayerLine:
-    if deg not in TURNS:
-        raise ValueError(f"not a quarter turn: {deg!r}")
-    box = (float(x0), float(y0), float(x1), float(y1))
-    return TextLayerLine(str(text), box, int(deg), bool(visible))
 
 
 def turn_of(lines: tuple[TextLayerLine, ...]) -> int:

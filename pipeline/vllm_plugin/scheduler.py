@@ -12,7 +12,6 @@ from typing import Any
 
 from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
-from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
 
 
@@ -69,10 +68,6 @@ class _DecodeSteps:
         return super()._try_schedule_encoder_inputs(  # type: ignore[misc]
             request, num_computed_tokens, num_new_tokens, budget, **kwargs
         )
-
-
-class OcrScheduler(_DecodeSteps, Scheduler):  # type: ignore[misc]
-    """For steps that wait for the tokens of the step before."""
 
 
 class OcrAsyncScheduler(_DecodeSteps, AsyncScheduler):  # type: ignore[misc]

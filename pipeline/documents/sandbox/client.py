@@ -20,7 +20,6 @@ from pipeline.documents.sandbox.protocol import bounded, shorten
 from pipeline.documents.sandbox.shared_memory import SharedBuffer
 from pipeline.documents.sandbox.supervisor import Supervisor
 from pipeline.errors import DocumentError, ErrorKind, PageError, RecordedError
-from pipeline.text.text_layer import TextLayer
 from pipeline.types import PageImage, Pixels
 
 _MAX_LENT_BYTES: Final = 64 << 20
@@ -161,31 +160,6 @@ class SandboxClient:
             pixels = self._pixels(buffer, int(reply["height_px"]), int(reply["width_px"]))
             warnings, reason = bounded(reply["warnings"]), str(reply["blank_suspect_reason"])
             return PageImage(pixels, float(reply["dpi"]), warnings, blank_suspect_reason=reason)
-
-    def layer(self, path: str, page: int, password: str | Sequence[str] = "") -> TextLayer | None:
-        """Extract the text layer of a PDF page and statistics of what it draws, without rendering.
-
-        Args:
-            path: The file.
-            page: 1-based number.
-            password: For encrypted PDFs, or several that are tried in turn; others ignore it.
-
-        Returns:
-            The layer, possibly without text; None for an image file.
-
-        Raises:
-            PageError: As `render`.
-            JobError: The worker process does not start.
-            RuntimeError: The client is closed.
-        """
-        with self._lock, self._raising(PageError):
-            request = {"do": "layer", "path": path, "password": _listed(password), "page": page}
-            buffer, reply = self._supervisor.request(request)
-            size = int(reply["size_bytes"])
-            if not size:
-                return None
-            warnings = bounded(reply["warnings"])
-            return TextLayer.from_bytes(buffer.array((size,)).tobytes(), warnings)
 
     def attachments(self, path: str, password: str | Sequence[str] = "") -> tuple[str, ...]:
         """The unique names of the files embedded in a PDF; empty for an image file.

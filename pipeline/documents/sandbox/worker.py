@@ -103,8 +103,6 @@ class Worker:
         try:
             if request["do"] == "inspect":
                 return self._inspect(request["path"], request["password"], buffer)
-            if request["do"] == "layer":
-                return self._layer(request["path"], request["password"], request["page"], buffer)
             if request["do"] == "look":
                 return self._look(request, buffer)
             if request["do"] == "attachments":
@@ -170,15 +168,6 @@ class Worker:
             "size_bytes": len(content),
             "warnings": bounded(view.warnings),
         }
-
-    def _layer(self, path: str, password: list[str], page: int, buffer: SharedBuffer) -> Message:
-        found = self._open(path, password).layer(page, self._render)
-        if found is None:
-            return {"size_bytes": 0}
-        content = found.to_bytes()
-        buffer.reserve(len(content))
-        buffer.array((len(content),))[:] = np.frombuffer(content, np.uint8)
-        return {"size_bytes": len(content), "warnings": bounded(found.warnings)}
 
     def _attachments(self, path: str, password: list[str], buffer: SharedBuffer) -> Message:
         document = self._open(path, password)

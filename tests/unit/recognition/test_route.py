@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.config import OcrOptions, RenderConfig
@@ -18,11 +20,14 @@ from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.recipe import make_recipe
 from pipeline.errors import ErrorKind, PageError
+from pipeline.imaging.rotation import TURNS
 from pipeline.imaging.transform import new_pixels
 from pipeline.recognition.route import Routes
-from pipeline.types import Instruction, Source, Status, Task
+from pipeline.text.text_layer_trust import Trust
+from pipeline.types import Block, Instruction, Recognition, Source, Status, Task
 from tests.support import sample_documents
 from tests.support.sample_documents import Page
+from tests.support.strategies import boxes, texts
 
 PROSE = sample_documents.text_content(sample_documents.prose())
 TRUSTED = sample_documents.pdf([Page(PROSE)])
@@ -245,6 +250,41 @@ def test_a_view_is_the_same_after_serialisation(trusted: PdfFile, options: LookO
         assert again.image.pixels is view.image.pixels
         assert (again.image.dpi, again.image.layer) == (view.image.dpi, view.image.layer)
     assert replace(again, image=None) == replace(view, image=None)
+
+
+blocks = st.builds(Block, texts, texts, st.none() | boxes(), st.none() | st.floats(0, 1))
+
+
+@given(texts, st.lists(blocks, max_size=4), st.sampled_from(TURNS), st.floats(0, 1), texts)
+def test_any_result_is_the_same_after_serialisation(
+    text: str, found: list[Block], deg: int, score: float, doubt: str
+) -> None:
+    settled = Recognition(Status.OK, text, tuple(found))
+    view = PageView(
+        *(7, 9, 150.0),
+        settled=settled,
+        source=Source.TEXT_LAYER,
+        trust=Trust(score, (doubt,)),
+        turned_deg=deg,
+    )
+    assert PageView.from_bytes(view.to_bytes()) == view
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"size": [1, 2], "settled": ["ok", "", []], "turned_deg": 0}',
+        b'{"size": [1, 2, 3], "settled": ["fine", "", []], "turned_deg": 0}',
+        b'{"size": [1, 2, 3], "settled": ["ok", "", [["text"]]], "turned_deg": 0}',
+        b'{"size": [1, 2, 3], "settled": ["ok", "", []], "turned_deg": 0, "source": "air"}',
+    ],
+)
+def test_bytes_that_are_no_view_are_refused(content: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        PageView.from_bytes(content)
 
 
 def test_a_view_with_neither_image_nor_result_is_refused(trusted: PdfFile) -> None:

@@ -1,4 +1,4 @@
-"""`pipeline.text.text_layer`: text layers on their way, and in reading order."""
+"""`pipeline.text.text_layer`: text layers in reading order."""
 
 from __future__ import annotations
 
@@ -22,27 +22,6 @@ drawings = st.builds(
 def layers() -> st.SearchStrategy[TextLayer]:
     side = st.integers(1, 3000)
     return st.builds(TextLayer, side, side, st.floats(1, 600), lines.map(tuple), drawings)
-
-
-@given(layers())
-def test_a_layer_arrives_as_it_was_sent(layer: TextLayer) -> None:
-    assert TextLayer.from_bytes(layer.to_bytes()) == layer
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"[]",
-        b"{}",
-        b'{"size": [1, 2, 3], "lines": [["x", 0, 0, 1, 1, 45, true]], "drawing": {}}',
-        b'{"size": [1, 2, 3], "lines": [["x"]], "drawing": {}}',
-        b'{"size": [1, 2, 3], "lines": [], "drawing": {"ink": 1}}',
-    ],
-)
-def test_what_is_no_layer_is_refused(content: bytes) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
-        TextLayer.from_bytes(content)
 
 
 @given(layers())
