@@ -390,12 +390,15 @@ class LadderConfig(Settings):
 class StageConfig(Settings):
     """Resources of the stages other than the engine."""
 
+    REMOVED: ClassVar[dict[str, str]] = {
+        "prepare_cpus": "render actors prepare pages; set stages.render_cpus"
+    }
+
     render_workers: Annotated[int, Field(ge=0)] = 0
-    """Maximum render actors. 0: one for every two CPUs of the cluster, at least one."""
-    render_cpus: Annotated[float, Field(gt=0)] = 0.35
-    """CPUs that Ray reserves for a render actor."""
-    prepare_cpus: Annotated[float, Field(gt=0)] = 0.15
-    """CPUs that Ray reserves for a prepare task."""
+    """Maximum render actors. 0: one for every CPU of the cluster."""
+    render_cpus: Annotated[float, Field(gt=0)] = 0.25
+    """CPUs that Ray reserves for a render actor. It uses one, but engines wait for it and not it
+    for them."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1

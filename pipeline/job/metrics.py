@@ -33,6 +33,7 @@ class StageReport:
         worker: Identity of the worker process.
         pages: Pages that it finished.
         failed: Pages among them that failed in this stage.
+        finished: Pages among them that need no later stage.
         busy_s: Seconds with at least one page in work.
         peak_mib: Peak memory of the worker and its reader so far, MiB.
     """
@@ -41,6 +42,7 @@ class StageReport:
     worker: str
     pages: int
     failed: int
+    finished: int
     busy_s: float
     peak_mib: float
 
@@ -65,6 +67,7 @@ class JobMetrics:
         stage = self._stages.setdefault(report.stage, StageMetrics())
         stage.pages += report.pages
         stage.failed += report.failed
+        stage.finished += report.finished
         stage.busy_s += report.busy_s
         stage.peaks_mib[report.worker] = max(
             report.peak_mib, stage.peaks_mib.get(report.worker, 0.0)
@@ -110,15 +113,20 @@ class StageMonitor:
             if self._active == 0:
                 self._busy_s += time.perf_counter() - self._since
 
-    def report(self, pages: int, failed: int) -> None:
-        """Send what happened since the last report."""
+    def report(self, pages: int, *, failed: int, finished: int) -> None:
+        """Send what happened since the last report.
+
+        Args:
+            pages: Pages that went through the stage.
+            failed: Pages among them that failed in it.
+            finished: Pages among them that need no later stage.
+        """
         if self._active:
             now = time.perf_counter()
             self._busy_s, self._since = self._busy_s + now - self._since, now
         self._sample()
-        self._send(
-            StageReport(self._stage, self._worker, pages, failed, self._busy_s, self._peak_mib)
-        )
+        times = (self._busy_s, self._peak_mib)
+        self._send(StageReport(self._stage, self._worker, pages, failed, finished, *times))
         self._busy_s = 0.0
 
     def _sample(self) -> None:

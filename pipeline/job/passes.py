@@ -6,7 +6,7 @@ import itertools
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from pipeline.config import OcrConfig, Recipe
@@ -18,7 +18,7 @@ from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster
 from pipeline.job.progress import Progress
 from pipeline.job.ray_data import chains, shard_tasks
-from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
+from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.shard_writer import StalledError, drain
 from pipeline.output import shards
@@ -38,8 +38,7 @@ class Job:
         config: The job, with its engine chosen and its paths absolute.
         recipe: How its pages are read.
         listing: Its inputs.
-        metrics: What its workers report to.
-        quarantine: What its workers report their pages to.
+        shared: What its workers report to.
         prefix: The first part of the names of its shards, unique to this run.
         log: Takes messages for the user.
     """
@@ -47,8 +46,7 @@ class Job:
     config: OcrConfig
     recipe: Recipe
     listing: Listing
-    metrics: SharedMetrics
-    quarantine: SharedQuarantine
+    shared: SharedState
     prefix: str
     log: Log
 
@@ -68,8 +66,7 @@ class Job:
             config=config,
             recipe=make_recipe(config, kind),
             listing=Listing(config.inputs, config.input, config.store, config.attachments),
-            metrics=SharedMetrics(),
-            quarantine=SharedQuarantine(config.stages.max_lone_deaths),
+            shared=SharedState(config.stages.max_lone_deaths),
             prefix=f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}",
             log=log,
         )
@@ -89,11 +86,9 @@ class Job:
             return self._planned(folder)
 
     def _planned(self, folder: AnyPath) -> PlanSummary:
-        found = chains.list_documents(self.listing, self.metrics, self.config.stages.write_cpus)
-        chain = chains.plan_pages(
-            found, self.config, self.recipe, self.metrics.send(), self.quarantine
-        )
-        with self.progress("plan", 0):
+        found = chains.list_documents(self.listing, self.shared, self.config.stages.write_cpus)
+        chain = chains.plan_pages(found, self.config, self.recipe, self.shared)
+        with self.progress("plan", ("plan",), 0):
             planned = drain(
                 chain, folder, "plan", self.config.parquet, shards.write_plan, PlanSummary()
             )
@@ -139,13 +134,13 @@ class Job:
             written.merge(one_pass.run(left))
         return written
 
-    def progress(self, stage: str, total: int) -> Progress:
-        """Shows how far a stage is; `total` pages, 0 where that is not known."""
+    def progress(self, verb: str, stages: Collection[str], total: int) -> Progress:
+        """Shows how far the stages of a pass are; `total` pages, 0 where that is not known."""
         interval_s = self.config.progress.interval_s
-        return Progress(stage, stage, total, self.metrics.stages, sys.stderr, interval_s)
+        return Progress(verb, stages, total, self.shared.stages, sys.stderr, interval_s)
 
     def _files_left_out(self) -> str:
-        left_out = self.metrics.left_out()
+        left_out = self.shared.left_out()
         if not left_out:
             return ""
         endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
@@ -220,16 +215,20 @@ class RecognisePass:
         raise AssertionError("unreachable")
 
     def _once(self, todo: int, prefix: str, done: AnyPath | None) -> Summary:
-        job, config = self.job, self.job.config
-        chain = chains.recognise_pages(
-            self.plan,
-            todo,
-            config,
-            job.recipe,
-            job.metrics.send(),
-            job.quarantine,
-            self.duplicates,
-            done,
-        )
-        with job.progress("recognise", todo):
-            return drain(chain, self.pages, prefix, config.parquet, shards.write_pages, Summary())
+        job, config, written = self.job, self.job.config, Summary()
+        with (
+            job.progress("recognise", ("render", "recognise"), todo),
+            job.shared.settled(self.pages, f"{prefix}-settled", config.parquet, written) as sink,
+        ):
+            chain = chains.recognise_pages(
+                self.plan,
+                todo,
+                config,
+                job.recipe,
+                job.shared,
+                sink,
+                self.duplicates,
+                done,
+            )
+            drain(chain, self.pages, prefix, config.parquet, shards.write_pages, written)
+        return written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -22,11 +22,11 @@ class Snapshot:
     """How far the job is.
 
     Attributes:
-        done: Pages that have been through the last stage.
+        done: Pages that need no further stage.
         total: Pages planned, 0 where that is not known yet.
         failed: Pages among `done` that failed.
         seconds: Time since the start.
-        started: Whether the last stage has begun (an engine may load for minutes).
+        started: Whether a page is done (an engine may load for minutes).
         pages_per_s: The recent speed (`RecentSpeed`), None where it is not known yet.
     """
 
@@ -94,11 +94,11 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Shows one stage from a thread of its own, for the time inside `with`.
+    """Shows one pass from a thread of its own, for the time inside `with`.
 
     Args:
         verb: What is being done ("plan", "recognise").
-        stage: The stage whose pages count as done.
+        stages: The stages of the pass: the pages that they finished are done.
         total: Pages planned, 0 where that is not known.
         poll: Returns the sums of all stages.
         out: Where to write.
@@ -109,14 +109,14 @@ class Progress:
     def __init__(
         self,
         verb: str,
-        stage: str,
+        stages: Collection[str],
         total: int,
         poll: Poll,
         out: TextIO,
         interval_s: float,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._verb, self._stage, self._total = verb, stage, total
+        self._verb, self._stages, self._total = verb, stages, total
         self._poll, self._out, self._now = poll, out, now
         self._bar = out.isatty()
         self._period_s = _BAR_PERIOD_S if self._bar else interval_s
@@ -135,14 +135,14 @@ class Progress:
 
     def snapshot(self) -> Snapshot:
         """How far the job is now. Each call is a sample of its speed."""
-        metrics = self._poll().get(self._stage)
+        stages = [stage for name, stage in self._poll().items() if name in self._stages]
         seconds = self._now() - self._begin
-        if metrics is None:
+        done = sum(stage.finished for stage in stages)
+        if not done:
             return Snapshot(0, self._total, 0, seconds, started=False)
-        self._speed.add(seconds, metrics.pages)
-        return Snapshot(
-            metrics.pages, self._total, metrics.failed, seconds, True, self._speed.pages_per_s
-        )
+        failed = sum(stage.failed for stage in stages)
+        self._speed.add(seconds, done)
+        return Snapshot(done, self._total, failed, seconds, True, self._speed.pages_per_s)
 
     def _run(self) -> None:
         if self._bar:

@@ -72,8 +72,8 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         finished = receipt.make(
             plan=planned,
             written=written,
-            stages=job.metrics.stages(),
-            files_left_out=job.metrics.left_out(),
+            stages=job.shared.stages(),
+            files_left_out=job.shared.left_out(),
             wall_s=time.monotonic() - begin,
             run_s=time.monotonic() - run_begin,
             driver_peak_mib=_peak_mib(),
@@ -119,7 +119,7 @@ def forecast(config: OcrConfig, log: Log) -> Forecast:
         output = output_path(config.output, config.store)
         seconds, basis = _estimate(output, job.recipe, planned)
         return Forecast(
-            planned, copies, job.recipe.engine, dict(job.metrics.left_out()), seconds, basis
+            planned, copies, job.recipe.engine, dict(job.shared.left_out()), seconds, basis
         )
 
 

@@ -27,12 +27,14 @@ class StageMetrics:
     Attributes:
         pages: Pages that went through the stage.
         failed: Pages among them that failed in it.
+        finished: Pages among them that need no later stage.
         busy_s: Seconds with at least one page in work, the sum over the workers.
         peaks_mib: Peak memory of each worker, MiB.
     """
 
     pages: int = 0
     failed: int = 0
+    finished: int = 0
     busy_s: float = 0.0
     peaks_mib: dict[str, float] = field(default_factory=dict)
 

@@ -3,8 +3,8 @@
 `pipeline.output.rows` and `pipeline.job.stages.rows` convert between them and records.
 
 `PAGES` is the output that users read. `PLAN` is the list of all pages that a run works through.
-`DOCUMENTS`, `RENDERED` and `PREPARED` carry documents and pages between the stages of a job and
-are never written.
+`DOCUMENTS`, `TODO` and `PREPARED` carry documents and pages between the stages of a job and are
+never written.
 """
 
 from __future__ import annotations
@@ -114,17 +114,20 @@ PLAN = pa.schema(
 PDF that a document is embedded in. The first row of a PDF has the number of its own attachments
 that are left out."""
 
-_FLIGHT = [*_IDS, *_REF, *_FAILURE, *_IMAGE, *_LOOK, *_SETTLED]
-_FLIGHT += [("layer", pa.string()), ("render_ms", pa.float64())]
-RENDERED = pa.schema([*_FLIGHT, ("pixels", pa.large_binary())])
-"""A page that was looked at (`pipeline.job.stages.records.RenderedPage`). `status` is null where an
-engine has to read it; its pixels are RGB bytes, rows from the top, as displayed, null where drawing
-failed or the page is settled. `width_px` is null where the page could not be looked at."""
+TODO = PLAN.append(pa.field("position", pa.int64()))
+"""A row of the plan that has to be read, with its place in the plan
+(`pipeline.job.stages.settled.position`)."""
 
 PREPARED = pa.schema(
     [
-        *_FLIGHT,
+        *_IDS,
+        *_REF,
+        *_IMAGE,
+        *_LOOK,
+        ("source", pa.string()),
+        ("render_ms", pa.float64()),
         ("prepare_ms", pa.float64()),
+        ("layer", pa.string()),
         ("image", pa.large_binary()),
         ("image_width_px", pa.int32()),
         ("image_height_px", pa.int32()),
@@ -138,8 +141,7 @@ PREPARED = pa.schema(
         ("image_tokens", pa.int32()),
     ]
 )
-"""A page as its engine takes it (`pipeline.job.stages.records.PreparedPage`); `image` is null
-where the page is settled."""
+"""A page as its engine takes it (`pipeline.job.stages.records.PreparedPage`)."""
 
 GENERATION = (
     *("finish_reason", "prompt_tokens", "image_tokens", "output_tokens"),

@@ -1,18 +1,38 @@
-"""What all workers of a job share, as actors that reserve no CPU: metrics and quarantine."""
+"""What all workers of a job share, in one actor that reserves no CPU.
+
+One process, because a process costs a second of CPU time to start: `SharedState` is the handle,
+and each part has threads of its own, so that none waits for another.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+import pyarrow as pa
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from pipeline.config import OutputConfig
 from pipeline.job.metrics import JobMetrics, SendReport, StageReport
+from pipeline.job.ray_data.errors import result_of
 from pipeline.job.stages.quarantine import Isolation, PageMonitor, Quarantine
+from pipeline.job.stages.settled import SettledRows, SettledSink
 from pipeline.output.receipt import StageMetrics
+from pipeline.output.totals import Summary
+from pipeline.storage.paths import AnyPath
+
+_THREADS = {"metrics": 1, "quarantine": 1, "settled": 1}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _runs_in(group: str) -> Callable[[F], F]:
+    """Have a method run in a group of `_THREADS`."""
+    return ray.method(concurrency_group=group)  # type: ignore[no-any-return]
 
 
 def _on_the_drivers_node() -> dict[str, Any]:
@@ -24,11 +44,70 @@ def _on_the_drivers_node() -> dict[str, Any]:
     return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
 
 
-class SharedMetrics:
-    """One `JobMetrics` for all workers of a job."""
+class _JobState:
+    """Runs as the actor. Not restarted after a crash: rows that it held would be lost."""
 
-    def __init__(self) -> None:
-        self._actor = ray.remote(**_on_the_drivers_node())(JobMetrics).remote()
+    def __init__(self, max_solo_crashes: int) -> None:
+        self._metrics = JobMetrics()
+        self._quarantine = Quarantine(max_solo_crashes)
+        self._settled: dict[str, SettledRows] = {}
+
+    @_runs_in("metrics")
+    def add_report(self, report: StageReport) -> None:
+        self._metrics.add(report)
+
+    @_runs_in("metrics")
+    def leave_out(self, part: int, counts: Counter[str]) -> None:
+        self._metrics.leave_out(part, counts)
+
+    @_runs_in("metrics")
+    def left_out(self) -> Counter[str]:
+        return self._metrics.left_out()
+
+    @_runs_in("metrics")
+    def stages(self) -> dict[str, StageMetrics]:
+        return self._metrics.stages()
+
+    @_runs_in("quarantine")
+    def begin(self, keys: Sequence[str]) -> list[Isolation]:
+        return self._quarantine.begin(keys)
+
+    @_runs_in("quarantine")
+    def enter(self, key: str, *, solo: bool) -> None:
+        self._quarantine.enter(key, solo=solo)
+
+    @_runs_in("quarantine")
+    def finish(self, keys: Sequence[str]) -> None:
+        self._quarantine.finish(keys)
+
+    @_runs_in("settled")
+    def open_settled(self, folder: AnyPath, prefix: str, config: OutputConfig) -> None:
+        self._settled[prefix] = SettledRows(folder, prefix, config)
+
+    @_runs_in("settled")
+    def take(
+        self, prefix: str, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
+    ) -> Sequence[int]:
+        return self._settled[prefix].take(positions, rows, others)
+
+    @_runs_in("settled")
+    def close_settled(self, prefix: str) -> Summary:
+        # Removed first: a worker that outlived its pass must not add rows to it any more.
+        return self._settled.pop(prefix).finish()
+
+
+class SharedState:
+    """Metrics, quarantine and settled rows of one job.
+
+    Args:
+        max_solo_crashes: Crashes of workers that ran a page alone before it counts as poison.
+    """
+
+    def __init__(self, max_solo_crashes: int) -> None:
+        # Ray Data starts a crashed worker again and gives it the same pages, without end. Because
+        # of that a crash loses no page; the quarantine ends the repetition.
+        options = _on_the_drivers_node() | {"concurrency_groups": _THREADS}
+        self._actor = ray.remote(**options)(_JobState).remote(max_solo_crashes)
 
     def send(self) -> SendReport:
         """What workers report to."""
@@ -46,38 +125,42 @@ class SharedMetrics:
         """The sums so far, by stage."""
         return ray.get(self._actor.stages.remote())  # type: ignore[no-any-return]
 
+    def monitor(self, stage: str) -> PageMonitor:
+        """What the workers of a stage report their pages to."""
+        return _SharedMonitor(self._actor, stage)
+
+    @contextmanager
+    def settled(
+        self, folder: AnyPath, prefix: str, config: OutputConfig, total: Summary
+    ) -> Iterator[SettledSink]:
+        """Take the rows of settled pages for the time of a pass.
+
+        Args:
+            folder: Where their shards go.
+            prefix: The first part of the shards' names, unique to the pass.
+            config: Size of the shards.
+            total: The sum to add to when the pass ends, or stalls: its rows are whole.
+
+        Raises:
+            JobError: A shard cannot be written.
+        """
+        result_of(self._actor.open_settled.remote(folder, prefix, config))
+        try:
+            yield _SharedSink(self._actor, prefix)
+        finally:
+            total.merge(result_of(self._actor.close_settled.remote(prefix)))
+
 
 class _Sender:
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
     def __call__(self, report: StageReport) -> None:
-        self._actor.add.remote(report)
+        self._actor.add_report.remote(report)
 
 
 def _leave_out(actor: Any, part: int, counts: Counter[str]) -> None:
     ray.get(actor.leave_out.remote(part, counts))
-
-
-class SharedQuarantine:
-    """One `Quarantine` for all workers of a job.
-
-    Ray Data starts a crashed worker again and gives it the same pages, without end. Because of that
-    a crash loses no page; the quarantine ends the repetition.
-
-    Args:
-        max_solo_crashes: Crashes of workers that ran a page alone before it counts as poison.
-    """
-
-    def __init__(self, max_solo_crashes: int) -> None:
-        # Should the actor itself crash, its state is found out again.
-        restarts = {"max_restarts": -1, "max_task_retries": -1}
-        options = _on_the_drivers_node() | restarts
-        self._actor = ray.remote(**options)(Quarantine).remote(max_solo_crashes)
-
-    def monitor(self, stage: str) -> PageMonitor:
-        """What the workers of a stage report their pages to."""
-        return _SharedMonitor(self._actor, stage)
 
 
 class _SharedMonitor:
@@ -96,3 +179,15 @@ class _SharedMonitor:
 
     def _keys(self, keys: Sequence[str]) -> list[str]:
         return [f"{self._stage} {key}" for key in keys]
+
+
+class _SharedSink:
+    def __init__(self, actor: Any, prefix: str) -> None:
+        self._actor, self._prefix = actor, prefix
+
+    def take(
+        self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
+    ) -> Sequence[int]:
+        # Waits: should this worker end right after its task, the rows are safe.
+        taken = self._actor.take.remote(self._prefix, positions, rows, others)
+        return result_of(taken)  # type: ignore[no-any-return]

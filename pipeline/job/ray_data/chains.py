@@ -1,7 +1,8 @@
 """The job as two chains on Ray Data.
 
-`plan_pages` lists every page of every document. `recognise_pages` processes the plan:
-read plan, render, prepare, recognise. `shard_writer.drain` runs a chain and writes its rows.
+`plan_pages` lists every page of every document. `recognise_pages` processes the plan: read plan,
+render, recognise. Pages that need no engine leave it after rendering (`stages.settled`).
+`shard_writer.drain` runs a chain and writes its rows.
 
 Every stage reserves different resources. Ray fuses neighbouring stages that reserve the same ones,
 and rendering would then run inside the engine's actor and wait for it; a test checks the stages.
@@ -21,9 +22,8 @@ from pipeline.config import OcrOptions, Recipe, StoreConfig
 from pipeline.documents.listing import Listing
 from pipeline.engines.registry import spec_of
 from pipeline.job import ray_cluster
-from pipeline.job.metrics import SendReport
 from pipeline.job.ray_data import limits, private
-from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
+from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.engine_pool import (
     buffer_mib,
@@ -32,9 +32,10 @@ from pipeline.job.ray_data.engine_pool import (
 )
 from pipeline.job.stages import list_documents as listing_stage
 from pipeline.job.stages.inspect import Inspect
-from pipeline.job.stages.prepare import Prepare
 from pipeline.job.stages.recognise import Recognise
 from pipeline.job.stages.render import Render
+from pipeline.job.stages.settled import SettledSink, position
+from pipeline.output import schema
 from pipeline.output.completed import Ledger
 from pipeline.storage.paths import AnyPath, output_path, parquet, shards
 
@@ -42,7 +43,7 @@ _MAX_LISTERS = 64
 """Tasks that list inputs side by side."""
 
 
-def list_documents(listing: Listing, metrics: SharedMetrics, num_cpus: float) -> Dataset:
+def list_documents(listing: Listing, shared: SharedState, num_cpus: float) -> Dataset:
     """What the inputs name -> rows of `schema.DOCUMENTS`, found by the workers.
 
     Inputs that do not overlap are listed side by side. A task yields documents while it lists: the
@@ -53,7 +54,7 @@ def list_documents(listing: Listing, metrics: SharedMetrics, num_cpus: float) ->
     blocks = [pa.table({"share": [number]}) for number in range(len(shares))]
     found = ray.data.from_arrow(blocks).map_batches(
         _list_share,
-        fn_args=(shares, metrics.leave_out()),
+        fn_args=(shares, shared.leave_out()),
         batch_format="pyarrow",
         num_cpus=num_cpus,
     )
@@ -71,16 +72,12 @@ def _list_share(
 
 
 def plan_pages(
-    documents: Dataset,
-    options: OcrOptions,
-    recipe: Recipe,
-    send: SendReport,
-    quarantine: SharedQuarantine,
+    documents: Dataset, options: OcrOptions, recipe: Recipe, shared: SharedState
 ) -> Dataset:
     """Rows of `schema.DOCUMENTS` -> rows of `schema.PLAN`."""
     return documents.map_batches(
         Inspect,
-        fn_constructor_args=(options, recipe.hash(), send, quarantine.monitor("plan")),
+        fn_constructor_args=(options, recipe.hash(), shared.send(), shared.monitor("plan")),
         batch_format="pyarrow",
         compute=_pool(ray_cluster.cpus()),
         num_cpus=options.stages.plan_cpus,
@@ -92,20 +89,20 @@ def recognise_pages(
     todo: int,
     options: OcrOptions,
     recipe: Recipe,
-    send: SendReport,
-    quarantine: SharedQuarantine,
+    shared: SharedState,
+    sink: SettledSink,
     duplicates: Duplicates | None = None,
     done: AnyPath | None = None,
 ) -> Dataset:
-    """The plan's pages that have to be read -> rows of `schema.PAGES`.
+    """The plan's pages that have to be read -> rows of `schema.PAGES`, but for settled pages.
 
     Args:
         plan: Folder of the plan.
         todo: Pages that have to be read.
         options: The job's.
         recipe: How pages are read.
-        send: What workers report to.
-        quarantine: What workers report their pages to.
+        shared: What workers report to.
+        sink: Takes the rows of settled pages.
         duplicates: Which of the plan's pages are read, and which copied; None: all are read.
         done: Where rows are that were written since the plan was made; None: nowhere.
     """
@@ -113,36 +110,27 @@ def recognise_pages(
     reserved = spec_of(options.engine).resources(options.engine)
     # A small job has smaller tasks, so that every engine gets some.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
-    render_actors = stage.render_workers or max(1, ray_cluster.cpus() // 2)
     planned = _planned(plan, options, duplicates or Duplicates(), done)
-    return (
-        private.split(planned, rows, stage.write_cpus)
-        .map_batches(
-            Render,
-            fn_constructor_args=(options, recipe, send, quarantine.monitor("render")),
-            batch_format="pyarrow",
-            compute=_pool(render_actors),
-            num_cpus=stage.render_cpus,
-        )
-        .map_batches(
-            Prepare,
-            fn_constructor_args=(recipe, send, quarantine.monitor("prepare")),
-            batch_format="pyarrow",
-            compute=_pool(render_actors),
-            num_cpus=stage.prepare_cpus,
-        )
-        .map_batches(
-            Recognise,
-            fn_constructor_args=(
-                *(options.engine, recipe, send),
-                *(quarantine.monitor("recognise"), options.self_test),
-            ),
-            batch_size=rows,  # Ray wants a number where a stage reserves GPUs
-            batch_format="pyarrow",
-            compute=engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
-            num_cpus=reserved.cpus,
-            num_gpus=reserved.gpus,
-        )
+    rendered = private.split(planned, rows, stage.write_cpus).map_batches(
+        Render,
+        fn_constructor_args=(options, recipe, shared.send(), shared.monitor("render"), sink),
+        batch_format="pyarrow",
+        compute=_pool(stage.render_workers or ray_cluster.cpus()),
+        num_cpus=stage.render_cpus,
+    )
+    if recipe.text_layer == "only":
+        return rendered  # every page is settled: no engine, no worker that would wait for one
+    return rendered.map_batches(
+        Recognise,
+        fn_constructor_args=(
+            *(options.engine, recipe, shared.send()),
+            *(shared.monitor("recognise"), options.self_test),
+        ),
+        batch_size=rows,  # Ray wants a number where a stage reserves GPUs
+        batch_format="pyarrow",
+        compute=engine_pool(options.engine, min(engines, -(-todo // rows)), rows),
+        num_cpus=reserved.cpus,
+        num_gpus=reserved.gpus,
     )
 
 
@@ -167,7 +155,10 @@ def _planned(
     Not read_parquet: it lists the files in a task that reserves a whole CPU, and no option changes
     that. One block a shard, so that each is read by a task of its own.
     """
-    blocks = [pa.table({"path": [str(shard)]}) for shard in shards(plan)]
+    blocks = [
+        pa.table({"path": [str(shard)], "number": [number]})
+        for number, shard in enumerate(shards(plan))
+    ]
     return ray.data.from_arrow(blocks).map_batches(
         read_plan,
         fn_args=(options.store, duplicates, done),
@@ -179,16 +170,27 @@ def _planned(
 def read_plan(
     shards: pa.Table, store: StoreConfig, duplicates: Duplicates, done: AnyPath | None
 ) -> Iterator[pa.Table]:
-    """Yield the rows of plan shards (column path) that have to be read from their documents.
+    """Yield rows of `schema.TODO`: those of plan shards that have to be read from their documents.
 
     Those that have a row in `done` by now are left out.
+
+    Args:
+        shards: The shards (column path), and the number of each.
+        store: How a store is reached.
+        duplicates: Which pages are read, and which copied.
+        done: Where rows are that were written since the plan was made; None: nowhere.
     """
     ledger = Ledger.read(done) if done else Ledger()
-    for path in shards["path"].to_pylist():
-        for batch in parquet(output_path(path, store)).iter_batches():
+    for shard in shards.to_pylist():
+        first = 0
+        for batch in parquet(output_path(shard["path"], store)).iter_batches():
             plan = pa.Table.from_batches([batch])
-            plan = plan.filter(duplicates.read_mask(plan))
-            yield plan.filter(pa.array(~ledger.has(plan["page_id"].to_pylist())))
+            at = position(shard["number"], first)
+            places = pa.array(range(at, at + plan.num_rows), pa.int64())
+            todo = plan.append_column(schema.TODO.field("position"), places)
+            todo = todo.filter(duplicates.read_mask(todo))
+            yield todo.filter(pa.array(~ledger.has(todo["page_id"].to_pylist())))
+            first += plan.num_rows
 
 
 def _pool(max_size: int) -> ActorPoolStrategy:

@@ -100,8 +100,9 @@ class ShardWriter(Generic[S]):
 
     def add(self, refs: Sequence[ray.ObjectRef], rows: int) -> None:
         """Take the next blocks, and release the shards that are written by now."""
-        self._refs += refs
-        self._rows += rows
+        if rows:
+            self._refs += refs
+            self._rows += rows
         is_due = time.monotonic() - self._begin > self._config.flush_s
         if self._rows >= self._config.pages_per_file or (self._rows and is_due):
             self._write()

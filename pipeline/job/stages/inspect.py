@@ -53,7 +53,8 @@ class Inspect:
                 pages = self._contents.pages(document) if may_run else [self._quarantined(document)]
             for start in range(0, len(pages), _PLAN_ROWS):
                 yield rows.plan_table(pages[start : start + _PLAN_ROWS])
-            self._metrics.report(len(pages), sum(page.failure is not None for page in pages))
+            unreadable = sum(page.failure is not None for page in pages)
+            self._metrics.report(len(pages), failed=unreadable, finished=len(pages))
 
     def _quarantined(self, document: Document) -> PlannedPage:
         return self._planner.unreadable(document, DocumentError(ErrorKind.CRASH, POISON_MESSAGE))

@@ -6,24 +6,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pyarrow as pa
 
 from pipeline.config import EngineConfig, Recipe
 from pipeline.engines.base import LazyEngine
-from pipeline.engines.recipe import engine_and_model
 from pipeline.engines.registry import build_engine, build_second_engine, pages_in_flight
 from pipeline.errors import ErrorKind
 from pipeline.job.metrics import SendReport, StageMonitor, ms_since
 from pipeline.job.stages import rows
 from pipeline.job.stages.quarantine import POISON_MESSAGE, Isolation, PageMonitor
 from pipeline.job.stages.records import PreparedPage
+from pipeline.job.stages.results import row_result
 from pipeline.job.stages.weighted_semaphore import WeightedSemaphore
 from pipeline.output.rows import pages_table
 from pipeline.recognition.recognise import failed, recognise
-from pipeline.recognition.result import page_result
-from pipeline.types import PageResult, Recognition, Request, Timing
+from pipeline.types import PageResult, Recognition, Timing
 
 
 class Recognise:
@@ -58,8 +56,8 @@ class Recognise:
     async def __call__(self, prepared: pa.Table) -> AsyncIterator[pa.Table]:
         """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""
         pages = rows.prepared_pages(prepared)
-        keys = [page.page.ids.page_id for page in pages]
-        if any(page.request is not None for page in pages):
+        keys = [page.ids.page_id for page in pages]
+        if pages:
             # Before the pages are reported to the monitor: they do not cause a crash at the start.
             await self._engine.start()
         # In a thread: the monitor may be slow to answer, and other pages are being read.
@@ -69,25 +67,22 @@ class Recognise:
         yield pages_table(results)
 
     async def _result(self, page: PreparedPage, isolation: Isolation) -> PageResult:
-        settled, request = page.page.settled, page.request
         if isolation is Isolation.POISON:
-            result = self._page_result(page, failed(ErrorKind.ENGINE, POISON_MESSAGE))
-        elif settled is not None:
-            result = self._page_result(page, settled)
-        elif request is not None:
-            result = await self._read(page, request, isolation)
+            result = self._row(page, failed(ErrorKind.ENGINE, POISON_MESSAGE))
         else:
-            fault = failed(ErrorKind.INTERNAL, "neither settled nor prepared for an engine")
-            result = self._page_result(page, fault)
-        self._metrics.report(1, int(result.recognition.failure is not None))
+            result = await self._read(page, isolation)
+        has_failed = result.recognition.failure is not None
+        self._metrics.report(1, failed=int(has_failed), finished=1)
         return result
 
-    async def _read(self, page: PreparedPage, request: Request, isolation: Isolation) -> PageResult:
-        async with self._acquired(page.page.ids.page_id, isolation):
+    async def _read(self, page: PreparedPage, isolation: Isolation) -> PageResult:
+        async with self._acquired(page.ids.page_id, isolation):
             begin = time.perf_counter()
             with self._metrics.busy():
-                recognition = await recognise(self._engine, request, self._recipe, self._second)
-            return self._page_result(page, recognition, ms_since(begin))
+                recognition = await recognise(
+                    self._engine, page.request, self._recipe, self._second
+                )
+            return self._row(page, recognition, ms_since(begin))
 
     @asynccontextmanager
     async def _acquired(self, key: str, isolation: Isolation) -> AsyncIterator[None]:
@@ -102,11 +97,10 @@ class Recognise:
             yield
             await asyncio.to_thread(self._monitor.finish, [key])
 
-    def _page_result(
+    def _row(
         self, page: PreparedPage, recognition: Recognition, generate_ms: float | None = None
     ) -> PageResult:
-        looked = page.page
-        timing = Timing(looked.render_ms, page.prepare_ms, generate_ms)
-        result = page_result(looked.ref, looked.view, recognition, looked.warnings, timing)
-        engine, model = engine_and_model(self._recipe, recognition.rung)
-        return replace(result, ids=looked.ids, engine=engine, model=model)
+        timing = Timing(page.render_ms, page.prepare_ms, generate_ms)
+        return row_result(
+            page.ref, page.ids, page.view, recognition, page.warnings, timing, self._recipe
+        )

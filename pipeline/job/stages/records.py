@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.documents.look import PageView
-from pipeline.types import Failure, PageIds, PageRef, Recognition, Request, Route, Status
+from pipeline.types import Failure, PageIds, PageRef, Request, Route, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class PlannedPage:
         warnings: What the reader reported when it opened the document.
         outer: URI of the PDF that the document is embedded in, "" for none.
         attachments_left_out: On the first page of a PDF, its attachments that are not recognised.
+        position: Its place in the plan (`pipeline.job.stages.settled.position`), 0 in the plan
+            itself.
     """
 
     ref: PageRef
@@ -37,42 +39,28 @@ class PlannedPage:
     warnings: tuple[str, ...] = ()
     outer: str = ""
     attachments_left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPage:
-    """A page that was inspected, and rendered if an engine has to read it.
-
-    Attributes:
-        ref: The page.
-        ids: Identity of its row.
-        warnings: What the reader reported when it opened the document. What it reported of the
-            page itself is in `view`.
-        view: What was found on the page; None if it could not be inspected. It has an image only
-            if an engine has to read the page and no request has been made from the image yet.
-        settled: The result of a page that needs no engine: blank, read from its text layer, or
-            failed. None if an engine has to read it.
-        render_ms: Milliseconds of inspecting and rendering; None if it was not inspected.
-    """
-
-    ref: PageRef
-    ids: PageIds
-    warnings: tuple[str, ...] = ()
-    view: PageView | None = None
-    settled: Recognition | None = None
-    render_ms: float | None = None
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPage:
-    """A page ready for its engine, or settled.
+    """A page that an engine has to read, ready for it.
 
     Attributes:
-        page: The page, without the pixels of its view.
-        request: What the engine gets; None if the page is settled (`page.settled`).
-        prepare_ms: Milliseconds of making the request; None if there is none.
+        ref: The page.
+        ids: Identity of its row.
+        request: What the engine gets.
+        view: What was found on the page; without its image, which `request` has.
+        warnings: What the reader reported when it opened the document. What it reported of the
+            page itself is in `view`.
+        render_ms: Milliseconds of looking at the page and rendering it.
+        prepare_ms: Milliseconds of making the request.
     """
 
-    page: RenderedPage
-    request: Request | None = None
+    ref: PageRef
+    ids: PageIds
+    request: Request
+    view: PageView
+    warnings: tuple[str, ...] = ()
+    render_ms: float | None = None
     prepare_ms: float | None = None

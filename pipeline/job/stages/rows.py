@@ -14,13 +14,11 @@ import pyarrow.compute as pc
 
 from pipeline.documents.look import PageView
 from pipeline.imaging.rotation import turn_size
-from pipeline.job.stages.records import PlannedPage, PreparedPage, RenderedPage
+from pipeline.job.stages.records import PlannedPage, PreparedPage
 from pipeline.output import schema
 from pipeline.output.image_columns import image_buffers, image_column, image_of
 from pipeline.output.rows import (
     Row,
-    block_of,
-    block_row,
     failure_of,
     failure_row,
     identity_row,
@@ -28,7 +26,7 @@ from pipeline.output.rows import (
     ref_of,
 )
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import Document, PageImage, Recognition, Request, Route, Source, Status, Task
+from pipeline.types import Document, Request, Route, Source, Status, Task
 
 
 def documents_table(documents: Sequence[Document]) -> pa.Table:
@@ -54,45 +52,28 @@ def plan_table(pages: Sequence[PlannedPage]) -> pa.Table:
 
 
 def planned_pages(table: pa.Table) -> list[PlannedPage]:
-    """The records of rows of `PLAN`."""
+    """The records of rows of `TODO`."""
     return [_planned_page(row) for row in table.to_pylist()]
-
-
-def rendered_table(pages: Sequence[RenderedPage]) -> pa.Table:
-    """Rows of `RENDERED`."""
-    images = [page.view.image if page.view else None for page in pages]
-    pixels = [image.pixels if image else None for image in images]
-    layers = [image.layer if image else None for image in images]
-    rows = [
-        _rendered_row(page) | {"layer": layer} for page, layer in zip(pages, layers, strict=True)
-    ]
-    return _with_images(rows, schema.RENDERED, {"pixels": pixels})
-
-
-def rendered_pages(table: pa.Table) -> list[RenderedPage]:
-    """The records of rows of `RENDERED`; their pixels are views of the table's memory."""
-    rows = table.drop_columns(["pixels"]).to_pylist()
-    buffers = image_buffers(table["pixels"])
-    return [_rendered_page(row, buffer) for row, buffer in zip(rows, buffers, strict=True)]
 
 
 def prepared_table(pages: Sequence[PreparedPage]) -> pa.Table:
     """Rows of `PREPARED`."""
-    requests = [page.request for page in pages]
-    images = {
-        "image": [request.image if request else None for request in requests],
-        "tiles": [request.tiles if request else None for request in requests],
+    images: dict[str, list[np.ndarray | None]] = {
+        "image": [page.request.image for page in pages],
+        "tiles": [page.request.tiles for page in pages],
     }
     return _with_images([_prepared_row(page) for page in pages], schema.PREPARED, images)
 
 
 def prepared_pages(table: pa.Table) -> list[PreparedPage]:
-    """The records of rows of `PREPARED`; their images are views of the table's memory."""
+    """The records of rows of `PREPARED`; their images are views of the table's memory.
+
+    The warnings of a page's view are among those of the page.
+    """
     rows = table.drop_columns(["image", "tiles"]).to_pylist()
     images, tiles = (image_buffers(table[name]) for name in ("image", "tiles"))
     return [
-        PreparedPage(_rendered_page(row), _request(row, *buffers), row["prepare_ms"])
-        for row, *buffers in zip(rows, images, tiles, strict=True)
+        _prepared_page(row, *buffers) for row, *buffers in zip(rows, images, tiles, strict=True)
     ]
 
 
@@ -119,79 +100,54 @@ def _planned_page(row: Row) -> PlannedPage:
         warnings=tuple(row["warnings"] or ()),
         outer=row["outer"] or "",
         attachments_left_out=row["attachments_left_out"] or 0,
+        position=row["position"],
     )
-
-
-def _rendered_row(page: RenderedPage) -> Row:
-    """All columns but the pixels and the text layer, which an image or a request has."""
-    row = identity_row(page.ref, page.ids) | {"render_ms": page.render_ms}
-    row["warnings"] = list(page.warnings)
-    if view := page.view:
-        row["warnings"] += view.warnings
-        row |= {name: getattr(view, name) for name in ("width_px", "height_px", "dpi", "source")}
-        row["turned_deg"] = view.turned_deg
-        row["text_layer_trust"] = view.trust.score if view.trust else None
-        row["text_layer_doubts"] = list(view.trust.doubts) if view.trust else []
-    if settled := page.settled:
-        row |= {"status": settled.status, "text": settled.text, **failure_row(settled.failure)}
-        row["blocks"] = [block_row(block) for block in settled.blocks]
-    return row
-
-
-def _rendered_page(row: Row, pixels: pa.Buffer | None = None) -> RenderedPage:
-    view = None if row["width_px"] is None else _view(row, pixels)
-    return RenderedPage(
-        ref=ref_of(row),
-        ids=ids_of(row),
-        warnings=tuple(row["warnings"] or ()),
-        view=view,
-        settled=_settled(row),
-        render_ms=row["render_ms"],
-    )
-
-
-def _view(row: Row, pixels: pa.Buffer | None) -> PageView:
-    turned_deg, score = row["turned_deg"], row["text_layer_trust"]
-    array = image_of(pixels, (row["height_px"], row["width_px"], 3))
-    image = None
-    if array is not None:
-        image = PageImage(array, row["dpi"], turned_deg=turned_deg, layer=row["layer"])
-    return PageView(
-        width_px=row["width_px"],
-        height_px=row["height_px"],
-        dpi=row["dpi"],
-        image=image,
-        source=Source(row["source"]) if row["source"] else None,
-        trust=None if score is None else Trust(score, tuple(row["text_layer_doubts"] or ())),
-        turned_deg=turned_deg,
-    )
-
-
-def _settled(row: Row) -> Recognition | None:
-    if row["status"] is None:
-        return None
-    blocks = tuple(block_of(block) for block in row["blocks"] or ())
-    return Recognition(Status(row["status"]), row["text"] or "", blocks, failure=failure_of(row))
 
 
 def _prepared_row(page: PreparedPage) -> Row:
-    row = _rendered_row(page.page) | {"prepare_ms": page.prepare_ms}
-    if request := page.request:
-        height_px, width_px = request.image.shape[:2]
-        row |= {"image_width_px": width_px, "image_height_px": height_px}
-        row |= {name: getattr(request, name) for name in _REQUEST}
-        row["tile_side_px"] = 0 if request.tiles is None else request.tiles.shape[1]
-        row["grid_columns"], row["grid_rows"] = request.grid
+    view, request = page.view, page.request
+    row = identity_row(page.ref, page.ids)
+    row |= {"render_ms": page.render_ms, "prepare_ms": page.prepare_ms}
+    row |= {name: getattr(view, name) for name in _VIEW}
+    row["warnings"] = [*page.warnings, *view.warnings]
+    row["text_layer_trust"] = view.trust.score if view.trust else None
+    row["text_layer_doubts"] = list(view.trust.doubts) if view.trust else []
+    row["image_height_px"], row["image_width_px"] = request.image.shape[:2]
+    row |= {name: getattr(request, name) for name in _REQUEST}
+    row["tile_side_px"] = 0 if request.tiles is None else request.tiles.shape[1]
+    row["grid_columns"], row["grid_rows"] = request.grid
     return row
 
 
+_VIEW = ("width_px", "height_px", "dpi", "source", "turned_deg")
 _REQUEST = ("prompt", "task", "max_tokens", "image_tokens", "layer")
 
 
-def _request(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request | None:
+def _prepared_page(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> PreparedPage:
+    score = row["text_layer_trust"]
+    view = PageView(
+        width_px=row["width_px"],
+        height_px=row["height_px"],
+        dpi=row["dpi"],
+        source=Source(row["source"]) if row["source"] else None,
+        trust=None if score is None else Trust(score, tuple(row["text_layer_doubts"] or ())),
+        turned_deg=row["turned_deg"],
+    )
+    return PreparedPage(
+        ref=ref_of(row),
+        ids=ids_of(row),
+        request=_request(row, image, tiles),
+        view=view,
+        warnings=tuple(row["warnings"] or ()),
+        render_ms=row["render_ms"],
+        prepare_ms=row["prepare_ms"],
+    )
+
+
+def _request(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request:
     pixels = image_of(image, (row["image_height_px"], row["image_width_px"], 3))
     if pixels is None:
-        return None
+        raise ValueError("a prepared page without an image")
     width_px, height_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
     side_px = row["tile_side_px"]
     return Request(
