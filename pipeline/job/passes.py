@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from pipeline.config import OcrConfig, Recipe
+from pipeline.config import EngineKind, OcrConfig, Recipe
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import absolute_files
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import choose_engine
-from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster
 from pipeline.job.progress import Progress
 from pipeline.job.ray_data import chains, shard_tasks
@@ -28,6 +27,35 @@ from pipeline.types import Route
 
 Log = Callable[[str], None]
 """Takes messages for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done, known before Ray runs.
+
+    Attributes:
+        config: The job, with its engine chosen and its paths absolute.
+        recipe: How its pages are read.
+        listing: Its inputs.
+    """
+
+    config: OcrConfig
+    recipe: Recipe
+    listing: Listing
+
+    @classmethod
+    def of(cls, config: OcrConfig, kind: EngineKind) -> Task:
+        """Resolve a config.
+
+        Raises:
+            ConfigError: The engine does not know the task.
+        """
+        engine = config.engine.model_copy(update={"kind": kind})
+        # Workers have other working folders.
+        paths = {"output": absolute(config.output)} | absolute_files(config)
+        config = config.model_copy(update={"engine": engine, **paths})
+        listing = Listing(config.inputs, config.input, config.store, config.attachments)
+        return cls(config, make_recipe(config, kind), listing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +88,12 @@ class Job:
         kind = choose_engine(config.engine, has_gpu=ray_cluster.has_gpu())
         if config.engine.kind == "auto":
             log(f"engine: {kind} (engine.kind auto)")
-        config = _resolved(config, {"engine": config.engine.model_copy(update={"kind": kind})})
-        chains.configure(config)
+        task = Task.of(config, kind)
+        chains.configure(task.config)
         return cls(
-            config=config,
-            recipe=make_recipe(config, kind),
-            listing=Listing(config.inputs, config.input, config.store, config.attachments),
+            config=task.config,
+            recipe=task.recipe,
+            listing=task.listing,
             shared=SharedState(config.stages.max_lone_deaths),
             prefix=f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}",
             log=log,
@@ -75,7 +103,6 @@ class Job:
         """Write the plan into a folder; after a stall a second time.
 
         Raises:
-            ConfigError: The inputs name no documents.
             JobError: The plan cannot be written, or it stalled twice.
         """
         try:
@@ -89,13 +116,9 @@ class Job:
         found = chains.list_documents(self.listing, self.shared, self.config.stages.write_cpus)
         chain = chains.plan_pages(found, self.config, self.recipe, self.shared)
         with self.progress("plan", ("plan",), 0):
-            planned = drain(
+            return drain(
                 chain, folder, "plan", self.config.parquet, shards.write_plan, PlanSummary()
             )
-        if not planned.documents:
-            inputs = ", ".join(self.config.inputs)
-            raise ConfigError(f"no documents in {inputs}{self._files_left_out()}")
-        return planned
 
     def recognise(self, plan: AnyPath, pages: AnyPath, planned: PlanSummary) -> Summary:
         """Write a row for everything in the plan that has none yet.
@@ -112,7 +135,7 @@ class Job:
         todo = planned.todo.rows
         duplicates = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
         copies = planned.routes[Route.COPY] + duplicates.rows
-        self.log(_planned_line(planned, copies))
+        self.log(planned_line(planned, copies))
         if not todo:
             return Summary()
         if self.config.retry == "failed":
@@ -139,21 +162,9 @@ class Job:
         interval_s = self.config.progress.interval_s
         return Progress(verb, stages, total, self.shared.stages, sys.stderr, interval_s)
 
-    def _files_left_out(self) -> str:
-        left_out = self.shared.left_out()
-        if not left_out:
-            return ""
-        endings = ", ".join(f"{count} {name}" for name, count in left_out.items())
-        return f"; files with other suffixes: {endings} (see input.suffixes)"
 
-
-def _resolved(config: OcrConfig, changes: dict[str, object]) -> OcrConfig:
-    """A config with absolute paths: workers have other working folders."""
-    paths = {"output": absolute(config.output)} | absolute_files(config)
-    return config.model_copy(update=changes | paths)
-
-
-def _planned_line(planned: PlanSummary, copies: int) -> str:
+def planned_line(planned: PlanSummary, copies: int) -> str:
+    """What a plan holds, in one line; `copies` are the rows of pages that are read elsewhere."""
     copied = f" ({copies} are copies)" if copies else ""
     unreadable = f" ({planned.unreadable} cannot be opened)" if planned.unreadable else ""
     left_out = f" ({planned.pages_left_out} left out)" if planned.pages_left_out else ""

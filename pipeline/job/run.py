@@ -6,22 +6,26 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.config import OcrConfig, Recipe
-from pipeline.errors import JobError
+from pipeline.engines.registry import choose_engine, has_gpu_engine
+from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
-from pipeline.job.passes import Job, Log
+from pipeline.job.local_plan import LocalPlan, LocalPlanner, has_local_ray
+from pipeline.job.passes import Job, Log, Task, planned_line
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.signals import redeliver_signals
 from pipeline.output import receipt, shards
+from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.document_cache import clear_abandoned
-from pipeline.storage.paths import AnyPath, output_path
+from pipeline.storage.paths import AnyPath, absolute, output_path
+from pipeline.storage.paths import shards as list_shards
 from pipeline.types import Route
 
 
@@ -59,32 +63,103 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         JobError: Ray does not start, the output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
-    with ray_cluster.connected(config.ray), _locked(config, log) as check, redeliver_signals():
+    with _locked(config, log) as check:
         if config.overwrite:
             shards.clear(config.output, config.store)
-        job = Job.start(config, log)
-        pages, plan = shards.prepare_folder(job.config.output, config.store)
-        planned = job.plan(plan)
-        run_begin = time.monotonic()
-        written = job.recognise(plan, pages, planned)
-        _assert_complete(planned, written)
-        check()
-        finished = receipt.make(
-            plan=planned,
-            written=written,
-            stages=job.shared.stages(),
-            files_left_out=job.shared.left_out(),
-            wall_s=time.monotonic() - begin,
-            run_s=time.monotonic() - run_begin,
-            driver_peak_mib=_peak_mib(),
-            recipe_hash=job.recipe.hash(),
-            recipe=job.recipe.model_dump(mode="json"),
-        )
+        pages, plan = shards.prepare_folder(absolute(config.output), config.store)
+        planner = _local_planner(config, plan)
+        # Ray is not started before it is known that an output with rows lacks some.
+        has_rows = bool(list_shards(pages))
+        early = planner.wait() if planner and has_rows else None
+        if early and not early.summary.todo.rows:
+            finished = _nothing_to_do(config, early, begin, log)
+        else:
+            with ray_cluster.connected(config.ray), redeliver_signals():
+                job = Job.start(config, log)
+                planned = _planned(job, planner, plan)
+                finished = _run(job, planned, pages, plan, begin, check)
     clear_abandoned()  # of the workers that ended with this job's own Ray
     output = output_path(config.output, config.store)
     if finished.rows or not (output / receipt.FILE_NAME).exists():
         _write(finished, output)  # else the receipt of the run that wrote the rows stays
     return finished
+
+
+def _local_planner(config: OcrConfig, folder: AnyPath) -> LocalPlanner | None:
+    """The planner in this process; None where Ray has to plan, or to say which engine runs."""
+    kind = config.engine.kind
+    if not (has_local_ray(config) and config.stages.local_plan_s):
+        return None
+    if kind == "auto" and has_gpu_engine():
+        return None
+    task = Task.of(config, choose_engine(config.engine, has_gpu=False))
+    return LocalPlanner(task.config, task.recipe.hash(), task.listing, folder)
+
+
+def _planned(job: Job, planner: LocalPlanner | None, folder: AnyPath) -> LocalPlan:
+    """The plan that was made while Ray started, else one made on Ray."""
+    planned = planner.wait() if planner else None
+    if planned is None:
+        summary = job.plan(folder)
+        planned = LocalPlan(summary, job.shared.left_out(), {})
+    _check_found(job.config, planned)
+    return planned
+
+
+def _check_found(config: OcrConfig, planned: LocalPlan) -> None:
+    if not planned.summary.documents:
+        inputs, endings = ", ".join(config.inputs), planned.files_left_out
+        others = ", ".join(f"{count} {name}" for name, count in endings.items())
+        suffixes = f"; files with other suffixes: {others} (see input.suffixes)" if others else ""
+        raise ConfigError(f"no documents in {inputs}{suffixes}")
+
+
+def _nothing_to_do(
+    config: OcrConfig, planned: LocalPlan, begin: float, log: Log
+) -> receipt.Receipt:
+    """The receipt of a job whose rows are all there: Ray is not started."""
+    task = Task.of(config, choose_engine(config.engine, has_gpu=False))
+    _check_found(config, planned)
+    log(planned_line(planned.summary, 0))
+    return _receipt(task.recipe, planned, Summary(), planned.stages, begin, run_s=0.0)
+
+
+def _run(
+    job: Job,
+    planned: LocalPlan,
+    pages: AnyPath,
+    plan: AnyPath,
+    begin: float,
+    check: Callable[[], None],
+) -> receipt.Receipt:
+    run_begin = time.monotonic()
+    written = job.recognise(plan, pages, planned.summary)
+    _assert_complete(planned.summary, written)
+    check()
+    stages = planned.stages | job.shared.stages()
+    run_s = time.monotonic() - run_begin
+    return _receipt(job.recipe, planned, written, stages, begin, run_s)
+
+
+def _receipt(
+    recipe: Recipe,
+    planned: LocalPlan,
+    written: Summary,
+    stages: Mapping[str, StageMetrics],
+    begin: float,
+    run_s: float,
+) -> receipt.Receipt:
+    return receipt.make(
+        plan=planned.summary,
+        written=written,
+        stages=stages,
+        files_left_out=planned.files_left_out,
+        wall_s=time.monotonic() - begin,
+        run_s=run_s,
+        driver_peak_mib=_peak_mib(),
+        recipe_hash=recipe.hash(),
+        recipe=recipe.model_dump(mode="json"),
+    )
 
 
 @contextmanager
@@ -111,16 +186,28 @@ def forecast(config: OcrConfig, log: Log) -> Forecast:
         ConfigError: Wrong usage.
         JobError: Ray does not start.
     """
-    with ray_cluster.connected(config.ray), TemporaryDirectory(prefix="rayscribe-plan-") as folder:
-        job = Job.start(config, log)
-        planned = job.plan(Path(folder))
-        duplicates = shard_tasks.find_duplicates(Path(folder), job.config)
-        copies = planned.routes[Route.COPY] + duplicates.rows
-        output = output_path(config.output, config.store)
-        seconds, basis = _estimate(output, job.recipe, planned)
-        return Forecast(
-            planned, copies, job.recipe.engine, dict(job.shared.left_out()), seconds, basis
-        )
+    with TemporaryDirectory(prefix="rayscribe-plan-") as name:
+        folder = Path(name)
+        planner = _local_planner(config, folder)
+        early = planner.wait() if planner else None
+        if early is not None:
+            task = Task.of(config, choose_engine(config.engine, has_gpu=False))
+            _check_found(config, early)
+            return _forecast(task.config, task.recipe, early, folder)
+        with ray_cluster.connected(config.ray):
+            job = Job.start(config, log)
+            planned = _planned(job, None, folder)
+            return _forecast(job.config, job.recipe, planned, folder)
+
+
+def _forecast(config: OcrConfig, recipe: Recipe, planned: LocalPlan, folder: Path) -> Forecast:
+    duplicates = shard_tasks.find_duplicates(folder, config)
+    copies = planned.summary.routes[Route.COPY] + duplicates.rows
+    output = output_path(config.output, config.store)
+    seconds, basis = _estimate(output, recipe, planned.summary)
+    return Forecast(
+        planned.summary, copies, recipe.engine, dict(planned.files_left_out), seconds, basis
+    )
 
 
 def _assert_complete(planned: PlanSummary, written: Summary) -> None:

@@ -69,8 +69,7 @@ def copy(
 def _sources(pages: AnyPath, wanted: pa.Table, options: OcrOptions) -> dict[str, AnyPath]:
     """By `content_id`, a shard that has the text: a good one where there is one."""
     found: dict[str, tuple[bool, AnyPath]] = {}
-    named = ray.put(wanted)
-    for shard, texts in _each(options, shards(pages), _of, duplicates.texts, _TEXT_COLUMNS, named):
+    for shard, texts in _each(options, shards(pages), _of, duplicates.texts, _TEXT_COLUMNS, wanted):
         for content_id, is_good in texts.items():
             if content_id not in found or (is_good and not found[content_id][0]):
                 found[content_id] = is_good, shard
@@ -105,12 +104,10 @@ def delete_failed_rows(plan: AnyPath, pages: AnyPath, options: OcrOptions) -> No
     found = _each(options, shards(pages), _of, retry_failed.failed, _FAILED_COLUMNS)
     some = {str(shard) for shard, rows in found if rows.num_rows}
     bad = pa.concat_tables([retry_failed.FAILED.empty_table(), *(rows for _, rows in found)])
-    planned = _each(
-        options, shards(plan), _of, retry_failed.replaced, _REPLACED_COLUMNS, ray.put(bad)
-    )
+    planned = _each(options, shards(plan), _of, retry_failed.replaced, _REPLACED_COLUMNS, bad)
     gone = pa.concat_arrays([pa.array([], pa.string()), *(ids for _, ids in planned)])
     touched = [shard for shard in shards(pages) if str(shard) in some]
-    _each(options, touched, _drop, ray.put(gone), options.parquet)
+    _each(options, touched, _drop, gone, options.parquet)
 
 
 def _drop(shard: AnyPath, gone: pa.Array, config: OutputConfig) -> None:
@@ -133,10 +130,16 @@ def _each(
 ) -> list[tuple[Any, T]]:
     """Call a function for each item, in tasks of Ray; the items with their results.
 
+    A single item is done here: a task would need a process, which costs a second to start.
+
     Raises:
         RayscribeError: As the function does.
     """
+    items = list(items)
+    if len(items) == 1 or not ray.is_initialized():
+        return [(item, function(item, *more)) for item in items]
     task = ray.remote(num_cpus=options.stages.write_cpus, max_retries=3)(function)
+    more = tuple(ray.put(each) for each in more)
     done: list[tuple[Any, T]] = []
     pending: list[tuple[Any, ray.ObjectRef]] = []
     for item in items:

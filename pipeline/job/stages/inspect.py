@@ -56,5 +56,9 @@ class Inspect:
             unreadable = sum(page.failure is not None for page in pages)
             self._metrics.report(len(pages), failed=unreadable, finished=len(pages))
 
+    def close(self) -> None:
+        """End the reader and delete what was fetched."""
+        self._contents.close()
+
     def _quarantined(self, document: Document) -> PlannedPage:
         return self._planner.unreadable(document, DocumentError(ErrorKind.CRASH, POISON_MESSAGE))

@@ -1,0 +1,119 @@
+"""Plans small inputs in the driver, while Ray starts.
+
+A plan on Ray costs seconds before its first document: processes to start, a chain to set up. Here a
+thread lists and opens documents right away, with the code that Ray's workers run. If it is done
+within `stages.local_plan_s`, that is the plan; if nothing is to do, Ray is not started at all. If
+not, what it found is dropped, and the plan is made on Ray.
+
+Only for a local Ray, whose workers see the same files as the driver.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipeline.config import OcrConfig
+from pipeline.documents.listing import Listing
+from pipeline.job.metrics import JobMetrics
+from pipeline.job.stages.inspect import Inspect
+from pipeline.job.stages.list_documents import list_documents
+from pipeline.job.stages.quarantine import Quarantine
+from pipeline.output import shards
+from pipeline.output.receipt import StageMetrics
+from pipeline.output.totals import PlanSummary
+from pipeline.storage.paths import AnyPath
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan:
+    """A plan that was made in the driver.
+
+    Attributes:
+        summary: Sums of the plan, which is written.
+        files_left_out: Files of input folders that are no documents, by ending.
+        stages: What it cost.
+    """
+
+    summary: PlanSummary
+    files_left_out: Counter[str]
+    stages: dict[str, StageMetrics]
+
+
+class LocalPlanner:
+    """Makes a plan in a thread of its own, which starts with the object.
+
+    Args:
+        config: The job, with absolute paths.
+        recipe_hash: The recipe that the pages are planned for.
+        listing: The inputs.
+        folder: Where the plan goes.
+    """
+
+    def __init__(
+        self, config: OcrConfig, recipe_hash: str, listing: Listing, folder: AnyPath
+    ) -> None:
+        self._config, self._recipe_hash = config, recipe_hash
+        self._listing, self._folder = listing, folder
+        self._deadline = time.monotonic() + config.stages.local_plan_s
+        self._left_out: Counter[str] = Counter()
+        self._metrics = JobMetrics()
+        self._plan: LocalPlan | None = None
+        self._error: Exception | None = None
+        # The thread starts the reader's process, which Linux ends with it.
+        self._thread = threading.Thread(target=self._run, name="local-plan", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> LocalPlan | None:
+        """The plan; None where it would take too long, or is not made within `timeout_s`.
+
+        Raises:
+            ConfigError: The inputs name something that cannot be listed.
+            JobError: The plan cannot be written.
+        """
+        self._thread.join(timeout_s)
+        if self._error is not None:
+            raise self._error
+        return self._plan
+
+    def _run(self) -> None:
+        try:
+            self._plan = self._planned()
+        except Exception as error:
+            self._error = error
+
+    def _planned(self) -> LocalPlan | None:
+        tables: list[pa.Table] = []
+        config = self._config
+        quarantine = Quarantine(config.stages.max_lone_deaths)
+        inspect = Inspect(config, self._recipe_hash, self._metrics.add, quarantine)
+        try:
+            for documents in self._documents():
+                tables += inspect(documents)
+                if time.monotonic() > self._deadline:
+                    return None
+        finally:
+            inspect.close()
+        summary = PlanSummary()
+        if tables:
+            plan, size = pa.concat_tables(tables), config.parquet.pages_per_file
+            for number, start in enumerate(range(0, plan.num_rows, size)):
+                path = self._folder / f"plan-{number:06}.parquet"
+                part = plan.slice(start, size)
+                summary.merge(shards.write_plan(path, config.parquet, part))
+        return LocalPlan(summary, self._left_out, self._metrics.stages())
+
+    def _documents(self) -> Iterator[pa.Table]:
+        for part in self._listing.parts():
+            yield from list_documents(part, self._left_out.update)
+
+
+def has_local_ray(config: OcrConfig) -> bool:
+    """Whether the job starts a Ray of its own, on this machine."""
+    return not (config.ray.address or os.environ.get("RAY_ADDRESS"))
