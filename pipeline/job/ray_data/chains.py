@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pyarrow as pa
-import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
 from pipeline.config import OcrOptions, Recipe, StoreConfig
@@ -52,7 +51,7 @@ def list_documents(listing: Listing, shared: SharedState, num_cpus: float) -> Da
     parts = list(enumerate(listing.parts()))
     shares = [parts[start::_MAX_LISTERS] for start in range(min(_MAX_LISTERS, len(parts)))]
     blocks = [pa.table({"share": [number]}) for number in range(len(shares))]
-    found = ray.data.from_arrow(blocks).map_batches(
+    found = private.from_blocks(blocks).map_batches(
         _list_share,
         fn_args=(shares, shared.leave_out()),
         batch_format="pyarrow",
@@ -110,8 +109,8 @@ def recognise_pages(
     reserved = spec_of(options.engine).resources(options.engine)
     # A small job has smaller tasks, so that every engine gets some.
     rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
-    planned = _planned(plan, options, duplicates or Duplicates(), done)
-    rendered = private.split(planned, rows, stage.write_cpus).map_batches(
+    planned = _planned(plan, rows, options, duplicates or Duplicates(), done)
+    rendered = planned.map_batches(
         Render,
         fn_constructor_args=(options, recipe, shared.send(), shared.monitor("render"), sink),
         batch_format="pyarrow",
@@ -148,23 +147,29 @@ def configure(options: OcrOptions) -> None:
 
 
 def _planned(
-    plan: AnyPath, options: OcrOptions, duplicates: Duplicates, done: AnyPath | None
+    plan: AnyPath, rows: int, options: OcrOptions, duplicates: Duplicates, done: AnyPath | None
 ) -> Dataset:
-    """The rows of a plan that have to be read.
+    """The rows of a plan that have to be read, in blocks of `rows`.
 
     Not read_parquet: it lists the files in a task that reserves a whole CPU, and no option changes
-    that. One block a shard, so that each is read by a task of its own.
+    that. One block a shard, so that each is read by a task of its own. A plan of one shard is read
+    here: the process of a task costs a second or two to start.
     """
     blocks = [
         pa.table({"path": [str(shard)], "number": [number]})
         for number, shard in enumerate(shards(plan))
     ]
-    return ray.data.from_arrow(blocks).map_batches(
+    if len(blocks) == 1:
+        todo = pa.concat_tables(read_plan(blocks[0], options.store, duplicates, done))
+        starts = range(0, max(todo.num_rows, 1), rows)
+        return private.from_blocks([todo.slice(start, rows) for start in starts])
+    found = private.from_blocks(blocks).map_batches(
         read_plan,
         fn_args=(options.store, duplicates, done),
         batch_format="pyarrow",
         num_cpus=options.stages.write_cpus,
     )
+    return private.split(found, rows, options.stages.write_cpus)
 
 
 def read_plan(

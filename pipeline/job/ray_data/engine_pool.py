@@ -28,12 +28,14 @@ def engine_pool(engine: EngineConfig, size: int, rows: int) -> ActorPoolStrategy
 
     Args:
         engine: Which engine.
-        size: Engines at the start.
+        size: Engines that run side by side.
         rows: Pages of a call.
     """
     calls = -(-pages_in_flight(engine) // rows) * spec_of(engine).calls_factor
     return ActorPoolStrategy(
-        min_size=size,
+        # A GPU is reserved from the start: its engine takes minutes to load. Others start with the
+        # work, so that a small job does not wait for processes that it does not need.
+        min_size=size if spec_of(engine).resources(engine).gpus else 1,
         max_size=max(size, engine.max_workers),
         max_concurrent_calls_per_actor=calls,
         max_tasks_in_flight_per_actor=calls + 1,

@@ -7,9 +7,11 @@ the new version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import pyarrow as pa
+import ray
 from ray.data import DataContext, Dataset
 from ray.data._internal.execution import backpressure_policy as policies
 from ray.data._internal.execution.backpressure_policy import BackpressurePolicy
@@ -18,6 +20,15 @@ from ray.data._internal.execution.execution_callback import ExecutionCallback
 RAY_VERSION: Final = "2.60.0"
 
 __all__ = ["BackpressurePolicy", "ExecutionCallback"]
+
+
+def from_blocks(blocks: Sequence[pa.Table]) -> Dataset:
+    """A dataset of these blocks.
+
+    `ray.data.from_arrow` runs a task for each block to ask for its schema: the first of them waits
+    for a process to start.
+    """
+    return ray.data.from_blocks(list(blocks))
 
 
 def split(dataset: Dataset, rows: int, num_cpus: float) -> Dataset:
