@@ -6,20 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from pipeline.config import EngineConfig, OcrOptions, OnnxConfig
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import build_engine
-from pipeline.job.stages.inspect import Inspect
-from pipeline.job.stages.prepare import Prepare
-from pipeline.job.stages.quarantine import Quarantine
-from pipeline.job.stages.recognise import Recognise
-from pipeline.job.stages.render import Render
-from pipeline.output import schema
 from serving.config import ServeConfig
-from tests.support import sample_documents
+from tests.support import job_stages, sample_documents
 from tests.support.live_service import data_uri, running
 
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -42,16 +35,8 @@ async def batch(path: Path, config: EngineConfig, output: Path) -> list[dict[str
     options = OcrOptions(output=str(output), engine=config)
     recipe = make_recipe(options, config.kind)  # type: ignore[arg-type]
 
-    def unheard(*_: object) -> None:
-        return None
-
-    watch = Quarantine(2)
-    table = pa.table({"uri": [str(path)], "size_bytes": [path.stat().st_size]})
-    [plan] = Inspect(options, recipe.hash(), unheard, watch)(table)
-    [rendered] = Render(options, recipe, unheard, watch)(plan)
-    prepared = Prepare(recipe, unheard, watch)(rendered)
-    [pages] = [rows async for rows in Recognise(config, recipe, unheard, watch)(prepared)]
-    assert pages.schema == schema.PAGES
+    plan = job_stages.plan_of(options, path)
+    pages = await job_stages.results(options, recipe, plan)
     rows: list[dict[str, Any]] = pages.to_pylist()
     return rows
 

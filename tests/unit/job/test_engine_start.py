@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from pipeline.config import OcrOptions
@@ -16,13 +15,7 @@ from pipeline.engines.fake import HANDLERS, FakeEngine
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import SPECS
 from pipeline.errors import ConfigError, EngineError
-from pipeline.job.metrics import StageReport
-from pipeline.job.stages.inspect import Inspect
-from pipeline.job.stages.prepare import Prepare
-from pipeline.job.stages.quarantine import Quarantine
-from pipeline.job.stages.recognise import Recognise
-from pipeline.job.stages.render import Render
-from tests.support import sample_documents
+from tests.support import job_stages, sample_documents
 
 
 @pytest.fixture
@@ -41,20 +34,10 @@ def read(folder: Path, text_layer: str) -> list[str]:
     (folder / "two.pdf").write_bytes(sample_documents.text_pdf(2))
     options = OcrOptions(output=str(folder / "out"), engine={"kind": "fake"}, text_layer=text_layer)
     recipe = make_recipe(options, "fake")
-    reports: list[StageReport] = []
-    inspect = Inspect(options, "recipe", reports.append, Quarantine(2))
-    row = {"uri": str(folder / "two.pdf"), "size_bytes": 9}
-    plan = pa.concat_tables(list(inspect(pa.Table.from_pylist([row]))))
-    [rendered] = Render(options, recipe, reports.append, Quarantine(2))(plan)
-    prepared = Prepare(recipe, reports.append, Quarantine(2))(rendered)
-
-    async def recognised() -> list[str]:
-        recognise = Recognise(options.engine, recipe, reports.append, Quarantine(2))
-        [table] = [table async for table in recognise(prepared)]
-        statuses: list[str] = table["status"].to_pylist()
-        return statuses
-
-    return asyncio.run(recognised())
+    plan = job_stages.plan_of(options, folder / "two.pdf")
+    rows = asyncio.run(job_stages.results(options, recipe, plan))
+    statuses: list[str] = rows["status"].to_pylist()
+    return statuses
 
 
 def test_settled_pages_start_no_engine(tmp_path: Path, set_build: Callable[..., None]) -> None:

@@ -15,7 +15,7 @@ def test_overlapping_work_counts_once():
             time.sleep(0.05)
         time.sleep(0.05)
     time.sleep(0.1)
-    meter.report(2, 1)
+    meter.report(2, failed=1, finished=1)
     [report] = reports
     assert (report.stage, report.pages, report.failed) == ("render", 2, 1)
     assert 0.1 <= report.busy_s < 0.19
@@ -29,21 +29,21 @@ def test_a_report_in_the_midst_of_work_does_not_count_it_twice():
     begin = time.perf_counter()
     with meter.busy():
         time.sleep(0.03)
-        meter.report(1, 0)
+        meter.report(1, failed=0, finished=0)
         time.sleep(0.03)
     spent = time.perf_counter() - begin
-    meter.report(1, 0)
+    meter.report(1, failed=0, finished=0)
     assert sum(report.busy_s for report in reports) <= spent
     assert reports[0].busy_s >= 0.03
 
 
-def test_the_tally_sums_over_workers():
+def test_reports_are_summed_over_workers():
     metrics = JobMetrics()
-    metrics.add(StageReport("render", "a:1", 3, 0, 1.0, 100.0))
-    metrics.add(StageReport("render", "a:2", 2, 1, 0.5, 300.0))
-    metrics.add(StageReport("render", "a:1", 1, 0, 1.0, 50.0))
+    metrics.add(StageReport("render", "a:1", 3, 0, 3, 1.0, 100.0))
+    metrics.add(StageReport("render", "a:2", 2, 1, 0, 0.5, 300.0))
+    metrics.add(StageReport("render", "a:1", 1, 0, 1, 1.0, 50.0))
     stage = metrics.stages()["render"]
-    assert (stage.pages, stage.failed, stage.busy_s) == (6, 1, 2.5)
+    assert (stage.pages, stage.failed, stage.finished, stage.busy_s) == (6, 1, 4, 2.5)
     assert stage.peaks_mib == {"a:1": 100.0, "a:2": 300.0}
 
 

@@ -61,27 +61,29 @@ def test_a_stage_that_stands_still_has_no_speed():
 
 
 def test_minutes_are_left_although_the_engine_loaded_for_minutes():
-    clock, stage = [0.0], StageMetrics()
+    clock, stage, settled = [0.0], StageMetrics(), StageMetrics()
     progress = Progress(
-        "recognise", "recognise", 400, lambda: {"recognise": stage}, io.StringIO(), 10,
+        "recognise", ("render", "recognise"), 400,
+        lambda: {"render": settled, "recognise": stage}, io.StringIO(), 10,
         now=lambda: clock[0],
     )  # fmt: skip
     lines = []
-    for seconds, pages in ((180.0, 0), (190.0, 1), (200.0, 21), (210.0, 41)):
-        clock[0], stage.pages = seconds, pages
+    for seconds, read in ((180.0, 0), (190.0, 0), (200.0, 20), (210.0, 40)):
+        clock[0], stage.finished = seconds, read
+        settled.finished, settled.failed = int(seconds > 180), int(seconds > 200)
         lines.append(progress.snapshot().line("recognise"))
     assert lines == [
-        "recognise 0/400 pages, 0 failed",
+        "recognise: starting (180 s)",
         "recognise 1/400 pages, 0 failed",
         "recognise 21/400 pages, 2.0 pages/s, 0 failed, 3:10 left",
-        "recognise 41/400 pages, 2.0 pages/s, 0 failed, 3:00 left",
+        "recognise 41/400 pages, 2.0 pages/s, 1 failed, 3:00 left",
     ]
 
 
 def test_where_there_is_no_terminal_plain_lines_come():
     out = io.StringIO()
-    stages = {"recognise": StageMetrics(pages=3)}
-    with Progress("recognise", "recognise", 4, lambda: stages, out, 0.05):
+    stages = {"recognise": StageMetrics(finished=3)}
+    with Progress("recognise", ("recognise",), 4, lambda: stages, out, 0.05):
         time.sleep(0.2)
     lines = out.getvalue().splitlines()
     assert len(lines) >= 2
@@ -95,8 +97,8 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar():
     out = Terminal()
-    stages = {"recognise": StageMetrics(pages=3)}
-    with Progress("recognise", "recognise", 4, lambda: stages, out, 10):
+    stages = {"recognise": StageMetrics(finished=3)}
+    with Progress("recognise", ("recognise",), 4, lambda: stages, out, 10):
         time.sleep(1.2)
     assert "3/4 pages" in out.getvalue()
     assert "\x1b[" in out.getvalue()

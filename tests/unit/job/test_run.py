@@ -84,7 +84,7 @@ def test_the_receipt_adds_up(output: Path):
         "password": 1,
     }
     assert "locked.pdf" in receipt["errors"]["password"]["example"]
-    assert set(receipt["peak_mib"]) == {"driver", "plan", "render", "prepare", "recognise"}
+    assert set(receipt["peak_mib"]) == {"driver", "plan", "render", "recognise"}
     assert all(0 <= share <= 1 for share in receipt["busy"].values())
     assert receipt["recipe"]["engine"] == "fake"
     assert len(receipt["slowest_pages"]) == 5

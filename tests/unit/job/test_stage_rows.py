@@ -9,32 +9,17 @@ import numpy as np
 from pipeline.documents.look import PageView
 from pipeline.errors import ErrorKind
 from pipeline.job.stages import rows
-from pipeline.job.stages.records import PlannedPage, PreparedPage, RenderedPage
+from pipeline.job.stages.records import PlannedPage, PreparedPage
 from pipeline.output import schema
-from pipeline.recognition.recognise import failed
+from pipeline.output.image_columns import image_buffers
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import (
-    Block,
-    Document,
-    Failure,
-    PageIds,
-    PageImage,
-    PageRef,
-    Recognition,
-    Request,
-    Route,
-    Source,
-    Status,
-    Task,
-)
+from pipeline.types import Document, Failure, PageIds, PageRef, Request, Route, Status, Task
+from tests.support import job_stages
 
 REF = PageRef("/a.pdf", "d" * 64, 2, 3, "application/pdf", 612.0, 792.0)
 IDS = PageIds("p" * 32, "c" * 32, "recipe")
 PIXELS = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
 TILES = np.arange(2 * 5 * 5 * 3, dtype=np.uint8).reshape(2, 5, 5, 3)
-IMAGE = PageImage(PIXELS, 150.0, turned_deg=90, layer="the layer")
-DRAWN = PageView(4, 2, 150.0, image=IMAGE, trust=Trust(0.5, ("few words",)), turned_deg=90)
-TEXT = Recognition(Status.OK, "text", (Block("text", "text", (0.0, 1.0, 2.0, 3.0)),))
 
 
 def test_documents() -> None:
@@ -50,68 +35,49 @@ def test_planned_pages() -> None:
     bad = PlannedPage(replace(REF, page=0), IDS, Route.ERROR, None, 0, error)
     table = rows.plan_table([page, bad])
     assert table.schema == schema.PLAN
-    assert rows.planned_pages(table) == [page, bad]
+    assert rows.planned_pages(job_stages.todo(table)) == [page, replace(bad, position=1)]
 
 
-def test_rendered_pages() -> None:
-    settled = PageView(4, 2, 150.0, settled=TEXT, source=Source.TEXT_LAYER, trust=Trust(1.0))
-    blank = PageView(4, 2, 0.0, settled=Recognition(Status.BLANK), source=None)
-    pages = [
-        RenderedPage(REF, IDS, ("a warning",), DRAWN, None, 5.0),
-        RenderedPage(REF, IDS, (), settled, TEXT, 1.0),
-        RenderedPage(REF, IDS, (), blank, Recognition(Status.BLANK), 1.0),
-        RenderedPage(REF, IDS, ("a warning",), None, failed(ErrorKind.RENDER, "cannot draw")),
-    ]
-    table = rows.rendered_table(pages)
-    assert table.schema == schema.RENDERED
-    first, *others = rows.rendered_pages(table)
-    assert first.view is not None
-    assert first.view.image is not None
-    assert np.array_equal(first.view.image.pixels, PIXELS)
-    assert replace(first.view.image, pixels=PIXELS) == IMAGE
-    assert replace(first, view=DRAWN) == pages[0]
-    # What became of a page is in one place of the record.
-    for page, expected in zip(others, pages[1:], strict=True):
-        view = expected.view and replace(expected.view, settled=None)
-        assert page == replace(expected, view=view)
-
-
-def test_warnings_of_a_document_stand_before_those_of_its_page() -> None:
-    view = replace(DRAWN, warnings=("of the page",))
-    [page] = rows.rendered_pages(
-        rows.rendered_table([RenderedPage(REF, IDS, ("of the document",), view)])
-    )
-    assert page.warnings == ("of the document", "of the page")
-    assert page.view is not None
-    assert page.view.warnings == ()
+REQUEST = Request(
+    image=PIXELS,
+    page_width_px=2,
+    page_height_px=4,
+    prompt="read this",
+    task=Task.TEXT,
+    max_tokens=9,
+    tiles=TILES,
+    grid=(2, 1),
+    image_tokens=7,
+    layer="the layer",
+    turned_deg=90,
+)
 
 
 def test_prepared_pages() -> None:
-    request = Request(
-        image=PIXELS,
-        page_width_px=2,
-        page_height_px=4,
-        prompt="read this",
-        task=Task.TEXT,
-        max_tokens=9,
-        tiles=TILES,
-        grid=(2, 1),
-        image_tokens=7,
-        layer="the layer",
-        turned_deg=90,
-    )
-    pages = [
-        PreparedPage(RenderedPage(REF, IDS, (), DRAWN, None, 5.0), request, 3.0),
-        PreparedPage(RenderedPage(REF, IDS, (), None, failed(ErrorKind.CRASH, "killed"))),
-    ]
-    table = rows.prepared_table(pages)
+    view = PageView(4, 2, 150.0, trust=Trust(0.5, ("few words",)), turned_deg=90)
+    page = PreparedPage(REF, IDS, REQUEST, view, ("a warning",), 5.0, 3.0)
+    table = rows.prepared_table([page, replace(page, ids=replace(IDS, page_id="q"))])
     assert table.schema == schema.PREPARED
     first, second = rows.prepared_pages(table)
-    assert first.request is not None
     assert np.array_equal(first.request.image, PIXELS)
     assert first.request.tiles is not None
     assert np.array_equal(first.request.tiles, TILES)
-    assert replace(first.request, image=PIXELS, tiles=TILES) == request
-    assert first.prepare_ms == 3.0
-    assert first.page == replace(pages[0].page, view=replace(DRAWN, image=None))
-    assert second == pages[1]
+    request = replace(first.request, image=PIXELS, tiles=TILES)
+    assert request == REQUEST
+    assert replace(first, request=REQUEST) == page
+    assert second.ids.page_id == "q"
+
+
+def test_an_image_is_in_the_table_without_a_copy() -> None:
+    page = PreparedPage(REF, IDS, REQUEST, PageView(4, 2, 150.0))
+    [buffer] = image_buffers(rows.prepared_table([page])["image"])
+    assert buffer is not None
+    assert buffer.address == PIXELS.ctypes.data
+
+
+def test_warnings_of_a_document_stand_before_those_of_its_page() -> None:
+    view = PageView(4, 2, 150.0, ("of the page",))
+    table = rows.prepared_table([PreparedPage(REF, IDS, REQUEST, view, ("of the document",))])
+    [page] = rows.prepared_pages(table)
+    assert page.warnings == ("of the document", "of the page")
+    assert page.view.warnings == ()

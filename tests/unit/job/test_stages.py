@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,21 @@ from pipeline.config import (
     Recipe,
 )
 from pipeline.documents.listing import Listing
+from pipeline.documents.look import PageView
 from pipeline.engines.recipe import make_recipe
+from pipeline.engines.request import prepare_request
 from pipeline.job.metrics import StageReport
 from pipeline.job.stages import rows
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.list_documents import list_documents
-from pipeline.job.stages.prepare import Prepare
 from pipeline.job.stages.quarantine import Isolation, Quarantine
 from pipeline.job.stages.recognise import Recognise
+from pipeline.job.stages.records import PreparedPage
 from pipeline.job.stages.render import Render
 from pipeline.output import schema
-from pipeline.output.image_columns import image_column
-from pipeline.types import Document, Generation, Request, Status
-from tests.support import sample_documents
+from pipeline.types import Document, Generation, PageIds, PageImage, PageRef, Request, Status
+from tests.support import job_stages, sample_documents
+from tests.support.job_stages import SettledTables, ignore
 
 
 @pytest.fixture
@@ -48,39 +51,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def planned(options: OcrOptions, *paths: Path) -> tuple[pa.Table, list[StageReport]]:
-    reports: list[StageReport] = []
-    inspect = Inspect(options, "recipe", reports.append, Quarantine(2))
-    rows = [{"uri": str(path), "size_bytes": 9} for path in paths]
-    tables = list(inspect(pa.Table.from_pylist(rows)))
-    return pa.concat_tables(tables), reports
-
-
 def run(options: OcrOptions, plan: pa.Table) -> list[dict]:
     recipe = make_recipe(options, options.engine.kind)
     reports: list[StageReport] = []
-    [rendered] = Render(options, recipe, reports.append, Quarantine(2))(plan)
-    assert rendered.schema == schema.RENDERED
-    prepared = Prepare(recipe, reports.append, Quarantine(2))(rendered)
-    assert prepared.schema == schema.PREPARED
-
-    async def recognised() -> pa.Table:
-        recognise = Recognise(options.engine, recipe, reports.append, Quarantine(2))
-        [table] = [table async for table in recognise(prepared)]
-        return table
-
-    table = asyncio.run(recognised())
-    assert table.schema == schema.PAGES
-    done = Counter({"render": 0, "prepare": 0, "recognise": 0})
-    for report in reports:
-        done[report.stage] += report.pages
-    assert set(done.values()) == {plan.num_rows}
+    table = asyncio.run(job_stages.results(options, recipe, plan, reports.append))
+    looked = [report for report in reports if report.stage == "render"]
+    assert sum(report.pages for report in looked) == plan.num_rows
+    assert sum(report.finished for report in reports) == plan.num_rows
+    failed = [row for row in table.to_pylist() if row["status"] == "failed"]
+    assert sum(report.failed for report in reports) == len(failed)
     return table.to_pylist()
 
 
 def test_every_page_of_every_document_is_planned(options: OcrOptions, folder: Path):
     names = ("good.pdf", "locked.pdf", "empty.pdf", "gone.pdf")
-    plan, reports = planned(options, *(folder / name for name in names))
+    reports: list[StageReport] = []
+    paths = [folder / name for name in names]
+    plan = job_stages.plan_of(options, *paths, send=reports.append)
     assert plan.schema == schema.PLAN
     seen = [(Path(row["uri"]).name, row["page"], row["error_kind"]) for row in plan.to_pylist()]
     assert seen == [
@@ -95,7 +82,7 @@ def test_every_page_of_every_document_is_planned(options: OcrOptions, folder: Pa
 
 
 def test_pages_go_through_and_failures_go_along(options: OcrOptions, folder: Path):
-    plan, _ = planned(options, folder / "good.pdf", folder / "locked.pdf")
+    plan = job_stages.plan_of(options, folder / "good.pdf", folder / "locked.pdf")
     rows = run(options, plan)
     assert [row["status"] for row in rows] == ["ok", "ok", "ok", "failed"]
     assert [row["source"] for row in rows] == ["ocr", "ocr", "ocr", None]
@@ -108,13 +95,13 @@ def test_pages_go_through_and_failures_go_along(options: OcrOptions, folder: Pat
 
 
 def test_a_document_that_goes_between_plan_and_run_fails_by_page(options: OcrOptions, folder: Path):
-    plan, _ = planned(options, folder / "good.pdf")
+    plan = job_stages.plan_of(options, folder / "good.pdf")
     (folder / "good.pdf").unlink()
     assert [row["error_kind"] for row in run(options, plan)] == ["not_found"] * 3
 
 
 def test_an_engine_that_crashes_costs_its_pages_alone(options: OcrOptions, folder: Path):
-    plan, _ = planned(options, folder / "good.pdf")
+    plan = job_stages.plan_of(options, folder / "good.pdf")
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler="crashes"))
     rows = run(options.model_copy(update={"engine": engine}), plan)
     assert [row["status"] for row in rows] == ["failed"] * 3
@@ -133,7 +120,7 @@ def test_pages_climb_the_ladder_and_their_rows_say_so(
     options: OcrOptions, folder: Path, handler: str, status: str, rung: str | None, attempts: int
 ):
     (folder / "one.pdf").write_bytes(sample_documents.text_pdf(1))
-    plan, _ = planned(options, folder / "one.pdf", folder / "locked.pdf")
+    plan = job_stages.plan_of(options, folder / "one.pdf", folder / "locked.pdf")
     engine = EngineConfig(kind="fake", fake=FakeConfig(handler=handler))
     row, locked = run(options.model_copy(update={"engine": engine}), plan)
     assert (row["status"], row["rung"], len(row["attempts"])) == (status, rung, attempts)
@@ -150,34 +137,64 @@ def poisoned(key: str) -> Quarantine:
     return quarantine
 
 
-def ignore(*_: object) -> None:
-    return None
-
-
 def test_a_poison_page_gets_a_row_at_every_stage(options: OcrOptions, folder: Path):
     recipe = make_recipe(options, "fake")
     poison, good = str(folder / "poison.pdf"), str(folder / "good.pdf")
     inspect = Inspect(options, "recipe", ignore, poisoned(poison))
-    rows = [{"uri": [path], "size_bytes": [9]} for path in (poison, good)]
-    plan = pa.concat_tables(inspect(pa.Table.from_pylist(rows)))
+    documents = [{"uri": [path], "size_bytes": [9]} for path in (poison, good)]
+    plan = pa.concat_tables(inspect(pa.Table.from_pylist(documents)))
     assert plan["error_kind"].to_pylist() == ["crash", None, None, None]
     page = plan["page_id"].to_pylist()[2]
-    [rendered] = Render(options, recipe, ignore, poisoned(page))(plan)
-    assert rendered["error_kind"].to_pylist() == ["crash", None, "crash", None]
-    assert rendered["error"].to_pylist()[0] == plan["error"].to_pylist()[0]
-    page = plan["page_id"].to_pylist()[3]
-    prepared = Prepare(recipe, ignore, poisoned(page))(rendered)
-    assert prepared["error_kind"].to_pylist() == ["crash", None, "crash", "crash"]
+    sink = SettledTables()
+    render = Render(options, recipe, ignore, poisoned(page), sink)
+    [prepared] = render(job_stages.todo(plan))
+    assert sink.rows["error_kind"].to_pylist() == ["crash", "crash"]
+    assert sink.rows["error"].to_pylist()[0] == plan["error"].to_pylist()[0]
+    assert prepared["page_id"].to_pylist() == [plan["page_id"].to_pylist()[n] for n in (1, 3)]
 
     async def recognised() -> pa.Table:
-        watch = poisoned(plan["page_id"].to_pylist()[1])
-        recognise = Recognise(options.engine, recipe, ignore, watch)
+        monitor = poisoned(plan["page_id"].to_pylist()[1])
+        recognise = Recognise(options.engine, recipe, ignore, monitor)
         [table] = [rows async for rows in recognise(prepared)]
         return table
 
     table = asyncio.run(recognised())
-    assert table["error_kind"].to_pylist() == ["crash", "engine", "crash", "crash"]
-    assert "max_lone_deaths" in table["error"].to_pylist()[1]
+    assert table["error_kind"].to_pylist() == ["engine", None]
+    assert "max_lone_deaths" in table["error"].to_pylist()[0]
+
+
+class AlreadyTaken(SettledTables):
+    """A sink that has taken the row of one page when the task ran before."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__()
+        self._position = position
+
+    def take(
+        self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
+    ) -> Sequence[int]:
+        super().take(positions, rows, others)
+        return [position for position in others if position == self._position]
+
+
+def test_a_page_whose_row_was_taken_before_does_not_go_on(options: OcrOptions, folder: Path):
+    recipe = make_recipe(options, "fake")
+    plan = job_stages.plan_of(options, folder / "good.pdf")
+    render = Render(options, recipe, ignore, Quarantine(2), AlreadyTaken(1))
+    [prepared] = render(job_stages.todo(plan))
+    assert prepared["page"].to_pylist() == [1, 3]
+
+
+def test_settled_pages_leave_before_the_engine(options: OcrOptions, folder: Path):
+    blank = sample_documents.Page(b"")
+    text = sample_documents.Page(sample_documents.text_content(["harbour lights at dusk"], 24))
+    (folder / "mixed.pdf").write_bytes(sample_documents.pdf([blank, text]))
+    recipe = make_recipe(options, "fake")
+    plan = job_stages.plan_of(options, folder / "mixed.pdf", folder / "locked.pdf")
+    sink = SettledTables()
+    [prepared] = Render(options, recipe, ignore, Quarantine(2), sink)(job_stages.todo(plan))
+    assert sink.rows["status"].to_pylist() == ["blank", "failed"]
+    assert prepared["page"].to_pylist() == [2]
 
 
 async def test_suspects_run_alone_and_the_others_together(options: OcrOptions):
@@ -234,8 +251,8 @@ def test_a_fault_of_our_own_is_a_row_too(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    plan, _ = planned(options, folder / "good.pdf")
-    monkeypatch.setattr("pipeline.job.stages.prepare.prepare_request", broken)
+    plan = job_stages.plan_of(options, folder / "good.pdf")
+    monkeypatch.setattr("pipeline.job.stages.render.prepare_request", broken)
     rows = run(options, plan)
     assert {row["error_kind"] for row in rows} == {"internal"}
     assert "a bug" in rows[0]["error"]
@@ -247,7 +264,7 @@ def test_the_real_engine_reads_what_was_drawn(options: OcrOptions, folder: Path)
             [sample_documents.Page(sample_documents.text_content(["harbour lights at dusk"], 24))]
         )
     )
-    plan, _ = planned(options, folder / "words.pdf")
+    plan = job_stages.plan_of(options, folder / "words.pdf")
     engine = EngineConfig(kind="onnx", onnx=OnnxConfig(threads=2))
     [row] = run(options.model_copy(update={"engine": engine}), plan)
     assert row["status"] == Status.OK
@@ -288,15 +305,12 @@ INKED = np.array([[[0] * 3, [255] * 3]] * 2, np.uint8)
 
 def prepared_pages(recipe: Recipe, count: int, pixels: np.ndarray = INKED) -> pa.Table:
     height_px, width_px = pixels.shape[:2]
-    size = {"width_px": width_px, "height_px": height_px, "dpi": 1.0}
-    rows = [
-        {"page_id": f"{n}", "page": n, "source": "ocr", "turned_deg": 0} | size
-        for n in range(count)
-    ]
-    pictures = image_column([pixels] * count)
-    plain = pa.schema([field for field in schema.RENDERED if field.name != "pixels"])
-    rendered = pa.Table.from_pylist(rows, schema=plain).append_column("pixels", pictures)
-    return Prepare(recipe, lambda report: None, Quarantine(2))(rendered)
+    request = prepare_request(PageImage(pixels, 1.0), recipe)
+    view = PageView(width_px, height_px, 1.0)
+    ref = PageRef("/a.pdf", "", 1, count, "", 0.0, 0.0)
+    return rows.prepared_table(
+        [PreparedPage(ref, PageIds(f"{number}"), request, view) for number in range(count)]
+    )
 
 
 def test_many_pages_are_in_the_engine_at_a_time():

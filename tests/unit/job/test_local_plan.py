@@ -1,0 +1,100 @@
+"""The plan that the driver makes while Ray starts is the one that Ray's workers would make."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.config import OcrConfig
+from pipeline.documents.listing import Listing
+from pipeline.errors import ConfigError
+from pipeline.job import ray_cluster, run
+from pipeline.job.local_plan import LocalPlanner, has_local_ray
+from pipeline.output import schema
+from tests.support import job_stages, sample_documents
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "good.pdf").write_bytes(sample_documents.text_pdf(3))
+    (folder / "bad.pdf").write_bytes(b"no document")
+    (folder / "notes.txt").touch()
+    (tmp_path / "plan").mkdir()
+    return folder
+
+
+def config_of(folder: Path, **more: object) -> OcrConfig:
+    return OcrConfig(
+        inputs=(str(folder),),
+        output=str(folder.parent / "out"),
+        engine={"kind": "fake"},
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def planner(config: OcrConfig, folder: Path) -> LocalPlanner:
+    listing = Listing(config.inputs, config.input, config.store)
+    return LocalPlanner(config, "recipe", listing, folder)
+
+
+def test_it_has_every_page(folder: Path) -> None:
+    config = config_of(folder, parquet={"pages_per_file": 3})
+    planned = planner(config, folder.parent / "plan").wait()
+    assert planned is not None
+    summary = planned.summary
+    assert (summary.documents, summary.unreadable, summary.todo.rows) == (2, 1, 4)
+    assert planned.files_left_out == Counter({".txt": 1})
+    assert planned.stages["plan"].pages == 4
+    shards = sorted((folder.parent / "plan").iterdir())
+    assert [shard.name for shard in shards] == ["plan-000000.parquet", "plan-000001.parquet"]
+    plan = pa.concat_tables(pq.read_table(shard) for shard in shards)
+    assert plan.schema.equals(schema.PLAN)
+    on_ray = job_stages.plan_of(config, folder / "bad.pdf", folder / "good.pdf")
+    assert plan["page_id"].to_pylist() == on_ray["page_id"].to_pylist()
+
+
+def test_it_gives_up_when_its_time_is_over(folder: Path) -> None:
+    config = config_of(folder, stages={"local_plan_s": 1e-9})
+    assert planner(config, folder.parent / "plan").wait() is None
+    assert not list((folder.parent / "plan").iterdir())
+
+
+def test_an_error_of_the_listing_is_raised(folder: Path) -> None:
+    config = config_of(folder / "gone.jsonl")
+    config = config.model_copy(update={"inputs": (f"@{folder / 'gone.jsonl'}",)})
+    with pytest.raises(ConfigError, match=r"gone\.jsonl"):
+        planner(config, folder.parent / "plan").wait()
+
+
+def test_a_job_with_nothing_to_do_starts_no_ray(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connected(*_: object) -> None:
+        raise AssertionError("Ray is started")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray_cluster, "connected", connected)
+    config = config_of(folder)
+    plan = job_stages.plan_of(config, folder / "bad.pdf", folder / "good.pdf")
+    lines: list[str] = []
+    with pytest.raises(AssertionError, match="Ray is started"):
+        run.run(config, lines.append)
+    assert plan.num_rows == 4
+    forecast = run.forecast(config, lines.append)
+    assert (forecast.plan.todo.rows, forecast.engine) == (4, "fake")
+
+
+@pytest.mark.parametrize("place", ["config", "environment"])
+def test_a_cluster_plans_itself(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert has_local_ray(config_of(folder))
+    if place == "environment":
+        monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+    address = "127.0.0.1:6379" if place == "config" else ""
+    assert not has_local_ray(config_of(folder, ray={"address": address}))
