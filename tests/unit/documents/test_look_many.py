@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,3 +190,13 @@ def test_a_worker_that_does_not_start_is_a_failure_of_the_job(
     monkeypatch.setattr("pipeline.documents.sandbox.process.sys.executable", "/bin/false")
     with SandboxClient() as reader, pytest.raises(JobError, match="does not start"):
         list(reader.look_many(numbered_pdf(tmp_path, 2), [1, 2], READ))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_worker_loads_no_models_for_page_layout(tmp_path: Path) -> None:
+    """PyMuPDF imports onnxruntime where its layout package is installed."""
+    with SandboxClient() as reader:
+        assert text_of(reader.look(numbered_pdf(tmp_path, 1), 1, READ)) == "This is page 1."
+        loaded = Path(f"/proc/{reader.pid}/maps").read_text()
+    assert "_mupdf" in loaded
+    assert "onnxruntime" not in loaded
