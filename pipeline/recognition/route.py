@@ -7,13 +7,14 @@ whose projection profile is not that of upright text are read in every direction
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from pipeline.config import Recipe
 from pipeline.documents.look import LookOptions, PageView
 from pipeline.documents.sandbox import SandboxClient
+from pipeline.errors import PageError
 from pipeline.recognition.orientation import OrientationDetector
 from pipeline.types import Instruction, Rung, Task
 
@@ -54,7 +55,35 @@ class Routes:
                 on it cannot be decoded; NO_TEXT_LAYER for a page without one where only text
                 layers are wanted.
         """
-        view = reader.look(path, page, self._options(instruction), password)
+        view = next(self.views(reader, path, [page], password, instruction))
+        if isinstance(view, PageError):
+            raise view
+        return view
+
+    def views(
+        self,
+        reader: SandboxClient,
+        path: str,
+        pages: Iterable[int],
+        password: str | Sequence[str] = "",
+        instruction: Instruction | None = None,
+    ) -> Iterator[PageView | PageError]:
+        """Look at pages of a document; the sandbox is at the next ones while one is handled.
+
+        Args:
+            reader: Opens the document.
+            path: The file.
+            pages: 1-based numbers, taken a few pages early.
+            password: For encrypted PDFs, or several that are tried in turn.
+            instruction: What is asked for, None for the recipe's task.
+
+        Yields:
+            For each page, in order, what `view` returns or the error it raises.
+        """
+        for view in reader.look_many(path, pages, self._options(instruction), password):
+            yield view if isinstance(view, PageError) else self._turned(view)
+
+    def _turned(self, view: PageView) -> PageView:
         if view.image is None or not view.may_need_turn:
             return view
         deg = self._detector.turn(view.image.pixels)

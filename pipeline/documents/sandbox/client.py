@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import LookOptions, PageView
-from pipeline.documents.sandbox.protocol import bounded, shorten
+from pipeline.documents.sandbox.protocol import Message, bounded, shorten
 from pipeline.documents.sandbox.shared_memory import SharedBuffer
-from pipeline.documents.sandbox.supervisor import Supervisor
+from pipeline.documents.sandbox.supervisor import SentRequest, Supervisor
 from pipeline.errors import DocumentError, ErrorKind, PageError, RecordedError
 from pipeline.types import PageImage, Pixels
 
 _MAX_LENT_BYTES: Final = 64 << 20
 """Larger images are copied out of shared memory, so that it can be returned to the system."""
+_AHEAD: Final = 2
+"""Pages that the worker may be ahead of the one that is handled."""
+_MAX_QUEUED_CHARS: Final = 4096
+"""Characters of passwords with which a request waits in the channel, which holds about 200 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,7 @@ class SandboxClient:
             RuntimeError: The client is closed.
         """
         with self._lock, self._raising(DocumentError):
-            buffer, reply = self._supervisor.request(
-                {"do": "inspect", "path": path, "password": _listed(password)}
-            )
+            buffer, reply = self._request("inspect", path, password)
             sizes = buffer.array((int(reply["pages"]), 2), float).tolist()
             return DocumentInfo(
                 doc_id=str(reply["doc_id"]),
@@ -125,15 +128,78 @@ class SandboxClient:
             JobError: The worker process does not start.
             RuntimeError: The client is closed.
         """
-        with self._lock, self._raising(PageError):
-            request = {"do": "look", "path": path, "password": _listed(password), "page": page}
-            request["options"] = options.to_message()
-            buffer, reply = self._supervisor.request(request)
-            height_px, width_px = int(reply["height_px"]), int(reply["width_px"])
-            size, pixels_size = int(reply["size_bytes"]), height_px * width_px * 3
-            content = buffer.array((pixels_size + size,))[pixels_size:].tobytes()
-            pixels = self._pixels(buffer, height_px, width_px) if pixels_size else None
-            return PageView.from_bytes(content, bounded(reply["warnings"]), pixels)
+        view = next(self.look_many(path, [page], options, password))
+        if isinstance(view, PageError):
+            raise view
+        return view
+
+    def look_many(
+        self,
+        path: str,
+        pages: Iterable[int],
+        options: LookOptions,
+        password: str | Sequence[str] = "",
+    ) -> Iterator[PageView | PageError]:
+        """Look at pages of a document; the worker is at the next ones while one is handled.
+
+        Limits of time, CPU and memory hold for each page: its time begins when the worker begins
+        it. A page that ends the worker fails alone, and the pages after it get a new worker.
+        Other calls may be made between two pages; they wait for the pages that were sent.
+
+        Args:
+            path: The file.
+            pages: 1-based numbers, taken from the iterable up to `_AHEAD` pages early.
+            options: What is wanted of the pages.
+            password: For encrypted PDFs, or several that are tried in turn; others ignore it.
+
+        Yields:
+            For each page, in the order of `pages`, what `look` returns or the error it raises.
+
+        Raises:
+            JobError: The worker process does not start.
+            RuntimeError: The client is closed.
+        """
+        message = _message("look", path, password, options=options.to_message())
+        numbers, sent = iter(pages), deque[SentRequest]()
+        try:
+            while self._look_ahead(message, numbers, sent):
+                yield self._next_view(sent.popleft())
+        finally:
+            with self._lock:
+                for request in sent:
+                    self._supervisor.abandon(request)
+
+    def _look_ahead(
+        self, message: Message, numbers: Iterator[int], sent: deque[SentRequest]
+    ) -> bool:
+        """Send the requests of the next pages. Returns whether any waits for its outcome."""
+        while len(sent) <= _AHEAD:
+            with self._lock:
+                # One buffer is kept for other calls, and a long message could fill the channel.
+                may_queue = self._supervisor.free_buffers > 1 and _is_short(message)
+            if sent and not may_queue:
+                break
+            number = next(numbers, None)
+            if number is None:
+                break
+            with self._lock:
+                sent.append(self._supervisor.send(message | {"page": number}))
+        return bool(sent)
+
+    def _next_view(self, request: SentRequest) -> PageView | PageError:
+        try:
+            with self._lock, self._raising(PageError):
+                reply = self._supervisor.take(request)
+                return self._view(request.buffer, reply)
+        except PageError as error:
+            return error
+
+    def _view(self, buffer: SharedBuffer, reply: Message) -> PageView:
+        height_px, width_px = int(reply["height_px"]), int(reply["width_px"])
+        size, pixels_size = int(reply["size_bytes"]), height_px * width_px * 3
+        content = buffer.array((pixels_size + size,))[pixels_size:].tobytes()
+        pixels = self._pixels(buffer, height_px, width_px) if pixels_size else None
+        return PageView.from_bytes(content, bounded(reply["warnings"]), pixels)
 
     def render(self, path: str, page: int, password: str | Sequence[str] = "") -> PageImage:
         """Render a page of a PDF, or decode a page of an image file.
@@ -154,9 +220,7 @@ class SandboxClient:
             RuntimeError: The client is closed.
         """
         with self._lock, self._raising(PageError):
-            buffer, reply = self._supervisor.request(
-                {"do": "render", "path": path, "password": _listed(password), "page": page}
-            )
+            buffer, reply = self._request("render", path, password, page=page)
             pixels = self._pixels(buffer, int(reply["height_px"]), int(reply["width_px"]))
             warnings, reason = bounded(reply["warnings"]), str(reply["blank_suspect_reason"])
             return PageImage(pixels, float(reply["dpi"]), warnings, blank_suspect_reason=reason)
@@ -172,8 +236,7 @@ class SandboxClient:
             DocumentError: As `inspect`; UNREADABLE where they cannot be listed.
         """
         with self._lock, self._raising(DocumentError):
-            request = {"do": "attachments", "path": path, "password": _listed(password)}
-            buffer, reply = self._supervisor.request(request)
+            buffer, reply = self._request("attachments", path, password)
             names = json.loads(buffer.array((int(reply["size_bytes"]),)).tobytes())
             return tuple(str(name) for name in names)
 
@@ -196,15 +259,19 @@ class SandboxClient:
                 bytes, LIMIT for too many, FETCH where the target cannot be written.
         """
         with self._lock, self._raising(DocumentError):
-            request = {"do": "extract", "path": path, "password": _listed(password)}
-            _, reply = self._supervisor.request(request | {"name": name, "target": target})
+            _, reply = self._request("extract", path, password, name=name, target=target)
             return str(reply["doc_id"]), bounded(reply["warnings"])
+
+    def _request(
+        self, do: str, path: str, password: str | Sequence[str], **arguments: Any
+    ) -> tuple[SharedBuffer, Message]:
+        request = self._supervisor.send(_message(do, path, password, **arguments))
+        return request.buffer, self._supervisor.take(request)
 
     def _pixels(self, buffer: SharedBuffer, height_px: int, width_px: int) -> Pixels:
         """The image without a copy, unless it is very large or in the last free buffer."""
         shape = (height_px, width_px, 3)
-        is_last = sum(one.is_free for one in self._supervisor.buffers) == 1
-        if is_last or height_px * width_px * 3 > _MAX_LENT_BYTES:
+        if self._supervisor.free_buffers == 1 or height_px * width_px * 3 > _MAX_LENT_BYTES:
             return buffer.copy(shape)
         return buffer.lend(shape)
 
@@ -242,5 +309,10 @@ class SandboxClient:
             self.close()
 
 
-def _listed(password: str | Sequence[str]) -> list[str]:
-    return [password] if isinstance(password, str) else list(password)
+def _message(do: str, path: str, password: str | Sequence[str], **arguments: Any) -> Message:
+    passwords = [password] if isinstance(password, str) else list(password)
+    return {"do": do, "path": path, "password": passwords, **arguments}
+
+
+def _is_short(message: Message) -> bool:
+    return sum(map(len, message["password"])) <= _MAX_QUEUED_CHARS

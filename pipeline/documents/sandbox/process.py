@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.documents.sandbox.protocol import Message, receive, send
+from pipeline.documents.sandbox.protocol import Message, printed_lines, receive
 
 _END_S: Final = 5.0
-_STDERR_BYTES: Final = 65_536
 
 
 class WorkerProcess:
@@ -27,18 +26,19 @@ class WorkerProcess:
         self.descriptors = list(descriptors)
         self._channel, theirs = socket.socketpair()
         self._errors, their_errors = os.pipe()
-        # Not read while the worker is busy: output that does not fit into the pipe is dropped.
+        # The worker reads it after every request (libtiff writes warnings there), and this process
+        # when the worker has died. Output that does not fit into the pipe is dropped.
         os.set_blocking(self._errors, False)
         os.set_blocking(their_errors, False)
         command = [sys.executable, "-P", "-m", "pipeline.documents.sandbox.worker"]
         try:
             self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(os.getpid())],
+                [*command, str(theirs.fileno()), str(os.getpid()), str(self._errors)],
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=their_errors,
-                pass_fds=[theirs.fileno(), *descriptors],
+                pass_fds=[theirs.fileno(), self._errors, *descriptors],
                 start_new_session=True,  # Ctrl-C is handled by the parent, which ends the worker
             )
         except BaseException:
@@ -59,28 +59,28 @@ class WorkerProcess:
         """Whether it has ended."""
         return self._process.poll() is not None
 
-    def request(self, message: Message, timeout_s: float) -> Message:
-        """Send a request and return the response, with lines that libraries printed as warnings.
+    def send(self, body: bytes) -> None:
+        """Send an encoded request; it waits in the channel while the worker is busy.
+
+        Raises:
+            OSError: The worker is dead.
+        """
+        self._channel.settimeout(None)
+        self._channel.sendall(body)
+
+    def receive(self, timeout_s: float) -> Message:
+        """Wait for the response to the first request that has none yet.
 
         Raises:
             TimeoutError: No response within `timeout_s`.
             EOFError: The worker died.
-            OSError: The worker was dead already.
             ValueError: The response is not a valid message.
         """
-        send(self._channel, message)
-        reply = receive(self._channel, timeout_s)
-        if lines := self.stderr_lines():
-            reply["warnings"] = [*reply.get("warnings", ()), *lines]
-        return reply
+        return receive(self._channel, timeout_s)
 
     def stderr_lines(self) -> list[str]:
-        """New lines of standard error since the last call (libtiff writes warnings there)."""
-        try:
-            printed = os.read(self._errors, _STDERR_BYTES)
-        except BlockingIOError:
-            return []
-        return list(dict.fromkeys(printed.decode(errors="replace").splitlines()))
+        """What it printed to standard error and has not read itself."""
+        return printed_lines(self._errors)
 
     def wait(self) -> int:
         """The exit status, negative for a signal; kills a worker that does not exit in `_END_S`."""

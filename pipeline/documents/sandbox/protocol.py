@@ -7,6 +7,7 @@ nothing that it sends may be executed. Pixels and page sizes travel in shared me
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import time
@@ -20,6 +21,19 @@ MAX_LINES: Final = 5
 MAX_LINE_CHARS: Final = 200
 _LENGTH: Final = struct.Struct("!I")
 _CHUNK_BYTES: Final = 16 << 10
+_STDERR_BYTES: Final = 64 << 10
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of a message, its length first.
+
+    Raises:
+        ValueError: The message is longer than `MAX_MESSAGE_BYTES`.
+    """
+    body = json.dumps(message).encode()
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise ValueError(f"a message of {len(body)} bytes is too long")
+    return _LENGTH.pack(len(body)) + body
 
 
 def send(channel: socket.socket, message: Message) -> None:
@@ -29,10 +43,7 @@ def send(channel: socket.socket, message: Message) -> None:
         OSError: The other side has closed the channel.
         ValueError: The message is longer than `MAX_MESSAGE_BYTES`.
     """
-    body = json.dumps(message).encode()
-    if len(body) > MAX_MESSAGE_BYTES:
-        raise ValueError(f"a message of {len(body)} bytes is too long")
-    channel.sendall(_LENGTH.pack(len(body)) + body)
+    channel.sendall(encode(message))
 
 
 def receive(channel: socket.socket, timeout_s: float | None = None) -> Message:
@@ -44,30 +55,38 @@ def receive(channel: socket.socket, timeout_s: float | None = None) -> Message:
         ValueError: The bytes are not a valid message.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    received = bytearray()
-    _fill(channel, received, _LENGTH.size, deadline)
-    (length,) = _LENGTH.unpack_from(received)
+    (length,) = _LENGTH.unpack(_read(channel, _LENGTH.size, deadline))
     if length > MAX_MESSAGE_BYTES:
         raise ValueError(f"a message of {length} bytes is too long")
-    _fill(channel, received, _LENGTH.size + length, deadline)
-    message = json.loads(received[_LENGTH.size :])
+    message = json.loads(_read(channel, length, deadline))
     if not isinstance(message, dict):
         raise ValueError("a message is a JSON object")
     return message
 
 
-def _fill(channel: socket.socket, received: bytearray, size: int, deadline: float | None) -> None:
+def _read(channel: socket.socket, size: int, deadline: float | None) -> bytearray:
+    """Exactly `size` bytes: the next message may follow them."""
+    received = bytearray()
     while len(received) < size:
         if deadline is not None:
             channel.settimeout(max(deadline - time.monotonic(), 0.001))
-        # The sides alternate, so a receive never contains part of a second message.
         try:
-            chunk = channel.recv(_CHUNK_BYTES)
+            chunk = channel.recv(min(size - len(received), _CHUNK_BYTES))
         except ConnectionError:
             chunk = b""
         if not chunk:
             raise EOFError("the other side has closed the channel")
         received += chunk
+    return received
+
+
+def printed_lines(descriptor: int) -> list[str]:
+    """Lines in a pipe that does not block, read without waiting for more."""
+    try:
+        printed = os.read(descriptor, _STDERR_BYTES)
+    except BlockingIOError:
+        return []
+    return list(dict.fromkeys(printed.decode(errors="replace").splitlines()))
 
 
 def bounded(lines: Iterable[str]) -> tuple[str, ...]:

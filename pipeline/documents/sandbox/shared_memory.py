@@ -33,17 +33,23 @@ def create_memory() -> int:
 
 
 class SharedBuffer:
-    """A shared memory buffer that holds one image at a time."""
+    """A shared memory buffer that holds one image at a time.
+
+    Attributes:
+        descriptor: Its file descriptor.
+        is_reserved: Whether a request that was sent may fill it.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.is_reserved = False
         self._map: mmap.mmap | None = None
         self._lent: weakref.ref[Pixels] | None = None
 
     @property
     def is_free(self) -> bool:
-        """Whether no array returned by `lend` is still referenced."""
-        return self._lent is None or self._lent() is None
+        """Whether it is not reserved, and no array returned by `lend` is still referenced."""
+        return not self.is_reserved and (self._lent is None or self._lent() is None)
 
     def reserve(self, size_bytes: int) -> None:
         """Grow the memory to at least this size. Called by the worker."""
@@ -63,6 +69,12 @@ class SharedBuffer:
                 raise ValueError(f"no shared memory for an array of {shape}")
             self._map = mmap.mmap(self.descriptor, 0)
         return np.frombuffer(self._map, dtype, math.prod(shape)).reshape(shape)
+
+    def write(self, content: bytes, offset: int = 0) -> None:
+        """Write bytes at an offset; what is before it is kept. Called by the worker."""
+        end = offset + len(content)
+        self.reserve(end)
+        self.array((end,))[offset:] = np.frombuffer(content, np.uint8)
 
     def lend(self, shape: tuple[int, int, int]) -> Pixels:
         """A view of the memory; the buffer is not free while it, or a view of it, is referenced."""

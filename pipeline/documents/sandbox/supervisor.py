@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 
 from pipeline.config import ReadConfig
 from pipeline.documents.sandbox.circuit_breaker import CircuitBreaker
 from pipeline.documents.sandbox.process import WorkerProcess
-from pipeline.documents.sandbox.protocol import Message, shorten
+from pipeline.documents.sandbox.protocol import Message, encode, shorten
 from pipeline.documents.sandbox.shared_memory import SharedBuffer, create_memory
 from pipeline.errors import ErrorKind, JobError, RecordedError
 
@@ -20,8 +22,32 @@ _START_TRIES: Final = 3
 _START_PAUSE_S: Final = 0.5
 
 
+class SentRequest:
+    """A request in the worker's queue, and what became of it.
+
+    Attributes:
+        path: The document.
+        body: The encoded message, to be sent again to another worker.
+        buffer: Where the worker writes bulk data; reserved until the outcome was taken.
+        sent_at: When it was sent last, seconds of the monotonic clock.
+        is_retry: Whether a worker died of it before.
+        is_abandoned: Whether nobody waits for its outcome.
+        outcome: The response or the error, None while there is neither.
+    """
+
+    def __init__(self, path: str, body: bytes, buffer: SharedBuffer) -> None:
+        self.path, self.body, self.buffer = path, body, buffer
+        self.sent_at = 0.0
+        self.is_retry = self.is_abandoned = False
+        self.outcome: Message | RecordedError | None = None
+        buffer.is_reserved = True
+
+
 class Supervisor:
     """A worker process that is started with the first request and replaced when it dies.
+
+    Requests are answered in the order in which they are sent. A worker that dies does so at the
+    first that has no response: the others are sent again to the next worker.
 
     Not thread-safe, but for `kill`.
 
@@ -37,6 +63,8 @@ class Supervisor:
         self._read, self._limits = read, limits
         self.buffers = [SharedBuffer(create_memory()) for _ in range(_BUFFERS)]
         self._worker: WorkerProcess | None = None
+        self._queue: deque[SentRequest] = deque()
+        self._replied_at = 0.0
         self._is_killed = False
         self._circuit_breaker = CircuitBreaker()
 
@@ -45,69 +73,111 @@ class Supervisor:
         """Process id of the worker, None while there is none."""
         return None if self._worker is None else self._worker.pid
 
-    def request(self, message: Message) -> tuple[SharedBuffer, Message]:
-        """Send a request to the worker.
+    @property
+    def free_buffers(self) -> int:
+        """Number of buffers that are neither lent nor reserved."""
+        return sum(buffer.is_free for buffer in self.buffers)
 
-        Returns:
-            The buffer with its bulk data, and the response.
+    def send(self, message: Message) -> SentRequest:
+        """Send a request to the worker, which begins it after those sent before.
+
+        At least one buffer must be free.
+
+        Raises:
+            JobError: The worker does not start.
+            RuntimeError: The supervisor is closed.
+            ValueError: The message is too long.
+        """
+        if not self.buffers:
+            raise RuntimeError("the sandbox client is closed")
+        number = next(index for index, buffer in enumerate(self.buffers) if buffer.is_free)
+        body = encode(message | {"buffer": number})
+        request = SentRequest(message["path"], body, self.buffers[number])
+        if not self._queue:
+            self._is_killed = False
+            if self._worker is not None and self._worker.is_dead:
+                self.stop_worker()  # it died between two requests
+        if self._is_wanted(request):
+            self._queue.append(request)
+            if self._worker is not None:
+                _write(self._worker, request)
+        return request
+
+    def take(self, request: SentRequest) -> Message:
+        """Wait for the outcome of a request; its buffer is valid until the next `send`.
 
         Raises:
             RecordedError: The worker reports an error, died (CRASH) or was too slow (TIMEOUT).
             JobError: The worker does not start.
-            RuntimeError: The supervisor is closed.
-            ValueError: The response is not a valid message.
         """
-        path = message["path"]
-        self._circuit_breaker.check(path)
-        self._is_killed = False
         try:
-            response = self._request_with_retry(message)
-        except RecordedError as error:
-            self._circuit_breaker.record(path, None if self._is_killed else error.kind)
+            while request.outcome is None:
+                self._settle_first()
+        except BaseException:
+            self.stop_worker()  # it may be in the middle of a message
+            self.abandon(request)
             raise
-        self._circuit_breaker.record(path, None)
-        return response
+        request.buffer.is_reserved = False
+        if isinstance(request.outcome, RecordedError):
+            raise request.outcome
+        return request.outcome
 
-    def _request_with_retry(self, message: Message) -> tuple[SharedBuffer, Message]:
-        """Retry once with a new worker where the first one died.
+    def abandon(self, request: SentRequest) -> None:
+        """Say that nobody waits for a request: it is not sent again, its outcome is dropped."""
+        request.is_abandoned = True
+        if request.outcome is not None:
+            request.buffer.is_reserved = False
 
-        The cause may be memory that it kept from other documents. A timeout is not retried: it
-        would take as long again.
+    def _settle_first(self) -> None:
+        """Find the outcome of the first request in the queue, or have it tried once more.
+
+        It is tried once more where the worker died: the cause may be memory that it kept from
+        other documents. A timeout is not retried: it would take as long again.
         """
-        try:
-            return self._request_once(message)
-        except RecordedError as error:
-            if error.kind is not ErrorKind.CRASH or self._is_killed:
-                raise
-        return self._request_once(message)
+        self._ensure_worker()
+        if not self._queue:
+            return  # refused while they were sent again
+        first = self._queue[0]
+        outcome, is_fatal = self._receive(first)
+        if is_fatal and not first.is_retry and not self._is_killed:
+            first.is_retry = True
+            return
+        self._queue.popleft()
+        kind = outcome.kind if isinstance(outcome, RecordedError) else None
+        self._circuit_breaker.record(first.path, None if self._is_killed else kind)
+        self._is_killed = self._is_killed and not is_fatal
+        first.outcome = outcome
+        if first.is_abandoned:
+            first.buffer.is_reserved = False
 
-    def _request_once(self, message: Message) -> tuple[SharedBuffer, Message]:
-        """Send a request. After any failure that may leave the worker unusable it is replaced."""
-        if not self.buffers:
-            raise RuntimeError("the sandbox client is closed")
-        number = next(index for index, buffer in enumerate(self.buffers) if buffer.is_free)
-        worker = self._running_worker()
+    def _receive(self, request: SentRequest) -> tuple[Message | RecordedError, bool]:
+        """The outcome of the request that the worker is at, and whether the worker died of it.
+
+        After any failure that may leave the worker unusable it is stopped.
+        """
+        worker = self._worker
+        assert worker is not None  # noqa: S101 - `_ensure_worker`
+        # The worker begins a request when it has answered the one before.
+        begun_at = max(request.sent_at, self._replied_at)
         try:
-            reply = worker.request(message | {"buffer": number}, self._read.wall_s)
+            reply = worker.receive(begun_at + self._read.wall_s - time.monotonic())
+            self._replied_at = min(float(reply["finished_at"]), time.monotonic())
+            if "error" not in reply:
+                return reply, False
+            error = RecordedError(ErrorKind(reply["error"]), shorten(str(reply["message"])))
         except TimeoutError:
             self.stop_worker()
             limit = f"took longer than read.wall_s ({self._read.wall_s:g} s)"
-            raise RecordedError(ErrorKind.TIMEOUT, limit) from None
+            return RecordedError(ErrorKind.TIMEOUT, limit), False
         except (EOFError, OSError):
-            raise self._exit_error(worker) from None
-        except BaseException:
-            self.stop_worker()  # else its late response would be taken for that of the next request
-            raise
-        if "error" in reply:
-            raise self._reported_error(reply)
-        return self.buffers[number], reply
-
-    def _reported_error(self, reply: Message) -> RecordedError:
-        """The error that the worker reports about the document."""
-        kind = ErrorKind(reply["error"])
-        if kind is ErrorKind.CRASH:
+            error = self._exit_error(worker)
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
+            self.stop_worker()  # the document may have taken control of it
+            message = f"invalid response of the sandbox process: {problem!r}"
+            return RecordedError(ErrorKind.CRASH, shorten(message)), False
+        if error.kind is ErrorKind.CRASH:
             self.stop_worker()
-        return RecordedError(kind, shorten(str(reply["message"])))
+        return error, error.kind is ErrorKind.CRASH
 
     def _exit_error(self, worker: WorkerProcess) -> RecordedError:
         """The error that a worker's exit status stands for."""
@@ -124,37 +194,50 @@ class Supervisor:
             cause += " (is the machine out of memory?)"
         return RecordedError(ErrorKind.CRASH, shorten(": ".join((cause, *last_lines))))
 
-    def _running_worker(self) -> WorkerProcess:
-        """The worker, started if there is none.
+    def _ensure_worker(self) -> None:
+        """Start a worker where there is none, and send it the queue.
 
         Raises:
             JobError: It failed to start `_START_TRIES` times.
         """
-        if self._worker is not None and self._worker.is_dead:
-            self.stop_worker()
+        if self._worker is not None:
+            return
+        self._queue = deque(filter(self._is_wanted, self._queue))
+        if not self._queue:
+            return
+        self._worker = self._started_worker()
+        for request in self._queue:
+            _write(self._worker, request)
+
+    def _is_wanted(self, request: SentRequest) -> bool:
+        """Whether to send a request: neither abandoned, nor for a document that was given up."""
+        if request.is_abandoned:
+            request.buffer.is_reserved = False
+            return False
+        try:
+            self._circuit_breaker.check(request.path)
+        except RecordedError as refusal:
+            request.outcome = refusal
+            return False
+        return True
+
+    def _started_worker(self) -> WorkerProcess:
         problem = ""
         for attempt in range(_START_TRIES):
-            if self._worker is None:
-                time.sleep(attempt * _START_PAUSE_S)
-                problem = self._start_worker()
-        if self._worker is None:
-            raise JobError(f"the sandbox process does not start: {problem}")
-        return self._worker
-
-    def _start_worker(self) -> str:
-        """Start a worker. Returns the problem, "" for none."""
-        worker = WorkerProcess([buffer.descriptor for buffer in self.buffers])
-        try:
-            worker.request(self._limits | {"buffers": worker.descriptors}, _START_S)
-        except (TimeoutError, EOFError, OSError, ValueError) as error:
-            problem = "; ".join(worker.stderr_lines()[-1:]) or repr(error)
-            worker.close()
-            return problem
-        except BaseException:
-            worker.close()
-            raise
-        self._worker = worker
-        return ""
+            time.sleep(attempt * _START_PAUSE_S)
+            worker = WorkerProcess([buffer.descriptor for buffer in self.buffers])
+            try:
+                worker.send(encode(self._limits | {"buffers": worker.descriptors}))
+                worker.receive(_START_S)
+            except (TimeoutError, EOFError, OSError, ValueError) as error:
+                problem = "; ".join(worker.stderr_lines()[-1:]) or repr(error)
+                worker.close()
+            except BaseException:
+                worker.close()
+                raise
+            else:
+                return worker
+        raise JobError(f"the sandbox process does not start: {problem}")
 
     def stop_worker(self) -> None:
         """Kill the worker; the next request starts another."""
@@ -174,3 +257,9 @@ class Supervisor:
         self.stop_worker()
         while self.buffers:
             self.buffers.pop().close()
+
+
+def _write(worker: WorkerProcess, request: SentRequest) -> None:
+    request.sent_at = time.monotonic()
+    with suppress(OSError):  # the worker is dead: found when its response is waited for
+        worker.send(request.body)

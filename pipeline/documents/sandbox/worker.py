@@ -1,8 +1,9 @@
 """The worker process, which opens documents and renders pages. It may be killed at any time.
 
-Started as ``python -m pipeline.documents.sandbox.worker CHANNEL PARENT``: the file descriptor of a
-socket to the parent, and the parent's process id. The first message contains the limits, every
-later one is a request (`pipeline.documents.sandbox.protocol`).
+Started as ``python -m pipeline.documents.sandbox.worker CHANNEL PARENT ERRORS``: the file
+descriptor of a socket to the parent, the parent's process id, and the descriptor from which its own
+standard error can be read. The first message contains the limits, every later one is a request
+(`pipeline.documents.sandbox.protocol`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ import os
 import socket
 import stat
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import numpy as np
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import LookOptions, look
-from pipeline.documents.sandbox.protocol import Message, bounded, receive, send, shorten
+from pipeline.documents.sandbox.protocol import (
+    Message,
+    bounded,
+    printed_lines,
+    receive,
+    send,
+    shorten,
+)
 from pipeline.documents.sandbox.resource_limits import exit_with_parent, limit_cpu, limit_memory
 from pipeline.documents.sandbox.shared_memory import SharedBuffer
 from pipeline.errors import DocumentError, ErrorKind, RecordedError
@@ -56,11 +63,11 @@ class DocumentFile(Protocol):
 
 def main() -> None:
     """Answer the parent's requests until it closes the channel."""
-    channel_number, parent_pid = (int(argument) for argument in sys.argv[1:3])
+    channel_number, parent_pid, errors = (int(argument) for argument in sys.argv[1:4])
     exit_with_parent(parent_pid)
     channel = socket.socket(fileno=channel_number)
     try:
-        worker = Worker(receive(channel))
+        worker = Worker(receive(channel), errors)
         send(channel, {"ready": True})
         worker.serve(channel)
     except (EOFError, OSError):
@@ -70,10 +77,16 @@ def main() -> None:
 
 
 class Worker:
-    """Handles requests, one at a time. Keeps the last document open."""
+    """Handles requests, one at a time. Keeps the last document open.
 
-    def __init__(self, limits: Message) -> None:
-        # Imported before the limits apply and before the parent starts a clock: it takes seconds.
+    Args:
+        limits: The parent's first message.
+        errors: File descriptor from which what this process prints to standard error is read.
+    """
+
+    def __init__(self, limits: Message, errors: int) -> None:
+        # Imported before the limits apply and before the parent starts a clock.
+        _leave_out_models()
         import pipeline.documents.images.decode
         import pipeline.documents.pdf.document  # noqa: F401
 
@@ -81,6 +94,7 @@ class Worker:
         self._render = RenderConfig.model_validate(limits["render"])
         self._input = InputConfig.model_validate(limits["input"])
         self._buffers = [SharedBuffer(descriptor) for descriptor in limits["buffers"]]
+        self._errors = errors
         self._key: tuple[Any, ...] = ()
         self._document: DocumentFile | None = None
         limit_memory(self._read.memory_mib)
@@ -91,12 +105,15 @@ class Worker:
             request = receive(channel)
             limit_cpu(self._read.cpu_s)
             try:
-                send(channel, self._handle(request))
+                reply = self._handle(request)
             except MemoryError:
                 # The libraries' state is undefined now: exit, and the parent starts another worker.
                 limit = f"needs more memory than read.memory_mib ({self._read.memory_mib})"
-                send(channel, _failure(ErrorKind.CRASH, limit))
+                send(channel, _failure(ErrorKind.CRASH, limit) | _finished())
                 return
+            if lines := printed_lines(self._errors):
+                reply["warnings"] = bounded([*reply.get("warnings", ()), *lines])
+            send(channel, reply | _finished())
 
     def _handle(self, request: Message) -> Message:
         buffer = self._buffers[request["buffer"]]
@@ -159,9 +176,8 @@ class Worker:
         if not document.is_reusable:
             self._close()
         height_px, width_px = view.image.pixels.shape[:2] if view.image else (0, 0)
-        size, content = height_px * width_px * 3, view.to_bytes()
-        buffer.reserve(size + len(content))
-        buffer.array((size + len(content),))[size:] = np.frombuffer(content, np.uint8)
+        content = view.to_bytes()
+        buffer.write(content, offset=height_px * width_px * 3)
         return {
             "height_px": height_px,
             "width_px": width_px,
@@ -173,8 +189,7 @@ class Worker:
         document = self._open(path, password)
         names = document.attachments() if isinstance(document, _pdf_file()) else []
         content = json.dumps(names).encode()
-        buffer.reserve(len(content))
-        buffer.array((len(content),))[:] = np.frombuffer(content, np.uint8)
+        buffer.write(content)
         return {"size_bytes": len(content)}
 
     def _extract(self, request: Message) -> Message:
@@ -231,6 +246,16 @@ class Worker:
         self._document, self._key = None, ()
 
 
+def _leave_out_models() -> None:
+    """Keep `import pymupdf` from loading models for page layout, which nothing here uses.
+
+    It imports these packages where they are installed, and with them onnxruntime: 0.3 s and
+    75 MiB in each worker process.
+    """
+    for name in ("pymupdf.layout", "pymupdf4llm"):
+        sys.modules[name] = None  # type: ignore[assignment] # makes its import fail
+
+
 def _allocator(buffer: SharedBuffer) -> Allocator:
     """Returns arrays for pixels at the start of a shared buffer."""
 
@@ -245,6 +270,11 @@ def _pdf_file() -> type[PdfFile]:
     from pipeline.documents.pdf.document import PdfFile
 
     return PdfFile
+
+
+def _finished() -> Message:
+    """When the next request begins, on the clock that the parent reads too."""
+    return {"finished_at": time.monotonic()}
 
 
 def _failure(kind: ErrorKind, message: str) -> Message:

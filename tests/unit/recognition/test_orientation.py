@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,11 @@ def test_upright_text_does_not_need_a_turn(page: Pixels) -> None:
 
 
 def test_upright_pages_are_not_read(page: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    def view(self: SandboxClient, *_: object) -> PageView:
+    def views(self: SandboxClient, *_: object) -> Iterator[PageView]:
         height_px, width_px = page.shape[:2]
-        return PageView(width_px, height_px, 150.0, image=PageImage(page, 150.0))
+        yield PageView(width_px, height_px, 150.0, image=PageImage(page, 150.0))
 
-    monkeypatch.setattr(SandboxClient, "look", view)
+    monkeypatch.setattr(SandboxClient, "look_many", views)
     routes = Routes(make_recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake"))
     with SandboxClient() as reader:
         assert routes.view(reader, "page.pdf", 1).turned_deg == 0
