@@ -45,11 +45,18 @@ def todo(plan: pa.Table) -> pa.Table:
     return plan.append_column(schema.TODO.field("position"), positions)
 
 
-def plan_of(options: OcrOptions, *paths: object, send: Callable[..., Any] = ignore) -> pa.Table:
+def plan_of(
+    options: OcrOptions,
+    *paths: object,
+    send: Callable[..., Any] = ignore,
+    recipe_hash: str = "recipe",
+) -> pa.Table:
     """Rows of `schema.PLAN` for all pages of documents."""
-    inspect = Inspect(options, "recipe", send, Quarantine(2))
+    inspect = Inspect(options, recipe_hash, send, Quarantine(2))
     documents = [{"uri": str(path), "size_bytes": 9} for path in paths]
-    return pa.concat_tables(inspect(pa.Table.from_pylist(documents)))
+    plan = pa.concat_tables(inspect(pa.Table.from_pylist(documents)))
+    inspect.close()
+    return plan
 
 
 async def results(

@@ -18,11 +18,11 @@ from pipeline.documents.look import PageView
 from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.request import prepare_request
-from pipeline.errors import ErrorKind, RecordedError
+from pipeline.errors import DocumentError, ErrorKind, PageError, RecordedError
 from pipeline.job.metrics import SendReport, StageMonitor, ms_since
 from pipeline.job.stages import rows
 from pipeline.job.stages.contents import extractor
-from pipeline.job.stages.quarantine import POISON_MESSAGE, PageMonitor, in_turn
+from pipeline.job.stages.quarantine import POISON_MESSAGE, Isolation, PageMonitor
 from pipeline.job.stages.records import PlannedPage, PreparedPage
 from pipeline.job.stages.results import row_result
 from pipeline.job.stages.settled import SettledSink
@@ -73,15 +73,58 @@ class Render:
         settled: list[tuple[int, PageResult]] = []
         prepared: list[tuple[int, PreparedPage]] = []
         pages = rows.planned_pages(todo)
-        turns = in_turn(self._monitor, [page.ids.page_id for page in pages])
-        for may_run, page in zip(turns, pages, strict=True):
-            with self._metrics.busy():
-                done = self._page(page, may_run=may_run)
+        for page, done in zip(pages, self._done(pages), strict=True):
             if isinstance(done, PageResult):
                 settled.append((page.position, done))
             else:
                 prepared.append((page.position, done))
         yield rows.prepared_table(self._leave(settled, prepared))
+
+    def _done(self, pages: Sequence[PlannedPage]) -> Iterator[PageResult | PreparedPage]:
+        """Yield the row or the request of each page, in order."""
+        keys = [page.ids.page_id for page in pages]
+        isolations = self._monitor.begin(keys)
+        for isolation, run in _runs(pages, isolations):
+            if isolation is Isolation.NONE:
+                yield from self._run(run)
+            elif isolation is Isolation.POISON:
+                yield self._settled(run[0], failed(ErrorKind.CRASH, POISON_MESSAGE))
+            else:
+                self._monitor.enter(run[0].ids.page_id, solo=True)
+                yield from self._run(run)
+                self._monitor.finish([run[0].ids.page_id])
+        self._monitor.finish(keys)
+
+    def _run(self, run: Sequence[PlannedPage]) -> Iterator[PageResult | PreparedPage]:
+        """Yield the row or the request of each page of a run."""
+        views = self._views(run)
+        for page in run:
+            begin = time.perf_counter()
+            with self._metrics.busy():
+                view = next(views)
+                done = self._viewed(page, view, ms_since(begin))
+            yield done
+
+    def _views(self, run: Sequence[PlannedPage]) -> Iterator[PageView | PageError]:
+        """Yield what was found on each page of a run, or its error; never raises."""
+        first, done = run[0], 0
+        try:
+            if first.failure:
+                raise DocumentError(first.failure.kind, first.failure.message)
+            path = self._documents.path(first.ref.uri, first.ref.doc_id, first.outer)
+            passwords = self._passwords.of(first.ref.uri, first.outer)
+            numbers = [page.ref.page for page in run]
+            for view in self._routes.views(self._reader, path, numbers, passwords):
+                yield view
+                done += 1
+        except RecordedError as error:
+            problem = PageError(error.kind, str(error))
+        except Exception as error:
+            problem = PageError(ErrorKind.INTERNAL, repr(error))
+        else:
+            return
+        for _ in run[done:]:
+            yield problem
 
     def _leave(
         self,
@@ -102,39 +145,23 @@ class Render:
         )
         return [page for position, page in prepared if position not in taken]
 
-    def _page(self, page: PlannedPage, *, may_run: bool) -> PageResult | PreparedPage:
-        if page.failure:
-            return self._settled(page, failed(page.failure.kind, page.failure.message))
-        if not may_run:
-            return self._settled(page, failed(ErrorKind.CRASH, POISON_MESSAGE))
-        begin = time.perf_counter()
-        try:
-            path = self._path(page)
-            begin = time.perf_counter()  # the time of fetching is not counted
-            view = self._view(page, path)
-        except RecordedError as error:
-            settled = failed(error.kind, str(error))
-            return self._settled(page, settled, render_ms=ms_since(begin))
-        except Exception as error:
-            settled = failed(ErrorKind.INTERNAL, repr(error))
-            return self._settled(page, settled, render_ms=ms_since(begin))
-        return self._viewed(page, view, ms_since(begin))
-
     def _viewed(
-        self, page: PlannedPage, view: PageView, render_ms: float
+        self, page: PlannedPage, view: PageView | PageError, render_ms: float
     ) -> PageResult | PreparedPage:
         """The row of a page that was looked at, or its request."""
-        image = view.image
-        if image is None:
+        if isinstance(view, PageError):
+            was_looked_at = page.failure is None
+            failure = failed(view.kind, str(view))
+            return self._settled(page, failure, render_ms=render_ms if was_looked_at else None)
+        if view.image is None:
             nothing = failed(ErrorKind.INTERNAL, "neither settled nor rendered")
             return self._settled(page, view.settled or nothing, view, render_ms)
         begin = time.perf_counter()
-        view = replace(view, image=None)
         try:
-            request = prepare_request(image, self._recipe)
+            request = prepare_request(view.image, self._recipe)
         except Exception as error:
             return self._settled(page, failed(ErrorKind.INTERNAL, repr(error)), view, render_ms)
-        prepare_ms = ms_since(begin)
+        view, prepare_ms = replace(view, image=None), ms_since(begin)
         return PreparedPage(page.ref, page.ids, request, view, page.warnings, render_ms, prepare_ms)
 
     def _settled(
@@ -149,9 +176,26 @@ class Render:
             page.ref, page.ids, view, recognition, page.warnings, timing, self._recipe
         )
 
-    def _path(self, page: PlannedPage) -> str:
-        return self._documents.path(page.ref.uri, page.ref.doc_id, page.outer)
 
-    def _view(self, page: PlannedPage, path: str) -> PageView:
-        passwords = self._passwords.of(page.ref.uri, page.outer)
-        return self._routes.view(self._reader, path, page.ref.page, passwords)
+def _runs(
+    pages: Sequence[PlannedPage], isolations: Sequence[Isolation]
+) -> Iterator[tuple[Isolation, list[PlannedPage]]]:
+    """Yield consecutive pages that may be read side by side: of one document, and no suspects."""
+    run: list[PlannedPage] = []
+    for page, isolation in zip(pages, isolations, strict=True):
+        if isolation is not Isolation.NONE:
+            if run:
+                yield Isolation.NONE, run
+            yield isolation, [page]
+            run = []
+        elif run and _document(page) != _document(run[0]):
+            yield Isolation.NONE, run
+            run = [page]
+        else:
+            run.append(page)
+    if run:
+        yield Isolation.NONE, run
+
+
+def _document(page: PlannedPage) -> tuple[str, str, str]:
+    return page.ref.uri, page.ref.doc_id, page.outer

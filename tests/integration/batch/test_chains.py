@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,15 +21,17 @@ from pipeline.documents.look import PageView
 from pipeline.engines.base import Resources
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import SPECS
+from pipeline.errors import JobError, PageError
 from pipeline.job import ray_cluster
 from pipeline.job.ray_data import chains, engine_pool, private
-from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
+from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.shard_writer import ShardWriter, drain
-from pipeline.job.stages.records import PlannedPage
+from pipeline.job.stages.records import PlannedPage, PreparedPage
 from pipeline.job.stages.render import Render
 from pipeline.output import schema
 from pipeline.output import shards as sink
 from pipeline.output.totals import PlanSummary, Summary
+from pipeline.types import PageResult
 from tests.support import job_process, sample_documents
 
 
@@ -39,8 +42,22 @@ def local_ray(head: job_process.Head) -> Iterator[None]:
         yield
 
 
-def quarantine() -> SharedQuarantine:
-    return SharedQuarantine(2)
+def drained(
+    plan: Path,
+    todo: int,
+    options: OcrOptions,
+    folder: Path,
+    prefix: str = "p",
+    config: OutputConfig = OutputConfig(),  # noqa: B008 - frozen
+    **more: Any,
+) -> tuple[Summary, SharedState]:
+    """Run the chain of a plan and write its rows; their sum, and what the workers reported."""
+    shared, written = SharedState(2), Summary()
+    with shared.settled(folder, f"{prefix}-settled", config, written) as taker:
+        recipe = make_recipe(options, "fake")
+        chain = chains.recognise_pages(plan, todo, options, recipe, shared, taker, **more)
+        drain(chain, folder, prefix, config, sink.write_pages, written)
+    return written, shared
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +77,7 @@ def planned(
     rows = [{"uri": str(path), "size_bytes": 1} for path in sorted(folder.iterdir())]
     found = ray.data.from_arrow(pa.Table.from_pylist(rows))
     _, plan = sink.prepare_folder(options.output)
-    metrics = SharedMetrics()
-    chain = chains.plan_pages(
-        found, options, make_recipe(options, "fake"), metrics.send(), quarantine()
-    )
+    chain = chains.plan_pages(found, options, make_recipe(options, "fake"), SharedState(2))
     config = OutputConfig(pages_per_file=10)
     return plan, drain(chain, plan, "plan", config, sink.write_plan, PlanSummary())
 
@@ -78,46 +92,53 @@ def test_the_plan_has_every_page(planned: tuple[Path, PlanSummary]):
 
 def test_all_planned_pages_become_rows(planned: tuple[Path, PlanSummary], options: OcrOptions):
     plan, summary = planned
-    recipe = make_recipe(options, "fake")
-    metrics = SharedMetrics()
-    chain = chains.recognise_pages(
-        plan, summary.todo.rows, options, recipe, metrics.send(), quarantine()
-    )
     pages = sink.pages_folder(options.output)
     config = OutputConfig(pages_per_file=12)
-    written = drain(chain, pages, "part-x", config, sink.write_pages, Summary())
+    written, shared = drained(plan, summary.todo.rows, options, pages, "part-x", config)
     assert written.written == summary.todo
     assert written.statuses == {"ok": 25, "failed": 1}
-    shards = sorted(pages.glob("*.parquet"))
-    assert [shard.name for shard in shards] == [
-        f"part-x-{n:06}.parquet" for n in range(len(shards))
-    ]
-    assert 1 < len(shards) <= 3, "a few files of about 12 rows, never one file a page"
-    assert all(pq.read_schema(shard).equals(schema.PAGES) for shard in shards)
-    stages = metrics.stages()
-    assert {name: stage.pages for name, stage in stages.items()} == {
-        "render": 26,
-        "prepare": 26,
-        "recognise": 26,
+    names = sorted(path.name for path in pages.glob("*.parquet"))
+    assert names[-1] == "part-x-settled-000000.parquet"
+    assert names[:-1] == [f"part-x-{n:06}.parquet" for n in range(len(names) - 1)]
+    assert 1 < len(names) <= 4, "a few files of about 12 rows, never one file a page"
+    assert all(pq.read_schema(pages / name).equals(schema.PAGES) for name in names)
+    stages = shared.stages()
+    assert {name: (stage.pages, stage.finished) for name, stage in stages.items()} == {
+        "render": (26, 1),
+        "recognise": (25, 25),
     }
 
 
-def test_drawing_is_not_fused_into_the_engine(
-    planned: tuple[Path, PlanSummary], options: OcrOptions
+def test_rendering_is_not_fused_into_the_engine(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    recipe = make_recipe(options, "fake")
-    metrics = SharedMetrics()
-    chain = chains.recognise_pages(planned[0], 26, options, recipe, metrics.send(), quarantine())
-    for bundle in private.ref_bundles(chain):
-        bundle.destroy_if_owned()
+    recipe, shared, plan = make_recipe(options, "fake"), SharedState(2), tmp_path / "plan"
+    plan.mkdir()
+    rows = pa.concat_tables([pq.read_table(shard) for shard in planned[0].glob("*.parquet")])
+    for number in range(2):
+        pq.write_table(rows.slice(13 * number, 13), plan / f"plan-{number}.parquet")
+    with shared.settled(tmp_path, "p", OutputConfig(), Summary()) as taker:
+        chain = chains.recognise_pages(plan, 26, options, recipe, shared, taker)
+        for bundle in private.ref_bundles(chain):
+            bundle.destroy_if_owned()
     operators = re.findall(r"^Operator \d+ (.+?):", chain.stats(), re.MULTILINE)
     assert [re.sub(r"\[.*?\]", "", name) for name in operators] == [
-        "FromArrow",
+        "FromBlocks",  # a plan of one shard would come from here
         "MapBatches(read_plan)->StreamingRepartition",
         "MapBatches(Render)",
-        "MapBatches(Prepare)",
         "MapBatches(Recognise)",
     ]
+
+
+def test_pages_that_are_all_settled_come_to_no_engine(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
+):
+    only = options.model_copy(update={"text_layer": "only"})
+    written, shared = drained(planned[0], 26, only, tmp_path)
+    assert written.written == planned[1].todo
+    assert written.sources == {"text_layer": 25, "none": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["p-settled-000000.parquet"]
+    assert list(shared.stages()) == ["render"]
 
 
 def test_the_driver_keeps_nothing_for_each_block(
@@ -126,11 +147,8 @@ def test_the_driver_keeps_nothing_for_each_block(
     one = options.model_copy(
         update={"stages": options.stages.model_copy(update={"pages_per_task": 1})}
     )
-    send = SharedMetrics().send()
-    recipe = make_recipe(options, "fake")
-    chain = chains.recognise_pages(planned[0], 26, one, recipe, send, quarantine())
-    drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
-    # Ray Data has them for 26 blocks of 4 stages else.
+    drained(planned[0], 26, one, tmp_path)
+    # Ray Data has them for 26 blocks of 3 stages else.
     assert sum(type(each) is BlockStats for each in gc.get_objects()) < 26
 
 
@@ -156,45 +174,40 @@ def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None
 
 
 def test_a_stage_may_reserve_gpus(
-    planned: tuple[Path, PlanSummary], options: OcrOptions, monkeypatch: pytest.MonkeyPatch
+    planned: tuple[Path, PlanSummary],
+    options: OcrOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     spec = replace(SPECS["fake"], resources=lambda config: Resources(gpus=1.0))
     monkeypatch.setitem(SPECS, "fake", spec)
     recipe = make_recipe(options, "fake")
-    send = SharedMetrics().send()
-    assert chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine()) is not None
+    shared = SharedState(2)
+    with shared.settled(tmp_path, "p", OutputConfig(), Summary()) as taker:
+        chain = chains.recognise_pages(planned[0], 26, options, recipe, shared, taker)
+    assert chain is not None
 
 
 def test_a_shard_that_cannot_be_written_ends_the_job(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    from pipeline.errors import JobError
-
-    recipe = make_recipe(options, "fake")
-    chain = chains.recognise_pages(
-        planned[0], 26, options, recipe, SharedMetrics().send(), quarantine()
-    )
     with pytest.raises(JobError, match="cannot write"):
-        drain(chain, tmp_path / "gone", "p", OutputConfig(), sink.write_pages, Summary())
+        drained(planned[0], 26, options, tmp_path / "gone")
 
 
 def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
-    recipe = make_recipe(options, "fake")
-    send, done = SharedMetrics().send(), tmp_path / "pages"
+    done, half = tmp_path / "pages", tmp_path / "half"
     done.mkdir()
-    config = OutputConfig(pages_per_file=10)
-    half = tmp_path / "half"
     half.mkdir()
+    config = OutputConfig(pages_per_file=10)
     some = pa.concat_tables([pq.read_table(shard) for shard in planned[0].glob("*.parquet")])[:10]
     pq.write_table(some, half / "plan-0.parquet")
-    chain = chains.recognise_pages(half, 10, options, recipe, send, quarantine())
-    first = drain(chain, done, "a", config, sink.write_pages, Summary())
+    first, _ = drained(half, 10, options, done, "a", config)
     assert first.written.rows == 10
     left = 26 - 10
-    chain = chains.recognise_pages(planned[0], left, options, recipe, send, quarantine(), done=done)
-    second = drain(chain, done, "b", config, sink.write_pages, Summary())
+    second, _ = drained(planned[0], left, options, done, "b", config, done=done)
     assert second.written.rows == left
     assert sink.read_summary(done, "b").written == second.written
     first.merge(second)
@@ -210,19 +223,17 @@ def test_a_page_that_crashes_its_worker_while_drawn_gets_a_row(
     class DyingRender(Render):
         """Its process is killed each time at the third page of the long document."""
 
-        def _view(self, page: PlannedPage, path: str) -> PageView:
+        def _viewed(
+            self, page: PlannedPage, view: PageView | PageError, render_ms: float
+        ) -> PageResult | PreparedPage:
             if page.ref.page == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super()._view(page, path)
+            return super()._viewed(page, view, render_ms)
 
     monkeypatch.setattr(chains, "Render", DyingRender)
-    recipe = make_recipe(options, "fake")
-    send = SharedMetrics().send()
-    chain = chains.recognise_pages(planned[0], 26, options, recipe, send, quarantine())
-    written = drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, Summary())
+    written, _ = drained(planned[0], 26, options, tmp_path)
     assert written.written == planned[1].todo
-    [shard] = tmp_path.glob("*.parquet")
-    rows = pq.read_table(shard, columns=["page", "error_kind"]).to_pylist()
+    rows = [row for shard in tmp_path.glob("*.parquet") for row in pq.read_table(shard).to_pylist()]
     assert [row["page"] for row in rows if row["error_kind"] == "crash"] == [3]
     assert written.statuses == {"ok": 24, "failed": 2}
 
@@ -236,19 +247,19 @@ def test_the_buffer_grows_with_the_engines_and_can_be_set(options: OcrOptions, l
     assert engine_pool.buffer_mib(options.model_copy(update={"stages": stages})) == 99
 
 
-def test_engines_are_added_up_to_their_most(options: OcrOptions, local_ray: None):
+def test_engines_are_added_up_to_their_maximum(options: OcrOptions, local_ray: None):
     engine = options.engine.model_copy(update={"max_workers": 5})
     growing = engine_pool.engine_pool(engine, 2, 8)
-    assert (growing.min_size, growing.max_size) == (2, 5)
+    assert (growing.min_size, growing.max_size) == (1, 5)
     fixed = engine_pool.engine_pool(options.engine, 2, 8)
-    assert (fixed.min_size, fixed.max_size) == (2, 2)
+    assert (fixed.min_size, fixed.max_size) == (1, 2)
 
 
 def test_resources_of_the_stages_leave_room_on_two_cpus(local_ray: None, options: OcrOptions):
     stage = options.stages
     assert ray_cluster.cpus() == 2
     engines = engine_pool.engine_workers(options.engine.model_copy(update={"workers": 0}))
-    reserved = engines * 0.7 + stage.render_cpus + stage.prepare_cpus + stage.write_cpus
+    reserved = engines * 0.7 + 2 * stage.render_cpus + stage.write_cpus
     assert engines == 2
     assert reserved <= 2 + 1e-9
     assert ray.is_initialized()

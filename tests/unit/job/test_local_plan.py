@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pytest
 
 from pipeline.config import OcrConfig
 from pipeline.documents.listing import Listing
+from pipeline.engines.recipe import make_recipe
 from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster, run
 from pipeline.job.local_plan import LocalPlanner, has_local_ray
-from pipeline.output import schema
+from pipeline.output import schema, shards
 from tests.support import job_stages, sample_documents
 
 
@@ -51,9 +53,9 @@ def test_it_has_every_page(folder: Path) -> None:
     assert (summary.documents, summary.unreadable, summary.todo.rows) == (2, 1, 4)
     assert planned.files_left_out == Counter({".txt": 1})
     assert planned.stages["plan"].pages == 4
-    shards = sorted((folder.parent / "plan").iterdir())
-    assert [shard.name for shard in shards] == ["plan-000000.parquet", "plan-000001.parquet"]
-    plan = pa.concat_tables(pq.read_table(shard) for shard in shards)
+    files = sorted((folder.parent / "plan").iterdir())
+    assert [shard.name for shard in files] == ["plan-000000.parquet", "plan-000001.parquet"]
+    plan = pa.concat_tables(pq.read_table(shard) for shard in files)
     assert plan.schema.equals(schema.PLAN)
     on_ray = job_stages.plan_of(config, folder / "bad.pdf", folder / "good.pdf")
     assert plan["page_id"].to_pylist() == on_ray["page_id"].to_pylist()
@@ -81,13 +83,19 @@ def test_a_job_with_nothing_to_do_starts_no_ray(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ray_cluster, "connected", connected)
     config = config_of(folder)
-    plan = job_stages.plan_of(config, folder / "bad.pdf", folder / "good.pdf")
+    recipe = make_recipe(config, "fake")
+    paths = (folder / "bad.pdf", folder / "good.pdf")
+    plan = job_stages.plan_of(config, *paths, recipe_hash=recipe.hash())
+    rows = asyncio.run(job_stages.results(config, recipe, plan))
+    pages, _ = shards.prepare_folder(config.output)
+    shards.write_pages(pages / "part-a.parquet", config.parquet, rows)
     lines: list[str] = []
-    with pytest.raises(AssertionError, match="Ray is started"):
-        run.run(config, lines.append)
-    assert plan.num_rows == 4
+    receipt = run.run(config, lines.append)
+    assert lines == ["planned: 2 documents (1 cannot be opened), 3 pages, 0 to do, 4 done before"]
+    assert (receipt.rows, receipt.rows_before) == ({}, {"ok": 3, "failed": 1})
+    assert receipt.failed == 1
     forecast = run.forecast(config, lines.append)
-    assert (forecast.plan.todo.rows, forecast.engine) == (4, "fake")
+    assert (forecast.plan.todo.rows, forecast.engine) == (0, "fake")
 
 
 @pytest.mark.parametrize("place", ["config", "environment"])
