@@ -30,7 +30,7 @@ from pipeline.engines.recipe import make_recipe
 from pipeline.job import ray_cluster
 from pipeline.job.metrics import SendReport, StageMonitor, resident_mib
 from pipeline.job.ray_data import chains, private, shard_tasks
-from pipeline.job.ray_data.actors import SharedMetrics, SharedQuarantine
+from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.shard_writer import drain
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.plan import Planner
@@ -123,32 +123,27 @@ def fake_store(count: int, page_ms: int) -> FakeStore:
 
 def listed(count: int, page_ms: int, options: OcrOptions) -> None:
     """List alone, and drop what is found."""
-    begin, metrics = time.perf_counter(), SharedMetrics()
-    chain = chains.list_documents(fake_store(count, page_ms), metrics, options.stages.write_cpus)
+    begin, shared = time.perf_counter(), SharedState(options.stages.max_lone_deaths)
+    chain = chains.list_documents(fake_store(count, page_ms), shared, options.stages.write_cpus)
     for bundle in private.ref_bundles(chain):
         bundle.destroy_if_owned()
-    told = metrics.left_out()
+    told = shared.left_out()
     show(count, "list", told[_LISTED], time.perf_counter() - begin, [told[_PEAK], 0])
 
 
 def planned(count: int, page_ms: int, options: OcrOptions) -> None:
     """The first pass of a job, up to its shards."""
-    begin, metrics = time.perf_counter(), SharedMetrics()
-    quarantine = SharedQuarantine(options.stages.max_lone_deaths)
+    begin, shared = time.perf_counter(), SharedState(options.stages.max_lone_deaths)
     with tempfile.TemporaryDirectory(prefix="listing-") as folder:
-        found = chains.list_documents(
-            fake_store(count, page_ms), metrics, options.stages.write_cpus
-        )
-        chain = chains.plan_pages(
-            found, options, make_recipe(options, "fake"), metrics.send(), quarantine
-        )
+        found = chains.list_documents(fake_store(count, page_ms), shared, options.stages.write_cpus)
+        chain = chains.plan_pages(found, options, make_recipe(options, "fake"), shared)
         summary = drain(
             chain, Path(folder), "plan", options.parquet, shards.write_plan, PlanSummary()
         )
         assert not shard_tasks.find_duplicates(Path(folder), options).rows
     seconds = time.perf_counter() - begin
-    planner_mib = max(metrics.stages()["plan"].peaks_mib.values())
-    show(count, "plan", summary.todo.rows, seconds, [metrics.left_out()[_PEAK], planner_mib])
+    planner_mib = max(shared.stages()["plan"].peaks_mib.values())
+    show(count, "plan", summary.todo.rows, seconds, [shared.left_out()[_PEAK], planner_mib])
 
 
 def show(count: int, what: str, rows: int, seconds: float, workers_mib: list[float]) -> None:

@@ -23,7 +23,7 @@ _PAGES_PER_FILE = 50
 _FIRST = 577
 """The text of the first page. It looks as if it may have to be turned, one of a thousand at this
 size: the worker that draws it loads the models that tell, in the shortest job as in the longest."""
-_COLUMNS = ("driver", "plan", "render", "prepare", "recognise")
+_COLUMNS = ("driver", "plan", "render", "recognise")
 
 
 def main(argv: Sequence[str]) -> int:
