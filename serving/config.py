@@ -207,6 +207,10 @@ class IngressConfig(Settings):
     """Run it on the head node, which stays while the workers are scaled to zero."""
     readers: Annotated[int, Field(ge=1)] = 2
     """Processes of one ingress replica that open documents and render pages."""
+    slow_read_s: Annotated[float, Field(gt=0)] = 1.0
+    """Seconds after which a page is slow. Slow pages have all readers but one: while others wait,
+    one that is over that is stopped, and read again when a slow page has ended. With a single
+    reader nothing is stopped."""
     max_ongoing_requests: Annotated[int, Field(ge=1)] = 2000
     """Maximum concurrent requests of one ingress replica."""
     retries: Annotated[int, Field(ge=0)] = 2

@@ -209,7 +209,13 @@ class Ingress:
         names = ocr_names(config, recipe)
         service = OcrService(
             recipe,
-            ReaderPool(config.ingress.readers, config.read, config.render, config.input),
+            ReaderPool(
+                config.ingress.readers,
+                config.ingress.slow_read_s,
+                config.read,
+                config.render,
+                config.input,
+            ),
             _RemoteOcr(handle, self._replicas(OCR, names[0])),
             config.limits,
             partial(self._metrics.pending, names[0]),

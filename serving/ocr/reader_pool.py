@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import PageView
@@ -21,6 +22,9 @@ from pipeline.recognition.route import Routes
 from pipeline.types import Instruction
 
 T = TypeVar("T")
+
+_POLL_S: Final = 0.1
+"""Seconds between two looks at whether others wait for the reader of a slow call."""
 
 
 class _Worker:
@@ -50,6 +54,21 @@ class _Worker:
         self._thread.shutdown()
 
 
+class _TooSlowError(Exception):
+    """A call was stopped because others wait and the slow calls have their share of readers."""
+
+
+@dataclass(slots=True)
+class ReaderUse:
+    """What is known about the calls for one document.
+
+    Attributes:
+        is_slow: Whether one was stopped because it was slow: later ones wait with the slow ones.
+    """
+
+    is_slow: bool = False
+
+
 class OpenDocument:
     """A document that was opened.
 
@@ -58,9 +77,15 @@ class OpenDocument:
     """
 
     def __init__(
-        self, readers: ReaderPool, path: str, password: str, inspection: DocumentInfo
+        self,
+        readers: ReaderPool,
+        path: str,
+        password: str,
+        inspection: DocumentInfo,
+        use: ReaderUse,
     ) -> None:
         self.inspection = inspection
+        self._use = use
         self._readers = readers
         self._path = path
         self._password = password
@@ -79,15 +104,21 @@ class OpenDocument:
             PageError: As `pipeline.recognition.route.Routes.view`.
         """
         return await self._readers.run(
-            lambda reader: routes.view(reader, self._path, page, self._password, instruction)
+            lambda reader: routes.view(reader, self._path, page, self._password, instruction),
+            self._use,
         )
 
 
 class ReaderPool:
     """A pool of reader processes. Calls wait until one is free.
 
+    Slow calls cost their own callers: they may have all readers but one. Nobody can tell before
+    which are slow, so one that is over that number is stopped while others wait, and repeated when
+    it is its turn.
+
     Args:
         count: Number of reader processes.
+        slow_s: Seconds after which a call is slow.
         read: Limits of time, memory and pages.
         render: How pages are rendered, and the limits of pixels.
         input: The maximum size of a file.
@@ -96,6 +127,7 @@ class ReaderPool:
     def __init__(
         self,
         count: int,
+        slow_s: float,
         read: ReadConfig,
         render: RenderConfig,
         input: InputConfig,  # noqa: A002 - the name of the config's section
@@ -104,13 +136,46 @@ class ReaderPool:
         self._free: asyncio.Queue[_Worker] = asyncio.Queue()
         for worker in self._all:
             self._free.put_nowait(worker)
+        self._waiting = 0
+        self._slow_s = slow_s
+        self._slow_turns = asyncio.Semaphore(max(1, count - 1))
         self._folder = tempfile.TemporaryDirectory(prefix="rayscribe-online-")
 
-    async def run(self, call: Callable[[SandboxClient], T]) -> T:
-        """Call a reader as soon as one is free."""
-        worker = await self._free.get()
-        try:
+    async def run(self, call: Callable[[SandboxClient], T], use: ReaderUse) -> T:
+        """Call a reader as soon as one is free; a call of a slow document waits for its turn."""
+        if not use.is_slow:
+            with suppress(_TooSlowError):
+                return await self._run_until_slow(call, use)
+        async with self._slow_turns, self._reader() as worker:
             return await worker.run(call)
+
+    async def _run_until_slow(self, call: Callable[[SandboxClient], T], use: ReaderUse) -> T:
+        async with self._reader() as worker:
+            task = asyncio.ensure_future(worker.run(call))
+            try:
+                await asyncio.wait({task}, timeout=self._slow_s)
+                while not task.done() and self._slow_turns.locked():
+                    if self._waiting:
+                        use.is_slow = True
+                        raise _TooSlowError
+                    await asyncio.wait({task}, timeout=_POLL_S)
+                if task.done():
+                    return task.result()
+                async with self._slow_turns:
+                    return await asyncio.shield(task)
+            finally:
+                if task.cancel():
+                    await asyncio.wait({task})
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[_Worker]:
+        self._waiting += 1
+        try:
+            worker = await self._free.get()
+        finally:
+            self._waiting -= 1
+        try:
+            yield worker
         finally:
             self._free.put_nowait(worker)
 
@@ -125,10 +190,10 @@ class ReaderPool:
         Raises:
             DocumentError: As `pipeline.documents.sandbox.SandboxClient.inspect`.
         """
-        path = await asyncio.to_thread(self._write, content)
+        path, use = await asyncio.to_thread(self._write, content), ReaderUse()
         try:
-            inspection = await self.run(lambda reader: reader.inspect(path, password))
-            yield OpenDocument(self, path, password, inspection)
+            inspection = await self.run(lambda reader: reader.inspect(path, password), use)
+            yield OpenDocument(self, path, password, inspection, use)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(path)

@@ -154,7 +154,9 @@ def running(
     """Serve a config with an engine, on a free port."""
     recipe = make_recipe(config, "onnx" if config.engine.kind == "onnx" else "fake")
     ocr, chat = LocalOcr(engine, recipe), LocalChat(FakeChatEngine(config.chat))
-    readers = ReaderPool(config.ingress.readers, config.read, config.render, config.input)
+    readers = ReaderPool(
+        config.ingress.readers, config.ingress.slow_read_s, config.read, config.render, config.input
+    )
     log: list[LogEntry] = []
     pending, pages = list[int](), list[Recognition]()
     model = OcrHandler(

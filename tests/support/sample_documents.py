@@ -29,7 +29,8 @@ class Page:
     Attributes:
         content: The content stream.
         size_pt: Width and height of the MediaBox.
-        entries: More of the page's dictionary, such as b"/Rotate 90".
+        entries: More of the page's dictionary, such as b"/Rotate 90". /Contents here takes the
+            place of `content`.
     """
 
     content: bytes = b""
@@ -64,6 +65,8 @@ def pdf(
     for number, page in zip(numbers, pages, strict=True):
         box = b"/MediaBox[0 0 %g %g]" % page.size_pt
         contents = b"/Contents %d 0 R" % (number + 1)
+        if b"/Contents" in page.entries:
+            contents = b""
         body.append(b"<</Type/Page/Parent 2 0 R%s%s%s>>" % (box, contents, page.entries))
         body.append(stream(page.content))
     return file_of_objects(body)
@@ -238,6 +241,50 @@ def endless_pdf(depth: int = 12) -> bytes:
     endless = Page(b"/X0 Do")
     fine = Page(text_content(["fine"]))
     return pdf([fine, endless, fine], b"/XObject<</X0 4 0 R>>", forms)
+
+
+def inflating_pdf(mib: int, where: str = "content", filters: int = 1) -> bytes:
+    """A small file whose second page of three decodes to so many MiB of drawing operators.
+
+    Args:
+        mib: MiB of operators.
+        where: What is large: "content", a "form" in a form, a "pattern" or a "font" (Type 3).
+        filters: How many times they are compressed.
+    """
+    begin = b"99 0 0 0 99 99 d1 " if where == "font" else b""
+    large = begin + b"0 0 50 50 re f\n" + b"q 0 g 0 w 0 J Q\n" * (mib << 16)
+    for _ in range(filters):
+        large = zlib.compress(large, 9)
+    flate = b"/Filter[%s]" % (b"/FlateDecode" * filters)
+    box = b"/BBox[0 0 99 99]"
+    tiled = b"/PatternType 1/PaintType 1/TilingType 1/XStep 99/YStep 99/Resources<<>>"
+    bulk = {
+        "content": flate,
+        "form": b"/Type/XObject/Subtype/Form%s%s" % (box, flate),
+        "pattern": b"/Type/Pattern%s%s%s" % (tiled, box, flate),
+        "font": flate,
+    }[where]
+    outer = stream(
+        b"/X0 Do", b"/Type/XObject/Subtype/Form%s/Resources<</XObject<</X0 4 0 R>>>>" % box
+    )
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 99 99]/FontMatrix[1 0 0 1 0 0]/FirstChar 97"
+        b"/LastChar 97/Widths[9]/CharProcs<</a 4 0 R>>/Encoding<</Differences[97/a]>>>>"
+    )
+    fonts = b"/Font<</F9 6 0 R>>"
+    used = b"/XObject<</X1 5 0 R>>/Pattern<</P0 4 0 R>>" if where != "content" else b""
+    objects = [stream(large, bulk), outer, font]
+    resources = b"/Resources<<%s%s>>" % (used, fonts if where == "font" else b"")
+    content = {
+        "form": b"/X1 Do",
+        "pattern": b"/Pattern cs /P0 scn 0 0 99 99 re f",
+        "font": b"BT /F9 1 Tf (a) Tj ET",
+    }
+    heavy = Page(content.get(where, b""), entries=resources)
+    if where == "content":
+        heavy = Page(entries=b"/Contents[4 0 R 4 0 R]")
+    fine = Page(text_content(["fine"]))
+    return pdf([fine, heavy, fine], b"", objects)
 
 
 def _form(content: bytes, draws: int | None) -> bytes:

@@ -21,6 +21,7 @@ from pymupdf import mupdf
 
 from pipeline.config import RenderConfig
 from pipeline.documents.pdf import damage, drawing, embedded_files, mupdf_log, text_layer
+from pipeline.documents.pdf.inflation import InflationLimit
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.imaging.ink import ink_ppm
 from pipeline.imaging.transform import Allocator, new_pixels
@@ -42,6 +43,12 @@ class PdfFile:
         warnings: MuPDF's warnings while it opened the file, and what its pages do not show.
         is_reusable: True: further pages are read without opening it again.
 
+    Args:
+        path: The file.
+        password: Or several, that are tried in turn.
+        max_pages: Maximum pages that it may declare.
+        max_inflated_mib: Maximum MiB to which a page may decode, None for no limit.
+
     Raises:
         DocumentError: UNREADABLE, PASSWORD, or LIMIT for more than `max_pages`.
         MemoryError: MuPDF ran out of memory.
@@ -50,7 +57,13 @@ class PdfFile:
     media_type = MEDIA_TYPE
     is_reusable = True
 
-    def __init__(self, path: str, password: str | Sequence[str], max_pages: int) -> None:
+    def __init__(
+        self,
+        path: str,
+        password: str | Sequence[str],
+        max_pages: int,
+        max_inflated_mib: int | None = None,
+    ) -> None:
         self._files: list[embedded_files.EmbeddedFile] | None = None
         mupdf_log.take()
         try:
@@ -63,6 +76,7 @@ class PdfFile:
             raise DocumentError(
                 ErrorKind.UNREADABLE, f"no readable PDF: {mupdf_log.message(error)}"
             ) from None
+        self._inflation = max_inflated_mib and InflationLimit(self._pdf, max_inflated_mib)
         self.warnings = (*self._hidden_content(), *mupdf_log.take())
 
     def _hidden_content(self) -> Iterator[str]:
@@ -218,6 +232,9 @@ class PdfFile:
         self._check_has_pages()
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
+        if self._inflation:
+            self._inflation.check(self._page_object(number))
+            mupdf_log.take()  # what is damaged is reported where it is used
         return mupdf.fz_load_page(self._pdf.super(), number - 1)
 
     def _draw(self, number: int, render: RenderConfig, allocate: Allocator) -> PageImage:
@@ -248,7 +265,7 @@ class PdfFile:
 
     def close(self) -> None:
         """Close the file and empty MuPDF's cache."""
-        self._pdf = self._files = None
+        self._pdf = self._files = self._inflation = None
         pymupdf.TOOLS.store_shrink(100)
 
 

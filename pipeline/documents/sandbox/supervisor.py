@@ -137,6 +137,8 @@ class Supervisor:
         self._ensure_worker()
         if not self._queue:
             return  # refused while they were sent again
+        if self._is_killed and self._worker is not None:
+            self._worker.kill()  # it was starting when `kill` was called
         first = self._queue[0]
         outcome, is_fatal = self._receive(first)
         if is_fatal and not first.is_retry and not self._is_killed:

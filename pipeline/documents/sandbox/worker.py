@@ -227,18 +227,20 @@ class Worker:
 
     def _open_by_content(self, path: str, password: list[str]) -> DocumentFile:
         from pipeline.documents.images.decode import ImageFile
-        from pipeline.documents.pdf.document import PdfFile
 
         with _reading(path) as file:
             is_pdf = b"%PDF-" in file.read(_SNIFFED_BYTES)
         if is_pdf:
-            return PdfFile(path, password, self._read.max_pages)
+            return self._pdf(path, password)
         try:
             return ImageFile(path, self._render.max_image_pixels, self._read.max_pages)
         except DocumentError as error:
             if error.kind is not ErrorKind.UNREADABLE or not path.lower().endswith(".pdf"):
                 raise
-        return PdfFile(path, password, self._read.max_pages)  # MuPDF may repair it
+        return self._pdf(path, password)  # MuPDF may repair it
+
+    def _pdf(self, path: str, password: list[str]) -> PdfFile:
+        return _pdf_file()(path, password, self._read.max_pages, self._read.max_inflated_mib)
 
     def _close(self) -> None:
         if self._document is not None:

@@ -25,7 +25,7 @@ ROUTES = Routes(make_recipe(ServeConfig(text_layer="never"), "fake"))
 
 @pytest.fixture
 async def readers() -> AsyncIterator[ReaderPool]:
-    pool = ReaderPool(2, ReadConfig(wall_s=20), RenderConfig(), InputConfig())
+    pool = ReaderPool(2, 1.0, ReadConfig(wall_s=20), RenderConfig(), InputConfig())
     yield pool
     pool.close()
 
@@ -84,7 +84,7 @@ async def test_cancelling_frees_the_reader_at_once(readers: ReaderPool) -> None:
 
 
 async def test_a_page_that_hangs_is_an_error_and_the_pool_goes_on() -> None:
-    pool = ReaderPool(1, ReadConfig(wall_s=2), RenderConfig(), InputConfig())
+    pool = ReaderPool(1, 0.5, ReadConfig(wall_s=2), RenderConfig(), InputConfig())
     async with pool.open(sample_documents.endless_pdf()) as document:
         with pytest.raises(PageError) as caught:
             await document.view(2, ROUTES)
@@ -105,3 +105,68 @@ async def test_requests_share_the_readers(readers: ReaderPool) -> None:
 
     assert await asyncio.gather(*(draw(pages) for pages in (1, 2, 3, 2))) == [1, 2, 3, 2]
     assert len(readers.pids) == 2
+
+
+async def endless_page(pool: ReaderPool) -> None:
+    async with pool.open(sample_documents.endless_pdf()) as document:
+        await document.view(2, ROUTES)
+
+
+async def both_spin(pool: ReaderPool) -> list[asyncio.Task[None]]:
+    """Two documents that hold both readers; returns when both are at their slow page."""
+    slow = [asyncio.create_task(endless_page(pool)) for _ in range(2)]
+    while len(pool.pids) < 2 or not all(map(is_spinning, pool.pids)):
+        assert not any(task.done() for task in slow)
+        await asyncio.sleep(0.05)
+    return slow
+
+
+def is_spinning(pid: int) -> bool:
+    return psutil.Process(pid).cpu_times().user > 1.0
+
+
+async def test_two_slow_documents_leave_a_reader_to_the_others(readers: ReaderPool) -> None:
+    slow = await both_spin(readers)
+    begin = time.monotonic()
+    for _ in range(3):
+        async with readers.open(sample_documents.text_pdf()) as document:
+            await document.view(1, ROUTES)
+    assert time.monotonic() - begin < 5, "and not read.wall_s (20 s)"
+    assert not any(task.done() for task in slow)
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+    assert readers._free.qsize() == 2
+    assert not readers._slow_turns.locked()
+
+
+async def test_slow_pages_are_not_stopped_while_nobody_waits(readers: ReaderPool) -> None:
+    slow = await both_spin(readers)
+    before = set(readers.pids)
+    await asyncio.sleep(2)
+    assert set(readers.pids) == before
+    assert not any(task.done() for task in slow)
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_a_slow_page_that_was_stopped_has_its_answer_in_the_end() -> None:
+    pool = ReaderPool(2, 0.5, ReadConfig(wall_s=3), RenderConfig(), InputConfig())
+    slow = await both_spin(pool)
+    async with pool.open(sample_documents.text_pdf()) as document:
+        await document.view(1, ROUTES)
+    ends = await asyncio.gather(*slow, return_exceptions=True)
+    pool.close()
+    assert [end.kind for end in ends if isinstance(end, PageError)] == [ErrorKind.TIMEOUT] * 2
+
+
+async def test_a_single_reader_finishes_its_slow_page() -> None:
+    pool = ReaderPool(1, 0.2, ReadConfig(wall_s=2), RenderConfig(), InputConfig())
+    slow = asyncio.create_task(endless_page(pool))
+    await asyncio.sleep(0.1)
+    async with pool.open(sample_documents.text_pdf()) as document:
+        assert len(document.inspection.pages) == 1
+    assert slow.done()
+    assert isinstance(slow.exception(), PageError)
+    pool.close()
