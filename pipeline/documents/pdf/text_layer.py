@@ -150,7 +150,7 @@ def _read_lines(
                 inked += len(text)
                 if span["color"]:
                     white += len(text) * _is_white(span["color"])
-                oversized += len(text) * _is_oversized(*span["bbox"], span["size"])
+                oversized += len(text) * _is_oversized(span["size"], *span["bbox"])
         visible += inked
         x0, y0, x1, y1 = line["bbox"]
         box = (x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top)
@@ -185,7 +185,7 @@ def _is_white(color: int) -> bool:
     return all(color >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
 
 
-def _is_oversized(x0: float, y0: float, x1: float, y1: float, size: float) -> bool:
+def _is_oversized(size: float, x0: float, y0: float, x1: float, y1: float) -> bool:
     """Whether a span is far larger than its font size, as with some bitmap fonts."""
     max_pt = _MAX_SPAN_EM * size
     return y1 - y0 > max_pt and x1 - x0 > max_pt
