@@ -1,50 +1,72 @@
 """What the pipeline costs around the engine: ``python -m benchmarks.overhead``.
 
-The same documents, repeated under other names until there are enough pages, go
+The same documents, repeated under other names until there are enough pages, go turn about through
 
-- through the job with the fake engine, which does nothing with a page, and
-- through a plain loop that draws them with PyMuPDF in as many processes as there are cores,
+- plain pools of MuPDF processes, one a core, that take `get_text("dict")` or draw at 150 dpi, and
+- the job with the fake engine, for each way with text layers.
 
-in turns, in one run. The job's pages/s is that of its second pass (the receipt's `run_s`); the
-start of Ray and the plan are in its wall time. CPU time is that of all processes of a command.
+Pages/s by two clocks: the whole command, and from the first page to the last (a job's `run_s`; of
+a pool without the start of its processes). CPU time is that of all processes of a command, as
+sampled. What a page costs by step is measured afterwards in this process
+(`benchmarks.overhead_steps`). Memory is in `benchmarks.memory`, planning in `benchmarks.listing`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from multiprocessing import get_context
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import Usage, monitor
+from benchmarks import overhead_steps
+from benchmarks.processes import monitor
 
 ROOT = Path(__file__).parent.parent
-DPI = 150
+POOLS = ("dict", "pixmap")
+MODES = ("only", "auto", "never")
+PEER = {"only": "dict", "auto": "dict", "never": "pixmap"}
+"""The plain pool that each way of the job is compared with."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command over all pages.
+
+    Attributes:
+        wall_s: From its start to its end.
+        run_s: From the first page to the last.
+        cpu_s: CPU time of all its processes.
+    """
+
+    wall_s: float
+    run_s: float
+    cpu_s: float
 
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--docs", default="../shared/corpus/throughput", help="folder of PDFs")
-    parser.add_argument("--pages", type=int, nargs="+", default=[200, 2000], help="sizes to run")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of the smallest size")
+    parser.add_argument("--pages", type=int, default=2000, help="pages of each run, at least")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each way, turn about")
+    parser.add_argument("--step-pages", type=int, default=200, help="pages of the table of steps")
     arguments = parser.parse_args(argv)
-    print(
-        f"{'pages':>6} {'way':<6} {'pages/s':>8} {'wall s':>7} {'CPU ms/page':>12} "
-        f"{'private MiB':>12} {'shared MiB':>11}"
-    )
-    for number, pages in enumerate(arguments.pages):
-        rounds = arguments.rounds if number == 0 else 1
-        with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
-            count = lay_out(Path(arguments.docs), Path(folder, "in"), pages)
-            ratios = [compare(Path(folder), count, turn) for turn in range(rounds)]
-        spread = f" (from {min(ratios):.2f} to {max(ratios):.2f})" if rounds > 1 else ""
-        print(f"{count:>6} job / plain loop: {statistics.median(ratios):.2f}{spread}\n")
+    with tempfile.TemporaryDirectory(prefix="overhead-") as name:
+        folder = Path(name)
+        pages = lay_out(Path(arguments.docs), folder / "in", arguments.pages)
+        runs: dict[str, list[Run]] = defaultdict(list)
+        for turn in range(arguments.rounds):
+            for way, run in one_round(folder, turn):
+                runs[way].append(run)
+                print(f"round {turn + 1}: {way} {run.wall_s:.1f} s", file=sys.stderr, flush=True)
+        report(runs, pages)
+        show_start(folder)
+        costs = overhead_steps.measure(folder / "in", arguments.step_pages)
+    overhead_steps.show(costs, {mode: cpu_ms(runs[mode], pages) for mode in MODES})
     return 0
 
 
@@ -57,6 +79,8 @@ def lay_out(docs: Path, folder: Path, pages: int) -> int:
 
     folder.mkdir()
     found = [path for path in sorted(docs.glob("*.pdf")) if len(pymupdf.open(path)) > 0]
+    if not found:
+        raise SystemExit(f"no PDF with pages in {docs}: give another folder with --docs")
     count, copy = 0, 0
     while count < pages:
         for path in found:
@@ -69,53 +93,70 @@ def lay_out(docs: Path, folder: Path, pages: int) -> int:
     return count
 
 
-def compare(folder: Path, pages: int, turn: int) -> float:
-    """Run both ways once; pages/s of the job over that of the plain loop."""
-    output = folder / f"out-{turn}"
-    command = [sys.executable, "-m", "jobs.ocr", str(folder / "in"), "--output", str(output)]
-    # Every page is drawn, as in the plain loop, also where its text layer could be trusted.
-    job = monitor([*command, "--engine.kind", "fake", "--text-layer", "never"], str(ROOT))
+def one_round(folder: Path, turn: int) -> Iterator[tuple[str, Run]]:
+    """Run each way once."""
+    for pool in POOLS:
+        yield pool, run_pool(folder, pool)
+    for mode in MODES:
+        yield mode, run_job(folder / "in", folder / f"out-{mode}-{turn}", mode)
+
+
+def run_pool(folder: Path, way: str) -> Run:
+    result = folder / "plain.json"
+    script = [sys.executable, "-m", "benchmarks.overhead_plain", way, str(folder / "in")]
+    usage = monitor([*script, str(result)], str(ROOT))
+    if usage.returncode:
+        raise SystemExit(f"the plain pool ended with {usage.returncode}")
+    return Run(usage.wall_s, json.loads(result.read_text())["run_s"], usage.cpu_s)
+
+
+def run_job(source: Path, output: Path, mode: str) -> Run:
+    command = [sys.executable, "-m", "jobs.ocr", str(source), "--output", str(output)]
+    usage = monitor([*command, "--engine.kind", "fake", "--text-layer", mode], str(ROOT))
+    if usage.returncode not in (0, 3):  # 3: a page without a text layer is a failed row
+        raise SystemExit(f"the job ended with {usage.returncode}")
     receipt = json.loads((output / "receipt.json").read_text())
-    show(pages, "job", receipt["pages_per_s"], job)
-    script = [sys.executable, "-m", "benchmarks.overhead_plain", str(folder / "in")]
-    plain = monitor([*script, str(folder / "plain.json")], str(ROOT))
-    speed = json.loads((folder / "plain.json").read_text())["pages_per_s"]
-    show(pages, "plain", speed, plain)
+    return Run(usage.wall_s, receipt["run_s"], usage.cpu_s)
+
+
+def cpu_ms(runs: Sequence[Run], pages: int) -> float:
+    """CPU time a page, median of the runs, ms."""
+    return 1000 * statistics.median(run.cpu_s for run in runs) / pages
+
+
+def report(runs: dict[str, list[Run]], pages: int) -> None:
+    """Print medians with their spread, and each way of the job over its peer."""
+    print(f"{pages} pages, median (lowest to highest) of {len(runs[MODES[0]])} runs")
     print(
-        f"{'':>6} Ray and the rest cost {1000 * (job.cpu_s - plain.cpu_s) / pages:.1f} CPU ms/page"
+        f"{'':<10} {'pages/s, command':>24} {'pages/s, run':>24} {'CPU ms/page':>12} {'/ pool':>7}"
     )
-    return float(receipt["pages_per_s"] / speed)
+    speeds = {way: [pages / run.run_s for run in some] for way, some in runs.items()}
+    for way, some in runs.items():
+        whole = spread([pages / run.wall_s for run in some])
+        ratio = ""
+        if way in PEER:
+            mates = zip(speeds[way], speeds[PEER[way]], strict=True)
+            ratio = f"{statistics.median(own / peer for own, peer in mates):.2f}"
+        name = f"pool {way}" if way in POOLS else f"job {way}"
+        cpu = cpu_ms(some, pages)
+        print(f"{name:<12} {whole:>22} {spread(speeds[way]):>24} {cpu:>12.1f} {ratio:>7}")
 
 
-def show(pages: int, way: str, speed: float, usage: Usage) -> None:
-    if usage.returncode not in (0, 3):
-        raise SystemExit(f"the {way} run ended with {usage.returncode}")
-    print(
-        f"{pages:>6} {way:<6} {speed:>8.1f} {usage.wall_s:>7.1f} "
-        f"{1000 * usage.cpu_s / pages:>12.1f} {usage.peak_mib:>12.0f} "
-        f"{usage.peak_shared_mib:>11.0f}",
-        flush=True,
-    )
+def spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
-def draw(path: str) -> int:
-    """Draw every page of a document; how many there are."""
-    import pymupdf
+def show_start(folder: Path) -> None:
+    """Print the wall time of a job of one page, and of the same job again: nothing to do."""
+    from tests.support.sample_documents import text_pdf
 
-    document = pymupdf.open(path)
-    for page in document:
-        page.get_pixmap(dpi=DPI)
-    return len(document)
-
-
-def plain(folder: str) -> float:
-    """Draw all documents in as many processes as there are cores; pages/s."""
-    paths = sorted(str(path) for path in Path(folder).iterdir())
-    with get_context("spawn").Pool(os.cpu_count()) as pool:
-        pool.map(abs, range(64))  # the processes are up before the clock starts
-        begin = time.perf_counter()
-        pages = sum(pool.imap_unordered(draw, paths))
-        return pages / (time.perf_counter() - begin)
+    one = folder / "one"
+    one.mkdir()
+    (one / "one.pdf").write_bytes(text_pdf(1))
+    first = run_job(one, folder / "out-one", "only")
+    again = run_job(one, folder / "out-one", "only")
+    print(f"from the command to its first page: {first.wall_s:.1f} s at most (a job of one page)")
+    print(f"nothing to do: {again.wall_s:.1f} s")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from pipeline.types import Pixels
 
 _SIDE_PX: Final = 1200
 """The image is reduced by an integer factor to about this longest side."""
+_PAPER_ROW_STEP: Final = 8
+"""The paper is the most frequent level of every 8th row."""
 _STRIPS: Final = 8
 """Strips of the shorter side: narrow enough for a skew of two degrees, wide enough for a few
 words."""
@@ -100,7 +102,8 @@ def _ink(pixels: Pixels) -> Levels:
     factor = max(1, round(max(grey.size) / _SIDE_PX))
     if factor > 1:
         grey = grey.reduce(factor)
-    paper = int(np.argmax(grey.histogram()))
+    sample = np.ascontiguousarray(np.asarray(grey)[::_PAPER_ROW_STEP])
+    paper = int(np.argmax(Image.fromarray(sample).histogram()))
     levels = np.clip(np.abs(np.arange(256) - paper), _NOISE, _FULL) - _NOISE
     return np.asarray(grey.point(levels.tolist()))
 

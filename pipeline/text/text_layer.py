@@ -160,5 +160,11 @@ def _without_duplicates(lines: tuple[TextLayerLine, ...]) -> tuple[TextLayerLine
 
 def _is_duplicate(box: Box, other: Box) -> bool:
     """Whether all edges of two boxes differ by at most a quarter of the shorter side."""
-    near = min(box[2] - box[0], box[3] - box[1]) / 4
-    return all(abs(a - b) <= near for a, b in zip(box, other, strict=True))
+    x0, y0, x1, y1 = box
+    near = min(x1 - x0, y1 - y0) / 4
+    return (
+        abs(y0 - other[1]) <= near
+        and abs(x0 - other[0]) <= near
+        and abs(x1 - other[2]) <= near
+        and abs(y1 - other[3]) <= near
+    )

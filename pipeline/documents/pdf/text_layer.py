@@ -8,7 +8,7 @@ of the time of rendering.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -27,11 +27,10 @@ _WHITE: Final = 0xF0
 """A colour counts as white if red, green and blue are all at least this, of 255."""
 _CELLS: Final = 100
 """Areas are computed on a grid of this many columns and rows."""
-_INKED_OPERATIONS: Final = ("fill-", "stroke-")
-_IMAGES: Final = ("fill-image", "fill-imgmask")
-_OPAQUE: Final = ("fill-image", "fill-path")
-_GLYPH_OPERATIONS: Final = ("fill-path", "fill-imgmask")
-"""Operations that may draw a letter other than as text."""
+_TEXT, _FILL_PATH, _IMAGE, _IMAGE_MASK, _OTHER = range(5)
+"""Kinds of what a page paints; `_OTHER` are strokes of paths and shadings."""
+_UPRIGHT: Final = (1.0, 0.0)
+"""Direction of a line that needs no turn."""
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
 _MAX_SPAN_EM: Final = 3.0
@@ -57,11 +56,9 @@ def read(page: Any, dpi: float, frame: Any) -> TextLayer:
     """
     zoom = dpi / _POINTS_PER_INCH
     size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
-    found = list(_lines(page))
-    lines = [_layer_line(line, zoom, frame) for line in found]
+    lines, white_share, oversized_box_share = _read_lines(_lines(page), zoom, frame)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
-    white_share, oversized_box_share = _shares(found)
     drawing = replace(
         _drawing_stats(_logged(page), boxes, size_px, zoom, frame),
         white_share=white_share,
@@ -77,47 +74,97 @@ def _lines(page: Any) -> Iterator[dict[str, Any]]:
     device = mupdf.fz_new_stext_device(text_page, options)
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-    for block in pymupdf.TextPage(text_page).extractDICT()["blocks"]:
+    found: dict[str, Any] = {}
+    pymupdf.JM_make_textpage_dict(text_page, found, False)
+    for block in found["blocks"]:
         yield from block.get("lines", ())
 
 
-def _logged(page: Any) -> list[tuple[str, Box]]:
-    """Name and bounding box (points) of every drawing operation, in order.
+class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no types
+    """Logs the kind and bounding box (points) of what a page paints.
 
-    `Page.get_bboxlog` does the same, but without the page's rotation.
+    `Page.get_bboxlog` does the same, but without the page's rotation, and with a call from C to
+    Python for each layer and each text that is not painted.
     """
-    log: list[tuple[str, Box]] = []
-    device = pymupdf.JM_new_bbox_device(log, False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[tuple[int, Any]] = []
+        self.use_virtual_fill_path()
+        self.use_virtual_stroke_path()
+        self.use_virtual_fill_text()
+        self.use_virtual_stroke_text()
+        self.use_virtual_fill_shade()
+        self.use_virtual_fill_image()
+        self.use_virtual_fill_image_mask()
+
+    def _add(self, kind: int, rect: Any) -> None:
+        if len(self.log) < _MAX_OPERATIONS:
+            self.log.append((kind, rect))
+
+    def fill_path(self, _: Any, path: Any, even_odd: Any, ctm: Any, *paint: Any) -> None:
+        self._add(_FILL_PATH, mupdf.ll_fz_bound_path(path, None, ctm))
+
+    def stroke_path(self, _: Any, path: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
+        self._add(_OTHER, mupdf.ll_fz_bound_path(path, stroke, ctm))
+
+    def fill_text(self, _: Any, text: Any, ctm: Any, *paint: Any) -> None:
+        self._add(_TEXT, mupdf.ll_fz_bound_text(text, None, ctm))
+
+    def stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
+        self._add(_TEXT, mupdf.ll_fz_bound_text(text, stroke, ctm))
+
+    def fill_shade(self, _: Any, shade: Any, ctm: Any, *paint: Any) -> None:
+        self._add(_OTHER, mupdf.ll_fz_bound_shade(shade, ctm))
+
+    def fill_image(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self._add(_IMAGE, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
+
+    def fill_image_mask(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self._add(_IMAGE_MASK, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
+
+
+def _logged(page: Any) -> list[tuple[int, Box]]:
+    """Kind and bounding box (points) of what the page paints, in order."""
+    device = _BoxDevice()
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-    return log[:_MAX_OPERATIONS]
+    return [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
 
 
-def _layer_line(line: dict[str, Any], zoom: float, frame: Any) -> TextLayerLine:
-    spans = line["spans"]
-    if len(spans) == 1:  # most lines
-        text = spans[0]["text"]
-        is_visible = _has_ink(spans[0]) or not text
-    else:
-        text = "".join(span["text"] for span in spans)
-        inked = sum(len(span["text"]) for span in spans if _has_ink(span))
-        is_visible = 2 * inked >= len(text)
-    box = _to_pixels(line["bbox"], zoom, frame)
-    return TextLayerLine(text.strip(), box, _turn(*line["dir"]), is_visible)
-
-
-def _has_ink(span: dict[str, Any]) -> bool:
-    return bool(span["char_flags"] & _INKED) and bool(span["alpha"])
+def _read_lines(
+    lines: Iterable[dict[str, Any]], zoom: float, frame: Any
+) -> tuple[list[TextLayerLine], float, float]:
+    """The lines, and the shares of the visible characters that are white and in oversized boxes."""
+    left, top = frame.x0, frame.y0
+    found: list[TextLayerLine] = []
+    visible = white = oversized = 0
+    for line in lines:
+        texts: list[str] = []
+        characters = inked = 0
+        for span in line["spans"]:
+            text = span["text"]
+            texts.append(text)
+            characters += len(text)
+            if span["char_flags"] & _INKED and span["alpha"]:
+                inked += len(text)
+                if span["color"]:
+                    white += len(text) * _is_white(span["color"])
+                oversized += len(text) * _is_oversized(span["size"], *span["bbox"])
+        visible += inked
+        x0, y0, x1, y1 = line["bbox"]
+        box = (x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top)
+        text = "".join(texts).strip()
+        turn_deg = 0 if line["dir"] == _UPRIGHT else _turn(*line["dir"])
+        found.append(TextLayerLine(text, box, turn_deg, 2 * inked >= characters))
+    if not visible:
+        return found, 0.0, 0.0
+    return found, white / visible, oversized / visible
 
 
 def _turn(across: float, down: float) -> int:
     """The clockwise turn that makes text of this direction upright; y grows downwards."""
     return round(math.degrees(math.atan2(-down, across)) / 90) % 4 * 90
-
-
-def _to_pixels(box: Sequence[float], zoom: float, frame: Any) -> Box:
-    x0, y0, x1, y1 = (value * zoom for value in box)
-    return x0 - frame.x0, y0 - frame.y0, x1 - frame.x0, y1 - frame.y0
 
 
 def _is_inside(box: Box, width_px: int, height_px: int) -> bool:
@@ -134,34 +181,18 @@ def _bounded(lines: list[TextLayerLine]) -> Iterator[TextLayerLine]:
         yield line
 
 
-def _shares(lines: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """The shares of the visible characters that are almost white, and in oversized boxes."""
-    characters = white = oversized = 0
-    for line in lines:
-        for span in line["spans"]:
-            if _has_ink(span):
-                count = len(span["text"])
-                characters += count
-                white += count * _is_white(span)
-                oversized += count * _is_oversized(span)
-    if not characters:
-        return 0.0, 0.0
-    return white / characters, oversized / characters
+def _is_white(color: int) -> bool:
+    return all(color >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
 
 
-def _is_white(span: dict[str, Any]) -> bool:
-    color = span["color"]
-    return color != 0 and all(color >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
-
-
-def _is_oversized(span: dict[str, Any]) -> bool:
+def _is_oversized(size: float, x0: float, y0: float, x1: float, y1: float) -> bool:
     """Whether a span is far larger than its font size, as with some bitmap fonts."""
-    x0, y0, x1, y1 = span["bbox"]
-    return bool(min(x1 - x0, y1 - y0) > _MAX_SPAN_EM * span["size"])
+    max_pt = _MAX_SPAN_EM * size
+    return y1 - y0 > max_pt and x1 - x0 > max_pt
 
 
 def _drawing_stats(
-    log: Sequence[tuple[str, Box]],
+    log: Sequence[tuple[int, Box]],
     text_boxes: Sequence[Box],
     size_px: tuple[int, int],
     zoom: float,
@@ -170,23 +201,26 @@ def _drawing_stats(
     """Compute the statistics of the logged operations (boxes in points)."""
     boxes = np.array([box for _, box in log], np.float64).reshape(-1, 4) * zoom
     boxes -= (frame.x0, frame.y0, frame.x0, frame.y0)
-    names = np.array([name for name, _ in log], np.str_)
+    kinds = np.array([kind for kind, _ in log], np.int8)
     with np.errstate(invalid="ignore"):  # comparisons with NaN are false, which is intended
         on_page = np.isfinite(boxes).all(axis=1) & _overlaps(boxes, size_px)
-    fills, strokes = (np.char.startswith(names, prefix) for prefix in _INKED_OPERATIONS)
-    drawn = on_page & (fills | strokes)
-    names, boxes = names[drawn], boxes[drawn]
-    is_text = np.char.endswith(names, "-text")
-    text = _mask(text_boxes, size_px)
-    images = _mask(boxes[np.isin(names, _IMAGES)].tolist(), size_px)
-    glyph_boxes = boxes[np.isin(names, _GLYPH_OPERATIONS)]
+    kinds, boxes = kinds[on_page], boxes[on_page]
+    is_text = kinds == _TEXT
+    if is_text.all():
+        return DrawingStats(operations=len(kinds))
+    is_image, is_path = kinds == _IMAGE, kinds == _FILL_PATH
+    is_mask = kinds == _IMAGE_MASK
+    images = _mask(boxes[is_image | is_mask], size_px)
+    glyphs = _glyph_sized(boxes[is_path | is_mask], zoom)
+    # Most pages have neither images nor such shapes: their text is not put on the grid.
+    text = _mask(np.array(text_boxes), size_px) if len(glyphs) or images.any() else ~images
     return DrawingStats(
-        operations=len(names),
+        operations=len(kinds),
         non_text_operations=int((~is_text).sum()),
         image_share=float(images.mean()),
         image_without_text_share=float((images & ~text).mean()),
-        covered_share=_covered_share(boxes, is_text, np.isin(names, _OPAQUE)),
-        glyph_like_paths=_count_glyphs(glyph_boxes, zoom, text, size_px),
+        covered_share=_covered_share(boxes, is_text, is_image | is_path),
+        glyph_like_paths=_count_outside(glyphs, text, size_px),
     )
 
 
@@ -196,18 +230,19 @@ def _overlaps(boxes: Boxes, size_px: tuple[int, int]) -> Flags:
     return inside
 
 
-def _mask(boxes: Sequence[Box], size_px: tuple[int, int]) -> Mask:
+def _mask(boxes: Boxes, size_px: tuple[int, int]) -> Mask:
     """The grid cells that the boxes overlap."""
     mask = np.zeros((_CELLS, _CELLS), np.bool_)
-    for box in boxes:
-        mask[_cells(box, size_px)] = True
+    for x0, y0, x1, y1 in _cells(boxes, size_px):
+        mask[y0:y1, x0:x1] = True
     return mask
 
 
-def _cells(box: Box, size_px: tuple[int, int]) -> tuple[slice, slice]:
-    x0, x1 = (min(max(value / size_px[0], 0.0), 1.0) * _CELLS for value in (box[0], box[2]))
-    y0, y1 = (min(max(value / size_px[1], 0.0), 1.0) * _CELLS for value in (box[1], box[3]))
-    return slice(int(y0), math.ceil(y1)), slice(int(x0), math.ceil(x1))
+def _cells(boxes: Boxes, size_px: tuple[int, int]) -> list[list[int]]:
+    """First and last-plus-one column and row of the cells that each box overlaps, as in a box."""
+    shares = np.clip(boxes.reshape(-1, 4) / (*size_px, *size_px), 0.0, 1.0) * _CELLS
+    cells = np.concatenate([np.floor(shares[:, :2]), np.ceil(shares[:, 2:])], axis=1)
+    return cells.astype(np.int64).tolist()  # type: ignore[no-any-return]
 
 
 def _covered_share(boxes: Boxes, is_text: Flags, is_opaque: Flags) -> float:
@@ -233,9 +268,14 @@ def _is_under(boxes: Boxes, index: int, opaque: npt.NDArray[np.intp]) -> bool:
     return bool((across & down).any())
 
 
-def _count_glyphs(boxes: Boxes, zoom: float, text: Mask, size_px: tuple[int, int]) -> int:
-    """Number of operations that may draw a letter as a path: small, no rule or dot, not on text."""
+def _glyph_sized(boxes: Boxes, zoom: float) -> Boxes:
+    """The boxes that may be those of a letter: small, no rule and no dot."""
     low, high = (side * zoom for side in _GLYPH_PT)
     sides = boxes[:, 2:] - boxes[:, :2]
-    small = boxes[((sides >= low) & (sides <= high)).all(axis=1)]
-    return sum(not text[_cells(tuple(box), size_px)].any() for box in small.tolist())
+    found: Boxes = boxes[((sides >= low) & (sides <= high)).all(axis=1)]
+    return found
+
+
+def _count_outside(boxes: Boxes, text: Mask, size_px: tuple[int, int]) -> int:
+    """Number of boxes that are not on text."""
+    return sum(not text[y0:y1, x0:x1].any() for x0, y0, x1, y1 in _cells(boxes, size_px))

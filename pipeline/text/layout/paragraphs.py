@@ -27,7 +27,8 @@ _INDENT_EM = 0.7
 """Minimum indent of a paragraph's first line, in line heights."""
 
 _ITEM = re.compile(r"[•●▪■◦‣·*\u2013\u2014-]\s|\(?(\d{1,3}|[A-Za-z])[.)]\s")
-_LEADER = re.compile(r"(?:\.\s?){6,}")
+_MIN_DOTS = 6
+_LEADER = re.compile(rf"(?:\.\s?){{{_MIN_DOTS},}}")
 _HYPHEN = re.compile(r"\w[-\u2010\u00ad]$")
 _WIDE_SCRIPT = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60]")
 
@@ -79,13 +80,19 @@ def _ends_between(above: Row, below: Row, right: float, em_px: float) -> bool:
 
 def _is_listed(row: Row) -> bool:
     """Whether the row belongs to a table or is an entry with a leader."""
-    has_gap = any(_is_cell_gap(row, i) for i in range(1, len(row.lines)))
-    return has_gap or any(_LEADER.search(line.text) for line in row.lines)
+    if any(_is_cell_gap(row, i) for i in range(1, len(row.lines))):
+        return True
+    return any(_has_dots(line.text) and _LEADER.search(line.text) for line in row.lines)
 
 
 def _is_rule(row: Row) -> bool:
     """Whether the row consists of dots only."""
-    return all(_LEADER.fullmatch(line.text) for line in row.lines)
+    return all(_has_dots(line.text) and _LEADER.fullmatch(line.text) for line in row.lines)
+
+
+def _has_dots(text: str) -> bool:
+    """Whether a text may have a leader: far cheaper to tell than by the pattern."""
+    return text.count(".") >= _MIN_DOTS
 
 
 def _is_cell_gap(row: Row, i: int) -> bool:
@@ -93,9 +100,10 @@ def _is_cell_gap(row: Row, i: int) -> bool:
 
     A leader bridges the space on both of its sides.
     """
-    if any(_LEADER.fullmatch(line.text) for line in row.lines[i - 1 : i + 1]):
+    before, after = row.lines[i - 1], row.lines[i]
+    if after.box[0] - before.box[2] <= _CELL_EM * (row.box[3] - row.box[1]):
         return False
-    return row.lines[i].box[0] - row.lines[i - 1].box[2] > _CELL_EM * (row.box[3] - row.box[1])
+    return not any(_has_dots(x.text) and _LEADER.fullmatch(x.text) for x in (before, after))
 
 
 def _row_text(row: Row) -> str:

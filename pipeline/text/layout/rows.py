@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -10,6 +11,10 @@ from pipeline.types import Box, Line
 
 _SHARED_HEIGHT = 0.5
 """Two lines are on one row if they overlap by this share of the smaller one's height."""
+_MAX_BANDS = 512
+"""Maximum number of bands in which `rows` looks up the rows that a line may continue."""
+_MIN_BAND_PX = 1e-3
+"""Minimum height of a band: lines may have no height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +75,56 @@ def rows(lines: Iterable[PlacedLine]) -> list[Row]:
     Each line is appended to the row whose last line overlaps it most, so that the rows of a
     slightly skewed page, whose two ends differ in height, stay whole.
     """
+    ordered = sorted(lines, key=attrgetter("rank"))
+    top, band_px = _bands(ordered)
     groups: list[list[PlacedLine]] = []
     ends: list[Box] = []  # the box of the last line of each row
-    for line in sorted(lines, key=attrgetter("rank")):
-        found = _continued(ends, line.box)
+    touching: defaultdict[int, set[int]] = defaultdict(set)  # rows with a line in a band
+    for line in ordered:
+        _, y0, _, y1 = line.box
+        bands = range(int((y0 - top) / band_px), int((y1 - top) / band_px) + 1)
+        found = _continued(set().union(*(touching[band] for band in bands)), ends, line.box)
         if found is None:
+            found = len(groups)
             groups.append([line])
             ends.append(line.box)
         else:
             groups[found].append(line)
             ends[found] = line.box
+        for band in bands:
+            touching[band].add(found)
     gathered = [Row(tuple(group), bounding_box([line.box for line in group])) for group in groups]
     return sorted(gathered, key=lambda row: (center_y(row.lines[0]), row.box, row.lines[0].text))
 
 
-def _continued(ends: Sequence[Box], box: Box) -> int | None:
+def _bands(lines: Sequence[Line]) -> tuple[float, float]:
+    """The top of some lines, and a height of bands of which a usual line touches two."""
+    if not lines:
+        return 0.0, 1.0
+    tops, bottoms = [line.box[1] for line in lines], [line.box[3] for line in lines]
+    top = min(tops)
+    mean_px = (sum(bottoms) - sum(tops)) / len(lines)
+    return top, max(mean_px, (max(bottoms) - top) / _MAX_BANDS, _MIN_BAND_PX)
+
+
+def _continued(near: Iterable[int], ends: Sequence[Box], box: Box) -> int | None:
     """The index of the row that a line with this box continues, None for a new row.
 
-    A loop over plain numbers: most parts of a page have a few dozen rows, for which NumPy calls
-    cost more than they save.
+    A loop over plain numbers: only a few rows are near, for which NumPy calls cost more than they
+    save. Of rows that overlap the line equally the first is taken.
+
+    Args:
+        near: Indices of all rows that may overlap the line, and perhaps others.
+        ends: The box of the last line of each row.
+        box: That of the line.
     """
     x0, y0, _, y1 = box
     height = y1 - y0
     # The boxes of neighbouring words may overlap by the margin that the detector adds.
     max_end = x0 + height / 2
     found, most = None, 0.0
-    for index, (_, top, right, bottom) in enumerate(ends):
+    for index in sorted(near):
+        _, top, right, bottom = ends[index]
         if top < y1 and bottom > y0 and right <= max_end:
             shared = (bottom if bottom < y1 else y1) - (top if top > y0 else y0)
             if shared > most and shared > _SHARED_HEIGHT * min(bottom - top, height):
