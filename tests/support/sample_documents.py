@@ -243,6 +243,23 @@ def endless_pdf(depth: int = 12) -> bytes:
     return pdf([fine, endless, fine], b"/XObject<</X0 4 0 R>>", forms)
 
 
+def cyclic_structure_pdf() -> bytes:
+    """A tagged page whose structure elements are each other's parent and child."""
+    marked = b"/P <</MCID %d>> BDC\n%s\nEMC\n"
+    content = b"".join(
+        marked % (n, text_content([f"tagged {n}"], 11, 700 - 20 * n)) for n in (0, 1)
+    )
+    objects = [
+        b"<</Type/StructTreeRoot/K[6 0 R]/ParentTree 7 0 R>>",
+        b"<</Type/StructElem/S/P/P 6 0 R/K[0 6 0 R]>>",
+        b"<</Type/StructElem/S/Sect/P 5 0 R/K[1 5 0 R]>>",
+        b"<</Nums[0[5 0 R 6 0 R]]>>",
+    ]
+    page = Page(content, entries=b"/StructParents 0")
+    catalog = b"/StructTreeRoot 4 0 R/MarkInfo<</Marked true>>"
+    return pdf([page, Page(text_content(["fine"]))], b"", objects, catalog)
+
+
 def inflating_pdf(mib: int, where: str = "content", filters: int = 1) -> bytes:
     """A small file whose second page of three decodes to so many MiB of drawing operators.
 

@@ -63,6 +63,7 @@ def upload(service: Online, content: bytes, folder: Path) -> Answer:
 
 CASES: dict[str, tuple[bytes, str, int, list[str] | str]] = {
     "a page that takes years": (sample_documents.endless_pdf(), PDF, 200, ["", "timeout", ""]),
+    "a page that inflates": (sample_documents.inflating_pdf(96), PDF, 200, ["", "limit", ""]),
     "a page that needs all memory": (sample_documents.stacked_groups_pdf(), PDF, 422, ["*"]),
     "nothing in it": (sample_documents.no_pages_pdf(), PDF, 422, "no_pages"),
     "locked": (sample_documents.encrypted_pdf("secret"), PDF, 422, "password"),

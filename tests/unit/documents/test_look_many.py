@@ -177,6 +177,17 @@ def test_pages_that_nobody_waits_for_leave_nothing_behind(
     assert reader._supervisor.free_buffers == len(reader._supervisor.buffers)
 
 
+def test_a_structure_tree_that_is_a_cycle_is_not_followed(
+    reader: SandboxClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "cycle.pdf"
+    path.write_bytes(sample_documents.cyclic_structure_pdf())
+    tagged, fine = reader.look_many(str(path), [1, 2], READ)
+    assert text_of(tagged).split() == ["tagged", "0", "tagged", "1"]
+    assert text_of(fine) == "fine"
+    assert len([pixels_of(view) for view in reader.look_many(str(path), [1, 2], DRAWN)]) == 2
+
+
 def test_no_page_is_an_empty_answer_and_no_worker(tmp_path: Path) -> None:
     with SandboxClient() as reader:
         assert list(reader.look_many(numbered_pdf(tmp_path, 1), [], READ)) == []
