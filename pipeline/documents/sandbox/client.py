@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
@@ -190,7 +190,7 @@ class SandboxClient:
         try:
             with self._lock, self._raising(PageError):
                 reply = self._supervisor.take(request)
-                return self._view(request.buffer, reply)
+                return replace(self._view(request.buffer, reply), look_ms=request.ms)
         except PageError as error:
             return error
 
