@@ -29,6 +29,8 @@ from pipeline.types import Pixels
 
 _MIN_PROBABILITY: Final = 0.7
 """Least probability with which the classifier is believed. It gives .92 at most."""
+_MAX_ASPECT: Final = 3.0
+"""Longer pictures are no pages, and squashed into the classifier's square they are no text."""
 _SHARP_ROW_RATIO: Final = 2.0
 """From this row ratio on the ascender excess can be relied on ..."""
 _MAX_DESCENDER_EXCESS: Final = 0.1
@@ -88,6 +90,9 @@ class OrientationDetector:
 
     def _classified(self, pixels: Pixels) -> int | None:
         """The turn that the classifier is sure of, None where lines have to be read."""
+        shorter_px, longer_px = sorted(pixels.shape[:2])
+        if longer_px > _MAX_ASPECT * shorter_px:
+            return None
         if self._classifier is None:
             model = model_path()
             if model is None:

@@ -179,6 +179,16 @@ def test_horizontal_lines_are_not_turned_sideways() -> None:
     assert not _is_contradicted(turn_pixels(bars, 90), 270)
 
 
+def test_a_single_line_is_read_whatever_the_classifier_makes_of_it(
+    page: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orientation, "load", lambda config: "models")
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: 0)
+    detector = OrientationDetector()
+    monkeypatch.setattr(detector, "_classifier", _Judge(180, 0.9))
+    assert detector.turn(turn_pixels(page, 180)[-300:]) == 0
+
+
 def test_every_page_is_read_where_the_classifier_is_not_installed(
     page: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
