@@ -72,9 +72,9 @@ $(VLLM)/ready: tests/integration/vllm/requirements.txt
 	touch $@
 
 lock:
-	$(COMPILE) pyproject.toml --output-file requirements.lock
-	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
-	$(RESOLVE) --python-platform x86_64-manylinux_2_28 pyproject.toml --extra gpu --output-file requirements-gpu.lock
+	$(COMPILE) pyproject.toml --extra orientation --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra orientation --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(RESOLVE) --python-platform x86_64-manylinux_2_28 pyproject.toml --extra orientation --extra gpu --output-file requirements-gpu.lock
 
 RESOLVE := uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
