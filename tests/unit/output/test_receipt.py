@@ -49,8 +49,8 @@ def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> rece
             errors={"password": ErrorGroup(1, "/x/p.pdf page 0: give --password")},
         ),
         stages={
-            "plan": StageMetrics(3, 1, 1.0, {"a": 50.0}),
-            "render": StageMetrics(7, 0, 5.0, {"a": 90.0, "b": 99.0}),
+            "plan": StageMetrics(3, 1, 3, 1.0, {"a": 50.0}),
+            "render": StageMetrics(7, 0, 7, 5.0, {"a": 90.0, "b": 99.0}),
         },
         files_left_out={".txt": 2},
         wall_s=20.0,
