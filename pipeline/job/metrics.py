@@ -68,6 +68,9 @@ class JobMetrics:
         stage.pages += report.pages
         stage.failed += report.failed
         stage.finished += report.finished
+        if report.finished:
+            stage.last_at = time.time()
+            stage.first_at = stage.first_at or stage.last_at
         stage.busy_s += report.busy_s
         stage.peaks_mib[report.worker] = max(
             report.peak_mib, stage.peaks_mib.get(report.worker, 0.0)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
+
 from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine
 from pipeline.errors import ConfigError, JobError
@@ -156,6 +158,7 @@ def _receipt(
         files_left_out=planned.files_left_out,
         wall_s=time.monotonic() - begin,
         run_s=run_s,
+        started_at=psutil.Process().create_time(),
         driver_peak_mib=_peak_mib(),
         recipe_hash=recipe.hash(),
         recipe=recipe.model_dump(mode="json"),

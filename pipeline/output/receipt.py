@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -30,6 +30,8 @@ class StageMetrics:
         finished: Pages among them that need no later stage.
         busy_s: Seconds with at least one page in work, the sum over the workers.
         peaks_mib: Peak memory of each worker, MiB.
+        first_at: When the first page was finished, seconds since 1970; None: none was.
+        last_at: When the last one was.
     """
 
     pages: int = 0
@@ -37,6 +39,8 @@ class StageMetrics:
     finished: int = 0
     busy_s: float = 0.0
     peaks_mib: dict[str, float] = field(default_factory=dict)
+    first_at: float | None = None
+    last_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Receipt:
         tokens_dropped: Output tokens of answers that are in no row: the cost of the ladder.
         wall_s: Time of the whole job, start of Ray included.
         run_s: Time of the second pass alone.
+        first_page_s: From the start of the process to its first row, None where there is none.
+        last_page_s: From the start of the process to its last row that was not copied.
         pages_per_s: Rows of this run by `run_s`.
         tokens_per_s: Output tokens by `run_s`, None where the engine has no tokens.
         characters_per_s: Characters of text by `run_s`.
@@ -91,6 +97,8 @@ class Receipt:
     tokens_dropped: int
     wall_s: float
     run_s: float
+    first_page_s: float | None
+    last_page_s: float | None
     pages_per_s: float
     tokens_per_s: float | None
     characters_per_s: float
@@ -139,6 +147,7 @@ def make(
     files_left_out: Mapping[str, int],
     wall_s: float,
     run_s: float,
+    started_at: float,
     driver_peak_mib: float,
     recipe_hash: str,
     recipe: dict[str, Any],
@@ -152,12 +161,14 @@ def make(
         files_left_out: Files of input folders that are no documents, by ending.
         wall_s: Seconds of the whole job.
         run_s: Seconds of the second pass.
+        started_at: When this process started, seconds since 1970.
         driver_peak_mib: Peak memory of this process, MiB.
         recipe_hash: Identity of the recipe.
         recipe: The recipe.
     """
     per_s = 1 / run_s if run_s else 0.0
     rows = written.written.rows
+    read = [stage for name, stage in stages.items() if name != "plan"]
     return Receipt(
         documents=plan.documents,
         attachments=plan.attachments,
@@ -175,6 +186,8 @@ def make(
         tokens_dropped=written.tokens_dropped,
         wall_s=round(wall_s, 3),
         run_s=round(run_s, 3),
+        first_page_s=_since(started_at, min, (stage.first_at for stage in read)),
+        last_page_s=_since(started_at, max, (stage.last_at for stage in read)),
         pages_per_s=round(rows * per_s, 3),
         tokens_per_s=round(written.tokens * per_s, 1) if written.tokens else None,
         characters_per_s=round(written.characters * per_s, 1),
@@ -202,6 +215,16 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _since(
+    started_at: float,
+    choose: Callable[[list[float]], float],
+    moments: Iterable[float | None],
+) -> float | None:
+    """Seconds from the start to the first or last of some moments; None where there is none."""
+    known = [moment for moment in moments if moment is not None]
+    return round(choose(known) - started_at, 3) if known else None
 
 
 def _busy(stage: StageMetrics, run_s: float) -> float:

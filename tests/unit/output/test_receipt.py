@@ -50,11 +50,13 @@ def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> rece
         ),
         stages={
             "plan": StageMetrics(3, 1, 3, 1.0, {"a": 50.0}),
-            "render": StageMetrics(7, 0, 7, 5.0, {"a": 90.0, "b": 99.0}),
+            "render": StageMetrics(7, 0, 1, 5.0, {"a": 90.0, "b": 99.0}, 1004.0, 1004.0),
+            "recognise": StageMetrics(6, 0, 6, 0.0, {"c": 9.0}, 1006.0, 1009.5),
         },
         files_left_out={".txt": 2},
         wall_s=20.0,
         run_s=10.0,
+        started_at=1000.0,
         driver_peak_mib=200.0,
         recipe_hash=recipe.hash(),
         recipe=recipe.model_dump(mode="json"),
@@ -65,8 +67,9 @@ def test_the_figures():
     done = made({"ok": 6, "failed": 1})
     assert (done.documents, done.pages, done.pages_left_out) == (3, 8, 2)
     assert (done.pages_per_s, done.tokens_per_s, done.characters_per_s) == (0.7, 70.0, 700.0)
-    assert done.busy == {"render": 0.25}
-    assert done.peak_mib == {"driver": 200.0, "plan": 50.0, "render": 99.0}
+    assert done.busy == {"render": 0.25, "recognise": 0.0}
+    assert done.peak_mib == {"driver": 200.0, "plan": 50.0, "render": 99.0, "recognise": 9.0}
+    assert (done.first_page_s, done.last_page_s) == (4.0, 9.5)
     assert done.versions["ray"] == "2.60.0"
 
 
