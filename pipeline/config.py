@@ -274,7 +274,8 @@ class VllmConfig(Settings):
     enforce_eager: bool = False
     """Run without compilation and CUDA graphs: starts sooner, runs slower."""
     cache_dir: str = ""
-    """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
+    """Folder for code that vLLM, Inductor and Triton compile, kept between runs: it shortens the
+    start. Empty: their own folders, which a pod loses when it ends."""
     max_restarts: Annotated[int, Field(ge=0)] = 4
     """Maximum restarts of a crashed engine before the job stops. The count is reset after 256 pages
     without a crash."""

@@ -36,9 +36,10 @@ class OcrWorker(Base):  # type: ignore[misc]  # vLLM has no types here
         super().__init__(vllm_config, *args, **kwargs)
 
     def init_device(self) -> Any:
-        """Set the device up and extend the runner."""
+        """Set the device up and extend the runner; the second one has the rule by other ways."""
         result = super().init_device()
-        install(self.model_runner, self._options)
+        if not self._options.second_runner:
+            install(self.model_runner, self._options)
         return result
 
     def load_model(self, *args: Any, **kwargs: Any) -> None:

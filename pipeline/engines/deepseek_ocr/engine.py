@@ -1,6 +1,6 @@
 """DeepSeek-OCR on vLLM: one `AsyncLLM`, many pages in flight, prepared beside its event loop.
 
-The only module that calls vLLM's engine, from 0.26 to 0.29. Three things differ from its examples:
+The only module that calls vLLM's engine, from 0.26 to 0.32. Three things differ from its examples:
 
 - A page is turned into model input by `renderer.render_cmpl` in threads of our own. Given raw
   prompts, `AsyncLLM.generate` does that work on its event loop (0.26) or on one thread (0.29).
@@ -98,7 +98,8 @@ class VllmCore:
     def start(cls, config: VllmConfig, self_test: bool) -> Core:
         """Start vLLM; blocks until the model is loaded."""
         check_version()
-        set_environment(config.cache_dir, v2_model_runner=False)
+        parts = choice.parts(config, model.family(config).name)
+        set_environment(config.cache_dir, second_runner=parts.second_runner)
         if 0 < config.num_gpus < 1 and not sharing.mps_runs():
             _log.warning("engines that share a GPU take turns on it: NVIDIA's MPS is not running")
         from vllm.engine.arg_utils import AsyncEngineArgs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import VllmConfig
@@ -15,8 +16,14 @@ from pipeline.vllm_plugin import choice
 MIN_VERSION, END_VERSION = choice.MIN_VERSION, choice.END_VERSION
 """The versions of vLLM that this module is tested with: from the first, below the second."""
 
-NGRAM_PROCESSOR = "pipeline.vllm_plugin.ngram_rule.processor:NGramRule"
-"""The n-gram rule against repetition. Each request switches it on by its arguments."""
+CACHES = {
+    "VLLM_CACHE_ROOT": "",
+    "TORCHINDUCTOR_CACHE_DIR": "torchinductor",
+    "TRITON_CACHE_DIR": "triton",
+}
+"""Where compiled code is kept: environment variable, and folder below `engine.vllm.cache_dir`.
+The decoder that vLLM compiles is in the first, the encoder of the plugin in the second, and
+kernels that Triton compiles when they first run, such as those of the experts, in the third."""
 
 _ACTIVATIONS_BYTES = 4_000_000_000
 """Memory of one step of 16,384 tokens and the vision encoder; measured on an H100: under 4 GB."""
@@ -96,7 +103,6 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "mm_processor_cache_gb": 0,
         "limit_mm_per_prompt": {"image": 1},
         "skip_mm_profiling": not config.profile_images,
-        "logits_processors": [] if parts.ngram else [NGRAM_PROCESSOR],
         "kv_cache_dtype": config.kv_cache_dtype,
         **choice.engine_args(parts),
         "disable_log_stats": False,  # the times of a page come from these statistics
@@ -139,16 +145,16 @@ def _max_num_seqs(config: VllmConfig) -> int:
     return max_num_seqs(current_platform.get_device_total_memory(), config)
 
 
-def set_environment(cache_dir: str, *, v2_model_runner: bool = True) -> None:
-    """Set the environment variables that vLLM reads when it is imported.
+def set_environment(cache_dir: str, *, second_runner: bool | None = None) -> None:
+    """Set the environment variables that vLLM, Inductor and Triton read when they are imported.
 
     Args:
-        cache_dir: Folder for compiled code, "" for vLLM's own.
-        v2_model_runner: False keeps vLLM's first model runner. The second refuses logits
-            processors, and with them the n-gram rule.
+        cache_dir: Folder for compiled code, "" for their own folders.
+        second_runner: Which of vLLM's two model runners is used; None leaves it to vLLM.
     """
-    if not v2_model_runner:
-        os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"
+    if second_runner is not None:
+        os.environ["VLLM_USE_V2_MODEL_RUNNER"] = str(int(second_runner))
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     if cache_dir:
-        os.environ["VLLM_CACHE_ROOT"] = cache_dir
+        for name, folder in CACHES.items():
+            os.environ[name] = str(Path(cache_dir, folder).expanduser())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from pipeline.vllm_plugin.encoder.tiles import GREY, cut
 from pipeline.vllm_plugin.options import Options
 
 OCR = "deepseek-ocr"
+PARTS = ("ngram", "encoder", "graphs", "compiled", "steps")
 ALL = Options(ngram=True, encoder=True, graphs=True, compiled=True, steps=True)
 grids = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (1, 6), (5, 1)])
 
@@ -112,12 +114,15 @@ def vllm_026(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("vllm_026")
 def test_auto_takes_every_part() -> None:
-    assert choice.parts(VllmConfig(), OCR) == ALL
+    chosen = choice.choose(VllmConfig(), OCR)
+    assert chosen.options == choice.parts(VllmConfig(), OCR) == ALL
+    assert chosen.report() == dict.fromkeys(PARTS, "on")
     arguments = choice.engine_args(ALL)
     assert arguments["worker_cls"] == choice.WORKER
     assert arguments["scheduler_cls"] == choice.SCHEDULER
     assert arguments["async_scheduling"] is True
     assert arguments["additional_config"] == ALL
+    assert arguments["logits_processors"] == []
 
 
 @pytest.mark.usefixtures("vllm_026")
@@ -141,14 +146,26 @@ def test_each_part_has_a_switch(changes: dict[str, Any], parts: Options) -> None
 
 @pytest.mark.usefixtures("vllm_026")
 def test_another_family_keeps_its_own_encoder() -> None:
-    assert choice.parts(VllmConfig(), "deepseek-ocr-2") == Options(ngram=True, steps=True)
+    chosen = choice.choose(VllmConfig(), "deepseek-ocr-2")
+    assert chosen.options == Options(ngram=True, steps=True)
+    for part in ("encoder", "graphs", "compiled"):
+        assert chosen.report()[part] == "off: the encoder of deepseek-ocr-2 is vLLM's own"
 
 
-def test_nothing_of_it_leaves_vllm_alone() -> None:
-    assert choice.engine_args(Options()) == {}
+@pytest.mark.usefixtures("vllm_026")
+def test_what_is_switched_off_is_named_by_its_switch() -> None:
+    config = VllmConfig(plugin_encoder=False, plugin_steps=False, enforce_eager=True)
+    report = choice.choose(config, OCR).report()
+    assert report["encoder"] == "off: engine.vllm.plugin_encoder is off"
+    assert report["graphs"] == "off: engine.vllm.enforce_eager is on"
+    assert report["steps"] == "off: engine.vllm.plugin_steps is off"
 
 
-@pytest.mark.parametrize("version", [None, (0, 25), (0, 30), (1, 0)])
+def test_without_a_part_only_the_rule_in_python_is_left() -> None:
+    assert choice.engine_args(Options()) == {"logits_processors": [choice.PROCESSOR]}
+
+
+@pytest.mark.parametrize("version", [None, (0, 25), (0, 33), (1, 0)])
 def test_another_vllm_does_all_the_work_itself(
     version: tuple[int, int] | None,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,8 +173,58 @@ def test_another_vllm_does_all_the_work_itself(
 ) -> None:
     monkeypatch.setattr(choice, "installed", lambda: version)
     choice._say.cache_clear()
-    assert choice.parts(VllmConfig(), OCR) == Options()
-    assert "none that the plugin was run with" in caplog.text
+    chosen = choice.choose(VllmConfig(), OCR)
+    assert chosen.options == Options()
+    assert set(chosen.left_out) == set(PARTS)
+    assert all("the plugin was not run with" in line for line in chosen.report().values())
+    assert "the plugin was not run with vLLM" in caplog.text
+
+
+def test_what_is_off_on_purpose_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: (0, 26))
+    choice._say.cache_clear()
+    choice.choose(VllmConfig(plugin_encoder=False, plugin_steps=False), OCR)
+    assert caplog.text == ""
+
+
+# --- which of vLLM's model runners
+
+
+@pytest.mark.parametrize("version", [(0, 31), (0, 32)])
+def test_a_later_vllm_gets_the_rule_in_its_second_runner(
+    version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: version)
+    chosen = choice.choose(VllmConfig(), OCR)
+    assert chosen.options == replace(ALL, steps=False, second_runner=True)
+    assert chosen.report()["ngram"] == "on, in the second model runner"
+    assert "scheduler" in chosen.report()["steps"]
+    arguments = choice.engine_args(chosen.options)
+    assert arguments["logits_processors"] == [choice.PROCESSOR_V2]
+    assert "scheduler_cls" not in arguments
+
+
+@pytest.mark.parametrize(
+    ("version", "changes", "processors"),
+    [
+        ((0, 30), {}, []),
+        ((0, 32), {"num_gpus": 0}, []),
+        ((0, 32), {"plugin_ngram": False}, [choice.PROCESSOR]),
+        ((0, 32), {"plugin": "off"}, [choice.PROCESSOR]),
+    ],
+)
+def test_all_others_run_on_the_first(
+    version: tuple[int, int],
+    changes: dict[str, Any],
+    processors: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: version)
+    options = choice.parts(VllmConfig(**changes), OCR)
+    assert not options.second_runner
+    assert choice.engine_args(options)["logits_processors"] == processors
 
 
 def test_how_an_engine_is_run_is_no_part_of_a_recipe() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,7 @@ from pipeline.engines.deepseek_ocr.supervisor import EngineDied
 from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import ConfigError, EngineError
 from pipeline.types import FinishReason, Generation, Instruction, Request, Sampling, Task
+from pipeline.vllm_plugin import choice
 
 CONFIG = VllmConfig(max_model_len=1024, max_tokens=8192)
 TOKENS = (*model.SPECIAL_TOKENS, *model.WHITELIST)
@@ -384,10 +386,10 @@ def test_versions_in_range(version: str) -> None:
     engine_args.check_version()
 
 
-@pytest.mark.parametrize("version", ["0.25.1", "0.30.0", "1.0.0"])
+@pytest.mark.parametrize("version", ["0.25.1", "0.33.0", "1.0.0"])
 def test_versions_out_of_range(version: str) -> None:
     sys.modules["vllm"].__version__ = version  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match=r"vllm>=0.26,<0.30"):
+    with pytest.raises(ConfigError, match=r"vllm>=0.26,<0.33"):
         engine_args.check_version()
 
 
@@ -403,7 +405,7 @@ def test_the_arguments_follow_the_recipe() -> None:
     assert args["revision"] == args["tokenizer_revision"] == model.REVISIONS[config.model]
     assert args["enable_prefix_caching"] is False
     assert args["mm_processor_cache_gb"] == 0
-    assert args["logits_processors"] == [engine_args.NGRAM_PROCESSOR]
+    assert args["logits_processors"] == [choice.PROCESSOR]
     assert args["max_num_batched_tokens"] == 16384
     assert args["max_num_seqs"] == 12
     assert args["distributed_executor_backend"] == "mp"
@@ -453,16 +455,25 @@ def test_some_pages_wait_beside_those_that_are_decoded() -> None:
     assert engine_args.pages_in_flight(VllmConfig(num_gpus=0)) == 8
 
 
-def test_the_environment_keeps_the_first_model_runner_and_the_cache(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("second", "value"), [(False, "0"), (True, "1")])
+def test_the_environment_says_which_model_runner_runs(
+    second: bool, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VLLM_USE_V2_MODEL_RUNNER", "1")
-    monkeypatch.setenv("VLLM_CACHE_ROOT", "elsewhere")
+    monkeypatch.setenv("VLLM_USE_V2_MODEL_RUNNER", "other")
     monkeypatch.setenv("VLLM_NO_USAGE_STATS", "0")
-    import os
+    engine_args.set_environment("")
+    assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "other"
+    engine_args.set_environment("", second_runner=second)
+    assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == value
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "0"
 
-    engine_args.set_environment("", v2_model_runner=False)
-    assert os.environ["VLLM_CACHE_ROOT"] == "elsewhere"
-    engine_args.set_environment("/cache", v2_model_runner=False)
-    assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0"
-    assert os.environ["VLLM_CACHE_ROOT"] == "/cache"
+
+def test_one_folder_keeps_all_that_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in engine_args.CACHES:
+        monkeypatch.setenv(name, "elsewhere")
+    engine_args.set_environment("")
+    assert {os.environ[name] for name in engine_args.CACHES} == {"elsewhere"}
+    engine_args.set_environment("/cache/vllm")
+    assert os.environ["VLLM_CACHE_ROOT"] == "/cache/vllm"
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/cache/vllm/torchinductor"
+    assert os.environ["TRITON_CACHE_DIR"] == "/cache/vllm/triton"
