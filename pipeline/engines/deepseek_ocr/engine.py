@@ -140,7 +140,7 @@ class VllmCore:
             extra_args=model.ngram_args(self.config, self.vocabulary.whitelist, request.sampling),
             sampling=request.sampling,
         )
-        return _generation(output, request, input_ms)
+        return self._generation(output, request, input_ms)
 
     async def render(self, request: Request) -> dict[str, Any]:
         """Turn a page into the model's input, beside the event loop.
@@ -214,6 +214,8 @@ class VllmCore:
             logit_bias=dict(logit_bias) if logit_bias else None,
             extra_args=dict(extra_args),
             output_kind=RequestOutputKind.FINAL_ONLY,
+            # One decoding at the end instead of one for each token; stop strings need the latter.
+            detokenize=bool(sampling.stop),
         )
         number = next(self._numbers)
         try:
@@ -225,6 +227,26 @@ class VllmCore:
         if not outputs or not outputs[-1].outputs:
             raise EngineError("vLLM ended the page without an answer")
         return outputs[-1]
+
+    def _generation(self, output: Any, request: Request, input_ms: float) -> Generation:
+        answer, times = output.outputs[0], output.metrics
+        if answer.finish_reason not in ("stop", "length"):
+            raise EngineError(f"vLLM ended the page early: {answer.finish_reason}")
+        text = answer.text
+        if not request.sampling.stop:
+            ended = answer.finish_reason == "stop"
+            text = self.vocabulary.answer(list(answer.token_ids), ended=ended)
+        return Generation(
+            text=text,
+            finish_reason=FinishReason(answer.finish_reason),
+            prompt_tokens=len(output.prompt_token_ids),
+            image_tokens=request.image_tokens,
+            output_tokens=len(answer.token_ids),
+            input_ms=input_ms,
+            queue_ms=_between(times, "queued_ts", "scheduled_ts"),
+            prefill_ms=_between(times, "scheduled_ts", "first_token_ts"),
+            decode_ms=_between(times, "first_token_ts", "last_token_ts"),
+        )
 
     def _as_ours(self, error: Exception, what: str) -> EngineError | EngineDied:
         """`EngineDied` where the core is dead or closed by now, else an error of the page."""
@@ -250,23 +272,6 @@ def _sampling_arguments(sampling: Sampling) -> dict[str, Any]:
     if sampling.stop:
         arguments["stop"] = list(sampling.stop)
     return arguments
-
-
-def _generation(output: Any, request: Request, input_ms: float) -> Generation:
-    answer, times = output.outputs[0], output.metrics
-    if answer.finish_reason not in ("stop", "length"):
-        raise EngineError(f"vLLM ended the page early: {answer.finish_reason}")
-    return Generation(
-        text=answer.text,
-        finish_reason=FinishReason(answer.finish_reason),
-        prompt_tokens=len(output.prompt_token_ids),
-        image_tokens=request.image_tokens,
-        output_tokens=len(answer.token_ids),
-        input_ms=input_ms,
-        queue_ms=_between(times, "queued_ts", "scheduled_ts"),
-        prefill_ms=_between(times, "scheduled_ts", "first_token_ts"),
-        decode_ms=_between(times, "first_token_ts", "last_token_ts"),
-    )
 
 
 def _between(times: Any, start: str, end: str) -> float | None:

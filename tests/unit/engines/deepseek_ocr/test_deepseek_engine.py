@@ -51,7 +51,11 @@ class FakeTokenizer:
             ids.append(FIRST_SPECIAL + self.special.index(token) if known else ord(token))
         return ids
 
-    def decode(self, ids: list[int], skip_special_tokens: bool) -> str:
+    def decode(
+        self, ids: list[int], skip_special_tokens: bool, clean_up_tokenization_spaces: bool
+    ) -> str:
+        assert not skip_special_tokens
+        assert not clean_up_tokenization_spaces
         return "".join(chr(number) for number in ids if chr(number) != self.lost)
 
 
@@ -152,7 +156,7 @@ async def test_a_page_becomes_a_generation_with_counts_and_times() -> None:
     generation = await a_core(llm).generate(a_request())
     assert generation.input_ms is not None
     assert generation == Generation(
-        "text",
+        "A",
         finish_reason=FinishReason.STOP,
         prompt_tokens=273 + 1 + len("<image>\nFree OCR.") - len("<image>") + 1,
         image_tokens=273,
@@ -203,7 +207,22 @@ async def test_a_page_of_the_batch_is_sampled_with_these_arguments_and_no_others
         "logit_bias": None,
         "extra_args": model.ngram_args(CONFIG, core.vocabulary.whitelist),
         "output_kind": "final",
+        "detokenize": False,
     }
+
+
+async def test_only_stop_strings_need_the_text_of_every_token() -> None:
+    llm = FakeLLM()
+    stops = replace(a_request(), sampling=Sampling(stop=("x",)))
+    assert (await a_core(llm).generate(stops)).text == "text"
+    assert llm.params[0].detokenize is True
+
+
+async def test_an_answer_that_was_cut_off_keeps_its_last_token_but_no_half_character() -> None:
+    def cut(prompt: dict[str, Any], params: Any) -> Any:
+        return an_output(prompt, [65, 66, 0xFFFD], "length")
+
+    assert (await a_core(FakeLLM(cut)).generate(a_request())).text == "AB"
 
 
 @pytest.mark.parametrize(
@@ -301,7 +320,7 @@ async def test_the_engine_restarts_its_core(monkeypatch: pytest.MonkeyPatch) -> 
     llms = [dead, FakeLLM()]
     monkeypatch.setattr(VllmCore, "start", lambda config, test: VllmCore(llms.pop(0), config, test))
     engine = VllmEngine(CONFIG, self_test=False)
-    assert (await engine.generate(a_request())).text == "text"
+    assert (await engine.generate(a_request())).text == "A"
     assert dead.closed
     engine.close()
 
