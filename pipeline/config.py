@@ -516,6 +516,9 @@ class OcrOptions(Settings):
     """Which pages take their text from the PDF's own text layer instead of the engine: those
     whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
     page without one fails (only)."""
+    gpu_hour_price: Annotated[float, Field(ge=0)] = 0.0
+    """Price of one GPU for an hour, in any currency. The receipt then has the cost of a million
+    pages. 0: none."""
     self_test: bool = True
     """Test the engine with a generated page before the first page (vllm only)."""
     dry_run: Annotated[bool, COMMON] = False

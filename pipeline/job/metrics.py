@@ -12,9 +12,9 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -35,6 +35,7 @@ class StageReport:
         failed: Pages among them that failed in this stage.
         busy_s: Seconds with at least one page in work.
         peak_mib: Peak memory of the worker and its reader so far, MiB.
+        parts: What of its optional parts runs (`EngineSpec.parts`).
     """
 
     stage: str
@@ -43,6 +44,7 @@ class StageReport:
     failed: int
     busy_s: float
     peak_mib: float
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class JobMetrics:
@@ -69,6 +71,10 @@ class JobMetrics:
         stage.peaks_mib[report.worker] = max(
             report.peak_mib, stage.peaks_mib.get(report.worker, 0.0)
         )
+        for name, what in report.parts.items():
+            known = stage.parts.setdefault(name, [])
+            if what not in known:  # machines may differ
+                known.append(what)
 
     def stages(self) -> dict[str, StageMetrics]:
         """The sums so far, by stage."""
@@ -84,11 +90,15 @@ class StageMonitor:
     Args:
         stage: Name of the stage.
         send: Takes a report and returns at once.
+        parts: What of its optional parts runs.
     """
 
-    def __init__(self, stage: str, send: SendReport) -> None:
+    def __init__(
+        self, stage: str, send: SendReport, parts: Mapping[str, str] | None = None
+    ) -> None:
         self._stage = stage
         self._send = send
+        self._parts = dict(parts or {})
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._active = 0
         self._since = 0.0
@@ -116,9 +126,8 @@ class StageMonitor:
             now = time.perf_counter()
             self._busy_s, self._since = self._busy_s + now - self._since, now
         self._sample()
-        self._send(
-            StageReport(self._stage, self._worker, pages, failed, self._busy_s, self._peak_mib)
-        )
+        done = (pages, failed, self._busy_s, self._peak_mib)
+        self._send(StageReport(self._stage, self._worker, *done, self._parts))
         self._busy_s = 0.0
 
     def _sample(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.config import OcrConfig, Recipe
+from pipeline.engines.registry import spec_of
 from pipeline.errors import JobError
 from pipeline.job import lock, ray_cluster
 from pipeline.job.passes import Job, Log
@@ -77,6 +78,8 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
             wall_s=time.monotonic() - begin,
             run_s=time.monotonic() - run_begin,
             driver_peak_mib=_peak_mib(),
+            gpus_per_engine=spec_of(job.config.engine).resources(job.config.engine).gpus,
+            gpu_hour_price=config.gpu_hour_price,
             recipe_hash=job.recipe.hash(),
             recipe=job.recipe.model_dump(mode="json"),
         )

@@ -107,6 +107,7 @@ SPEC = EngineSpec(
     workers=lambda config, cpus, gpus: cpus // config.onnx.threads,
     pages_in_flight=lambda config: 1,
     calls_factor=1,
+    parts=lambda config: {},
     check_installed=lambda: None,  # a dependency of the package itself
     build=_build,
 )

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from models import OCR_TOKENS, write_deepseek_ocr
 from transformers import PreTrainedTokenizerFast
 from vllm import SamplingParams
-from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 
 from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 
@@ -30,6 +29,8 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def token_by_token(tokenizer: Any, ids: list[int], ended: bool) -> str:
+    from vllm.v1.engine.detokenizer import IncrementalDetokenizer
+
     request = SimpleNamespace(
         sampling_params=SamplingParams(skip_special_tokens=False),
         prompt_token_ids=[0, SIZE - len(OCR_TOKENS)],
