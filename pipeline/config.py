@@ -182,7 +182,7 @@ class VllmConfig(Settings):
             *("gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens"),
             *("prepare_threads", "enforce_eager", "cache_dir", "max_restarts", "profile_images"),
             *("plugin", "plugin_ngram", "plugin_encoder", "plugin_graphs", "plugin_compiled"),
-            "plugin_steps",
+            *("plugin_steps", "plugin_tiles"),
         }
     )
     # Fields that change how the model runs but not its text: not part of a recipe's hash.
@@ -262,8 +262,9 @@ class VllmConfig(Settings):
     """GPUs that each layer is split over."""
     pipeline_parallel_size: Annotated[int, Field(ge=1)] = 1
     """GPUs that the layers are distributed over."""
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Share of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
+    gpu_memory_utilization: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the GPU's memory that one engine may take, 0 to 1. 0: 0.9; of engines that share a
+    GPU each its part of that, such as 0.45 with `num_gpus` 0.5."""
     max_num_seqs: Annotated[int, Field(ge=0)] = 0
     """Maximum pages that are decoded at a time. 0: as many as the GPU's memory holds, up to 512."""
     max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
@@ -290,6 +291,11 @@ class VllmConfig(Settings):
     """Part of the plugin: the n-gram rule on the GPU."""
     plugin_encoder: bool = True
     """Part of the plugin: pictures as bytes, encoded together, without waits for the GPU."""
+    plugin_tiles: bool = False
+    """Part of the plugin: pages are cut up where they are prepared, not in the engine's process,
+    which needs 80 ms of a CPU for a Letter page. A page between the stages then has 17 MB instead
+    of 6: raise `stages.buffer_mib`. For engines that share their machine with few CPUs. Needs
+    `plugin_encoder`."""
     plugin_graphs: bool = True
     """Part of the plugin: CUDA graphs for the encoder. Needs `plugin_encoder`."""
     plugin_compiled: bool = True
@@ -302,6 +308,28 @@ class VllmConfig(Settings):
     engine_kwargs: dict[str, JsonValue] = {}
     """Further arguments of vLLM's AsyncEngineArgs, by their names there. Arguments that have a
     setting here, or that would change the input of the model, are refused."""
+
+    @property
+    def memory_share(self) -> float:
+        """Share of the GPU's memory that one engine takes, 0 to 1."""
+        part = self.num_gpus if 0 < self.num_gpus < 1 else 1.0
+        return self.gpu_memory_utilization or 0.9 * part
+
+    @property
+    def engines_per_gpu(self) -> int:
+        """Engines that share a GPU: 1 where each has its own, or several."""
+        return int(1 / self.num_gpus + 1e-9) if 0 < self.num_gpus < 1 else 1
+
+    @model_validator(mode="after")
+    def _fit_on_a_gpu(self) -> VllmConfig:
+        share = self.gpu_memory_utilization * self.engines_per_gpu
+        if self.engines_per_gpu > 1 and share > 1:
+            raise ValueError(
+                f"{self.engines_per_gpu} engines share a GPU (num_gpus {self.num_gpus:g}), so"
+                f" gpu_memory_utilization is at most {1 / self.engines_per_gpu:.2f}; 0 takes what"
+                " suits"
+            )
+        return self
 
     @field_validator("engine_kwargs")
     @classmethod

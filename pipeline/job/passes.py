@@ -13,7 +13,7 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import absolute_files
 from pipeline.engines.recipe import make_recipe
-from pipeline.engines.registry import choose_engine
+from pipeline.engines.registry import choose_engine, spec_of
 from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster
 from pipeline.job.progress import Progress
@@ -63,6 +63,8 @@ class Job:
         if config.engine.kind == "auto":
             log(f"engine: {kind} (engine.kind auto)")
         config = _resolved(config, {"engine": config.engine.model_copy(update={"kind": kind})})
+        if 0 < (gpus := spec_of(config.engine).resources(config.engine).gpus) < 1:
+            log(f"{int(1 / gpus + 1e-9)} engines share a GPU and start one after the other")
         chains.configure(config)
         return cls(
             config=config,

@@ -64,6 +64,11 @@ class Choice:
 _PARTS = ("ngram", "encoder", "graphs", "compiled", "steps")
 
 
+def asks_for_encoder(config: VllmConfig, family: str) -> bool:
+    """Whether the plugin's encoder is wanted, as far as a machine without vLLM can tell."""
+    return config.plugin != "off" and config.plugin_encoder and family == ENCODER_FAMILY
+
+
 def choose(config: VllmConfig, family: str) -> Choice:
     """The parts that are on for a config and the installed vLLM, and why the others are off.
 

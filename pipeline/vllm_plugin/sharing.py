@@ -39,16 +39,16 @@ def starting(folder: Path | None = None) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def report(num_gpus: float) -> dict[str, str]:
+def report(engines: int) -> dict[str, str]:
     """How the engines of a GPU share it, for the receipt; nothing where each has its own.
 
     Args:
-        num_gpus: GPUs of one engine.
+        engines: Engines on one GPU.
     """
-    if not 0 < num_gpus < 1:
+    if engines < 2:
         return {}
     how = "together, by MPS" if mps_runs() else "in turn: MPS is not running"
-    return {"gpu sharing": f"{int(1 / num_gpus)} engines on a GPU, {how}"}
+    return {"gpu sharing": f"{engines} engines on a GPU, {how}"}
 
 
 def mps_runs() -> bool:

@@ -24,7 +24,7 @@ from typing import Any
 from PIL import Image
 
 from pipeline.config import VllmConfig
-from pipeline.engines.deepseek_ocr import model, views
+from pipeline.engines.deepseek_ocr import model, requests, views
 from pipeline.engines.deepseek_ocr import self_test as selftest
 from pipeline.engines.deepseek_ocr.engine_args import (
     check_engine_kwargs,
@@ -37,7 +37,6 @@ from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
 from pipeline.vllm_plugin import choice, sharing
-from pipeline.vllm_plugin.encoder import tiles
 
 _log = logging.getLogger(__name__)
 
@@ -100,8 +99,8 @@ class VllmCore:
         check_version()
         parts = choice.parts(config, model.family(config).name)
         set_environment(config.cache_dir, second_runner=parts.second_runner)
-        if 0 < config.num_gpus < 1 and not sharing.mps_runs():
-            _log.warning("engines that share a GPU take turns on it: NVIDIA's MPS is not running")
+        for shared in sharing.report(config.engines_per_gpu).values():
+            _log.warning("%s; they start one after the other", shared)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -180,10 +179,9 @@ class VllmCore:
 
         family = model.family(self.config)
         height_px, width_px = request.image.shape[:2]
-        grid = views.grid(width_px, height_px, family)
-        cut = tiles.cut(request.image, grid, views.BASE_PX, family.tile_px)
+        pieces = requests.pieces(request, family)
         count = views.image_tokens(width_px, height_px, family)
-        return page_input(ids, self.vocabulary.image, count, cut)
+        return page_input(ids, self.vocabulary.image, count, pieces)
 
     async def complete(
         self,

@@ -95,7 +95,7 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "pipeline_parallel_size": config.pipeline_parallel_size,
         # Inside a Ray actor vLLM would ask Ray for more actors; the GPUs are this actor's own.
         "distributed_executor_backend": "mp" if spread else None,
-        "gpu_memory_utilization": config.gpu_memory_utilization,
+        "gpu_memory_utilization": config.memory_share,
         "max_num_seqs": config.max_num_seqs or _max_num_seqs(config),
         "max_num_batched_tokens": config.max_num_batched_tokens,
         "enforce_eager": config.enforce_eager,
@@ -119,8 +119,8 @@ def max_num_seqs(gpu_bytes: int, config: VllmConfig) -> int:
     """
     gpus = config.tensor_parallel_size * config.pipeline_parallel_size
     fixed = model.WEIGHTS_BYTES + gpus * _ACTIVATIONS_BYTES
-    free = gpus * gpu_bytes * config.gpu_memory_utilization - fixed
-    page = model.KV_BYTES_PER_TOKEN * _TYPICAL_TOKENS
+    free = gpus * gpu_bytes * config.memory_share - fixed
+    page = model.KV_BYTES_PER_TOKEN * _TYPICAL_TOKENS / (2 if config.kv_cache_dtype == "fp8" else 1)
     return max(_MIN_SEQS, min(_MAX_SEQS, int(free / page)))
 
 
@@ -128,12 +128,12 @@ def pages_in_flight(config: VllmConfig) -> int:
     """Pages that an engine should be given at a time: those that it decodes, and some to follow.
 
     Those that follow are turned into model input meanwhile. This is called on the driver, which
-    may have no GPU: without `max_num_seqs` the number is that of the largest GPU. On a smaller
-    one more pages wait inside vLLM.
+    may have no GPU: without `max_num_seqs` the number is that of the largest GPU, or of an engine's
+    part of it. On a smaller one more pages wait inside vLLM.
     """
     if not config.num_gpus:
         return 2 * (config.max_num_seqs or _CPU_SEQS)
-    decoded = config.max_num_seqs or _MAX_SEQS
+    decoded = config.max_num_seqs or _MAX_SEQS // config.engines_per_gpu
     return decoded + max(_MIN_SEQS, decoded // 8)
 
 

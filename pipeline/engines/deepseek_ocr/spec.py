@@ -31,12 +31,18 @@ def _read(generation: Generation, request: Request) -> tuple[str, tuple[Block, .
 
 
 def _workers(config: EngineConfig, cpus: int, gpus: float) -> int:
-    return int(gpus / config.vllm.num_gpus) if config.vllm.num_gpus else 1
+    vllm = config.vllm
+    if vllm.engines_per_gpu > 1:  # no engine lies on two GPUs
+        return int(gpus) * vllm.engines_per_gpu
+    return int(gpus / vllm.num_gpus) if vllm.num_gpus else 1
 
 
 def _parts(config: EngineConfig) -> dict[str, str]:
     chosen = choice.choose(config.vllm, family(config.vllm).name)
-    return chosen.report() | sharing.report(config.vllm.num_gpus)
+    tiles = "off: engine.vllm.plugin_tiles is off"
+    if config.vllm.plugin_tiles:
+        tiles = "on" if chosen.options.encoder else "off: the part encoder is"
+    return chosen.report() | {"tiles": tiles} | sharing.report(config.vllm.engines_per_gpu)
 
 
 def _check_installed() -> None:

@@ -44,6 +44,7 @@ def adapt(request: Request, recipe: Recipe) -> Request:
     return replace(
         request,
         image=resize(request.image, *size),
+        view=None,
         tiles=None,
         grid=(0, 0),
         image_tokens=0,

@@ -80,19 +80,19 @@ def prepared_table(pages: Sequence[PreparedPage]) -> pa.Table:
     """Rows of `PREPARED`."""
     requests = [page.request for page in pages]
     images = {
-        "image": [request.image if request else None for request in requests],
-        "tiles": [request.tiles if request else None for request in requests],
+        name: [getattr(request, name) if request else None for request in requests]
+        for name in _REQUEST_IMAGES
     }
     return _with_images([_prepared_row(page) for page in pages], schema.PREPARED, images)
 
 
 def prepared_pages(table: pa.Table) -> list[PreparedPage]:
     """The records of rows of `PREPARED`; their images are views of the table's memory."""
-    rows = table.drop_columns(["image", "tiles"]).to_pylist()
-    images, tiles = (image_buffers(table[name]) for name in ("image", "tiles"))
+    rows = table.drop_columns(_REQUEST_IMAGES).to_pylist()
+    images = (image_buffers(table[name]) for name in _REQUEST_IMAGES)
     return [
         PreparedPage(_rendered_page(row), _request(row, *buffers), row["prepare_ms"])
-        for row, *buffers in zip(rows, images, tiles, strict=True)
+        for row, *buffers in zip(rows, *images, strict=True)
     ]
 
 
@@ -180,20 +180,24 @@ def _prepared_row(page: PreparedPage) -> Row:
         height_px, width_px = request.image.shape[:2]
         row |= {"image_width_px": width_px, "image_height_px": height_px}
         row |= {name: getattr(request, name) for name in _REQUEST}
-        row["tile_side_px"] = 0 if request.tiles is None else request.tiles.shape[1]
+        for side, pixels in (("view_side_px", request.view), ("tile_side_px", request.tiles)):
+            row[side] = 0 if pixels is None else pixels.shape[-1]
         row["grid_columns"], row["grid_rows"] = request.grid
     return row
 
 
+_REQUEST_IMAGES = ["image", "view", "tiles"]
 _REQUEST = ("prompt", "task", "max_tokens", "image_tokens", "layer")
 
 
-def _request(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request | None:
+def _request(
+    row: Row, image: pa.Buffer | None, view: pa.Buffer | None, tiles: pa.Buffer | None
+) -> Request | None:
     pixels = image_of(image, (row["image_height_px"], row["image_width_px"], 3))
     if pixels is None:
         return None
     width_px, height_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
-    side_px = row["tile_side_px"]
+    view_px, tile_px = row["view_side_px"], row["tile_side_px"]
     return Request(
         image=pixels,
         page_width_px=width_px,
@@ -201,7 +205,8 @@ def _request(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> Requ
         prompt=row["prompt"],
         task=Task(row["task"]),
         max_tokens=row["max_tokens"],
-        tiles=image_of(tiles, (-1, side_px, side_px, 3)),
+        view=image_of(view, (3, view_px, view_px)),
+        tiles=image_of(tiles, (-1, 3, tile_px, tile_px)),
         grid=(row["grid_columns"], row["grid_rows"]),
         image_tokens=row["image_tokens"],
         layer=row["layer"],

@@ -31,7 +31,8 @@ from pipeline.types import (
 REF = PageRef("/a.pdf", "d" * 64, 2, 3, "application/pdf", 612.0, 792.0)
 IDS = PageIds("p" * 32, "c" * 32, "recipe")
 PIXELS = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
-TILES = np.arange(2 * 5 * 5 * 3, dtype=np.uint8).reshape(2, 5, 5, 3)
+VIEW = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4)
+TILES = np.arange(2 * 3 * 5 * 5, dtype=np.uint8).reshape(2, 3, 5, 5)
 IMAGE = PageImage(PIXELS, 150.0, turned_deg=90, layer="the layer")
 DRAWN = PageView(4, 2, 150.0, image=IMAGE, trust=Trust(0.5, ("few words",)), turned_deg=90)
 TEXT = Recognition(Status.OK, "text", (Block("text", "text", (0.0, 1.0, 2.0, 3.0)),))
@@ -86,6 +87,19 @@ def test_warnings_of_a_document_stand_before_those_of_its_page() -> None:
     assert page.view.warnings == ()
 
 
+def test_a_page_without_tiles_is_not_one_that_was_not_cut() -> None:
+    """A small page has a view and no tiles; where the engine cuts, there is neither."""
+    plain = Request(image=PIXELS, page_width_px=4, page_height_px=2)
+    small = replace(plain, view=VIEW, tiles=TILES[:0])
+    pages = [PreparedPage(RenderedPage(REF, IDS, (), DRAWN), one) for one in (plain, small)]
+    uncut, cut = (page.request for page in rows.prepared_pages(rows.prepared_table(pages)))
+    assert uncut is not None
+    assert uncut.view is uncut.tiles is None
+    assert cut is not None
+    assert cut.tiles is not None
+    assert cut.tiles.shape == (0, 3, 5, 5)
+
+
 def test_prepared_pages() -> None:
     request = Request(
         image=PIXELS,
@@ -94,6 +108,7 @@ def test_prepared_pages() -> None:
         prompt="read this",
         task=Task.TEXT,
         max_tokens=9,
+        view=VIEW,
         tiles=TILES,
         grid=(2, 1),
         image_tokens=7,
@@ -111,7 +126,9 @@ def test_prepared_pages() -> None:
     assert np.array_equal(first.request.image, PIXELS)
     assert first.request.tiles is not None
     assert np.array_equal(first.request.tiles, TILES)
-    assert replace(first.request, image=PIXELS, tiles=TILES) == request
+    assert first.request.view is not None
+    assert np.array_equal(first.request.view, VIEW)
+    assert replace(first.request, image=PIXELS, view=VIEW, tiles=TILES) == request
     assert first.prepare_ms == 3.0
     assert first.page == replace(pages[0].page, view=replace(DRAWN, image=None))
     assert second == pages[1]

@@ -294,10 +294,10 @@ def test_a_forked_engine_holds_nobody_up(tmp_path: Path) -> None:
 
 def test_the_receipt_says_how_engines_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "mps_runs", lambda: True)
-    assert sharing.report(0.5) == {"gpu sharing": "2 engines on a GPU, together, by MPS"}
+    assert sharing.report(2) == {"gpu sharing": "2 engines on a GPU, together, by MPS"}
     monkeypatch.setattr(sharing, "mps_runs", lambda: False)
-    assert "in turn: MPS is not running" in sharing.report(0.3)["gpu sharing"]
-    assert sharing.report(1.0) == sharing.report(0.0) == sharing.report(2.0) == {}
+    assert "in turn: MPS is not running" in sharing.report(3)["gpu sharing"]
+    assert sharing.report(1) == {}
 
 
 def test_without_the_service_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

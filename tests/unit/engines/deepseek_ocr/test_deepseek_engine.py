@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import VllmConfig
-from pipeline.engines.deepseek_ocr import engine_args, model, requests, self_test, views
+from pipeline.config import EngineConfig, VllmConfig
+from pipeline.engines.deepseek_ocr import engine_args, model, requests, self_test, spec, views
 from pipeline.engines.deepseek_ocr.engine import VllmCore, VllmEngine
 from pipeline.engines.deepseek_ocr.supervisor import EngineDied
 from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
@@ -466,6 +466,33 @@ def test_pages_at_a_time_follow_the_memory(
 ) -> None:
     config = VllmConfig(gpu_memory_utilization=utilization)
     assert low <= engine_args.max_num_seqs(gib * 2**30, config) <= high
+
+
+def test_engines_that_share_a_gpu_share_its_memory_and_its_pages() -> None:
+    two = VllmConfig(num_gpus=0.5)
+    assert engine_args.engine_args(two.model_copy(update={"max_num_seqs": 1}))[
+        "gpu_memory_utilization"
+    ] == pytest.approx(0.45)
+    assert 150 <= engine_args.max_num_seqs(80 * 2**30, two) <= 260
+    assert engine_args.pages_in_flight(two) == 288
+    assert VllmConfig(num_gpus=0.5, gpu_memory_utilization=0.4).memory_share == 0.4
+    assert VllmConfig().memory_share == VllmConfig(num_gpus=2).memory_share == 0.9
+    with pytest.raises(ValueError, match=r"2 engines share a GPU .* at most 0\.50"):
+        VllmConfig(num_gpus=0.5, gpu_memory_utilization=0.9)
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "gpus", "engines"), [(1, 2, 2), (0.5, 2, 4), (0.4, 2, 4), (2, 4, 2), (0, 0, 1)]
+)
+def test_as_many_engines_as_fit_on_the_gpus(num_gpus: float, gpus: float, engines: int) -> None:
+    config = EngineConfig(kind="vllm", vllm=VllmConfig(num_gpus=num_gpus))
+    assert spec.SPEC.workers(config, 8, gpus) == engines
+
+
+def test_keys_and_values_of_half_the_size_leave_room_for_more_pages() -> None:
+    plain, halved = VllmConfig(num_gpus=0.5), VllmConfig(num_gpus=0.5, kv_cache_dtype="fp8")
+    seats = [engine_args.max_num_seqs(80 * 2**30, config) for config in (plain, halved)]
+    assert seats[1] == pytest.approx(2 * seats[0], abs=1)
 
 
 def test_some_pages_wait_beside_those_that_are_decoded() -> None:
