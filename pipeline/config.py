@@ -249,7 +249,9 @@ class VllmConfig(Settings):
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Number format of the weights. `auto` takes the model's own."""
     quantization: str = ""
-    """Quantization of the weights by vLLM's name for it, such as fp8. Empty: none."""
+    """Quantization of the weights by vLLM's name for it. Empty: none. `fp8` halves those of the
+    decoder and of CLIP while they are loaded, SAM's stay as they are; it needs a GPU with fp8
+    (H100 or later) and may change what is read: no accuracy was measured with it."""
     load_format: Literal["auto", "safetensors", "dummy", "random"] = "auto"
     """Where weights come from. `dummy` and `random` make some, for measurements only. vLLM's own,
     `dummy`, are so small that all pages get one answer and all tokens the same experts; `random`
