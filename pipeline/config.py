@@ -249,9 +249,10 @@ class VllmConfig(Settings):
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Number format of the weights. `auto` takes the model's own."""
     quantization: str = ""
-    """Quantization of the weights by vLLM's name for it. Empty: none. `fp8` halves those of the
-    decoder and of CLIP while they are loaded, SAM's stay as they are; it needs a GPU with fp8
-    (H100 or later) and may change what is read: no accuracy was measured with it."""
+    """Quantization of the weights by vLLM's name for it. Empty: none.
+    `fp8_per_tensor` halves those of the decoder and of CLIP while they are loaded, SAM's stay as
+    they are; it needs a GPU with fp8 (such as an H100) and may change what is read: no accuracy was
+    measured with it. VLLM 0.32 takes `fp8` for weights that are stored as fp8 only."""
     load_format: Literal["auto", "safetensors", "dummy", "random"] = "auto"
     """Where weights come from. `dummy` and `random` make some, for measurements only. vLLM's own,
     `dummy`, are so small that all pages get one answer and all tokens the same experts; `random`

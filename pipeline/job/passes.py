@@ -63,8 +63,8 @@ class Job:
         if config.engine.kind == "auto":
             log(f"engine: {kind} (engine.kind auto)")
         config = _resolved(config, {"engine": config.engine.model_copy(update={"kind": kind})})
-        if 0 < (gpus := spec_of(config.engine).resources(config.engine).gpus) < 1:
-            log(f"{int(1 / gpus + 1e-9)} engines share a GPU and start one after the other")
+        if shared := shared_gpu(spec_of(config.engine).resources(config.engine).gpus):
+            log(shared)
         chains.configure(config)
         return cls(
             config=config,
@@ -158,6 +158,17 @@ def _resolved(config: OcrConfig, changes: dict[str, object]) -> OcrConfig:
     """A config with absolute paths: workers have other working folders."""
     paths = {"output": absolute(config.output)} | absolute_files(config)
     return config.model_copy(update=changes | paths)
+
+
+def shared_gpu(gpus: float) -> str:
+    """What the job says of engines that share a GPU, "" where none do.
+
+    Args:
+        gpus: GPUs that one engine reserves.
+    """
+    if not 0 < gpus < 1:
+        return ""
+    return f"{int(1 / gpus + 1e-9)} engines share a GPU; they start one after the other"
 
 
 def _planned_line(planned: PlanSummary, copies: int) -> str:

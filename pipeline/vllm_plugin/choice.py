@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 Version = tuple[int, int]
 
 MIN_VERSION, END_VERSION = (0, 26), (0, 33)
-"""The versions of vLLM that the plugin was run with: from the first, below the second."""
+"""The versions of vLLM that the plugin is for: from the first, below the second. It was run with
+0.26 on GPUs, and with 0.29 and 0.32 on CPUs."""
 SECOND_RUNNER = (0, 31)
 """From here on the second model runner has an interface for logits processors."""
 END_STEPS = (0, 30)
@@ -102,7 +103,7 @@ def _objection(name: str, config: VllmConfig, family: str, found: Version | None
     if not _switches(config)[name]:
         return f"engine.vllm.plugin_{name} is off"
     if found is None or not MIN_VERSION <= found < END_VERSION:
-        return f"the plugin was not run with vLLM {_text(found)}"
+        return f"the plugin is not for vLLM {_text(found)}"
     if name in ("graphs", "compiled"):
         if config.enforce_eager:
             return "engine.vllm.enforce_eager is on"

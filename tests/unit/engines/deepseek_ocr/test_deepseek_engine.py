@@ -419,7 +419,7 @@ def test_a_missing_vllm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_arguments_follow_the_recipe() -> None:
-    config = VllmConfig(max_num_seqs=12, tensor_parallel_size=2, quantization="fp8")
+    config = VllmConfig(max_num_seqs=12, tensor_parallel_size=2, quantization="fp8_per_tensor")
     args = engine_args.engine_args(config)
     assert args["revision"] == args["tokenizer_revision"] == model.REVISIONS[config.model]
     assert args["enable_prefix_caching"] is False
@@ -428,7 +428,7 @@ def test_the_arguments_follow_the_recipe() -> None:
     assert args["max_num_batched_tokens"] == 16384
     assert args["max_num_seqs"] == 12
     assert args["distributed_executor_backend"] == "mp"
-    assert args["quantization"] == "fp8"
+    assert args["quantization"] == "fp8_per_tensor"
     assert "mm_processor_kwargs" not in args
     single = engine_args.engine_args(VllmConfig(model="/m", max_num_seqs=1))
     assert single["distributed_executor_backend"] is None
