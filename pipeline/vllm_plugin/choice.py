@@ -30,8 +30,6 @@ MIN_VERSION, END_VERSION = (0, 26), (0, 33)
 0.26 on GPUs, and with 0.29 and 0.32 on CPUs."""
 SECOND_RUNNER = (0, 31)
 """From here on the second model runner has an interface for logits processors."""
-END_STEPS = (0, 30)
-"""Below this the scheduler is the one that the part `steps` was written for."""
 ENCODER_FAMILY = "deepseek-ocr"
 """The family of models whose encoder the plugin has."""
 WORKER = "pipeline.vllm_plugin.worker.OcrWorker"
@@ -58,7 +56,10 @@ class Choice:
         """By name of the part, "on" (of the rule: where), or "off: " and why."""
         said = dict.fromkeys(_PARTS, "on")
         if self.options.second_runner:
-            said["ngram"] = "on, in the second model runner"
+            said |= {
+                "ngram": "on, in the second model runner",
+                "steps": "on, in the scheduler alone",
+            }
         return said | {name: f"off: {why}" for name, why in self.left_out.items()}
 
 
@@ -110,7 +111,9 @@ def _objection(name: str, config: VllmConfig, family: str, found: Version | None
         return _objection("encoder", config, family, found)
     if name == "encoder" and family != ENCODER_FAMILY:
         return f"the encoder of {family} is vLLM's own"
-    return _objection_to_steps(config, found) if name == "steps" else ""
+    if name == "steps" and config.pipeline_parallel_size > 1:
+        return "engine.vllm.pipeline_parallel_size is more than 1"
+    return ""
 
 
 def _switches(config: VllmConfig) -> dict[str, bool]:
@@ -121,14 +124,6 @@ def _switches(config: VllmConfig) -> dict[str, bool]:
         "compiled": config.plugin_compiled,
         "steps": config.plugin_steps,
     }
-
-
-def _objection_to_steps(config: VllmConfig, found: Version) -> str:
-    if found >= END_STEPS:
-        return f"the scheduler of vLLM {_text(found)} is another one"
-    if config.pipeline_parallel_size > 1:
-        return "engine.vllm.pipeline_parallel_size is more than 1"
-    return ""
 
 
 def _on_second_runner(config: VllmConfig, found: Version | None) -> bool:

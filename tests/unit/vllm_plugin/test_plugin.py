@@ -198,12 +198,12 @@ def test_a_later_vllm_gets_the_rule_in_its_second_runner(
 ) -> None:
     monkeypatch.setattr(choice, "installed", lambda: version)
     chosen = choice.choose(VllmConfig(), OCR)
-    assert chosen.options == replace(ALL, steps=False, second_runner=True)
+    assert chosen.options == replace(ALL, second_runner=True)
     assert chosen.report()["ngram"] == "on, in the second model runner"
-    assert "scheduler" in chosen.report()["steps"]
+    assert chosen.report()["steps"] == "on, in the scheduler alone"
     arguments = choice.engine_args(chosen.options)
     assert arguments["logits_processors"] == [choice.PROCESSOR_V2]
-    assert "scheduler_cls" not in arguments
+    assert arguments["scheduler_cls"] == choice.SCHEDULER
 
 
 @pytest.mark.parametrize(
