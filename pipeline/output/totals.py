@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.output.schema import TIMING
-from pipeline.types import Route
+from pipeline.types import Route, Rung
 
 SLOWEST = 5
 _MASK = (1 << 128) - 1
@@ -74,6 +74,12 @@ class Summary:
     copied: int = 0
     slowest: list[tuple[float, str, int]] = field(default_factory=list)
     errors: dict[str, ErrorGroup] = field(default_factory=dict)
+
+    @property
+    def engine_pages(self) -> int:
+        """Rows of pages that came to an engine, whatever became of them."""
+        first = self.rungs.get(Rung.BASE, Counter())
+        return sum(count for outcome, count in first.items() if outcome != "rows")
 
     @classmethod
     def of(cls, pages: pa.Table) -> Summary:
