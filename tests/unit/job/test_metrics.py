@@ -50,10 +50,10 @@ def test_reports_are_summed_over_workers():
 def test_workers_say_which_of_their_optional_parts_run():
     reports: list[StageReport] = []
     StageMonitor("recognise", reports.append, {"encoder": "on"}).report(1, failed=0, finished=1)
-    StageMonitor("recognise", reports.append).report(1, 0)
+    StageMonitor("recognise", reports.append).report(1, failed=0, finished=1)
     assert [report.parts for report in reports] == [{"encoder": "on"}, {}]
     metrics = JobMetrics()
-    other = StageReport("recognise", "b:1", 1, 0, 1.0, 1.0, {"encoder": "off: another vLLM"})
+    other = StageReport("recognise", "b:1", 1, 0, 1, 1.0, 1.0, {"encoder": "off: another vLLM"})
     for report in (*reports, other, other):
         metrics.add(report)
     said = metrics.stages()["recognise"].parts
