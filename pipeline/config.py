@@ -435,8 +435,8 @@ class StageConfig(Settings):
     """CPUs that Ray reserves for a render actor. It uses one, but engines wait for it and not it
     for them."""
     local_plan_s: Annotated[float, Field(ge=0)] = 3.0
-    """Seconds that a job with a Ray of its own plans in its own process while Ray starts. If that
-    is not enough, the plan is made on Ray. 0: always on Ray."""
+    """Seconds that a job with a Ray of its own plans local files in its own process while Ray
+    starts. If that is not enough, the plan is made on Ray. 0: always on Ray."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1

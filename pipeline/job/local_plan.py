@@ -5,7 +5,8 @@ thread lists and opens documents right away, with the code that Ray's workers ru
 within `stages.local_plan_s`, that is the plan; if nothing is to do, Ray is not started at all. If
 not, what it found is dropped, and the plan is made on Ray.
 
-Only for a local Ray, whose workers see the same files as the driver.
+Only for a local Ray, whose workers see the same files as the driver, and for files of this machine:
+what is fetched for a plan that is dropped would be fetched twice.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pipeline.job.stages.quarantine import Quarantine
 from pipeline.output import shards
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary
+from pipeline.storage import uris
 from pipeline.storage.paths import AnyPath
 
 
@@ -114,6 +116,11 @@ class LocalPlanner:
             yield from list_documents(part, self._left_out.update)
 
 
-def has_local_ray(config: OcrConfig) -> bool:
-    """Whether the job starts a Ray of its own, on this machine."""
-    return not (config.ray.address or os.environ.get("RAY_ADDRESS"))
+def may_plan_here(config: OcrConfig) -> bool:
+    """Whether the job starts a Ray of its own, and its inputs are files of this machine.
+
+    A list of inputs (``@list``) may name anything.
+    """
+    has_cluster = bool(config.ray.address or os.environ.get("RAY_ADDRESS"))
+    are_local = all(uris.is_local(text) and not text.startswith("@") for text in config.inputs)
+    return are_local and not has_cluster and config.stages.local_plan_s > 0

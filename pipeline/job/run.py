@@ -18,7 +18,7 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
-from pipeline.job.local_plan import LocalPlan, LocalPlanner, has_local_ray
+from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
 from pipeline.job.passes import Job, Log, Task, planned_line
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.signals import redeliver_signals
@@ -90,7 +90,7 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
 def _local_planner(config: OcrConfig, folder: AnyPath) -> LocalPlanner | None:
     """The planner in this process; None where Ray has to plan, or to say which engine runs."""
     kind = config.engine.kind
-    if not (has_local_ray(config) and config.stages.local_plan_s):
+    if not may_plan_here(config):
         return None
     if kind == "auto" and has_gpu_engine():
         return None

@@ -15,7 +15,7 @@ from pipeline.documents.listing import Listing
 from pipeline.engines.recipe import make_recipe
 from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster, run
-from pipeline.job.local_plan import LocalPlanner, has_local_ray
+from pipeline.job.local_plan import LocalPlanner, may_plan_here
 from pipeline.output import schema, shards
 from tests.support import job_stages, sample_documents
 
@@ -101,8 +101,17 @@ def test_a_job_with_nothing_to_do_starts_no_ray(
 @pytest.mark.parametrize("place", ["config", "environment"])
 def test_a_cluster_plans_itself(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert has_local_ray(config_of(folder))
+    assert may_plan_here(config_of(folder))
     if place == "environment":
         monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
     address = "127.0.0.1:6379" if place == "config" else ""
-    assert not has_local_ray(config_of(folder, ray={"address": address}))
+    assert not may_plan_here(config_of(folder, ray={"address": address}))
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/in/", "https://example.com/a.pdf", "@list.txt"])
+def test_what_may_have_to_be_fetched_is_planned_on_ray(
+    folder: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    config = config_of(folder).model_copy(update={"inputs": (str(folder), text)})
+    assert not may_plan_here(config)
