@@ -56,7 +56,7 @@ _MIN_ADDRESS_CHARS = 8
 def are_columns(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
     """Whether both sides are running text."""
     sides = (left, right)
-    if not all(_is_running_text(side, em_px) for side in sides):
+    if not all(is_running_text(side, em_px) for side in sides):
         return False
     return all(_continues_sentences(side) for side in sides) or not are_aligned(*sides, em_px)
 
@@ -64,7 +64,7 @@ def are_columns(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bo
 def are_blocks(left: Sequence[Line], right: Sequence[Line], em_px: float) -> bool:
     """Whether the sides are separate texts, such as a note beside a paragraph."""
     sides = (left, right)
-    if not all(_is_worded(side) and _is_tight(side, em_px, _TIGHT_EM) for side in sides):
+    if not all(is_block(side, em_px) for side in sides):
         return False
     return not are_aligned(*sides, em_px) or any(_is_short_paragraph(side) for side in sides)
 
@@ -73,7 +73,12 @@ def are_address_blocks(left: Sequence[Line], right: Sequence[Line], em_px: float
     """Whether the sides are small blocks far apart, such as addresses, with aligned rows."""
     sides = (left, right)
     apart_px = min(line.box[0] for line in sides[1]) - max(line.box[2] for line in sides[0])
-    return apart_px >= _ASIDE_EM * em_px and all(_is_address(side, em_px) for side in sides)
+    return apart_px >= _ASIDE_EM * em_px and all(is_address(side, em_px) for side in sides)
+
+
+def is_block(side: Sequence[Line], em_px: float) -> bool:
+    """Whether the lines are a text: words, closely spaced."""
+    return _is_worded(side) and _is_tight(side, em_px, _TIGHT_EM)
 
 
 def _is_short_paragraph(side: Sequence[Line]) -> bool:
@@ -83,7 +88,7 @@ def _is_short_paragraph(side: Sequence[Line]) -> bool:
     return sum(line.text[:1].islower() for line in side[1:]) >= _ALIGNED * (len(side) - 1)
 
 
-def _is_address(side: Sequence[Line], em_px: float) -> bool:
+def is_address(side: Sequence[Line], em_px: float) -> bool:
     """Whether the lines are a small block such as an address, not labels or cells."""
     labels = sum(line.text.rstrip().endswith(":") for line in side)
     return (
@@ -95,7 +100,7 @@ def _is_address(side: Sequence[Line], em_px: float) -> bool:
     )
 
 
-def _is_running_text(side: Sequence[Line], em_px: float) -> bool:
+def is_running_text(side: Sequence[Line], em_px: float) -> bool:
     """Whether the lines are running text: long, closely spaced, mostly full."""
     return (
         len(side) >= _MIN_COLUMN_LINES

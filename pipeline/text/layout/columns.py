@@ -21,6 +21,9 @@ from pipeline.text.layout.column_kinds import (
     are_aligned,
     are_blocks,
     are_columns,
+    is_address,
+    is_block,
+    is_running_text,
 )
 from pipeline.text.layout.gutters import Gutter, gutters, lines_at_gutter
 from pipeline.text.layout.rows import PlacedLine, center_y, rows
@@ -41,6 +44,7 @@ _WIDE = 1.15
 """... and its minimum width, in column widths."""
 
 _Judge = Callable[[Sequence[PlacedLine], Sequence[PlacedLine], float], bool]
+_Condition = Callable[[Sequence[PlacedLine], float], bool]
 
 
 def regions(lines: Sequence[PlacedLine], em_px: float) -> list[list[PlacedLine]]:
@@ -65,13 +69,13 @@ def _divided(lines: list[PlacedLine], em_px: float, depth: int) -> Iterator[list
 def _parts(lines: list[PlacedLine], em_px: float) -> list[list[PlacedLine]]:
     """The non-empty parts of a region; the region itself where nothing divides it."""
     found = gutters(lines, em_px)[:_MAX_GUTTERS]
-    text = _first(found, are_columns, em_px)
+    text = _first(found, is_running_text, are_columns, em_px)
     if text:
         return _around(text, _column_parts(text, em_px))
     bands = _bands(lines, _BREAK_EM * em_px)
     if len(bands) > 1:
         return bands
-    blocks = _first(found, are_blocks, em_px) or _address_gutter(found, em_px)
+    blocks = _first(found, is_block, are_blocks, em_px) or _address_gutter(found, em_px)
     return _around(blocks, [blocks.left + blocks.right]) if blocks else [lines]
 
 
@@ -81,13 +85,33 @@ def _around(gutter: Gutter, parts: list[list[PlacedLine]]) -> list[list[PlacedLi
     return [part for part in (gutter.above, *beside, gutter.below) if part]
 
 
-def _first(found: Sequence[Gutter], judge: _Judge, em_px: float) -> Gutter | None:
-    return next((x for x in found if judge(*x.sides, em_px)), None)
+def _first(
+    found: Sequence[Gutter], condition: _Condition, judge: _Judge, em_px: float
+) -> Gutter | None:
+    """The first gutter whose sides fit.
+
+    Most gutters are refused by their left side alone: the rows of the right one are not made then.
+
+    Args:
+        found: The gutters.
+        condition: What each side has to be.
+        judge: What both sides together have to be.
+        em_px: The usual height of a line, px.
+    """
+    for gutter in found:
+        if (
+            condition(gutter.left_side, em_px)
+            and condition(gutter.right_side, em_px)
+            and judge(gutter.left_side, gutter.right_side, em_px)
+        ):
+            return gutter
+    return None
 
 
 def _address_gutter(found: Sequence[Gutter], em_px: float) -> Gutter | None:
     """The gutter between address blocks, which must fill the region: a table has headings."""
-    return _first([x for x in found if x.count == len(x.lines)], are_address_blocks, em_px)
+    whole = [gutter for gutter in found if gutter.count == len(gutter.lines)]
+    return _first(whole, is_address, are_address_blocks, em_px)
 
 
 def _bands(lines: Sequence[PlacedLine], gap_px: float) -> list[list[PlacedLine]]:

@@ -58,9 +58,14 @@ class Gutter:
         return list(self.lines[self.end :])
 
     @cached_property
-    def sides(self) -> tuple[list[PlacedLine], list[PlacedLine]]:
-        """The line next to the strip of each row, for both sides."""
-        return lines_at_gutter(self.left, self.right)
+    def left_side(self) -> list[PlacedLine]:
+        """The line next to the strip of each row on its left."""
+        return [row.lines[-1] for row in rows(self.left)]
+
+    @cached_property
+    def right_side(self) -> list[PlacedLine]:
+        """The line next to the strip of each row on its right."""
+        return [row.lines[0] for row in rows(self.right)]
 
 
 def lines_at_gutter(
