@@ -1,13 +1,12 @@
 """A simulation of the job on many GPUs of one host: how many CPU cores keep them fed.
 
-    python -m benchmarks.gpu_scale --gpus 1 2 4 8 16 32 --cores 8 16 32 64 128
+    python -m benchmarks.gpu_scale --cpu-ms 12.3 --pages-per-s 15.5 --host-cores 3.5
 
-Nothing runs here but arithmetic: the times of a page in each stage were measured with one GPU and
-with two (`benchmarks/results/`), and the simulation asks what follows from them. Pages pass
-through the stages render, prepare and recognise, each with a queue in front that holds a fixed
-number of pages, as in the job; a stage's workers take pages in order, and a stage waits while the
-queue behind it is full. What it leaves out: memory bandwidth of the host, storage, and whatever
-else many processes share, which is why a run on two GPUs made 95 % of twice one.
+Nothing runs here but arithmetic: a page's CPU time before the engine and the rate of an engine were
+measured on one GPU (`benchmarks/results/`), and the simulation asks what follows from them. Cores
+make pages ready one by one, each engine reads at its own rate and holds a fixed number of pages;
+a core waits while every engine is full. What it leaves out: memory bandwidth of the host, storage,
+and whatever else many processes share; a run on two GPUs made 95 % of twice one.
 """
 
 from __future__ import annotations
