@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 PAGES_PER_FILE = 16
 DPI = 150
+_WIDTH_2 = 896
+"""Width of the encoder of OCR-2, a Qwen2 of 24 layers (`vllm/.../models/deepencoder2.py`)."""
 
 
 def model(work: Path) -> Path:
@@ -16,6 +19,21 @@ def model(work: Path) -> Path:
         from tests.integration.vllm import models
 
         models.write_deepseek_ocr(folder, full_size=True)
+    return folder
+
+
+def model_2(work: Path) -> Path:
+    """The same for DeepSeek-OCR-2: another encoder, whose sizes are in vLLM's code."""
+    folder = work / "deepseek-ocr-2"
+    if not (folder / "tokenizer_config.json").exists():
+        from tests.integration.vllm import models
+
+        models.write_deepseek_ocr(folder, full_size=True)
+        path = folder / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config["architectures"] = ["DeepseekOCR2ForCausalLM"]
+        config["projector_config"]["input_dim"] = _WIDTH_2
+        path.write_text(json.dumps(config, indent=1), encoding="utf-8")
     return folder
 
 

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import gpu, gpu_pages, serving_app, serving_load
+from benchmarks import gpu_pages, gpu_setup, serving_app, serving_load
 from benchmarks.serving_load import Kind, Load
 from serving.config import ServeConfig
 from tests.support import live_service, sample_documents
@@ -32,11 +32,11 @@ _REPLICAS = {"min_replicas": 1, "max_replicas": 1, "num_cpus": 0}
 def main() -> None:
     arguments = _options()
     if not arguments.table:
-        os.environ.update(gpu.ENVIRONMENT)
+        os.environ.update(gpu_setup.ENVIRONMENT)
         work = Path(tempfile.gettempdir(), "rayscribe-gpu")
         work.mkdir(parents=True, exist_ok=True)
         kinds = _kinds(work, max(arguments.clients))
-        with serving_app.running(_config(work, arguments.tokens)) as app:
+        with serving_app.running(_config(work, arguments.tokens, arguments.set)) as app:
             _load(app.url, kinds, _WARM, _WARM)
             for clients in arguments.clients:
                 count = max(_WARM, clients * arguments.per_client)
@@ -51,20 +51,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 32, 64, 128])
     parser.add_argument("--per-client", type=int, default=2, help="pages of a client")
     parser.add_argument("--tokens", type=int, default=1000, help="tokens of every answer")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of `engine.vllm`"
+    )
     return parser.parse_args()
 
 
-def _config(work: Path, tokens: int) -> ServeConfig:
-    engine = {
+def _config(work: Path, tokens: int, changes: list[str]) -> ServeConfig:
+    engine: dict[str, Any] = {
         "model": str(gpu_pages.model(work)),
         "family": "deepseek-ocr",
-        "load_format": "dummy",
+        "load_format": "random",
         "ignore_eos": True,
         "max_tokens": tokens,
-        "gpu_memory_utilization": gpu.MEMORY,
-        "max_num_seqs": gpu.SEATS,
-        "max_num_batched_tokens": gpu.BATCHED_TOKENS,
-    }
+        "gpu_memory_utilization": gpu_setup.MEMORY,
+        "max_num_seqs": gpu_setup.SEATS,
+        "max_num_batched_tokens": gpu_setup.BATCHED_TOKENS,
+    } | dict(pair.split("=", 1) for pair in changes)
     return ServeConfig.model_validate(
         {
             "engine": {"kind": "vllm", "vllm": engine},
@@ -107,7 +110,7 @@ def _load(url: str, kinds: list[Kind], clients: int, count: int) -> Load:
 
 def _keep(path: Path, clients: int, load: Load) -> None:
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known["host"] = gpu.host()
+    known["host"] = gpu_setup.host()
     seconds = [sample.total_s for sample in load.samples]
     result = {
         "pages": len(seconds),

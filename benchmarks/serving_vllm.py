@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from benchmarks import gpu, llama_8b, serving_app, serving_load
+from benchmarks import gpu_setup, llama_8b, serving_app, serving_load
 from benchmarks.serving_load import Kind, Load
 from serving.chat import engine
 from serving.config import ServeConfig
@@ -229,7 +229,7 @@ def _kind(tokens: int) -> Kind:
 def _keep(arguments: argparse.Namespace, part: str, result: dict[str, Any]) -> None:
     path = arguments.out
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known["host"] = gpu.host()
+    known["host"] = gpu_setup.host()
     known["engine"] = {"model": arguments.model.name} | {
         name: getattr(arguments, name)
         for name in ("load_format", "max_model_len", "dtype", "max_num_seqs", "eager")

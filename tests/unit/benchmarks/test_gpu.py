@@ -1,0 +1,60 @@
+"""The arithmetic of the GPU measurements: loads, medians, partings, the simulation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks import gpu_scale, gpu_table, gpu_ties
+from benchmarks.gpu_rows import ROWS, Load, named
+
+
+def test_a_load_is_read_as_it_is_written() -> None:
+    load = Load("small", "300", 64, 2)
+    assert Load.parse(str(load)) == load
+    assert Load.parse("pages") == Load()
+    with pytest.raises(ValueError, match="none of"):
+        Load.parse("books")
+
+
+def test_rows_are_chosen_by_name() -> None:
+    assert named([]) == list(ROWS)
+    assert [row.name for row in named(["bare"])] == ["bare"]
+    with pytest.raises(ValueError, match="no rows"):
+        named(["bear"])
+
+
+def run(row: str, speed: float) -> dict[str, Any]:
+    load = {"kind": "pages", "tokens": "1000", "pages": 8}
+    rates = {"pages_per_s": speed, "tokens_per_s": 1000 * speed, "gpu_busy": 0.5}
+    return {"row": row, "host": {"date": "2026-01-01"}, **load, **rates}
+
+
+def test_the_table_has_the_median_and_its_ratio_to_bare() -> None:
+    runs = [run("bare", 4.0), *(run("ours", speed) for speed in (20.0, 8.0, 12.0))]
+    table = gpu_table.render(runs)
+    assert "| ours | pages | 1000 | 8 | 3 | 12.00 | 8.00 to 20.00 | 12000 | 50% | 3.00 |" in table
+
+
+def answer(ids: list[int], tops: list[dict[str, float]]) -> gpu_ties.Answer:
+    return {"ids": ids, "tops": tops}
+
+
+def test_a_parting_is_near_only_within_the_noise_before_it() -> None:
+    first = answer([1, 2], [{"1": -1.0}, {"2": -1.0, "3": -1.25}])
+    second = answer([1, 3], [{"1": -1.125}, {"3": -1.0, "2": -1.25}])
+    found = gpu_ties.compare([first], [second])
+    assert (found["near"], found["not near"], found["far"]) == (1, 0, 0)
+    second["tops"][0]["1"] = -1.0625
+    assert gpu_ties.compare([first], [second])["not near"] == 1
+    del first["tops"][1]["3"]
+    assert gpu_ties.compare([first], [second])["far"] == 1
+    assert gpu_ties.compare([first], [first])["equal to the end"] == 1
+
+
+def test_enough_cores_feed_every_gpu_and_too_few_do_not() -> None:
+    times = gpu_scale.Times(cpu_ms=100, engine_ms=50, host_cores=2)
+    assert gpu_scale.simulate(4, 64, times) == pytest.approx(80, rel=0.05)
+    assert gpu_scale.simulate(4, 10, times) == pytest.approx(20, rel=0.05)
+    assert gpu_scale.simulate(4, 8, times) == 0
