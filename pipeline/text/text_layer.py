@@ -51,6 +51,8 @@ class DrawingStats:
         glyph_like_paths: Number of letter-sized paths and masks outside of text.
         white_share: Share of the visible characters that are almost white.
         oversized_box_share: Share of the visible characters whose boxes far exceed the font size.
+        doubtful_numbers: Number of places where a digit or sign in or beside a number is drawn as
+            something else.
     """
 
     operations: int = 0
@@ -61,6 +63,7 @@ class DrawingStats:
     glyph_like_paths: int = 0
     white_share: float = 0.0
     oversized_box_share: float = 0.0
+    doubtful_numbers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pymupdf import mupdf
 
 from pipeline.config import RenderConfig
 from pipeline.documents.pdf import damage, drawing, embedded_files, mupdf_log, text_layer
+from pipeline.documents.pdf.glyphs import GlyphCheck
 from pipeline.documents.pdf.inflation import InflationLimit
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.imaging.ink import ink_ppm
@@ -77,6 +78,7 @@ class PdfFile:
                 ErrorKind.UNREADABLE, f"no readable PDF: {mupdf_log.message(error)}"
             ) from None
         self._inflation = max_inflated_mib and InflationLimit(self._pdf, max_inflated_mib)
+        self._glyphs = GlyphCheck(self._pdf)
         self.warnings = (*self._hidden_content(), *mupdf_log.take())
 
     def _hidden_content(self) -> Iterator[str]:
@@ -179,10 +181,12 @@ class PdfFile:
         """
         with _page_errors("read"):
             loaded = self._load(page)
-            found = text_layer.read(loaded, *drawing.scale(mupdf.fz_bound_page(loaded), render))
+            scale = drawing.scale(mupdf.fz_bound_page(loaded), render)
+            page_object = self._page_object(page)
+            found = text_layer.read(loaded, *scale, self._glyphs.doubtful(page_object))
             warnings = mupdf_log.take()
             mupdf_log.check_memory(*warnings)
-            lost = damage.lost_content(self._page_object(page))
+            lost = damage.lost_content(page_object)
             return replace(found, warnings=(*warnings, *filter(None, [lost])))
 
     def attachments(self) -> list[str]:
@@ -266,6 +270,7 @@ class PdfFile:
     def close(self) -> None:
         """Close the file and empty MuPDF's cache."""
         self._pdf = self._files = self._inflation = None
+        self._glyphs.close()
         pymupdf.TOOLS.store_shrink(100)
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pymupdf
 from pymupdf import mupdf
 
+from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
 from pipeline.text.text_layer import MAX_CHARS, MAX_LINES, DrawingStats, TextLayer, TextLayerLine
 from pipeline.types import Box
 
@@ -43,26 +44,31 @@ Boxes = npt.NDArray[np.float64]
 """Shape (boxes, 4): x0, y0, x1, y1."""
 
 
-def read(page: Any, dpi: float, frame: Any) -> TextLayer:
+def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     """The text layer of a page.
 
     Args:
         page: MuPDF's page.
         dpi: The resolution that the page would be rendered with.
         frame: The page's rectangle in pixels; its origin need not be 0.
+        doubtful: Characters of the page's fonts whose glyphs look like something else.
 
     Raises:
         FzErrorBase: MuPDF cannot interpret the page's content.
     """
     zoom = dpi / _POINTS_PER_INCH
     size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
-    lines, white_share, oversized_box_share = _read_lines(_lines(page), zoom, frame)
+    raw = list(_lines(page))
+    lines, white_share, oversized_box_share = _read_lines(raw, zoom, frame)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
     drawing = replace(
         _drawing_stats(_logged(page), boxes, size_px, zoom, frame),
         white_share=white_share,
         oversized_box_share=oversized_box_share,
+        doubtful_numbers=sum(count_in_line(line["spans"], doubtful) for line in raw)
+        if doubtful
+        else 0,
     )
     return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing)
 
