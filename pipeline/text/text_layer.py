@@ -29,13 +29,15 @@ class TextLayerLine:
         text: Its text.
         box: Its box in pixels of the page as displayed.
         turn_deg: The clockwise turn that makes it upright: 0, 90, 180 or 270.
-        is_visible: Whether it is painted (not render mode 3, not transparent).
+        is_visible: Whether it is seen: not render mode 3, not transparent, not white on white.
+        is_white: Whether it is painted white on white.
     """
 
     text: str
     box: Box
     turn_deg: int = 0
     is_visible: bool = True
+    is_white: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def read(layer: TextLayer, *, hidden: bool) -> tuple[str, tuple[Block, ...], int
 
     Args:
         layer: The layer.
-        hidden: Include invisible lines.
+        hidden: Include lines that are not seen, those that are white on white too.
 
     Returns:
         The text, its blocks with boxes on the page as displayed, and the clockwise turn that

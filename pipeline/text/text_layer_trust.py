@@ -67,7 +67,9 @@ def assess_trust(layer: TextLayer) -> Trust:
 
 def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     text = "\n".join(line.text for line in layer.visible)
-    shown, every = _count(text), _count("\n".join(line.text for line in layer.lines))
+    # White lines are left out of a layer that is taken; how many there are is a doubt of its own.
+    inked = (line.text for line in layer.lines if not line.is_white)
+    shown, every = _count(text), _count("\n".join(inked))
     if not shown:
         yield 0.0, "no visible text"
         return

@@ -7,9 +7,9 @@ of the time of rendering.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -18,24 +18,18 @@ import pymupdf
 from pymupdf import mupdf
 
 from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
+from pipeline.documents.pdf.grounds import Grounds
+from pipeline.documents.pdf.layer_lines import read_lines
 from pipeline.text.text_layer import MAX_CHARS, MAX_LINES, DrawingStats, TextLayer, TextLayerLine
 from pipeline.types import Box
 
 _POINTS_PER_INCH: Final = 72
-_INKED: Final = mupdf.FZ_STEXT_FILLED | mupdf.FZ_STEXT_STROKED
-"""A character is visible if one of the two is set. Text render mode 3 sets neither."""
-_WHITE: Final = 0xF0
-"""A colour counts as white if red, green and blue are all at least this, of 255."""
 _CELLS: Final = 100
 """Areas are computed on a grid of this many columns and rows."""
 _TEXT, _FILL_PATH, _IMAGE, _IMAGE_MASK, _OTHER = range(5)
 """Kinds of what a page paints; `_OTHER` are strokes of paths and shadings."""
-_UPRIGHT: Final = (1.0, 0.0)
-"""Direction of a line that needs no turn."""
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
-_MAX_SPAN_EM: Final = 3.0
-"""Maximum plausible height of a span's box, in font sizes."""
 _MAX_OPERATIONS: Final = 100_000
 
 Mask = npt.NDArray[np.bool_]
@@ -59,7 +53,8 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     zoom = dpi / _POINTS_PER_INCH
     size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
     raw = list(_lines(page))
-    lines, white_share, oversized_box_share = _read_lines(raw, zoom, frame)
+    grounds = cache(lambda: Grounds(page))
+    lines, white_share, oversized_box_share = read_lines(raw, zoom, frame, grounds)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
     drawing = replace(
@@ -138,41 +133,6 @@ def _logged(page: Any) -> list[tuple[int, Box]]:
     return [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
 
 
-def _read_lines(
-    lines: Iterable[dict[str, Any]], zoom: float, frame: Any
-) -> tuple[list[TextLayerLine], float, float]:
-    """The lines, and the shares of the visible characters that are white and in oversized boxes."""
-    left, top = frame.x0, frame.y0
-    found: list[TextLayerLine] = []
-    visible = white = oversized = 0
-    for line in lines:
-        texts: list[str] = []
-        characters = inked = 0
-        for span in line["spans"]:
-            text = span["text"]
-            texts.append(text)
-            characters += len(text)
-            if span["char_flags"] & _INKED and span["alpha"]:
-                inked += len(text)
-                if span["color"]:
-                    white += len(text) * _is_white(span["color"])
-                oversized += len(text) * _is_oversized(span["size"], *span["bbox"])
-        visible += inked
-        x0, y0, x1, y1 = line["bbox"]
-        box = (x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top)
-        text = "".join(texts).strip()
-        turn_deg = 0 if line["dir"] == _UPRIGHT else _turn(*line["dir"])
-        found.append(TextLayerLine(text, box, turn_deg, 2 * inked >= characters))
-    if not visible:
-        return found, 0.0, 0.0
-    return found, white / visible, oversized / visible
-
-
-def _turn(across: float, down: float) -> int:
-    """The clockwise turn that makes text of this direction upright; y grows downwards."""
-    return round(math.degrees(math.atan2(-down, across)) / 90) % 4 * 90
-
-
 def _is_inside(box: Box, width_px: int, height_px: int) -> bool:
     """Whether the centre of a box is inside the page's crop box."""
     return 0 <= (box[0] + box[2]) / 2 <= width_px and 0 <= (box[1] + box[3]) / 2 <= height_px
@@ -185,16 +145,6 @@ def _bounded(lines: list[TextLayerLine]) -> Iterator[TextLayerLine]:
         if characters > MAX_CHARS:
             return
         yield line
-
-
-def _is_white(color: int) -> bool:
-    return all(color >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
-
-
-def _is_oversized(size: float, x0: float, y0: float, x1: float, y1: float) -> bool:
-    """Whether a span is far larger than its font size, as with some bitmap fonts."""
-    max_pt = _MAX_SPAN_EM * size
-    return y1 - y0 > max_pt and x1 - x0 > max_pt
 
 
 def _drawing_stats(
