@@ -119,8 +119,9 @@ def _is_white(space: Any, color: Any) -> bool:
     """Whether a colour is almost white; one of an unusual space is taken for dark."""
     if space is None:
         return False
-    parts = [mupdf.floats_getitem(color, i) for i in range(space.n)]
+    parts: list[float] = [mupdf.floats_getitem(color, i) for i in range(space.n)]
     if mupdf.ll_fz_colorspace_is_gray(space) or mupdf.ll_fz_colorspace_is_rgb(space):
         return min(parts) >= _MIN_LIGHT
-    is_ink = mupdf.ll_fz_colorspace_is_cmyk(space) or mupdf.ll_fz_colorspace_is_device_n(space)
-    return bool(is_ink) and max(parts) <= 1 - _MIN_LIGHT
+    if mupdf.ll_fz_colorspace_is_cmyk(space) or mupdf.ll_fz_colorspace_is_device_n(space):
+        return max(parts) <= 1 - _MIN_LIGHT
+    return False

@@ -68,6 +68,15 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing)
 
 
+def paints_nothing(page: Any) -> bool:
+    """Whether the page has no drawing operation, not even one in white.
+
+    Raises:
+        FzErrorBase: MuPDF cannot interpret the page's content.
+    """
+    return not _logged(page)
+
+
 def _lines(page: Any) -> Iterator[dict[str, Any]]:
     """PyMuPDF's lines: `bbox` and `dir` of each, and `spans` of one font and colour."""
     text_page = mupdf.FzStextPage(mupdf.fz_bound_page(page))
