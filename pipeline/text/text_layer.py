@@ -55,6 +55,7 @@ class DrawingStats:
         oversized_box_share: Share of the visible characters whose boxes far exceed the font size.
         doubtful_numbers: Number of places where a digit or sign in or beside a number is drawn as
             something else.
+        picture_characters: About how many characters of text are in pictures, as pixels.
     """
 
     operations: int = 0
@@ -66,6 +67,7 @@ class DrawingStats:
     white_share: float = 0.0
     oversized_box_share: float = 0.0
     doubtful_numbers: int = 0
+    picture_characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,8 @@ class PdfFile:
             warnings = mupdf_log.take()
             mupdf_log.check_memory(*warnings)
             lost = damage.lost_content(page_object)
-            return replace(found, warnings=(*warnings, *filter(None, [lost])))
+            said = [lost, _unread_pictures(found.drawing.picture_characters)]
+            return replace(found, warnings=(*warnings, *filter(None, said)))
 
     def attachments(self) -> list[str]:
         """The unique names of its embedded files.
@@ -280,6 +281,13 @@ class PdfFile:
         self._pdf = self._files = self._inflation = None
         self._glyphs.close()
         pymupdf.TOOLS.store_shrink(100)
+
+
+def _unread_pictures(characters: int) -> str:
+    """A warning about text that is not in the layer, "" for none."""
+    if not characters:
+        return ""
+    return f"about {characters} characters in pictures are not in the text layer"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pymupdf
 from pymupdf import mupdf
 
+from pipeline.documents.pdf import mupdf_log, pictures
 from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import read_lines
@@ -28,6 +29,10 @@ _CELLS: Final = 100
 """Areas are computed on a grid of this many columns and rows."""
 _TEXT, _FILL_PATH, _IMAGE, _IMAGE_MASK, _OTHER = range(5)
 """Kinds of what a page paints; `_OTHER` are strokes of paths and shadings."""
+_MAX_PICTURES: Final = 0.3
+"""With more than this share of the page in pictures without text, a layer is not trusted anyway."""
+_MAX_IMAGE_PX: Final = 16_000_000
+"""A page with a larger image is not drawn for the text in it: that would need 50 MB and more."""
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
 _MAX_OPERATIONS: Final = 100_000
@@ -57,15 +62,32 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     lines, white_share, oversized_box_share = read_lines(raw, zoom, frame, grounds)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
+    log, largest_image_px = _logged(page)
     drawing = replace(
-        _drawing_stats(_logged(page), boxes, size_px, zoom, frame),
+        _drawing_stats(log, boxes, size_px, zoom, frame),
         white_share=white_share,
         oversized_box_share=oversized_box_share,
-        doubtful_numbers=sum(count_in_line(line["spans"], doubtful) for line in raw)
-        if doubtful
-        else 0,
+        doubtful_numbers=_count_doubtful(raw, doubtful),
     )
+    is_small = largest_image_px <= _MAX_IMAGE_PX
+    if boxes and is_small and 0 < drawing.image_without_text_share < _MAX_PICTURES:
+        drawing = replace(drawing, picture_characters=_picture_characters(page, log, raw))
     return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing)
+
+
+def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:
+    return sum(count_in_line(line["spans"], doubtful) for line in lines) if doubtful else 0
+
+
+def _picture_characters(
+    page: Any, log: Sequence[tuple[int, Box]], lines: Sequence[dict[str, Any]]
+) -> int:
+    images = [box for kind, box in log if kind in (_IMAGE, _IMAGE_MASK)]
+    try:
+        return pictures.characters(page, images, [line["bbox"] for line in lines])
+    except mupdf.FzErrorBase as error:  # the layer is as good as it was
+        mupdf_log.check_memory(str(error))
+        return 0
 
 
 def paints_nothing(page: Any) -> bool:
@@ -74,7 +96,7 @@ def paints_nothing(page: Any) -> bool:
     Raises:
         FzErrorBase: MuPDF cannot interpret the page's content.
     """
-    return not _logged(page)
+    return not _logged(page)[0]
 
 
 def _lines(page: Any) -> Iterator[dict[str, Any]]:
@@ -100,6 +122,7 @@ class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no
     def __init__(self) -> None:
         super().__init__()
         self.log: list[tuple[int, Any]] = []
+        self.largest_image_px = 0
         self.use_virtual_fill_path()
         self.use_virtual_stroke_path()
         self.use_virtual_fill_text()
@@ -128,18 +151,21 @@ class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no
         self._add(_OTHER, mupdf.ll_fz_bound_shade(shade, ctm))
 
     def fill_image(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
         self._add(_IMAGE, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
 
     def fill_image_mask(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
         self._add(_IMAGE_MASK, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
 
 
-def _logged(page: Any) -> list[tuple[int, Box]]:
-    """Kind and bounding box (points) of what the page paints, in order."""
+def _logged(page: Any) -> tuple[list[tuple[int, Box]], int]:
+    """Kind and bounding box (points) of what the page paints, in order, and its largest image."""
     device = _BoxDevice()
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-    return [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
+    log = [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
+    return log, device.largest_image_px
 
 
 def _is_inside(box: Box, width_px: int, height_px: int) -> bool:
