@@ -34,7 +34,9 @@ def characters(font: Any) -> tuple[dict[int, str], dict[int, str]]:
     if mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type0":
         is_identity = mupdf.pdf_to_name(encoding).startswith("Identity")
         return (told if is_identity else {}), {}  # else codes do not say glyphs
-    return dict(_differences(encoding)) | told, {code: chr(code) for code in _CODES}
+    # With a table, a subset's other codes are not used: to look at their glyphs costs much.
+    guessed = {} if told else {code: chr(code) for code in _CODES}
+    return dict(_differences(encoding)) | told, guessed
 
 
 def _to_unicode(stream: Any) -> Iterator[tuple[int, str]]:

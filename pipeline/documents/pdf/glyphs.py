@@ -198,13 +198,15 @@ def _glyphs(loaded: Any, font: Any) -> Iterator[Glyph]:
         index = mupdf.ll_pdf_font_cid_to_gid(loaded, code) if char in CHECKED else 0
         if index <= 0:
             continue
+        name = ""
+        if char in _DIGITS or code not in told:  # the shapes of signs say enough
+            name = mupdf.ll_fz_get_glyph_name2(loaded.font, index).partition(".")[0]
+        if code not in told and _says_other(name, char):
+            continue
         box = mupdf.ll_fz_bound_glyph(loaded.font, index, mupdf.fz_identity)
-        width, height = box.x1 - box.x0, box.y1 - box.y0
-        if max(width, height) < _MIN_EM:
-            continue  # left out of a subset, or a font for invisible text
-        name = mupdf.ll_fz_get_glyph_name2(loaded.font, index).partition(".")[0]
-        if code in told or not _says_other(name, char):
-            yield Glyph(char, name, width, height, box.y0)
+        left, bottom, right, top = box.x0, box.y0, box.x1, box.y1
+        if max(right - left, top - bottom) >= _MIN_EM:  # else not in a subset, or invisible
+            yield Glyph(char, name, right - left, top - bottom, bottom)
 
 
 def _says_other(glyph_name: str, char: str) -> bool:
