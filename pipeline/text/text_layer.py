@@ -29,13 +29,15 @@ class TextLayerLine:
         text: Its text.
         box: Its box in pixels of the page as displayed.
         turn_deg: The clockwise turn that makes it upright: 0, 90, 180 or 270.
-        is_visible: Whether it is painted (not render mode 3, not transparent).
+        is_visible: Whether it is seen: not render mode 3, not transparent, not white on white.
+        is_white: Whether it is painted white on white.
     """
 
     text: str
     box: Box
     turn_deg: int = 0
     is_visible: bool = True
+    is_white: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class DrawingStats:
         glyph_like_paths: Number of letter-sized paths and masks outside of text.
         white_share: Share of the visible characters that are almost white.
         oversized_box_share: Share of the visible characters whose boxes far exceed the font size.
+        doubtful_numbers: Number of places where a digit or sign in or beside a number is drawn as
+            something else.
+        picture_characters: About how many characters of text are in pictures, as pixels.
     """
 
     operations: int = 0
@@ -61,6 +66,8 @@ class DrawingStats:
     glyph_like_paths: int = 0
     white_share: float = 0.0
     oversized_box_share: float = 0.0
+    doubtful_numbers: int = 0
+    picture_characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ def read(layer: TextLayer, *, hidden: bool) -> tuple[str, tuple[Block, ...], int
 
     Args:
         layer: The layer.
-        hidden: Include invisible lines.
+        hidden: Include lines that are not seen, those that are white on white too.
 
     Returns:
         The text, its blocks with boxes on the page as displayed, and the clockwise turn that

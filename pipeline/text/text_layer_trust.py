@@ -33,6 +33,11 @@ _NUMBER: Final = re.compile(
 _PUNCTUATION: Final = (
     ".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d\u00ab\u00bb*\u2022\u2013\u2014-\u2026/&"
 )
+_WRONG_NUMBER: Final = 0.5
+"""The trust in a page on which one number is wrong: less than any sensible minimum."""
+_BROKEN_NUMBER: Final = re.compile("[\ufffd\ue000-\uf0ff\\x00-\\x08\\x0e-\\x1f]\\d")
+"""A digit after a character without meaning, which may have been its sign. Private use above
+U+F100 is left out: Adobe's glyph list has small capitals and copyright signs there."""
 _MAX_WORD_LETTERS: Final = 30
 _CACHED_WORDS: Final = 1 << 16
 """Size of the cache of `_is_word`: most words of a page were on an earlier page."""
@@ -62,7 +67,9 @@ def assess_trust(layer: TextLayer) -> Trust:
 
 def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     text = "\n".join(line.text for line in layer.visible)
-    shown, every = _count(text), _count("\n".join(line.text for line in layer.lines))
+    # White lines are left out of a layer that is taken; how many there are is a doubt of its own.
+    inked = (line.text for line in layer.lines if not line.is_white)
+    shown, every = _count(text), _count("\n".join(inked))
     if not shown:
         yield 0.0, "no visible text"
         return
@@ -71,8 +78,12 @@ def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     yield _falling(1 - shown / every, 0.02, 0.3), "invisible text"
     yield _falling(drawing.covered_share, 0.05, 0.3), "covered text"
     yield _falling(drawing.oversized_box_share, 0.05, 0.3), "boxes without sense"
+    yield (_WRONG_NUMBER if drawing.doubtful_numbers else 1.0), "numbers drawn otherwise"
+    yield (_WRONG_NUMBER if _BROKEN_NUMBER.search(text) else 1.0), "broken characters in numbers"
     yield _falling(drawing.white_share, 0.3, 0.8), "white text"
     yield _falling(drawing.image_without_text_share, 0.1, 0.3), "pictures without text"
+    in_pictures = drawing.picture_characters / (drawing.picture_characters + shown)
+    yield _falling(in_pictures, 0.1, 0.3), "text in pictures"
     yield _falling(drawing.image_share, 0.7, 0.9), "a picture of the page"
     yield _falling(drawing.glyph_like_paths / shown, 0.15, 0.6), "shapes like letters"
     if drawing.non_text_operations:

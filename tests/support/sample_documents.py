@@ -498,3 +498,47 @@ def broken_fax() -> bytes:
         start, size = image.tag_v2[273][0], image.tag_v2[279][0]
     content[start + size // 2 : start + size // 2 + 8] = bytes(range(1, 9))
     return bytes(content)
+
+
+def font_pdf(
+    shown: bytes,
+    differences: bytes,
+    to_unicode: dict[int, str] | None,
+) -> bytes:
+    """A page of prose, and a last line in an embedded font of its own, /F2.
+
+    Args:
+        shown: Operators of the last line after `/F2 11 Tf`.
+        differences: Codes and names of glyphs, which are what is seen.
+        to_unicode: The characters that the file says the codes are; None for no such table.
+    """
+    import pymupdf
+
+    descriptor = (
+        b"<</Type/FontDescriptor/FontName/ABCDEF+Signs/Flags 4/FontBBox[0 -200 1000 900]"
+        b"/ItalicAngle 0/Ascent 800/Descent -200/CapHeight 700/StemV 80/FontFile3 4 0 R>>"
+    )
+    told = b"" if to_unicode is None else b"/ToUnicode 7 0 R"
+    font = (
+        b"<</Type/Font/Subtype/Type1/BaseFont/ABCDEF+Signs/FontDescriptor 5 0 R/FirstChar 32"
+        b"/LastChar 126/Widths[%s]/Encoding<</BaseEncoding/WinAnsiEncoding/Differences[%s]>>%s>>"
+        % (b"600 " * 95, differences, told)
+    )
+    objects = [
+        stream(pymupdf.Font("helv").buffer, b"/Subtype/Type1C"),
+        descriptor,
+        font,
+        stream(_to_unicode(to_unicode or {})),
+    ]
+    content = text_content(prose()) + b" BT /F2 11 Tf 60 100 Td " + shown + b" ET"
+    page = Page(content, entries=b"/Resources<</Font<</F1 3 0 R/F2 6 0 R>>>>")
+    return pdf([page], objects=objects)
+
+
+def _to_unicode(table: dict[int, str]) -> bytes:
+    rows = b"".join(b"<%02x> <%04x>\n" % (code, ord(char)) for code, char in table.items())
+    return (
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /T def "
+        b"/CMapType 2 def 1 begincodespacerange <00> <ff> endcodespacerange %d beginbfchar\n%s"
+        b"endbfchar endcmap end end" % (len(table), rows)
+    )

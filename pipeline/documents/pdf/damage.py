@@ -1,5 +1,7 @@
 """Finds damaged content that MuPDF left out of a PDF page: it warns, and draws white instead.
 
+Two kinds: streams that cannot be decoded, and streams whose operators make no sense.
+
 Runs in the worker process of `pipeline.documents.sandbox`. It decodes all streams that the page
 uses once more, and is called only for pages that look almost blank.
 """
@@ -23,6 +25,12 @@ _DAMAGE: Final = re.compile(
 )
 _LEFT_OUT: Final = re.compile(r"padding truncated image|cannot find XObject")
 """MuPDF's messages where it leaves an image out, inline images included."""
+_MISREAD: Final = re.compile(
+    r"syntax error|unknown keyword|not closed|invalid (?:indirect reference|character)|cannot draw"
+    r"|crypt filter"
+)
+"""MuPDF's messages where it skips what it cannot interpret. Not one too many of `Q`, which is
+harmless."""
 _UNREAD: Final = re.compile(r"cannot load object \((\d+) 0 R\)")
 _HARMLESS: Final = re.compile(r"icc|colorspace|incorrect data check", re.IGNORECASE)
 
@@ -53,6 +61,15 @@ def damage(pdf: Any, page: Any, warnings: tuple[str, ...], max_pixels: int) -> s
             return f"{name} cannot be decoded: {said}"
     left_out = next(filter(_LEFT_OUT.search, warnings), "")
     return left_out or _unread(pdf, warnings) or lost_content(page)
+
+
+def misread(warnings: tuple[str, ...]) -> str:
+    """A message about the first operator or object that MuPDF could not interpret, "" for none.
+
+    Some programs end a good page with such: it says something of pages that paint nothing else.
+    """
+    said = next(filter(_MISREAD.search, warnings), "")
+    return said and f"its content cannot be interpreted: {said}"
 
 
 def _unread(pdf: Any, warnings: tuple[str, ...]) -> str:

@@ -21,6 +21,8 @@ from pymupdf import mupdf
 
 from pipeline.config import RenderConfig
 from pipeline.documents.pdf import damage, drawing, embedded_files, mupdf_log, text_layer
+from pipeline.documents.pdf.error_kinds import attachment_errors, page_errors
+from pipeline.documents.pdf.glyphs import GlyphCheck
 from pipeline.documents.pdf.inflation import InflationLimit
 from pipeline.errors import DocumentError, ErrorKind, PageError
 from pipeline.imaging.ink import ink_ppm
@@ -77,6 +79,7 @@ class PdfFile:
                 ErrorKind.UNREADABLE, f"no readable PDF: {mupdf_log.message(error)}"
             ) from None
         self._inflation = max_inflated_mib and InflationLimit(self._pdf, max_inflated_mib)
+        self._glyphs = GlyphCheck(self._pdf)
         self.warnings = (*self._hidden_content(), *mupdf_log.take())
 
     def _hidden_content(self) -> Iterator[str]:
@@ -162,7 +165,7 @@ class PdfFile:
             DocumentError: NO_PAGES.
             MemoryError: MuPDF ran out of memory.
         """
-        with _page_errors("draw"):
+        with page_errors("draw"):
             return self._draw(page, render, allocate)
 
     def layer(self, page: int, render: RenderConfig) -> TextLayer:
@@ -177,13 +180,16 @@ class PdfFile:
             DocumentError: NO_PAGES.
             MemoryError: MuPDF ran out of memory.
         """
-        with _page_errors("read"):
+        with page_errors("read"):
             loaded = self._load(page)
-            found = text_layer.read(loaded, *drawing.scale(mupdf.fz_bound_page(loaded), render))
+            scale = drawing.scale(mupdf.fz_bound_page(loaded), render)
+            page_object = self._page_object(page)
+            found = text_layer.read(loaded, *scale, self._glyphs.doubtful(page_object))
             warnings = mupdf_log.take()
             mupdf_log.check_memory(*warnings)
-            lost = damage.lost_content(self._page_object(page))
-            return replace(found, warnings=(*warnings, *filter(None, [lost])))
+            lost = damage.lost_content(page_object)
+            said = [lost, _unread_pictures(found.drawing.picture_characters)]
+            return replace(found, warnings=(*warnings, *filter(None, said)))
 
     def attachments(self) -> list[str]:
         """The unique names of its embedded files.
@@ -192,7 +198,7 @@ class PdfFile:
             DocumentError: UNREADABLE, they cannot be listed.
             MemoryError: MuPDF ran out of memory.
         """
-        with _attachment_errors("listed"):
+        with attachment_errors("listed"):
             return [file.name for file in self._embedded_files()]
 
     def extract(self, name: str, target: str, max_bytes: int) -> tuple[str, ...]:
@@ -206,7 +212,7 @@ class PdfFile:
             MemoryError: MuPDF ran out of memory.
             OSError: The target cannot be written.
         """
-        with _attachment_errors("read"):
+        with attachment_errors("read"):
             file = next((file for file in self._embedded_files() if file.name == name), None)
             if file is None:
                 raise DocumentError(ErrorKind.NOT_FOUND, "the PDF has no attachment of this name")
@@ -245,20 +251,27 @@ class PdfFile:
         warnings = mupdf_log.take()
         # MuPDF omits content for which it has no memory: the page would be incomplete.
         mupdf_log.check_memory(*warnings)
-        reason = self._blank_suspect_reason(number, pixels, warnings, render)
+        reason = self._blank_suspect_reason(page, number, pixels, warnings, render)
         if dpi < render.dpi:
             limit = f"{render.dpi} dpi would pass render.max_pixels ({render.max_pixels})"
             warnings = (f"rendered at {dpi:.3g} dpi: {limit}", *warnings)
         return PageImage(pixels, dpi, warnings, blank_suspect_reason=reason)
 
     def _blank_suspect_reason(
-        self, number: int, pixels: Pixels, warnings: tuple[str, ...], render: RenderConfig
+        self,
+        loaded: Any,
+        number: int,
+        pixels: Pixels,
+        warnings: tuple[str, ...],
+        render: RenderConfig,
     ) -> str:
         """Why the page may not be blank though it looks so, "" for no reason."""
         page = self._page_object(number)
         if not warnings or ink_ppm(pixels) > _NEARLY_BLANK_PPM:
             return damage.lost_content(page)
-        return damage.damage(self._pdf, page, warnings, render.max_image_pixels)
+        lost = damage.damage(self._pdf, page, warnings, render.max_image_pixels)
+        misread = damage.misread(warnings)
+        return lost or (misread if misread and text_layer.paints_nothing(loaded) else "")
 
     def _page_object(self, number: int) -> Any:
         return mupdf.pdf_lookup_page_obj(self._pdf, number - 1)
@@ -266,7 +279,15 @@ class PdfFile:
     def close(self) -> None:
         """Close the file and empty MuPDF's cache."""
         self._pdf = self._files = self._inflation = None
+        self._glyphs.close()
         pymupdf.TOOLS.store_shrink(100)
+
+
+def _unread_pictures(characters: int) -> str:
+    """A warning about text that is not in the layer, "" for none."""
+    if not characters:
+        return ""
+    return f"about {characters} characters in pictures are not in the text layer"
 
 
 @contextmanager
@@ -279,28 +300,3 @@ def _utf8_name(path: str) -> Iterator[str]:
             yield f"/dev/fd/{file.fileno()}"
     else:
         yield path
-
-
-@contextmanager
-def _page_errors(doing: str) -> Iterator[None]:
-    """Clear MuPDF's warnings, and translate its errors into PageError."""
-    mupdf_log.take()
-    try:
-        yield
-    except mupdf.FzErrorBase as error:
-        mupdf_log.check_memory(str(error))
-        raise PageError(
-            ErrorKind.RENDER, f"MuPDF cannot {doing} it: {mupdf_log.message(error)}"
-        ) from None
-
-
-@contextmanager
-def _attachment_errors(doing: str) -> Iterator[None]:
-    """Clear MuPDF's warnings, and translate its errors into DocumentError."""
-    mupdf_log.take()
-    try:
-        yield
-    except mupdf.FzErrorBase as error:
-        mupdf_log.check_memory(str(error))
-        message = f"the PDF's attachments cannot be {doing}: {mupdf_log.message(error)}"
-        raise DocumentError(ErrorKind.UNREADABLE, message) from None

@@ -7,9 +7,9 @@ of the time of rendering.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,24 +17,24 @@ import numpy.typing as npt
 import pymupdf
 from pymupdf import mupdf
 
+from pipeline.documents.pdf import mupdf_log, pictures
+from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
+from pipeline.documents.pdf.grounds import Grounds
+from pipeline.documents.pdf.layer_lines import read_lines
 from pipeline.text.text_layer import MAX_CHARS, MAX_LINES, DrawingStats, TextLayer, TextLayerLine
 from pipeline.types import Box
 
 _POINTS_PER_INCH: Final = 72
-_INKED: Final = mupdf.FZ_STEXT_FILLED | mupdf.FZ_STEXT_STROKED
-"""A character is visible if one of the two is set. Text render mode 3 sets neither."""
-_WHITE: Final = 0xF0
-"""A colour counts as white if red, green and blue are all at least this, of 255."""
 _CELLS: Final = 100
 """Areas are computed on a grid of this many columns and rows."""
 _TEXT, _FILL_PATH, _IMAGE, _IMAGE_MASK, _OTHER = range(5)
 """Kinds of what a page paints; `_OTHER` are strokes of paths and shadings."""
-_UPRIGHT: Final = (1.0, 0.0)
-"""Direction of a line that needs no turn."""
+_MAX_PICTURES: Final = 0.3
+"""With more than this share of the page in pictures without text, a layer is not trusted anyway."""
+_MAX_IMAGE_PX: Final = 16_000_000
+"""A page with a larger image is not drawn for the text in it: that would need 50 MB and more."""
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
-_MAX_SPAN_EM: Final = 3.0
-"""Maximum plausible height of a span's box, in font sizes."""
 _MAX_OPERATIONS: Final = 100_000
 
 Mask = npt.NDArray[np.bool_]
@@ -43,28 +43,60 @@ Boxes = npt.NDArray[np.float64]
 """Shape (boxes, 4): x0, y0, x1, y1."""
 
 
-def read(page: Any, dpi: float, frame: Any) -> TextLayer:
+def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     """The text layer of a page.
 
     Args:
         page: MuPDF's page.
         dpi: The resolution that the page would be rendered with.
         frame: The page's rectangle in pixels; its origin need not be 0.
+        doubtful: Characters of the page's fonts whose glyphs look like something else.
 
     Raises:
         FzErrorBase: MuPDF cannot interpret the page's content.
     """
     zoom = dpi / _POINTS_PER_INCH
     size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
-    lines, white_share, oversized_box_share = _read_lines(_lines(page), zoom, frame)
+    raw = list(_lines(page))
+    grounds = cache(lambda: Grounds(page))
+    lines, white_share, oversized_box_share = read_lines(raw, zoom, frame, grounds)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
+    log, largest_image_px = _logged(page)
     drawing = replace(
-        _drawing_stats(_logged(page), boxes, size_px, zoom, frame),
+        _drawing_stats(log, boxes, size_px, zoom, frame),
         white_share=white_share,
         oversized_box_share=oversized_box_share,
+        doubtful_numbers=_count_doubtful(raw, doubtful),
     )
+    is_small = largest_image_px <= _MAX_IMAGE_PX
+    if boxes and is_small and 0 < drawing.image_without_text_share < _MAX_PICTURES:
+        drawing = replace(drawing, picture_characters=_picture_characters(page, log, raw))
     return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing)
+
+
+def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:
+    return sum(count_in_line(line["spans"], doubtful) for line in lines) if doubtful else 0
+
+
+def _picture_characters(
+    page: Any, log: Sequence[tuple[int, Box]], lines: Sequence[dict[str, Any]]
+) -> int:
+    images = [box for kind, box in log if kind in (_IMAGE, _IMAGE_MASK)]
+    try:
+        return pictures.characters(page, images, [line["bbox"] for line in lines])
+    except mupdf.FzErrorBase as error:  # the layer is as good as it was
+        mupdf_log.check_memory(str(error))
+        return 0
+
+
+def paints_nothing(page: Any) -> bool:
+    """Whether the page has no drawing operation, not even one in white.
+
+    Raises:
+        FzErrorBase: MuPDF cannot interpret the page's content.
+    """
+    return not _logged(page)[0]
 
 
 def _lines(page: Any) -> Iterator[dict[str, Any]]:
@@ -90,6 +122,7 @@ class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no
     def __init__(self) -> None:
         super().__init__()
         self.log: list[tuple[int, Any]] = []
+        self.largest_image_px = 0
         self.use_virtual_fill_path()
         self.use_virtual_stroke_path()
         self.use_virtual_fill_text()
@@ -118,53 +151,21 @@ class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no
         self._add(_OTHER, mupdf.ll_fz_bound_shade(shade, ctm))
 
     def fill_image(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
         self._add(_IMAGE, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
 
     def fill_image_mask(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
         self._add(_IMAGE_MASK, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
 
 
-def _logged(page: Any) -> list[tuple[int, Box]]:
-    """Kind and bounding box (points) of what the page paints, in order."""
+def _logged(page: Any) -> tuple[list[tuple[int, Box]], int]:
+    """Kind and bounding box (points) of what the page paints, in order, and its largest image."""
     device = _BoxDevice()
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-    return [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
-
-
-def _read_lines(
-    lines: Iterable[dict[str, Any]], zoom: float, frame: Any
-) -> tuple[list[TextLayerLine], float, float]:
-    """The lines, and the shares of the visible characters that are white and in oversized boxes."""
-    left, top = frame.x0, frame.y0
-    found: list[TextLayerLine] = []
-    visible = white = oversized = 0
-    for line in lines:
-        texts: list[str] = []
-        characters = inked = 0
-        for span in line["spans"]:
-            text = span["text"]
-            texts.append(text)
-            characters += len(text)
-            if span["char_flags"] & _INKED and span["alpha"]:
-                inked += len(text)
-                if span["color"]:
-                    white += len(text) * _is_white(span["color"])
-                oversized += len(text) * _is_oversized(span["size"], *span["bbox"])
-        visible += inked
-        x0, y0, x1, y1 = line["bbox"]
-        box = (x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top)
-        text = "".join(texts).strip()
-        turn_deg = 0 if line["dir"] == _UPRIGHT else _turn(*line["dir"])
-        found.append(TextLayerLine(text, box, turn_deg, 2 * inked >= characters))
-    if not visible:
-        return found, 0.0, 0.0
-    return found, white / visible, oversized / visible
-
-
-def _turn(across: float, down: float) -> int:
-    """The clockwise turn that makes text of this direction upright; y grows downwards."""
-    return round(math.degrees(math.atan2(-down, across)) / 90) % 4 * 90
+    log = [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
+    return log, device.largest_image_px
 
 
 def _is_inside(box: Box, width_px: int, height_px: int) -> bool:
@@ -179,16 +180,6 @@ def _bounded(lines: list[TextLayerLine]) -> Iterator[TextLayerLine]:
         if characters > MAX_CHARS:
             return
         yield line
-
-
-def _is_white(color: int) -> bool:
-    return all(color >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
-
-
-def _is_oversized(size: float, x0: float, y0: float, x1: float, y1: float) -> bool:
-    """Whether a span is far larger than its font size, as with some bitmap fonts."""
-    max_pt = _MAX_SPAN_EM * size
-    return y1 - y0 > max_pt and x1 - x0 > max_pt
 
 
 def _drawing_stats(

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
+from pipeline.engines.ppocr.half_width import half_width
 from pipeline.engines.ppocr.ink_runs import tight
 from pipeline.engines.ppocr.leader_lines import add_leaders
 from pipeline.engines.ppocr.split_columns import split
@@ -87,7 +88,7 @@ class OnnxEngine:
         read = self._ocr.text_rec(TextRecInput(img=crops, return_word_box=False))
         for text, quad, score in zip(read.txts, quads, read.scores, strict=True):
             (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
-            yield Line(text.strip(), tight(canvas, (x0, y0, x1, y1)), float(score))
+            yield Line(half_width(text.strip()), tight(canvas, (x0, y0, x1, y1)), float(score))
 
 
 def load(config: OnnxConfig) -> Any:

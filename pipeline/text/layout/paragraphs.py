@@ -3,7 +3,8 @@
 The lines of a paragraph are joined by spaces, except after a hyphen at the end of a line: that
 line break is kept, since whether the hyphen belongs to the word is unknown. Each row of a table
 is a line, with tabs between the cells; so is each entry of a table of contents, with its leader.
-A dotted rule is a paragraph of its own.
+A dotted rule is a paragraph of its own. Leaders are dots of any kind, what engines read for them,
+ellipses, dashes with spaces, and underscores.
 """
 
 from __future__ import annotations
@@ -27,8 +28,17 @@ _INDENT_EM = 0.7
 """Minimum indent of a paragraph's first line, in line heights."""
 
 _ITEM = re.compile(r"[•●▪■◦‣·*\u2013\u2014-]\s|\(?(\d{1,3}|[A-Za-z])[.)]\s")
-_MIN_DOTS = 6
-_LEADER = re.compile(rf"(?:\.\s?){{{_MIN_DOTS},}}")
+_MIN_DOTS = 3
+_MIN_MARKS = 6
+_DOTS = ".,:;\u00b7\u2022\u2024\u2219\u22c5"
+"""What leaders consist of, in fonts and in what engines read."""
+_LEADER = re.compile(
+    rf"(?:[{_DOTS}]\s{{0,3}}){{6,}}|(?:[\u2025\u2026]\s?){{3,}}[{_DOTS}\s]*"
+    r"|_{4,}|(?:[-\u2013]\s){5,}[-\u2013]?"
+)
+_SHORT_LEADER = re.compile(r"(?:(?:\.\s?){3,}|[\u2025\u2026]\s?)[0-9ivxlc]{1,4}$")
+"""That of an entry whose title nearly fills the line; the page number tells it from an ellipsis."""
+_UNUSUAL_DOT = re.compile("[\u00b7\u2013\u2022\u2024-\u2026\u2219\u22c5]")
 _HYPHEN = re.compile(r"\w[-\u2010\u00ad]$")
 _WIDE_SCRIPT = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60]")
 
@@ -82,17 +92,33 @@ def _is_listed(row: Row) -> bool:
     """Whether the row belongs to a table or is an entry with a leader."""
     if any(_is_cell_gap(row, i) for i in range(1, len(row.lines))):
         return True
-    return any(_has_dots(line.text) and _LEADER.search(line.text) for line in row.lines)
+    return any(_has_leader(line.text) for line in row.lines)
 
 
 def _is_rule(row: Row) -> bool:
     """Whether the row consists of dots only."""
-    return all(_has_dots(line.text) and _LEADER.fullmatch(line.text) for line in row.lines)
+    return all(_is_leader(line.text) for line in row.lines)
 
 
-def _has_dots(text: str) -> bool:
-    """Whether a text may have a leader: far cheaper to tell than by the pattern."""
-    return text.count(".") >= _MIN_DOTS
+def _has_leader(text: str) -> bool:
+    if not _may_have_leader(text):
+        return False
+    return bool(_LEADER.search(text) or _SHORT_LEADER.search(text))
+
+
+def _is_leader(text: str) -> bool:
+    return _may_have_leader(text) and bool(_LEADER.fullmatch(text))
+
+
+def _may_have_leader(text: str) -> bool:
+    """Whether a text may have a leader: cheaper to tell than by the patterns."""
+    return (
+        text.count(".") >= _MIN_DOTS
+        or "__" in text
+        or "- -" in text
+        or text.count(",") + text.count(":") >= _MIN_MARKS
+        or (not text.isascii() and bool(_UNUSUAL_DOT.search(text)))
+    )
 
 
 def _is_cell_gap(row: Row, i: int) -> bool:
@@ -103,7 +129,7 @@ def _is_cell_gap(row: Row, i: int) -> bool:
     before, after = row.lines[i - 1], row.lines[i]
     if after.box[0] - before.box[2] <= _CELL_EM * (row.box[3] - row.box[1]):
         return False
-    return not any(_has_dots(x.text) and _LEADER.fullmatch(x.text) for x in (before, after))
+    return not (_is_leader(before.text) or _is_leader(after.text))
 
 
 def _row_text(row: Row) -> str:

@@ -309,6 +309,59 @@ def test_a_page_that_lost_its_picture_is_an_error_and_not_blank(
     assert error.value.kind is ErrorKind.RENDER
 
 
+def _page_of(content: bytes, entries: bytes = b"") -> bytes:
+    stream = sample_documents.stream(content, entries)
+    return sample_documents.pdf([Page(entries=b"/Contents 4 0 R")], objects=[stream])
+
+
+_WORDS = sample_documents.text_content(sample_documents.prose())
+BROKEN = {
+    "a filter that is not known": _page_of(zlib.compress(_WORDS), b"/Filter/NoSuchDecode"),
+    "deflated, and the file does not say so": _page_of(zlib.compress(_WORDS)),
+    "deflated, cut off after 40 bytes": _page_of(
+        zlib.compress(_WORDS)[:40], b"/Filter/FlateDecode"
+    ),
+    "not deflated, and the file says so": _page_of(_WORDS, b"/Filter/FlateDecode"),
+    "an object that is not in the file": sample_documents.pdf([Page(entries=b"/Contents 99 0 R")]),
+    "an array of which one is not in the file": sample_documents.pdf(
+        [Page(entries=b"/Contents[4 0 R 99 0 R]")], objects=[sample_documents.stream(b"q Q")]
+    ),
+    "words that are no operators": _page_of(b"foo bar 1 2 3 xyzzy " * 9),
+    "a string without an end": _page_of(b"(" + _WORDS),
+    "an array without an end": _page_of(b"[ " + _WORDS),
+    "a dictionary without an end": _page_of(b"<< /A " + _WORDS),
+    "cut off inside an operand": _page_of(b"BT /F1 12 Tf 60 700 Td (hello"),
+    "text before a font is set": _page_of(b"BT 60 700 Td (hello) Tj ET"),
+    "a filter for encrypted files": _page_of(zlib.compress(_WORDS), b"/Filter/Crypt"),
+    "a form of words that are no operators": sample_documents.pdf(
+        [Page(b"/Fm Do")],
+        b"/XObject<</Fm 4 0 R>>",
+        [
+            sample_documents.stream(
+                b"foo bar baz " * 9, b"/Type/XObject/Subtype/Form/BBox[0 0 612 792]"
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_page_whose_content_is_broken_and_draws_nothing_is_an_error_and_not_blank(
+    look: Any, name: str, text_layer: str
+) -> None:
+    with pytest.raises(PageError, match="drawn without ink") as error:
+        look(BROKEN[name], text_layer=text_layer)
+    assert error.value.kind is ErrorKind.RENDER
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"q Q", b"Q Q", b"1 g 0 0 612 792 re f", b"BT /F1 9 Tf 60 70 Td ( ) Tj ET"]
+)
+def test_a_page_that_is_meant_to_be_empty_is_blank(look: Any, content: bytes) -> None:
+    assert way(look(_page_of(content))) == "blank"
+
+
 @pytest.mark.parametrize("text_layer", ["auto", "never"])
 def test_complaints_alone_make_no_error_of_a_blank_page(look: Any, text_layer: str) -> None:
     entries = RGB + b"/Filter/FlateDecode"

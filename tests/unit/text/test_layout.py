@@ -316,6 +316,46 @@ def test_a_leader_bridges_the_gutter_of_a_list_of_contents() -> None:
     assert block.text.split("\n") == [f"{title} {dots} {i}" for i, title in enumerate(titles)]
 
 
+LEADERS = (
+    "." * 30,
+    ". " * 20,
+    ".  " * 15,
+    "\u2026" * 9,
+    "\u00b7" * 20,
+    "\u00b7 " * 15,
+    "\u2022" * 15,
+    "\u2024" * 20,
+    "\u2025" * 9,
+    "_" * 20,
+    "- " * 12,
+    "," * 20,
+    ".. ," * 6,
+    "...",
+    ". . .",
+    "\u2026",
+)
+
+
+@pytest.mark.parametrize("dots", LEADERS)
+def test_every_entry_of_a_list_of_contents_is_a_line(dots: str) -> None:
+    titles = ["Harbours", "Timber of the north", "Ledgers", "Wool", "Dues", "Quays"]
+    entries = [f"{title} {dots.strip()} {9 * i + 4}" for i, title in enumerate(titles)]
+    lines = [line(text, 100, 100 + 25 * i, 860) for i, text in enumerate(entries)]
+    assert "\n".join(texts(lines)).split("\n") == entries
+
+
+@pytest.mark.parametrize(
+    "mark", ["...", "\u2026", "\u2026\u2026", ", ", ": ", " - ", " \u2013 ", "\u00b7", "; "]
+)
+def test_marks_inside_prose_do_not_end_its_lines(mark: str) -> None:
+    lines = [
+        line(f"words and{mark}words of row {i} to its end", 100, 100 + 25 * i, 860)
+        for i in range(6)
+    ]
+    (block,) = layout.blocks(lines, WIDTH_PX, HEIGHT_PX)
+    assert "\n" not in block.text
+
+
 def test_a_dotted_rule_stands_alone_in_its_column() -> None:
     left, right = prose("a", 100, 100, 480, 24), prose("b", 620, 100, 480, 24)
     rule = line(". . . . . . . . . . . .", 620, right[12].box[1], 480)

@@ -79,7 +79,7 @@ EXPECTED_MADE = {
     "hidden": "ac68fe53c9d931f4",
     "covered": "8de18fd3a1772612",
     "logo": "b25839a383854d67",
-    "white": "90f177e6238f1d55",
+    "white": "ac68fe53c9d931f4",
     "empty": "e75d134e59d5f54c",
 }
 

@@ -1,0 +1,273 @@
+"""Finds characters of PDF fonts whose glyphs look like something else: a minus stored as "2".
+
+The text of a page comes from a font's table of characters (/ToUnicode, or the names of its
+encoding), the ink from its outlines, and nothing keeps the two together. Only digits and the signs
+around them are compared, by the box of the outline and by the name of the glyph: a wrong letter
+makes wrong words, which are noticed as such, while a wrong sign makes another number.
+
+Each font of a document is looked at once. Not looked at: fonts that are not embedded (any viewer
+takes its own outlines for their characters) and Type 3 fonts (a glyph is a drawing without a box of
+its own).
+
+Runs in the worker process of `pipeline.documents.sandbox`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from pymupdf import mupdf
+
+from pipeline.documents.pdf import font_tables, mupdf_log
+
+Doubtful = Mapping[str, frozenset[str]]
+"""Characters that cannot be believed, for each name of a font."""
+
+_NONE: Final[Doubtful] = MappingProxyType({})
+_NO_CHARS: Final[frozenset[str]] = frozenset()
+_REPLACEMENT: Final = 0xFFFD
+"""What MuPDF gives for a name that it does not know."""
+_MAX_DEPTH: Final = 10
+"""Nesting of forms to which fonts are looked for."""
+_MIN_EM: Final = 0.02
+"""Minimum size of an outline that is looked at, em; MuPDF gives empty ones a tiny box."""
+_SUBSET_PREFIX: Final = re.compile(r"^.{6}\+")
+_DIGITS: Final = "0123456789"
+CHECKED: Final = frozenset(_DIGITS + ".,:;-\u2212\u2013+=<>!\"'()%/*#$&")
+"""The characters that are compared."""
+_DIGIT_NAMES: Final = (
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+)
+_NAMED: Final = dict(zip(_DIGIT_NAMES, _DIGITS, strict=True)) | {
+    "minus": "\u2212",
+    "plus": "+",
+    "plusminus": "\u00b1",
+    "multiply": "\u00d7",
+    "period": ".",
+    "comma": ",",
+    "colon": ":",
+    "percent": "%",
+    "equal": "=",
+    "less": "<",
+    "greater": ">",
+}
+"""Names of glyphs that say what they are, of the Adobe Glyph List."""
+_RATIOS: Final[Mapping[str, tuple[float, float]]] = {
+    **dict.fromkeys(":;", (0.0, 0.75)),
+    **dict.fromkeys("-\u2212\u2013", (1.0, math.inf)),
+    **dict.fromkeys("!()", (0.0, 0.62)),
+    "%": (0.55, math.inf),
+    "=": (0.8, math.inf),
+    "+": (0.7, 1.6),
+    "/": (0.0, 1.2),
+}
+"""Least and largest width of signs in heights."""
+_MARK: Final = "\0"
+"""Takes the place of a doubtful character."""
+_DOUBTFUL_NUMBER: Final = re.compile(r"\0 ?[($€£.]{0,2}[\d\0]|\d[%)]? ?\0")
+_PI_NAME: Final = re.compile(r"H\d{4,5}")
+"""Names of glyphs in the fonts of signs of the Linotype library: H11002 is a minus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A glyph and the character that it is said to be.
+
+    Attributes:
+        char: The character.
+        name: The glyph's name in the font, without a suffix such as ".oldstyle".
+        width: Of the outline, in em.
+        height: Of the outline, in em.
+        bottom: Of the outline above the baseline, in em.
+    """
+
+    char: str
+    name: str
+    width: float
+    height: float
+    bottom: float
+
+
+class GlyphCheck:
+    """The doubtful characters of the fonts of one document.
+
+    Args:
+        pdf: MuPDF's document.
+    """
+
+    def __init__(self, pdf: Any) -> None:
+        self._pdf = pdf
+        self._fonts: dict[int, tuple[str, frozenset[str]]] = {}
+        self._holders: dict[int, Doubtful] = {}
+
+    def doubtful(self, page: Any) -> Doubtful:
+        """The doubtful characters of a page's fonts, by the names that PyMuPDF gives its spans.
+
+        Args:
+            page: The page's dictionary.
+        """
+        resources = mupdf.pdf_dict_get_inheritable(page, mupdf.pdf_new_name("Resources"))
+        return self._of_resources(resources, 0)
+
+    def close(self) -> None:
+        """Let go of the document."""
+        self._pdf = None
+
+    def _of_resources(self, resources: Any, depth: int) -> Doubtful:
+        number = mupdf.pdf_to_num(resources)
+        if number in self._holders:
+            return self._holders[number]
+        if depth > _MAX_DEPTH or not resources.m_internal:
+            return _NONE
+        if number:
+            self._holders[number] = _NONE  # ends a cycle
+        found: dict[str, frozenset[str]] = {}
+        for name, chars in self._parts(resources, depth):
+            found[name] = found.get(name, _NO_CHARS) | chars
+        if number:
+            self._holders[number] = found
+        return found
+
+    def _parts(self, resources: Any, depth: int) -> Iterator[tuple[str, frozenset[str]]]:
+        for font in _values(mupdf.pdf_dict_gets(resources, "Font")):
+            name, chars = self._of_font(font)
+            if chars:
+                yield name, chars
+        for form in _values(mupdf.pdf_dict_gets(resources, "XObject")):
+            yield from self._of_form(form, depth).items()
+
+    def _of_form(self, form: Any, depth: int) -> Doubtful:
+        number = mupdf.pdf_to_num(form)
+        if number not in self._holders:
+            self._holders[number] = _NONE
+            inner = mupdf.pdf_dict_gets(form, "Resources")
+            self._holders[number] = self._of_resources(inner, depth + 1)
+        return self._holders[number]
+
+    def _of_font(self, font: Any) -> tuple[str, frozenset[str]]:
+        number = mupdf.pdf_to_num(font)
+        if not number:
+            return "", _NO_CHARS
+        if number not in self._fonts:
+            self._fonts[number] = self._look(font)
+        return self._fonts[number]
+
+    def _look(self, font: Any) -> tuple[str, frozenset[str]]:
+        if mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type3":
+            return "", _NO_CHARS
+        try:
+            with _loaded(self._pdf, font) as loaded:
+                if not loaded.is_embedded or not loaded.font:
+                    return "", _NO_CHARS
+                name = _SUBSET_PREFIX.sub("", mupdf.ll_fz_font_name(loaded.font))
+                return name, _doubtful_chars(list(_glyphs(loaded, font)))
+        except mupdf.FzErrorBase as error:
+            mupdf_log.check_memory(str(error))
+            return "", _NO_CHARS
+
+
+@contextmanager
+def _loaded(pdf: Any, font: Any) -> Iterator[Any]:
+    """MuPDF's font of a font dictionary; the page that was read has it in MuPDF's cache."""
+    loaded = mupdf.ll_pdf_load_font(pdf.m_internal, None, font.m_internal)
+    try:
+        yield loaded
+    finally:
+        mupdf.ll_pdf_drop_font(loaded)
+
+
+def _glyphs(loaded: Any, font: Any) -> Iterator[Glyph]:
+    """The digits and signs of a font that have an outline."""
+    told, guessed = font_tables.characters(font)
+    for code, char in (guessed | told).items():
+        index = mupdf.ll_pdf_font_cid_to_gid(loaded, code) if char in CHECKED else 0
+        if index <= 0:
+            continue
+        name = ""
+        if char in _DIGITS or code not in told:  # the shapes of signs say enough
+            name = mupdf.ll_fz_get_glyph_name2(loaded.font, index).partition(".")[0]
+        if code not in told and _says_other(name, char):
+            continue
+        box = mupdf.ll_fz_bound_glyph(loaded.font, index, mupdf.fz_identity)
+        left, bottom, right, top = box.x0, box.y0, box.x1, box.y1
+        if max(right - left, top - bottom) >= _MIN_EM:  # else not in a subset, or invisible
+            yield Glyph(char, name, right - left, top - bottom, bottom)
+
+
+def _says_other(glyph_name: str, char: str) -> bool:
+    """Whether a glyph's name is that of another character, which MuPDF takes where none is told."""
+    meant = mupdf.ll_fz_unicode_from_glyph_name(glyph_name)
+    return meant not in (_REPLACEMENT, ord(char))
+
+
+def _doubtful_chars(glyphs: list[Glyph]) -> frozenset[str]:
+    """The doubtful characters of a font.
+
+    A digit or two signs that are something else say that the table is that of another font; then
+    the others, whose shapes may fit by chance, cannot be believed either.
+    """
+    found = {glyph.char for glyph in glyphs if is_other_sign(glyph) or is_other_shape(glyph)}
+    is_other_font = len(found) > 1 or any(char in _DIGITS for char in found)
+    return frozenset(glyph.char for glyph in glyphs) if is_other_font else frozenset(found)
+
+
+def is_other_sign(glyph: Glyph) -> bool:
+    """Whether the name of a glyph says another digit or sign than its character.
+
+    Only where one of the two is a digit: many fonts draw a minus for a hyphen.
+    """
+    if glyph.char in _DIGITS and _PI_NAME.fullmatch(glyph.name):
+        return True
+    named = _NAMED.get(glyph.name, glyph.char)
+    return named != glyph.char and (glyph.char in _DIGITS or named in _DIGITS)
+
+
+def is_other_shape(glyph: Glyph) -> bool:
+    """Whether a digit or sign cannot have an outline of this size.
+
+    The bounds are far from the shapes of text fonts, condensed and extended ones included.
+    """
+    char, ratio = glyph.char, glyph.width / max(glyph.height, _MIN_EM)
+    if char in _DIGITS:
+        return ratio > 1.5 or glyph.height < 0.25
+    if char in ".,":
+        return glyph.height > 0.5
+    if char in "\"'":
+        return glyph.bottom < 0.15
+    low, high = _RATIOS.get(char, (0.0, math.inf))
+    return not low <= ratio <= high
+
+
+def count_in_line(spans: Sequence[Mapping[str, Any]], doubtful: Doubtful) -> int:
+    """The number of places in a line where a doubtful character is in or beside a number.
+
+    Args:
+        spans: PyMuPDF's spans of the line.
+        doubtful: From `GlyphCheck.doubtful`.
+    """
+    marked = "".join(_marked(span["text"], doubtful.get(span["font"])) for span in spans)
+    return len(_DOUBTFUL_NUMBER.findall(marked)) if _MARK in marked else 0
+
+
+def _marked(text: str, chars: frozenset[str] | None) -> str:
+    return text.translate(dict.fromkeys(map(ord, chars), _MARK)) if chars else text
+
+
+def _values(dictionary: Any) -> Iterator[Any]:
+    for index in range(mupdf.pdf_dict_len(dictionary)):
+        yield mupdf.pdf_dict_get_val(dictionary, index)

@@ -1,0 +1,117 @@
+"""Text in the pictures of a PDF page, which its text layer lacks.
+
+Only for pages with pictures of a sensible size that have no text of the layer on them: each is
+drawn once more, small and grey.
+
+Runs in the worker process of `pipeline.documents.sandbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from pymupdf import mupdf
+
+from pipeline.documents.pdf.drawing import POINTS_PER_INCH
+from pipeline.imaging.text_lines import DPI, estimate_characters
+from pipeline.types import Box
+
+_MIN_PT: Final = 18.0
+"""Least side of a picture that is looked at."""
+_MIN_SHARE: Final = 0.004
+"""Least share of the page's area, of one picture: that of an icon is less."""
+_MAX_TEXT: Final = 0.3
+"""Most of its area that text of the layer may cover."""
+_MAX_PARTS: Final = 300
+"""Pictures are cut into so many strips at most; a page with more has a pattern of pictures."""
+_TOUCH_PT: Final = 1.0
+_ZOOM: Final = DPI / POINTS_PER_INCH
+
+
+def characters(page: Any, images: Sequence[Box], texts: Sequence[Box]) -> int:
+    """About how many characters the pictures of a page have that its layer lacks.
+
+    Args:
+        page: MuPDF's page.
+        images: Boxes of its images, points.
+        texts: Boxes of the visible text of its layer, points.
+
+    Raises:
+        FzErrorBase: MuPDF cannot interpret the page's content.
+    """
+    if not images or len(images) > _MAX_PARTS:
+        return 0
+    bounds = mupdf.fz_bound_page(page)
+    area = (bounds.x1 - bounds.x0) * (bounds.y1 - bounds.y0)
+    whole = (bounds.x0, bounds.y0, bounds.x1, bounds.y1)
+    pictures = [_common(box, whole) for box in _joined(images)]
+    return sum(
+        estimate_characters(_drawn(page, box, texts))
+        for box in pictures
+        if _is_sensible(box, area) and _covered(box, texts) <= _MAX_TEXT * _area(box)
+    )
+
+
+def _joined(boxes: Sequence[Box]) -> list[Box]:
+    """Boxes that touch, as one: programs cut pictures into strips."""
+    found: list[Box] = []
+    for box in boxes:
+        grown = box
+        while touching := [other for other in found if _touches(grown, other)]:
+            found = [other for other in found if other not in touching]
+            grown = _around([grown, *touching])
+        found.append(grown)
+    return found
+
+
+def _touches(box: Box, other: Box) -> bool:
+    return (
+        box[0] <= other[2] + _TOUCH_PT
+        and other[0] <= box[2] + _TOUCH_PT
+        and box[1] <= other[3] + _TOUCH_PT
+        and other[1] <= box[3] + _TOUCH_PT
+    )
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
+def _common(box: Box, other: Box) -> Box:
+    x0, y0 = max(box[0], other[0]), max(box[1], other[1])
+    return x0, y0, max(x0, min(box[2], other[2])), max(y0, min(box[3], other[3]))
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _covered(box: Box, texts: Sequence[Box]) -> float:
+    return sum(_area(_common(box, text)) for text in texts)
+
+
+def _is_sensible(box: Box, page_area: float) -> bool:
+    is_large = min(box[2] - box[0], box[3] - box[1]) >= _MIN_PT
+    return is_large and _area(box) >= _MIN_SHARE * page_area
+
+
+def _drawn(page: Any, box: Box, texts: Sequence[Box]) -> npt.NDArray[np.uint8]:
+    """A part of the page in grey at `DPI`, the text of the layer left white."""
+    x0, y0, x1, y1 = (round(side * _ZOOM) for side in box)
+    levels = np.full((max(1, y1 - y0), max(1, x1 - x0)), 255, np.uint8)
+    height, width = levels.shape
+    frame = mupdf.FzIrect(x0, y0, x0 + width, y0 + height)
+    memory = mupdf.python_mutable_buffer_data(memoryview(levels.data).cast("B"))
+    grey = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_GRAY)
+    pixmap = mupdf.fz_new_pixmap_with_bbox_and_data(grey, frame, mupdf.FzSeparations(), 0, memory)
+    device = mupdf.fz_new_draw_device(mupdf.fz_scale(_ZOOM, _ZOOM), pixmap)
+    mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+    for text in texts:
+        left, top, right, bottom = (round(side * _ZOOM) for side in _common(text, box))
+        levels[top - y0 : bottom - y0, left - x0 : right - x0] = 255
+    return levels

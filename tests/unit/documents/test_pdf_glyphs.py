@@ -1,0 +1,156 @@
+"""`pipeline.documents.pdf.glyphs`: fonts that store one sign and draw another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pymupdf
+import pytest
+
+from pipeline.config import RouteConfig
+from pipeline.documents.pdf.glyphs import (
+    CHECKED,
+    Glyph,
+    count_in_line,
+    is_other_shape,
+    is_other_sign,
+)
+from pipeline.text.text_layer import read
+from pipeline.text.text_layer_trust import Trust, assess_trust
+from tests.support import sample_documents
+from tests.unit.documents.test_pdf_text_layer import layer_of
+
+LEAST = RouteConfig().min_trust
+DOUBT = "numbers drawn otherwise"
+DIGIT_NAMES = b"zero/one/two/three/four/five/six/seven/eight/nine"
+CIPHER = {code: chr(code) for code in range(0x21, 0x2B)}
+
+
+def judged(tmp_path: Path, content: bytes) -> tuple[str, Trust]:
+    """The last line of a page's layer, and the trust in it."""
+    layer = layer_of(tmp_path, content)
+    return read(layer, hidden=False)[0].splitlines()[-1], assess_trust(layer)
+
+
+WRONG = {
+    "a minus stored as 2": (
+        sample_documents.font_pdf(b"(2) Tj /F1 11 Tf (15 per cent) Tj", b"50/minus", {50: "2"}),
+        "215 per cent",
+    ),
+    "a minus stored as 2, a space before the number": (
+        sample_documents.font_pdf(b"(2) Tj /F1 11 Tf ( 15 per cent) Tj", b"50/minus", {50: "2"}),
+        "2 15 per cent",
+    ),
+    "a plus stored as 1": (
+        sample_documents.font_pdf(b"(1) Tj /F1 11 Tf (15 per cent) Tj", b"49/plus", {49: "1"}),
+        "115 per cent",
+    ),
+    "decimal points stored as colons": (
+        sample_documents.font_pdf(
+            b"/F1 11 Tf (about 12) Tj /F2 11 Tf (:) Tj /F1 11 Tf (5 tons) Tj",
+            b"58/period",
+            {58: ":"},
+        ),
+        "about 12:5 tons",
+    ),
+    "digits stored as the signs after the space": (
+        sample_documents.font_pdf(
+            b'(#!"\\$ #!"%) Tj', b"33/" + DIGIT_NAMES + b" 32/space", CIPHER | {32: " "}
+        ),
+        '#!"$ #!"%',
+    ),
+    "one digit stored as another": (
+        sample_documents.font_pdf(b"(17) Tj", b"55/four", {49: "1", 55: "7"}),
+        "17",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_number_that_is_stored_otherwise_than_drawn_is_not_believed(
+    tmp_path: Path, name: str
+) -> None:
+    content, stored = WRONG[name]
+    text, trust = judged(tmp_path, content)
+    assert text.endswith(stored)
+    assert trust.score < LEAST
+    assert trust.doubts == (DOUBT,)
+
+
+RIGHT = {
+    "a minus": (b"(2) Tj /F1 11 Tf (15 per cent) Tj", b"50/minus", {50: "\u2212"}),
+    "a minus stored as a hyphen": (b"(2) Tj /F1 11 Tf (15) Tj", b"50/minus", {50: "-"}),
+    "digits and signs of a text font": (b"(1,204.5 [+3%]: 98-12 = 86!) Tj", b"", None),
+    "digits at other codes": (
+        b'(#!"\\$) Tj',
+        b"33/" + DIGIT_NAMES,
+        dict(zip(range(33, 43), "0123456789", strict=True)),
+    ),
+    "a wrong sign far from any number": (b"(:) Tj", b"58/period", {58: ":"}),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_numbers_that_are_stored_as_drawn_are_believed(tmp_path: Path, name: str) -> None:
+    _, trust = judged(tmp_path, sample_documents.font_pdf(*RIGHT[name]))
+    assert trust == Trust(1.0)
+
+
+def test_a_font_inside_a_form_is_looked_at(tmp_path: Path) -> None:
+    content, _ = WRONG["a minus stored as 2"]
+    with (
+        pymupdf.open(stream=content, filetype="pdf") as inner,
+        pymupdf.open() as outer,
+    ):
+        page = outer.new_page(width=612, height=792)
+        page.show_pdf_page(page.rect, inner, 0)
+        wrapped = outer.tobytes()
+    assert judged(tmp_path, wrapped)[1].doubts == (DOUBT,)
+
+
+def test_an_unknown_sign_before_a_number_is_a_doubt(tmp_path: Path) -> None:
+    layer = layer_of(tmp_path, sample_documents.pdf([sample_documents.Page()]))
+    [*others, last] = layer_of(tmp_path, sample_documents.text_pdf()).lines
+    lines = (*others, replace(last, text="p \ufffd0.05 and more"))
+    trust = assess_trust(replace(layer, lines=lines))
+    assert trust.score < LEAST
+    assert "broken characters in numbers" in trust.doubts
+    bullet = replace(last, text="\uf0b7 15 apples and \uf6d92003 The Authors")
+    assert (
+        "broken characters in numbers"
+        not in assess_trust(replace(layer, lines=(*others, bullet))).doubts
+    )
+
+
+@pytest.mark.parametrize("font", ["helv", "hebo", "tiro", "tibo", "cour", "cobo", "symb"])
+def test_the_shapes_of_a_text_font_are_those_of_its_characters(font: str) -> None:
+    loaded = pymupdf.Font(font)
+    for char in filter(lambda char: loaded.has_glyph(ord(char)), sorted(CHECKED)):
+        box = loaded.glyph_bbox(ord(char))
+        glyph = Glyph(char, "", box.width, box.height, box.y0)
+        assert not is_other_shape(glyph), char
+
+
+@pytest.mark.parametrize(
+    ("char", "name", "is_other"),
+    [
+        ("2", "minus", True),
+        ("7", "four", True),
+        (":", "seven", True),
+        ("2", "H11002", True),
+        ("2", "two", False),
+        ("2", "g17", False),
+        ("-", "minus", False),
+        (".", "comma", False),
+    ],
+)
+def test_names_of_glyphs_are_compared_with_digits(char: str, name: str, is_other: bool) -> None:
+    assert is_other_sign(Glyph(char, name, 0.5, 0.7, 0.0)) == is_other
+
+
+def test_only_characters_of_the_doubtful_font_count() -> None:
+    doubtful = {"Signs": frozenset("2")}
+    spans = [{"text": "from 2 to ", "font": "Times"}, {"text": "2", "font": "Signs"}]
+    assert count_in_line(spans, doubtful) == 0
+    assert count_in_line([*spans, {"text": "15", "font": "Times"}], doubtful) == 1
