@@ -45,6 +45,8 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     if receipt.rows_before:
         yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
     yield "source", _counts(receipt.sources)
+    if receipt.unread_scripts:
+        yield "scripts", _counts(receipt.unread_scripts) + " (not read: see the column warnings)"
     if receipt.rows:
         yield "speed", _speed(receipt)
     yield "time", f"{duration(receipt.wall_s)} in all, {duration(receipt.run_s)} for the pages"
