@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pymupdf
-
 from benchmarks.overhead_plain import DPI
 from pipeline.config import RenderConfig
 from pipeline.documents.look import LookOptions, look
@@ -58,6 +56,8 @@ class _Clock:
 
 
 def _measure_document(path: str, clock: _Clock, max_pages: int) -> int:
+    import pymupdf
+
     plain = clock(FLOOR[0], lambda: pymupdf.open(path))
     try:
         pdf = clock("open", lambda: PdfFile(path, "", 1 << 20))

@@ -201,7 +201,7 @@ class VllmConfig(Settings):
             *("gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens"),
             *("prepare_threads", "enforce_eager", "cache_dir", "max_restarts", "profile_images"),
             *("plugin", "plugin_ngram", "plugin_encoder", "plugin_graphs", "plugin_compiled"),
-            "plugin_steps",
+            *("plugin_steps", "plugin_tiles"),
         }
     )
     # Fields that change how the model runs but not its text: not part of a recipe's hash.
@@ -268,7 +268,10 @@ class VllmConfig(Settings):
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Number format of the weights. `auto` takes the model's own."""
     quantization: str = ""
-    """Quantization of the weights by vLLM's name for it, such as fp8. Empty: none."""
+    """Quantization of the weights by vLLM's name for it. Empty: none.
+    `fp8_per_tensor` halves those of the decoder and of CLIP while they are loaded, SAM's stay as
+    they are; it needs a GPU with fp8 (such as an H100) and may change what is read: no accuracy was
+    measured with it. VLLM 0.32 takes `fp8` for weights that are stored as fp8 only."""
     load_format: Literal["auto", "safetensors", "dummy", "random"] = "auto"
     """Where weights come from. `dummy` and `random` make some, for measurements only. vLLM's own,
     `dummy`, are so small that all pages get one answer and all tokens the same experts; `random`
@@ -281,8 +284,9 @@ class VllmConfig(Settings):
     """GPUs that each layer is split over."""
     pipeline_parallel_size: Annotated[int, Field(ge=1)] = 1
     """GPUs that the layers are distributed over."""
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Share of the GPU's memory that one engine may take, 0 to 1. Lower it with `num_gpus`."""
+    gpu_memory_utilization: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the GPU's memory that one engine may take, 0 to 1. 0: 0.9; of engines that share a
+    GPU each its part of that, such as 0.45 with `num_gpus` 0.5."""
     max_num_seqs: Annotated[int, Field(ge=0)] = 0
     """Maximum pages that are decoded at a time. 0: as many as the GPU's memory holds, up to 512."""
     max_num_batched_tokens: Annotated[int, Field(ge=1024)] = 16384
@@ -293,7 +297,8 @@ class VllmConfig(Settings):
     enforce_eager: bool = False
     """Run without compilation and CUDA graphs: starts sooner, runs slower."""
     cache_dir: str = ""
-    """Folder for compiled code, kept between runs. Empty: vLLM's own, under the home folder."""
+    """Folder for code that vLLM, Inductor and Triton compile, kept between runs: it shortens the
+    start. Empty: their own folders, which a pod loses when it ends."""
     max_restarts: Annotated[int, Field(ge=0)] = 4
     """Maximum restarts of a crashed engine before the job stops. The count is reset after 256 pages
     without a crash."""
@@ -308,6 +313,11 @@ class VllmConfig(Settings):
     """Part of the plugin: the n-gram rule on the GPU."""
     plugin_encoder: bool = True
     """Part of the plugin: pictures as bytes, encoded together, without waits for the GPU."""
+    plugin_tiles: bool = False
+    """Part of the plugin: pages are cut up where they are prepared, not in the engine's process,
+    which needs 80 ms of a CPU for a Letter page. A page between the stages then has 17 MB instead
+    of 6: raise `stages.buffer_mib`. For engines that share their machine with few CPUs. Needs
+    `plugin_encoder`."""
     plugin_graphs: bool = True
     """Part of the plugin: CUDA graphs for the encoder. Needs `plugin_encoder`."""
     plugin_compiled: bool = True
@@ -320,6 +330,28 @@ class VllmConfig(Settings):
     engine_kwargs: dict[str, JsonValue] = {}
     """Further arguments of vLLM's AsyncEngineArgs, by their names there. Arguments that have a
     setting here, or that would change the input of the model, are refused."""
+
+    @property
+    def memory_share(self) -> float:
+        """Share of the GPU's memory that one engine takes, 0 to 1."""
+        part = self.num_gpus if 0 < self.num_gpus < 1 else 1.0
+        return self.gpu_memory_utilization or 0.9 * part
+
+    @property
+    def engines_per_gpu(self) -> int:
+        """Engines that share a GPU: 1 where each has its own, or several."""
+        return int(1 / self.num_gpus + 1e-9) if 0 < self.num_gpus < 1 else 1
+
+    @model_validator(mode="after")
+    def _fit_on_a_gpu(self) -> VllmConfig:
+        share = self.gpu_memory_utilization * self.engines_per_gpu
+        if self.engines_per_gpu > 1 and share > 1:
+            raise ValueError(
+                f"{self.engines_per_gpu} engines share a GPU (num_gpus {self.num_gpus:g}), so"
+                f" gpu_memory_utilization is at most {1 / self.engines_per_gpu:.2f}; 0 takes what"
+                " suits"
+            )
+        return self
 
     @field_validator("engine_kwargs")
     @classmethod
@@ -437,7 +469,8 @@ class StageConfig(Settings):
     """Seconds without progress of any page after which the remaining pages are restarted, on the
     machines that are present then. Must be more than an engine takes to start."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
-    """Maximum pages that pass from stage to stage together; fewer if a job is small."""
+    """Maximum pages that pass from stage to stage together; fewer if a job is small, eight times as
+    many with `text_layer: only`."""
     buffer_mib: Annotated[int, Field(ge=0)] = 0
     """Memory for pages between stages, MiB, over the whole cluster. 0: twice the pages that the
     engines work on, at 8 MiB each, and at least 1024."""
@@ -547,6 +580,9 @@ class OcrOptions(Settings):
     """Which pages take their text from the PDF's own text layer instead of the engine: those
     whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
     page without one fails (only)."""
+    gpu_hour_price: Annotated[float, Field(ge=0)] = 0.0
+    """Price of one GPU for an hour, in any currency. The receipt then has the cost of a million
+    pages. 0: none."""
     self_test: bool = True
     """Test the engine with a generated page before the first page (vllm only)."""
     dry_run: Annotated[bool, COMMON] = False

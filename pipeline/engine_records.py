@@ -106,7 +106,9 @@ class Request:
         prompt: The text given to the model, "" for engines without prompts.
         task: What is asked for.
         max_tokens: The most tokens that the answer may have, 0 for engines without tokens.
-        tiles: Crops of the page in reading order, uint8, (tiles, side, side, 3), or none.
+        view: The whole page as a square, uint8, (3, side, side), or none: then the engine makes
+            what it needs of `image`.
+        tiles: Crops of the page in reading order, uint8, (tiles, 3, side, side), or none.
         grid: Columns and rows of the tiles, (0, 0) without tiles.
         image_tokens: Tokens that the image must become in the prompt, 0 where unknown.
         sampling: How tokens are picked. The batch always starts with the default.
@@ -124,6 +126,7 @@ class Request:
     prompt: str = ""
     task: Task = Task.MARKDOWN
     max_tokens: int = 0
+    view: npt.NDArray[np.uint8] | None = None
     tiles: npt.NDArray[np.uint8] | None = None
     grid: tuple[int, int] = (0, 0)
     image_tokens: int = 0

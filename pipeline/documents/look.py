@@ -75,6 +75,7 @@ class PageView:
         turned_deg: The clockwise turn that makes its text upright.
         may_need_turn: Whether its projection profile is not that of upright text, so that
             `turned_deg` has still to be found by reading lines.
+        look_ms: Milliseconds that it took.
     """
 
     width_px: int
@@ -87,9 +88,10 @@ class PageView:
     trust: Trust | None = None
     turned_deg: int = 0
     may_need_turn: bool = False
+    look_ms: float = 0.0
 
     def to_bytes(self) -> bytes:
-        """Serialise all but pixels and warnings as JSON, for the worker's response."""
+        """Serialise all but pixels, warnings and times as JSON, for the worker's response."""
         fields: dict[str, Any] = {
             "size": [self.width_px, self.height_px, self.dpi],
             "source": self.source,

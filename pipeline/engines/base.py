@@ -99,6 +99,8 @@ class EngineSpec:
         pages_in_flight: Pages that one engine should be given at a time.
         calls_factor: How many times the calls that hold `pages_in_flight` pages an actor gets. A
             call ends with its slowest page: more than 1 where answers differ much in length.
+        parts: What of its optional parts will run, by name: "on", or what else. Called in the
+            process that will use the engine; for the receipt.
         check_installed: Raises `ConfigError` where a package or model that it needs is missing.
         build: Builds it in the process that will use it, with or without its self-test. May take
             minutes, and raise `ConfigError` or `EngineError`.
@@ -125,6 +127,7 @@ class EngineSpec:
     workers: Callable[[EngineConfig, int, float], int]
     pages_in_flight: Callable[[EngineConfig], int]
     calls_factor: int
+    parts: Callable[[EngineConfig], Mapping[str, str]]
     check_installed: Callable[[EngineConfig], None]
     build: Callable[[EngineConfig, bool], Engine]
 

@@ -191,6 +191,7 @@ SPEC = EngineSpec(
     workers=lambda config, cpus, gpus: cpus,
     pages_in_flight=lambda config: _PAGES_IN_FLIGHT,
     calls_factor=1,
+    parts=lambda config: {},
     check_installed=lambda config: None,
     build=lambda config, self_test: FakeEngine.from_config(config.fake),
 )

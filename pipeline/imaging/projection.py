@@ -31,7 +31,13 @@ clipped to it."""
 _FULL: Final = 128
 """Contrast to the paper, of 255, from which on a pixel is full ink ..."""
 _NOISE: Final = 24
-"""... and up to which it is scanner noise."""
+"""... and up to which it is scanner noise, on a page that has no more of it."""
+_MAX_NOISE: Final = 96
+_NOISE_DEVIATIONS: Final = 3.5
+"""Noise goes up to so many standard deviations of the paper's grey levels."""
+_QUANTILE: Final = 0.4
+_QUANTILE_DEVIATION: Final = 0.524
+"""Two fifths of the values of a normal distribution lie within so many standard deviations."""
 _INK: Final = _FULL - _NOISE
 
 _LINE_PX: Final = (6, 70)
@@ -42,8 +48,9 @@ _CORE: Final = 0.45
 """Rows with at least this share of the ink of a line's fullest row belong to the x-height."""
 _MIN_LINES: Final = 5
 
-_MIN_ROW_RATIO: Final = 1.1
-_MIN_ASCENDER_EXCESS: Final = 0.05
+_MIN_ROW_RATIO: Final = 1.5
+_MIN_ASCENDER_EXCESS: Final = 0.15
+"""Both are above what many upright pages have: to ask the classifier costs little."""
 _TINY: Final = 1e-6
 
 Levels = npt.NDArray[np.uint8]
@@ -103,9 +110,28 @@ def _ink(pixels: Pixels) -> Levels:
     if factor > 1:
         grey = grey.reduce(factor)
     sample = np.ascontiguousarray(np.asarray(grey)[::_PAPER_ROW_STEP])
-    paper = int(np.argmax(Image.fromarray(sample).histogram()))
-    levels = np.clip(np.abs(np.arange(256) - paper), _NOISE, _FULL) - _NOISE
+    counts = np.array(Image.fromarray(sample).histogram())
+    paper = int(np.argmax(counts))
+    noise = _noise(counts, paper)
+    contrast = np.clip(np.abs(np.arange(256) - paper), noise, _FULL) - noise
+    levels = np.round(contrast * (_INK / (_FULL - noise))).astype(int)
     return np.asarray(grey.point(levels.tolist()))
+
+
+def _noise(counts: npt.NDArray[np.int_], paper: int) -> float:
+    """The contrast up to which a pixel is noise.
+
+    Ink lies on one side of the paper's grey level, noise on both. A quantile of the deviations is
+    measured, as ink and pictures would raise their mean, on the side that deviates less.
+
+    Args:
+        counts: Pixels of each grey level.
+        paper: The paper's grey level.
+    """
+    sides = [counts[paper::-1], counts[paper:]]
+    sums = [np.cumsum(side) - counts[paper] / 2 for side in sides if len(side) > 1]
+    deviation = min(int(np.searchsorted(total, _QUANTILE * total[-1])) for total in sums)
+    return float(np.clip(_NOISE_DEVIATIONS * deviation / _QUANTILE_DEVIATION, _NOISE, _MAX_NOISE))
 
 
 def _sums(ink: Levels, strip_px: int) -> Ink:

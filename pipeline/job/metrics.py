@@ -12,9 +12,9 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -36,6 +36,7 @@ class StageReport:
         finished: Pages among them that need no later stage.
         busy_s: Seconds with at least one page in work.
         peak_mib: Peak memory of the worker and its reader so far, MiB.
+        parts: What of its optional parts runs (`EngineSpec.parts`).
     """
 
     stage: str
@@ -45,6 +46,7 @@ class StageReport:
     finished: int
     busy_s: float
     peak_mib: float
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 class JobMetrics:
@@ -68,10 +70,17 @@ class JobMetrics:
         stage.pages += report.pages
         stage.failed += report.failed
         stage.finished += report.finished
+        if report.finished:
+            stage.last_at = time.time()
+            stage.first_at = stage.first_at or stage.last_at
         stage.busy_s += report.busy_s
         stage.peaks_mib[report.worker] = max(
             report.peak_mib, stage.peaks_mib.get(report.worker, 0.0)
         )
+        for name, what in report.parts.items():
+            known = stage.parts.setdefault(name, [])
+            if what not in known:  # machines may differ
+                known.append(what)
 
     def stages(self) -> dict[str, StageMetrics]:
         """The sums so far, by stage."""
@@ -87,11 +96,15 @@ class StageMonitor:
     Args:
         stage: Name of the stage.
         send: Takes a report and returns at once.
+        parts: What of its optional parts runs.
     """
 
-    def __init__(self, stage: str, send: SendReport) -> None:
+    def __init__(
+        self, stage: str, send: SendReport, parts: Mapping[str, str] | None = None
+    ) -> None:
         self._stage = stage
         self._send = send
+        self._parts = dict(parts or {})
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._active = 0
         self._since = 0.0
@@ -125,8 +138,8 @@ class StageMonitor:
             now = time.perf_counter()
             self._busy_s, self._since = self._busy_s + now - self._since, now
         self._sample()
-        times = (self._busy_s, self._peak_mib)
-        self._send(StageReport(self._stage, self._worker, pages, failed, finished, *times))
+        done = (pages, failed, finished, self._busy_s, self._peak_mib)
+        self._send(StageReport(self._stage, self._worker, *done, self._parts))
         self._busy_s = 0.0
 
     def _sample(self) -> None:

@@ -13,7 +13,7 @@ from pipeline.config import EngineKind, OcrConfig, Recipe
 from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import absolute_files
 from pipeline.engines.recipe import make_recipe
-from pipeline.engines.registry import choose_engine
+from pipeline.engines.registry import choose_engine, spec_of
 from pipeline.job import ray_cluster
 from pipeline.job.progress import Progress
 from pipeline.job.ray_data import chains, shard_tasks
@@ -89,6 +89,8 @@ class Job:
         if config.engine.kind == "auto":
             log(f"engine: {kind} (engine.kind auto)")
         task = Task.of(config, kind)
+        if sharing := shared_gpu(spec_of(task.config.engine).resources(task.config.engine).gpus):
+            log(sharing)
         chains.configure(task.config)
         return cls(
             config=task.config,
@@ -161,6 +163,17 @@ class Job:
         """Shows how far the stages of a pass are; `total` pages, 0 where that is not known."""
         interval_s = self.config.progress.interval_s
         return Progress(verb, stages, total, self.shared.stages, sys.stderr, interval_s)
+
+
+def shared_gpu(gpus: float) -> str:
+    """What the job says of engines that share a GPU, "" where none do.
+
+    Args:
+        gpus: GPUs that one engine reserves.
+    """
+    if not 0 < gpus < 1:
+        return ""
+    return f"{int(1 / gpus + 1e-9)} engines share a GPU; they start one after the other"
 
 
 def planned_line(planned: PlanSummary, copies: int) -> str:

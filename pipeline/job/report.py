@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import sys
@@ -49,6 +50,9 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
         yield "scripts", _counts(receipt.unread_scripts) + " (not read: see the column warnings)"
     if receipt.rows:
         yield "speed", _speed(receipt)
+    if receipt.gpu is not None:
+        yield from _gpu(receipt.gpu)
+    yield from _parts(receipt.engine_parts)
     yield "time", f"{duration(receipt.wall_s)} in all, {duration(receipt.run_s)} for the pages"
     yield "recipe", f"{receipt.recipe_hash} ({receipt.recipe['engine']}, {receipt.recipe['model']})"
     names = [f"{name} {number}" for name, number in receipt.versions.items()]
@@ -78,6 +82,29 @@ def _speed(receipt: Receipt) -> str:
         f"{receipt.tokens_per_s:.0f} tokens/s" if receipt.tokens_per_s else "no tokens (no LLM)"
     )
     return f"{receipt.pages_per_s:.2f} pages/s, {tokens}, {receipt.characters_per_s:.0f} char/s"
+
+
+def _gpu(use: Mapping[str, float | None]) -> Iterator[tuple[str, str]]:
+    """Speed and cost of one GPU: while engines had pages, and over the whole job."""
+    busy, wall = use["pages_per_s_busy"], use["pages_per_s_wall"]
+    if busy and wall:
+        yield f"{use['gpus']:g} GPU", f"{busy:.2f} pages/s each while engines read"
+        yield "", f"{wall:.2f} rows/s each over the whole job"
+    busy, wall = use["cost_per_million_busy"], use["cost_per_million_wall"]
+    if busy and wall:
+        yield "cost", f"{busy:,.2f} per million pages while engines read"
+        yield "", f"{wall:,.2f} per million rows over the whole job"
+        yield "", f"at {use['hour_price']:g} per GPU hour"
+
+
+def _parts(parts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The engine's optional parts: those that ran in one line, then what is to say of others."""
+    heads = itertools.chain(["engine"], itertools.repeat(""))
+    on = ", ".join(name for name, what in parts.items() if what == "on")
+    others = [f"{name} {what}" for name, what in parts.items() if what != "on"]
+    for line in ([f"on: {on}"] if on else []) + others:
+        for part in textwrap.wrap(line, _WIDTH - 15, subsequent_indent="  "):
+            yield next(heads), part
 
 
 def _stage_lines(receipt: Receipt) -> Iterator[str]:

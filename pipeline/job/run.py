@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
+
 from pipeline.config import OcrConfig, Recipe
-from pipeline.engines.registry import choose_engine, has_gpu_engine
+from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, has_local_ray
@@ -121,7 +123,7 @@ def _nothing_to_do(
     task = Task.of(config, choose_engine(config.engine, has_gpu=False))
     _check_found(config, planned)
     log(planned_line(planned.summary, 0))
-    return _receipt(task.recipe, planned, Summary(), planned.stages, begin, run_s=0.0)
+    return _receipt(task.config, task.recipe, planned, Summary(), planned.stages, begin, run_s=0.0)
 
 
 def _run(
@@ -138,10 +140,11 @@ def _run(
     check()
     stages = planned.stages | job.shared.stages()
     run_s = time.monotonic() - run_begin
-    return _receipt(job.recipe, planned, written, stages, begin, run_s)
+    return _receipt(job.config, job.recipe, planned, written, stages, begin, run_s)
 
 
 def _receipt(
+    config: OcrConfig,
     recipe: Recipe,
     planned: LocalPlan,
     written: Summary,
@@ -156,7 +159,10 @@ def _receipt(
         files_left_out=planned.files_left_out,
         wall_s=time.monotonic() - begin,
         run_s=run_s,
+        started_at=psutil.Process().create_time(),
         driver_peak_mib=_peak_mib(),
+        gpus_per_engine=spec_of(config.engine).resources(config.engine).gpus,
+        gpu_hour_price=config.gpu_hour_price,
         recipe_hash=recipe.hash(),
         recipe=recipe.model_dump(mode="json"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -33,6 +33,9 @@ class StageMetrics:
         finished: Pages among them that need no later stage.
         busy_s: Seconds with at least one page in work, the sum over the workers.
         peaks_mib: Peak memory of each worker, MiB.
+        parts: What workers say of their optional parts, by name; more than one where they differ.
+        first_at: When the first page was finished, seconds since 1970; None: none was.
+        last_at: When the last one was.
     """
 
     pages: int = 0
@@ -40,6 +43,9 @@ class StageMetrics:
     finished: int = 0
     busy_s: float = 0.0
     peaks_mib: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    first_at: float | None = None
+    last_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,13 @@ class Receipt:
         tokens_dropped: Output tokens of answers that are in no row: the cost of the ladder.
         wall_s: Time of the whole job, start of Ray included.
         run_s: Time of the second pass alone.
+        first_page_s: From the start of the process to its first row, None where there is none.
+        last_page_s: From the start of the process to its last row that was not copied.
         pages_per_s: Rows of this run by `run_s`.
         tokens_per_s: Output tokens by `run_s`, None where the engine has no tokens.
         characters_per_s: Characters of text by `run_s`.
+        gpu: Pages/s of one GPU and what a million pages cost (`gpu_use`); None without a GPU.
+        engine_parts: What ran of the engine's optional parts, by name: "on", or why not.
         busy: Share of `run_s` that a stage's workers were busy, 0 to 1, mean of its workers.
         workers: Workers that each stage had.
         peak_mib: Peak memory of the driver, and of the largest worker of each stage.
@@ -97,9 +107,13 @@ class Receipt:
     tokens_dropped: int
     wall_s: float
     run_s: float
+    first_page_s: float | None
+    last_page_s: float | None
     pages_per_s: float
     tokens_per_s: float | None
     characters_per_s: float
+    gpu: dict[str, float | None] | None
+    engine_parts: dict[str, str]
     busy: dict[str, float]
     workers: dict[str, int]
     peak_mib: dict[str, float]
@@ -145,7 +159,10 @@ def make(
     files_left_out: Mapping[str, int],
     wall_s: float,
     run_s: float,
+    started_at: float,
     driver_peak_mib: float,
+    gpus_per_engine: float,
+    gpu_hour_price: float,
     recipe_hash: str,
     recipe: dict[str, Any],
 ) -> Receipt:
@@ -158,12 +175,17 @@ def make(
         files_left_out: Files of input folders that are no documents, by ending.
         wall_s: Seconds of the whole job.
         run_s: Seconds of the second pass.
+        started_at: When this process started, seconds since 1970.
         driver_peak_mib: Peak memory of this process, MiB.
+        gpus_per_engine: GPUs that an engine reserved, 0 for none.
+        gpu_hour_price: Price of one GPU for an hour, 0 where it is not known.
         recipe_hash: Identity of the recipe.
         recipe: The recipe.
     """
     per_s = 1 / run_s if run_s else 0.0
     rows = written.written.rows
+    read = [stage for name, stage in stages.items() if name != "plan"]
+    engines = stages.get("recognise", StageMetrics())
     return Receipt(
         documents=plan.documents,
         attachments=plan.attachments,
@@ -182,9 +204,13 @@ def make(
         tokens_dropped=written.tokens_dropped,
         wall_s=round(wall_s, 3),
         run_s=round(run_s, 3),
+        first_page_s=_since(started_at, min, (stage.first_at for stage in read)),
+        last_page_s=_since(started_at, max, (stage.last_at for stage in read)),
         pages_per_s=round(rows * per_s, 3),
         tokens_per_s=round(written.tokens * per_s, 1) if written.tokens else None,
         characters_per_s=round(written.characters * per_s, 1),
+        gpu=gpu_use(engines, written, gpus_per_engine, wall_s, gpu_hour_price),
+        engine_parts={name: " | ".join(said) for name, said in engines.parts.items()},
         busy={name: _busy(stage, run_s) for name, stage in stages.items() if name != "plan"},
         workers={name: len(stage.peaks_mib) for name, stage in stages.items()},
         peak_mib={"driver": round(driver_peak_mib, 1)}
@@ -200,6 +226,49 @@ def make(
     )
 
 
+def gpu_use(
+    engines: StageMetrics, written: Summary, gpus_per_engine: float, wall_s: float, price: float
+) -> dict[str, float | None] | None:
+    """Pages/s of one GPU, and the cost of a million pages, each counted in two ways.
+
+    `…_busy`: the pages that came to an engine, by the time in which engines had pages: what a long
+    job tends to. `…_wall`: all rows of the run, those without an engine too, by the time of the
+    whole job, start included: what this job took of the GPUs that it reserved.
+
+    Args:
+        engines: Sums of the engines' reports.
+        written: Sums of the run's shards.
+        gpus_per_engine: GPUs that an engine reserved.
+        wall_s: Seconds of the whole job.
+        price: Of one GPU for an hour, 0 where it is not known.
+
+    Returns:
+        None where no engine with a GPU ran. Costs are None without a price, and figures where
+        no page came to an engine.
+    """
+    gpus = gpus_per_engine * len(engines.peaks_mib)
+    if not gpus:
+        return None
+    busy = _ratio(written.engine_pages, gpus_per_engine * engines.busy_s)
+    wall = _ratio(written.written.rows, gpus * wall_s)
+    return {
+        "gpus": gpus,
+        "pages_per_s_busy": busy,
+        "pages_per_s_wall": wall,
+        "hour_price": price or None,
+        "cost_per_million_busy": _cost(busy, price),
+        "cost_per_million_wall": _cost(wall, price),
+    }
+
+
+def _ratio(pages: int, gpu_s: float) -> float | None:
+    return round(pages / gpu_s, 3) if pages and gpu_s else None
+
+
+def _cost(pages_per_s: float | None, price: float) -> float | None:
+    return round(price * 1e6 / 3600 / pages_per_s, 2) if pages_per_s and price else None
+
+
 def versions() -> dict[str, str]:
     """Versions of Rayscribe, Python and the packages involved."""
     found = {"rayscribe": __version__, "python": platform.python_version()}
@@ -209,6 +278,16 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _since(
+    started_at: float,
+    choose: Callable[[list[float]], float],
+    moments: Iterable[float | None],
+) -> float | None:
+    """Seconds from the start to the first or last of some moments; None where there is none."""
+    known = [moment for moment in moments if moment is not None]
+    return round(choose(known) - started_at, 3) if known else None
 
 
 def _busy(stage: StageMetrics, run_s: float) -> float:

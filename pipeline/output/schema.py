@@ -134,6 +134,8 @@ PREPARED = pa.schema(
         ("prompt", pa.string()),
         ("task", pa.string()),
         ("max_tokens", pa.int32()),
+        ("view", pa.large_binary()),
+        ("view_side_px", pa.int32()),
         ("tiles", pa.large_binary()),
         ("tile_side_px", pa.int32()),
         ("grid_columns", pa.int32()),

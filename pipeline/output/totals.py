@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.output.schema import TIMING
 from pipeline.text.scripts import warned_of
-from pipeline.types import Route
+from pipeline.types import Route, Rung
 
 SLOWEST = 5
 _MASK = (1 << 128) - 1
@@ -77,6 +77,12 @@ class Summary:
     unread_scripts: Counter[str] = field(default_factory=Counter)
     slowest: list[tuple[float, str, int]] = field(default_factory=list)
     errors: dict[str, ErrorGroup] = field(default_factory=dict)
+
+    @property
+    def engine_pages(self) -> int:
+        """Rows of pages that came to an engine, whatever became of them."""
+        first = self.rungs.get(Rung.BASE, Counter())
+        return sum(count for outcome, count in first.items() if outcome != "rows")
 
     @classmethod
     def of(cls, pages: pa.Table) -> Summary:

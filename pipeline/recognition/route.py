@@ -7,6 +7,7 @@ whose projection profile is not that of upright text are read in every direction
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -87,8 +88,11 @@ class Routes:
     def _turned(self, view: PageView) -> PageView:
         if view.image is None or not view.may_need_turn:
             return view
+        begin = time.perf_counter()
         deg = self._detector.turn(view.image.pixels)
-        return replace(view, image=replace(view.image, turned_deg=deg), turned_deg=deg)
+        look_ms = view.look_ms + 1000 * (time.perf_counter() - begin)
+        image = replace(view.image, turned_deg=deg)
+        return replace(view, image=image, turned_deg=deg, look_ms=look_ms)
 
     def _options(self, instruction: Instruction | None) -> LookOptions:
         recipe = self._recipe

@@ -12,7 +12,7 @@ _KEY = "rayscribe"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One switch a part, each of which works without the others.
+    """One switch a part, each of which works without the others unless it says so.
 
     Attributes:
         ngram: The rule against repetition on the device.
@@ -21,6 +21,8 @@ class Options:
         graphs: CUDA graphs for it, with counts that fit pages of 2 to 6 tiles.
         compiled: Its blocks compiled.
         steps: Cheaper steps of scheduler and runner.
+        second_runner: The rule is a logits processor of vLLM's second model runner (0.31 and
+            later). Only with `ngram`.
         spread: Random weights drawn anew (`load_format` random): vLLM's are so small that all
             pages get the same answer and all tokens the same experts, which is quick.
     """
@@ -30,6 +32,7 @@ class Options:
     graphs: bool = False
     compiled: bool = False
     steps: bool = False
+    second_runner: bool = False
     spread: bool = False
 
     def compute_hash(self) -> str:

@@ -1,8 +1,9 @@
 """vLLM's model runner with the rule against repetition on the device, and cheaper steps.
 
 A runner is given the class made by `extend` once vLLM has built it: CUDA and CPU have runners
-of their own, and each gets the same additions. Written for the first runner of vLLM 0.26 to
-0.29; the second one has an interface for such rules (`pipeline.vllm_plugin.ngram_rule.v2`).
+of their own, and each gets the same additions. Written for vLLM's first runner, which is
+there from 0.26 to 0.32; the second one has an interface for such rules
+(`pipeline.vllm_plugin.ngram_rule.v2`).
 """
 
 from __future__ import annotations

@@ -64,7 +64,11 @@ class _DecodeSteps:
     ) -> Any:
         """Which encoder inputs a step needs; none for a request past its prompt."""
         if num_computed_tokens > request.num_prompt_tokens and not self.is_encoder_decoder:
-            return [], num_new_tokens, budget, []
+            # Asked for no tokens, vLLM looks at no picture. What it returns differs by version.
+            inputs, _, *rest = super()._try_schedule_encoder_inputs(  # type: ignore[misc]
+                request, num_computed_tokens, 0, budget, **kwargs
+            )
+            return inputs, num_new_tokens, *rest
         return super()._try_schedule_encoder_inputs(  # type: ignore[misc]
             request, num_computed_tokens, num_new_tokens, budget, **kwargs
         )

@@ -39,6 +39,18 @@ def starting(folder: Path | None = None) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
+def report(engines: int) -> dict[str, str]:
+    """How the engines of a GPU share it, for the receipt; nothing where each has its own.
+
+    Args:
+        engines: Engines on one GPU.
+    """
+    if engines < 2:
+        return {}
+    how = "together, by MPS" if mps_runs() else "in turn: MPS is not running"
+    return {"gpu sharing": f"{engines} engines on a GPU, {how}"}
+
+
 def mps_runs() -> bool:
     """Whether the multi-process service answers on this machine: its control pipe has a reader."""
     pipe = Path(os.environ.get(_PIPES) or _DEFAULT_PIPES, "control")

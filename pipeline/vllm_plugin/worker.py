@@ -22,6 +22,10 @@ else:
 
 _DEVIATION = 0.02
 """Of random weights."""
+_DEVIATION_FP8, _MAX_FP8 = 100.0, 448.0
+"""Of random weights of 8 bits before they are scaled, and the largest number of that type."""
+_SCALES = ("weight_scale", "weight_scale_inv")
+"""How the names of the scales of quantised weights end."""
 
 
 class OcrWorker(Base):  # type: ignore[misc]  # vLLM has no types here
@@ -36,9 +40,10 @@ class OcrWorker(Base):  # type: ignore[misc]  # vLLM has no types here
         super().__init__(vllm_config, *args, **kwargs)
 
     def init_device(self) -> Any:
-        """Set the device up and extend the runner."""
+        """Set the device up and extend the runner; the second one has the rule by other ways."""
         result = super().init_device()
-        install(self.model_runner, self._options)
+        if not self._options.second_runner:
+            install(self.model_runner, self._options)
         return result
 
     def load_model(self, *args: Any, **kwargs: Any) -> None:
@@ -50,10 +55,18 @@ class OcrWorker(Base):  # type: ignore[misc]  # vLLM has no types here
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]
 def spread(model: torch.nn.Module) -> None:
-    """Draw all weights anew: the scales of norms are one, the rest is normal and small."""
+    """Draw all weights anew: the scales of norms are one, the rest is normal and small.
+
+    Weights of 8 bits are drawn over the range of their type, and their scales make them small.
+    """
     torch.manual_seed(0)
     for name, weight in model.named_parameters():
-        if weight.ndim == 1 and "norm" in name and name.endswith("weight"):
+        if name.endswith(_SCALES):
+            weight.fill_(_DEVIATION / _DEVIATION_FP8)
+        elif weight.is_floating_point() and weight.element_size() == 1:
+            wide = torch.randn(weight.shape, device=weight.device) * _DEVIATION_FP8
+            weight.copy_(wide.clamp(-_MAX_FP8, _MAX_FP8))
+        elif weight.ndim == 1 and "norm" in name and name.endswith("weight"):
             weight.fill_(1)
         elif weight.is_floating_point():
             weight.normal_(0, _DEVIATION)

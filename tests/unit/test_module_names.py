@@ -110,7 +110,8 @@ def test_paths_of_files_exist():
     ("folder", "name"),
     [
         ("pipeline/documents/sandbox", r"pipeline\.documents\.sandbox\.worker"),
-        ("pipeline/engines", r"pipeline\.vllm_plugin\.ngram_rule\.processor:\w+"),
+        ("pipeline/vllm_plugin", r"pipeline\.vllm_plugin\.ngram_rule\.processor:\w+"),
+        ("pipeline/vllm_plugin", r"pipeline\.vllm_plugin\.ngram_rule\.v2:\w+"),
         ("k8s/base", r"serving\.app:build"),
         ("k8s/base", r"jobs\.ocr"),
     ],

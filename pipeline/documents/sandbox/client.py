@@ -12,11 +12,12 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import LookOptions, PageView
+from pipeline.documents.sandbox.info import DocumentInfo
 from pipeline.documents.sandbox.protocol import Message, bounded, shorten
 from pipeline.documents.sandbox.shared_memory import SharedBuffer
 from pipeline.documents.sandbox.supervisor import SentRequest, Supervisor
@@ -29,26 +30,6 @@ _AHEAD: Final = 2
 """Pages that the worker may be ahead of the one that is handled."""
 _MAX_QUEUED_CHARS: Final = 4096
 """Characters of passwords with which a request waits in the channel, which holds about 200 KiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentInfo:
-    """Type, size and pages of a document.
-
-    Attributes:
-        doc_id: SHA-256 (hex) of its bytes.
-        media_type: Its type by its bytes, whatever the file's name says.
-        size_bytes: Its size in bytes.
-        pages: Width and height of every page as displayed, in PDF points; (0, 0) for an image file
-            without a resolution and for a damaged page.
-        warnings: Messages of the libraries about problems that were not fatal.
-    """
-
-    doc_id: str
-    media_type: str
-    size_bytes: int
-    pages: tuple[tuple[float, float], ...]
-    warnings: tuple[str, ...] = ()
 
 
 class SandboxClient:
@@ -190,7 +171,7 @@ class SandboxClient:
         try:
             with self._lock, self._raising(PageError):
                 reply = self._supervisor.take(request)
-                return self._view(request.buffer, reply)
+                return replace(self._view(request.buffer, reply), look_ms=request.ms)
         except PageError as error:
             return error
 

@@ -33,6 +33,7 @@ class SentRequest:
         is_retry: Whether a worker died of it before.
         is_abandoned: Whether nobody waits for its outcome.
         outcome: The response or the error, None while there is neither.
+        ms: Milliseconds that the worker spent on it.
     """
 
     def __init__(self, path: str, body: bytes, buffer: SharedBuffer) -> None:
@@ -40,6 +41,7 @@ class SentRequest:
         self.sent_at = 0.0
         self.is_retry = self.is_abandoned = False
         self.outcome: Message | RecordedError | None = None
+        self.ms = 0.0
         buffer.is_reserved = True
 
 
@@ -164,6 +166,7 @@ class Supervisor:
         try:
             reply = worker.receive(begun_at + self._read.wall_s - time.monotonic())
             self._replied_at = min(float(reply["finished_at"]), time.monotonic())
+            request.ms = 1000 * (self._replied_at - begun_at)
             if "error" not in reply:
                 return reply, False
             error = RecordedError(ErrorKind(reply["error"]), shorten(str(reply["message"])))

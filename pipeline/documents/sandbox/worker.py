@@ -8,17 +8,16 @@ standard error can be read. The first message contains the limits, every later o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
-import stat
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import LookOptions, look
+from pipeline.documents.sandbox import input_file
 from pipeline.documents.sandbox.protocol import (
     Message,
     bounded,
@@ -139,8 +138,8 @@ class Worker:
             return _failure(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}")
 
     def _inspect(self, path: str, password: list[str], buffer: SharedBuffer) -> Message:
-        size_bytes = self._check_file(path).st_size
-        doc_id = _sha256(path)
+        size_bytes = input_file.check(path, self._input.max_file_mib).st_size
+        doc_id = input_file.sha256(path)
         document = self._open(path, password)
         sizes = document.sizes_pt()
         buffer.reserve(len(sizes) * 16)
@@ -202,23 +201,11 @@ class Worker:
             warnings = document.extract(request["name"], request["target"], max_bytes)
         except OSError as error:
             raise DocumentError(ErrorKind.FETCH, f"cannot be copied: {error.strerror}") from None
-        return {"doc_id": _sha256(request["target"]), "warnings": bounded(warnings)}
-
-    def _check_file(self, path: str) -> os.stat_result:
-        """Refuse a directory, an empty file or one that is too large, before it is opened."""
-        status = _stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise DocumentError(ErrorKind.UNREADABLE, "not a file")
-        if not status.st_size:
-            raise DocumentError(ErrorKind.EMPTY, "the file has no bytes")
-        if status.st_size > self._input.max_file_mib * _MIB:
-            message = f"over input.max_file_mib ({self._input.max_file_mib})"
-            raise DocumentError(ErrorKind.LIMIT, message)
-        return status
+        return {"doc_id": input_file.sha256(request["target"]), "warnings": bounded(warnings)}
 
     def _open(self, path: str, password: list[str]) -> DocumentFile:
         """Open a document, or return the one of the last request where it is the same file."""
-        status = self._check_file(path)
+        status = input_file.check(path, self._input.max_file_mib)
         key = (path, status.st_mtime_ns, status.st_size, *password)
         if self._document is None or self._key != key:
             self._close()
@@ -229,7 +216,7 @@ class Worker:
     def _open_by_content(self, path: str, password: list[str]) -> DocumentFile:
         from pipeline.documents.images.decode import ImageFile
 
-        with _reading(path) as file:
+        with input_file.opened(path) as file:
             is_pdf = b"%PDF-" in file.read(_SNIFFED_BYTES)
         if is_pdf:
             return self._pdf(path, password)
@@ -282,34 +269,6 @@ def _finished() -> Message:
 
 def _failure(kind: ErrorKind, message: str) -> Message:
     return {"error": kind, "message": shorten(message)}
-
-
-def _stat(path: str) -> os.stat_result:
-    try:
-        return os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise DocumentError(ErrorKind.NOT_FOUND, "no such file") from None
-    except (OSError, ValueError) as error:
-        raise DocumentError(ErrorKind.UNREADABLE, str(error)) from None
-
-
-def _reading(path: str) -> Any:
-    try:
-        return open(path, "rb", buffering=0)
-    except FileNotFoundError:
-        raise DocumentError(ErrorKind.NOT_FOUND, "no such file") from None
-    except OSError as error:
-        message = f"cannot be opened: {error.strerror}"
-        raise DocumentError(ErrorKind.UNREADABLE, message) from None
-
-
-def _sha256(path: str) -> str:
-    with _reading(path) as file:
-        try:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            message = f"cannot be read: {error.strerror}"
-            raise DocumentError(ErrorKind.UNREADABLE, message) from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """DeepSeek-OCR on vLLM: one `AsyncLLM`, many pages in flight, prepared beside its event loop.
 
-The only module that calls vLLM's engine, from 0.26 to 0.29. Three things differ from its examples:
+The only module that calls vLLM's engine, from 0.26 to 0.32. Three things differ from its examples:
 
 - A page is turned into model input by `renderer.render_cmpl` in threads of our own. Given raw
   prompts, `AsyncLLM.generate` does that work on its event loop (0.26) or on one thread (0.29).
@@ -24,7 +24,7 @@ from typing import Any
 from PIL import Image
 
 from pipeline.config import VllmConfig
-from pipeline.engines.deepseek_ocr import model, views
+from pipeline.engines.deepseek_ocr import model, requests, views
 from pipeline.engines.deepseek_ocr import self_test as selftest
 from pipeline.engines.deepseek_ocr.engine_args import (
     check_engine_kwargs,
@@ -37,7 +37,6 @@ from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import EngineError
 from pipeline.types import FinishReason, Generation, Request, Sampling
 from pipeline.vllm_plugin import choice, sharing
-from pipeline.vllm_plugin.encoder import tiles
 
 _log = logging.getLogger(__name__)
 
@@ -98,9 +97,10 @@ class VllmCore:
     def start(cls, config: VllmConfig, self_test: bool) -> Core:
         """Start vLLM; blocks until the model is loaded."""
         check_version()
-        set_environment(config.cache_dir, v2_model_runner=False)
-        if 0 < config.num_gpus < 1 and not sharing.mps_runs():
-            _log.warning("engines that share a GPU take turns on it: NVIDIA's MPS is not running")
+        parts = choice.parts(config, model.family(config).name)
+        set_environment(config.cache_dir, second_runner=parts.second_runner)
+        for shared in sharing.report(config.engines_per_gpu).values():
+            _log.warning("%s; they start one after the other", shared)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -139,7 +139,7 @@ class VllmCore:
             extra_args=model.ngram_args(self.config, self.vocabulary.whitelist, request.sampling),
             sampling=request.sampling,
         )
-        return _generation(output, request, input_ms)
+        return self._generation(output, request, input_ms)
 
     async def render(self, request: Request) -> dict[str, Any]:
         """Turn a page into the model's input, beside the event loop.
@@ -179,10 +179,9 @@ class VllmCore:
 
         family = model.family(self.config)
         height_px, width_px = request.image.shape[:2]
-        grid = views.grid(width_px, height_px, family)
-        cut = tiles.cut(request.image, grid, views.BASE_PX, family.tile_px)
+        pieces = requests.pieces(request, family)
         count = views.image_tokens(width_px, height_px, family)
-        return page_input(ids, self.vocabulary.image, count, cut)
+        return page_input(ids, self.vocabulary.image, count, pieces)
 
     async def complete(
         self,
@@ -213,6 +212,8 @@ class VllmCore:
             logit_bias=dict(logit_bias) if logit_bias else None,
             extra_args=dict(extra_args),
             output_kind=RequestOutputKind.FINAL_ONLY,
+            # One decoding at the end instead of one for each token; stop strings need the latter.
+            detokenize=bool(sampling.stop),
         )
         number = next(self._numbers)
         try:
@@ -224,6 +225,26 @@ class VllmCore:
         if not outputs or not outputs[-1].outputs:
             raise EngineError("vLLM ended the page without an answer")
         return outputs[-1]
+
+    def _generation(self, output: Any, request: Request, input_ms: float) -> Generation:
+        answer, times = output.outputs[0], output.metrics
+        if answer.finish_reason not in ("stop", "length"):
+            raise EngineError(f"vLLM ended the page early: {answer.finish_reason}")
+        text = answer.text
+        if not request.sampling.stop:
+            ended = answer.finish_reason == "stop"
+            text = self.vocabulary.answer(list(answer.token_ids), ended=ended)
+        return Generation(
+            text=text,
+            finish_reason=FinishReason(answer.finish_reason),
+            prompt_tokens=len(output.prompt_token_ids),
+            image_tokens=request.image_tokens,
+            output_tokens=len(answer.token_ids),
+            input_ms=input_ms,
+            queue_ms=_between(times, "queued_ts", "scheduled_ts"),
+            prefill_ms=_between(times, "scheduled_ts", "first_token_ts"),
+            decode_ms=_between(times, "first_token_ts", "last_token_ts"),
+        )
 
     def _as_ours(self, error: Exception, what: str) -> EngineError | EngineDied:
         """`EngineDied` where the core is dead or closed by now, else an error of the page."""
@@ -249,23 +270,6 @@ def _sampling_arguments(sampling: Sampling) -> dict[str, Any]:
     if sampling.stop:
         arguments["stop"] = list(sampling.stop)
     return arguments
-
-
-def _generation(output: Any, request: Request, input_ms: float) -> Generation:
-    answer, times = output.outputs[0], output.metrics
-    if answer.finish_reason not in ("stop", "length"):
-        raise EngineError(f"vLLM ended the page early: {answer.finish_reason}")
-    return Generation(
-        text=answer.text,
-        finish_reason=FinishReason(answer.finish_reason),
-        prompt_tokens=len(output.prompt_token_ids),
-        image_tokens=request.image_tokens,
-        output_tokens=len(answer.token_ids),
-        input_ms=input_ms,
-        queue_ms=_between(times, "queued_ts", "scheduled_ts"),
-        prefill_ms=_between(times, "scheduled_ts", "first_token_ts"),
-        decode_ms=_between(times, "first_token_ts", "last_token_ts"),
-    )
 
 
 def _between(times: Any, start: str, end: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import VllmConfig
@@ -15,8 +16,14 @@ from pipeline.vllm_plugin import choice
 MIN_VERSION, END_VERSION = choice.MIN_VERSION, choice.END_VERSION
 """The versions of vLLM that this module is tested with: from the first, below the second."""
 
-NGRAM_PROCESSOR = "pipeline.vllm_plugin.ngram_rule.processor:NGramRule"
-"""The n-gram rule against repetition. Each request switches it on by its arguments."""
+CACHES = {
+    "VLLM_CACHE_ROOT": "",
+    "TORCHINDUCTOR_CACHE_DIR": "torchinductor",
+    "TRITON_CACHE_DIR": "triton",
+}
+"""Where compiled code is kept: environment variable, and folder below `engine.vllm.cache_dir`.
+The decoder that vLLM compiles is in the first, the encoder of the plugin in the second, and
+kernels that Triton compiles when they first run, such as those of the experts, in the third."""
 
 _ACTIVATIONS_BYTES = 4_000_000_000
 """Memory of one step of 16,384 tokens and the vision encoder; measured on an H100: under 4 GB."""
@@ -88,7 +95,7 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "pipeline_parallel_size": config.pipeline_parallel_size,
         # Inside a Ray actor vLLM would ask Ray for more actors; the GPUs are this actor's own.
         "distributed_executor_backend": "mp" if spread else None,
-        "gpu_memory_utilization": config.gpu_memory_utilization,
+        "gpu_memory_utilization": config.memory_share,
         "max_num_seqs": config.max_num_seqs or _max_num_seqs(config),
         "max_num_batched_tokens": config.max_num_batched_tokens,
         "enforce_eager": config.enforce_eager,
@@ -96,7 +103,6 @@ def engine_args(config: VllmConfig) -> dict[str, Any]:
         "mm_processor_cache_gb": 0,
         "limit_mm_per_prompt": {"image": 1},
         "skip_mm_profiling": not config.profile_images,
-        "logits_processors": [] if parts.ngram else [NGRAM_PROCESSOR],
         "kv_cache_dtype": config.kv_cache_dtype,
         **choice.engine_args(parts),
         "disable_log_stats": False,  # the times of a page come from these statistics
@@ -113,8 +119,8 @@ def max_num_seqs(gpu_bytes: int, config: VllmConfig) -> int:
     """
     gpus = config.tensor_parallel_size * config.pipeline_parallel_size
     fixed = model.WEIGHTS_BYTES + gpus * _ACTIVATIONS_BYTES
-    free = gpus * gpu_bytes * config.gpu_memory_utilization - fixed
-    page = model.KV_BYTES_PER_TOKEN * _TYPICAL_TOKENS
+    free = gpus * gpu_bytes * config.memory_share - fixed
+    page = model.KV_BYTES_PER_TOKEN * _TYPICAL_TOKENS / (2 if config.kv_cache_dtype == "fp8" else 1)
     return max(_MIN_SEQS, min(_MAX_SEQS, int(free / page)))
 
 
@@ -122,12 +128,12 @@ def pages_in_flight(config: VllmConfig) -> int:
     """Pages that an engine should be given at a time: those that it decodes, and some to follow.
 
     Those that follow are turned into model input meanwhile. This is called on the driver, which
-    may have no GPU: without `max_num_seqs` the number is that of the largest GPU. On a smaller
-    one more pages wait inside vLLM.
+    may have no GPU: without `max_num_seqs` the number is that of the largest GPU, or of an engine's
+    part of it. On a smaller one more pages wait inside vLLM.
     """
     if not config.num_gpus:
         return 2 * (config.max_num_seqs or _CPU_SEQS)
-    decoded = config.max_num_seqs or _MAX_SEQS
+    decoded = config.max_num_seqs or _MAX_SEQS // config.engines_per_gpu
     return decoded + max(_MIN_SEQS, decoded // 8)
 
 
@@ -139,16 +145,16 @@ def _max_num_seqs(config: VllmConfig) -> int:
     return max_num_seqs(current_platform.get_device_total_memory(), config)
 
 
-def set_environment(cache_dir: str, *, v2_model_runner: bool = True) -> None:
-    """Set the environment variables that vLLM reads when it is imported.
+def set_environment(cache_dir: str, *, second_runner: bool | None = None) -> None:
+    """Set the environment variables that vLLM, Inductor and Triton read when they are imported.
 
     Args:
-        cache_dir: Folder for compiled code, "" for vLLM's own.
-        v2_model_runner: False keeps vLLM's first model runner. The second refuses logits
-            processors, and with them the n-gram rule.
+        cache_dir: Folder for compiled code, "" for their own folders.
+        second_runner: Which of vLLM's two model runners is used; None leaves it to vLLM.
     """
-    if not v2_model_runner:
-        os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"
+    if second_runner is not None:
+        os.environ["VLLM_USE_V2_MODEL_RUNNER"] = str(int(second_runner))
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     if cache_dir:
-        os.environ["VLLM_CACHE_ROOT"] = cache_dir
+        for name, folder in CACHES.items():
+            os.environ[name] = str(Path(cache_dir, folder).expanduser())

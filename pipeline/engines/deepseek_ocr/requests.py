@@ -6,11 +6,19 @@ from dataclasses import replace
 
 from pipeline.config import Recipe, VllmConfig
 from pipeline.engines import base
-from pipeline.engines.deepseek_ocr.model import family
+from pipeline.engines.deepseek_ocr.model import ModelFamily, family
 from pipeline.engines.deepseek_ocr.prompts import prompt_for, task_prompt
-from pipeline.engines.deepseek_ocr.views import fitted_size, image_tokens, other_size
+from pipeline.engines.deepseek_ocr.views import (
+    BASE_PX,
+    fitted_size,
+    grid,
+    image_tokens,
+    other_size,
+)
 from pipeline.imaging.transform import resize
-from pipeline.types import Instruction, PageImage, Request, Task
+from pipeline.types import Instruction, PageImage, Pixels, Request, Task
+from pipeline.vllm_plugin import choice
+from pipeline.vllm_plugin.encoder import tiles
 
 
 def prepare(page: PageImage, recipe: Recipe, instruction: Instruction) -> Request:
@@ -30,7 +38,8 @@ def settings(recipe: Recipe) -> VllmConfig:
 def make_request(page: PageImage, instruction: Instruction, config: VllmConfig) -> Request:
     """Fit a page to the model and add the prompt.
 
-    vLLM cuts the tiles itself, from `Request.image`: the page, shrunk to what the model can use.
+    `Request.image` is the page, shrunk to what the model can use. VLLM or the engine cuts it up;
+    with `plugin_tiles` that is done here.
 
     Raises:
         ConfigError: The model has no prompt for it.
@@ -38,8 +47,9 @@ def make_request(page: PageImage, instruction: Instruction, config: VllmConfig) 
     model = family(config)
     height_px, width_px = page.pixels.shape[:2]
     size = fitted_size(width_px, height_px, model)
-    return Request(
-        image=resize(page.pixels, *size),
+    image = resize(page.pixels, *size)
+    request = Request(
+        image=image,
         page_width_px=width_px,
         page_height_px=height_px,
         prompt=prompt_for(instruction, model, config.find),
@@ -47,6 +57,30 @@ def make_request(page: PageImage, instruction: Instruction, config: VllmConfig) 
         max_tokens=config.max_tokens,
         image_tokens=image_tokens(*size, model),
     )
+    if not (config.plugin_tiles and choice.asks_for_encoder(config, model.name)):
+        return request
+    made = cut(image, model)
+    return replace(request, view=made.view[0], tiles=made.tiles, grid=grid(*size, model))
+
+
+def cut(image: Pixels, model: ModelFamily) -> tiles.Tiles:
+    """The global view and the tiles of a fitted page."""
+    height_px, width_px = image.shape[:2]
+    return tiles.cut(image, grid(width_px, height_px, model), BASE_PX, model.tile_px)
+
+
+def pieces(request: Request, model: ModelFamily) -> tiles.Tiles:
+    """The global view and the tiles of a request: its own, or cut now where it has none.
+
+    The image decides how many there are: vLLM's core would end with another number.
+    """
+    height_px, width_px = request.image.shape[:2]
+    fits = request.grid == grid(width_px, height_px, model)
+    if request.view is None or request.tiles is None or not fits:
+        return cut(request.image, model)
+    # Copied, since what comes out of Arrow's memory is read-only, which torch does not take.
+    view, many = request.view[None].copy(), request.tiles.copy()
+    return tiles.Tiles(view, many, request.grid if len(many) else tiles.NO_GRID)
 
 
 def wider_ngram(request: Request, recipe: Recipe) -> Request | None:
@@ -70,5 +104,10 @@ def other_view(request: Request, recipe: Recipe) -> Request:
     height_px, width_px = request.image.shape[:2]
     size = other_size(width_px, height_px, model)
     return replace(
-        request, image=resize(request.image, *size), image_tokens=image_tokens(*size, model)
+        request,
+        image=resize(request.image, *size),
+        view=None,
+        tiles=None,
+        grid=(0, 0),
+        image_tokens=image_tokens(*size, model),
     )

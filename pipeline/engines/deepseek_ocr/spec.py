@@ -11,6 +11,7 @@ from pipeline.engines.deepseek_ocr.model import family, revision
 from pipeline.engines.deepseek_ocr.prompts import PROMPTS, prompt_for
 from pipeline.errors import ConfigError
 from pipeline.types import Block, Generation, Instruction, Request, Rung, Task
+from pipeline.vllm_plugin import choice, sharing
 
 
 def _tasks(recipe: Recipe) -> tuple[Task, ...]:
@@ -30,7 +31,18 @@ def _read(generation: Generation, request: Request) -> tuple[str, tuple[Block, .
 
 
 def _workers(config: EngineConfig, cpus: int, gpus: float) -> int:
-    return int(gpus / config.vllm.num_gpus) if config.vllm.num_gpus else 1
+    vllm = config.vllm
+    if vllm.engines_per_gpu > 1:  # no engine lies on two GPUs
+        return int(gpus) * vllm.engines_per_gpu
+    return int(gpus / vllm.num_gpus) if vllm.num_gpus else 1
+
+
+def _parts(config: EngineConfig) -> dict[str, str]:
+    chosen = choice.choose(config.vllm, family(config.vllm).name)
+    tiles = "off: engine.vllm.plugin_tiles is off"
+    if config.vllm.plugin_tiles:
+        tiles = "on" if chosen.options.encoder else "off: the part encoder is"
+    return chosen.report() | {"tiles": tiles} | sharing.report(config.vllm.engines_per_gpu)
 
 
 def _check_installed() -> None:
@@ -75,6 +87,7 @@ SPEC = EngineSpec(
     workers=_workers,
     pages_in_flight=lambda config: engine_args.pages_in_flight(config.vllm),
     calls_factor=2,
+    parts=_parts,
     check_installed=lambda config: _check_installed(),
     build=_build,
 )

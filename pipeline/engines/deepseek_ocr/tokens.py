@@ -9,6 +9,8 @@ from pipeline.engines.deepseek_ocr import model
 from pipeline.errors import ConfigError
 
 _CACHED_PROMPTS = 64
+_INCOMPLETE = "\ufffd"
+"""What a decoder writes for bytes that are no character."""
 
 
 class PromptTokenizer:
@@ -42,7 +44,21 @@ class PromptTokenizer:
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids, special tokens kept."""
-        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+        text = self._tokenizer.decode(
+            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return str(text)
+
+    def answer(self, ids: list[int], *, ended: bool) -> str:
+        """The text of an answer, the same that vLLM makes of it token by token.
+
+        A character at the end whose last bytes are missing is left out.
+
+        Args:
+            ids: The tokens that were sampled.
+            ended: Whether the last one ends the answer, and is no part of the text.
+        """
+        return self.decode(ids[:-1] if ended else ids).rstrip(_INCOMPLETE)
 
     def _single(self, token: str) -> int:
         ids = self.plain(token)

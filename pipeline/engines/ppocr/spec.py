@@ -46,6 +46,7 @@ def adapt(request: Request, recipe: Recipe) -> Request:
     return replace(
         request,
         image=resize(request.image, *size),
+        view=None,
         tiles=None,
         grid=(0, 0),
         image_tokens=0,
@@ -95,6 +96,7 @@ SPEC = EngineSpec(
     workers=lambda config, cpus, gpus: cpus // config.onnx.threads,
     pages_in_flight=lambda config: 1,
     calls_factor=1,
+    parts=lambda config: {},
     check_installed=_check_installed,
     build=_build,
 )

@@ -79,6 +79,7 @@ SPEC = EngineSpec(
     workers=lambda config, cpus, gpus: cpus,
     pages_in_flight=lambda config: 1,
     calls_factor=1,
+    parts=lambda config: {},
     check_installed=_check_installed,
     build=_build,
 )

@@ -40,6 +40,8 @@ from pipeline.storage.paths import AnyPath, output_path, parquet, shards
 
 _MAX_LISTERS = 64
 """Tasks that list inputs side by side."""
+_SETTLED_FACTOR = 8
+"""A task has so many times `stages.pages_per_task` pages where none of them goes to an engine."""
 
 
 def list_documents(listing: Listing, shared: SharedState, num_cpus: float) -> Dataset:
@@ -107,17 +109,21 @@ def recognise_pages(
     """
     stage, engines = options.stages, engine_workers(options.engine)
     reserved = spec_of(options.engine).resources(options.engine)
-    # A small job has smaller tasks, so that every engine gets some.
-    rows = max(1, min(stage.pages_per_task, todo // (2 * engines)))
+    renderers = stage.render_workers or ray_cluster.cpus()
+    has_engine = recipe.text_layer != "only"
+    # Pages that go to no engine carry no images: more of them make a task cheaper.
+    most = stage.pages_per_task * (1 if has_engine else _SETTLED_FACTOR)
+    # A small job has smaller tasks, so that every worker gets some.
+    rows = max(1, min(most, todo // (2 * (engines if has_engine else renderers))))
     planned = _planned(plan, rows, options, duplicates or Duplicates(), done)
     rendered = planned.map_batches(
         Render,
         fn_constructor_args=(options, recipe, shared.send(), shared.monitor("render"), sink),
         batch_format="pyarrow",
-        compute=_pool(stage.render_workers or ray_cluster.cpus()),
+        compute=_pool(renderers),
         num_cpus=stage.render_cpus,
     )
-    if recipe.text_layer == "only":
+    if not has_engine:
         return rendered  # every page is settled: no engine, no worker that would wait for one
     return rendered.map_batches(
         Recognise,

@@ -11,7 +11,12 @@ import pyarrow as pa
 
 from pipeline.config import EngineConfig, Recipe
 from pipeline.engines.base import LazyEngine
-from pipeline.engines.registry import build_engine, build_second_engine, pages_in_flight
+from pipeline.engines.registry import (
+    build_engine,
+    build_second_engine,
+    pages_in_flight,
+    spec_of,
+)
 from pipeline.errors import ErrorKind
 from pipeline.job.metrics import SendReport, StageMonitor, ms_since
 from pipeline.job.stages import rows
@@ -51,7 +56,7 @@ class Recognise:
         self._slots = WeightedSemaphore(pages_in_flight(config))
         self._monitor = monitor
         self._recipe = recipe
-        self._metrics = StageMonitor("recognise", send)
+        self._metrics = StageMonitor("recognise", send, spec_of(config).parts(config))
 
     async def __call__(self, prepared: pa.Table) -> AsyncIterator[pa.Table]:
         """Yield `schema.PAGES` for rows of `schema.PREPARED`, in one table."""

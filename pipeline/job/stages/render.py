@@ -99,10 +99,8 @@ class Render:
         """Yield the row or the request of each page of a run."""
         views = self._views(run)
         for page in run:
-            begin = time.perf_counter()
             with self._metrics.busy():
-                view = next(views)
-                done = self._viewed(page, view, ms_since(begin))
+                done = self._viewed(page, next(views))
             yield done
 
     def _views(self, run: Sequence[PlannedPage]) -> Iterator[PageView | PageError]:
@@ -145,33 +143,27 @@ class Render:
         )
         return [page for position, page in prepared if position not in taken]
 
-    def _viewed(
-        self, page: PlannedPage, view: PageView | PageError, render_ms: float
-    ) -> PageResult | PreparedPage:
+    def _viewed(self, page: PlannedPage, view: PageView | PageError) -> PageResult | PreparedPage:
         """The row of a page that was looked at, or its request."""
         if isinstance(view, PageError):
-            was_looked_at = page.failure is None
-            failure = failed(view.kind, str(view))
-            return self._settled(page, failure, render_ms=render_ms if was_looked_at else None)
+            return self._settled(page, failed(view.kind, str(view)))
         if view.image is None:
             nothing = failed(ErrorKind.INTERNAL, "neither settled nor rendered")
-            return self._settled(page, view.settled or nothing, view, render_ms)
+            return self._settled(page, view.settled or nothing, view)
         begin = time.perf_counter()
         try:
             request = prepare_request(view.image, self._recipe)
         except Exception as error:
-            return self._settled(page, failed(ErrorKind.INTERNAL, repr(error)), view, render_ms)
+            return self._settled(page, failed(ErrorKind.INTERNAL, repr(error)), view)
         view, prepare_ms = replace(view, image=None), ms_since(begin)
-        return PreparedPage(page.ref, page.ids, request, view, page.warnings, render_ms, prepare_ms)
+        return PreparedPage(
+            page.ref, page.ids, request, view, page.warnings, view.look_ms, prepare_ms
+        )
 
     def _settled(
-        self,
-        page: PlannedPage,
-        recognition: Recognition,
-        view: PageView | None = None,
-        render_ms: float | None = None,
+        self, page: PlannedPage, recognition: Recognition, view: PageView | None = None
     ) -> PageResult:
-        timing = Timing(render_ms)
+        timing = Timing(view.look_ms if view else None)
         return row_result(
             page.ref, page.ids, view, recognition, page.warnings, timing, self._recipe
         )

@@ -59,8 +59,7 @@ def planned_pages(table: pa.Table) -> list[PlannedPage]:
 def prepared_table(pages: Sequence[PreparedPage]) -> pa.Table:
     """Rows of `PREPARED`."""
     images: dict[str, list[np.ndarray | None]] = {
-        "image": [page.request.image for page in pages],
-        "tiles": [page.request.tiles for page in pages],
+        name: [getattr(page.request, name) for page in pages] for name in _REQUEST_IMAGES
     }
     return _with_images([_prepared_row(page) for page in pages], schema.PREPARED, images)
 
@@ -70,11 +69,9 @@ def prepared_pages(table: pa.Table) -> list[PreparedPage]:
 
     The warnings of a page's view are among those of the page.
     """
-    rows = table.drop_columns(["image", "tiles"]).to_pylist()
-    images, tiles = (image_buffers(table[name]) for name in ("image", "tiles"))
-    return [
-        _prepared_page(row, *buffers) for row, *buffers in zip(rows, images, tiles, strict=True)
-    ]
+    rows = table.drop_columns(_REQUEST_IMAGES).to_pylist()
+    images = (image_buffers(table[name]) for name in _REQUEST_IMAGES)
+    return [_prepared_page(row, *buffers) for row, *buffers in zip(rows, *images, strict=True)]
 
 
 def _plan_row(page: PlannedPage) -> Row:
@@ -114,18 +111,22 @@ def _prepared_row(page: PreparedPage) -> Row:
     row["text_layer_doubts"] = list(view.trust.doubts) if view.trust else []
     row["image_height_px"], row["image_width_px"] = request.image.shape[:2]
     row |= {name: getattr(request, name) for name in _REQUEST}
-    row["tile_side_px"] = 0 if request.tiles is None else request.tiles.shape[1]
+    for side, pixels in (("view_side_px", request.view), ("tile_side_px", request.tiles)):
+        row[side] = 0 if pixels is None else pixels.shape[-1]
     row["grid_columns"], row["grid_rows"] = request.grid
     return row
 
 
 _VIEW = ("width_px", "height_px", "dpi", "source", "turned_deg")
+_REQUEST_IMAGES = ["image", "view", "tiles"]
 _REQUEST = ("prompt", "task", "max_tokens", "image_tokens", "layer")
 
 
-def _prepared_page(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> PreparedPage:
+def _prepared_page(
+    row: Row, image: pa.Buffer | None, view: pa.Buffer | None, tiles: pa.Buffer | None
+) -> PreparedPage:
     score = row["text_layer_trust"]
-    view = PageView(
+    page_view = PageView(
         width_px=row["width_px"],
         height_px=row["height_px"],
         dpi=row["dpi"],
@@ -136,20 +137,22 @@ def _prepared_page(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -
     return PreparedPage(
         ref=ref_of(row),
         ids=ids_of(row),
-        request=_request(row, image, tiles),
-        view=view,
+        request=_request(row, image, view, tiles),
+        view=page_view,
         warnings=tuple(row["warnings"] or ()),
         render_ms=row["render_ms"],
         prepare_ms=row["prepare_ms"],
     )
 
 
-def _request(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> Request:
+def _request(
+    row: Row, image: pa.Buffer | None, view: pa.Buffer | None, tiles: pa.Buffer | None
+) -> Request:
     pixels = image_of(image, (row["image_height_px"], row["image_width_px"], 3))
     if pixels is None:
         raise ValueError("a prepared page without an image")
     width_px, height_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
-    side_px = row["tile_side_px"]
+    view_px, tile_px = row["view_side_px"], row["tile_side_px"]
     return Request(
         image=pixels,
         page_width_px=width_px,
@@ -157,7 +160,8 @@ def _request(row: Row, image: pa.Buffer | None, tiles: pa.Buffer | None) -> Requ
         prompt=row["prompt"],
         task=Task(row["task"]),
         max_tokens=row["max_tokens"],
-        tiles=image_of(tiles, (-1, side_px, side_px, 3)),
+        view=image_of(view, (3, view_px, view_px)),
+        tiles=image_of(tiles, (-1, 3, tile_px, tile_px)),
         grid=(row["grid_columns"], row["grid_rows"]),
         image_tokens=row["image_tokens"],
         layer=row["layer"],

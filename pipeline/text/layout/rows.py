@@ -79,11 +79,12 @@ def rows(lines: Iterable[PlacedLine]) -> list[Row]:
     top, band_px = _bands(ordered)
     groups: list[list[PlacedLine]] = []
     ends: list[Box] = []  # the box of the last line of each row
-    touching: defaultdict[int, set[int]] = defaultdict(set)  # rows with a line in a band
+    touching: defaultdict[int, list[int]] = defaultdict(list)  # rows with a line in a band
     for line in ordered:
         _, y0, _, y1 = line.box
         bands = range(int((y0 - top) / band_px), int((y1 - top) / band_px) + 1)
-        found = _continued(set().union(*(touching[band] for band in bands)), ends, line.box)
+        near = [touching[band] for band in bands]
+        found = _continued(near, ends, line.box)
         if found is None:
             found = len(groups)
             groups.append([line])
@@ -91,8 +92,9 @@ def rows(lines: Iterable[PlacedLine]) -> list[Row]:
         else:
             groups[found].append(line)
             ends[found] = line.box
-        for band in bands:
-            touching[band].add(found)
+        for rows_of_band in near:
+            if found not in rows_of_band:
+                rows_of_band.append(found)
     gathered = [Row(tuple(group), bounding_box([line.box for line in group])) for group in groups]
     return sorted(gathered, key=lambda row: (center_y(row.lines[0]), row.box, row.lines[0].text))
 
@@ -107,14 +109,14 @@ def _bands(lines: Sequence[Line]) -> tuple[float, float]:
     return top, max(mean_px, (max(bottoms) - top) / _MAX_BANDS, _MIN_BAND_PX)
 
 
-def _continued(near: Iterable[int], ends: Sequence[Box], box: Box) -> int | None:
+def _continued(near: Sequence[Sequence[int]], ends: Sequence[Box], box: Box) -> int | None:
     """The index of the row that a line with this box continues, None for a new row.
 
     A loop over plain numbers: only a few rows are near, for which NumPy calls cost more than they
     save. Of rows that overlap the line equally the first is taken.
 
     Args:
-        near: Indices of all rows that may overlap the line, and perhaps others.
+        near: Indices of all rows that may overlap the line, and perhaps others, in several lists.
         ends: The box of the last line of each row.
         box: That of the line.
     """
@@ -123,10 +125,13 @@ def _continued(near: Iterable[int], ends: Sequence[Box], box: Box) -> int | None
     # The boxes of neighbouring words may overlap by the margin that the detector adds.
     max_end = x0 + height / 2
     found, most = None, 0.0
-    for index in sorted(near):
-        _, top, right, bottom = ends[index]
-        if top < y1 and bottom > y0 and right <= max_end:
+    for indices in near:
+        for index in indices:
+            _, top, right, bottom = ends[index]
+            if right > max_end or top >= y1 or bottom <= y0:
+                continue
             shared = (bottom if bottom < y1 else y1) - (top if top > y0 else y0)
-            if shared > most and shared > _SHARED_HEIGHT * min(bottom - top, height):
+            is_more = shared > most or (shared == most and found is not None and index < found)
+            if is_more and shared > _SHARED_HEIGHT * min(bottom - top, height):
                 found, most = index, shared
     return found

@@ -16,6 +16,9 @@ from PIL import Image, ImageOps
 Pictures = npt.NDArray[np.uint8]
 """Shape (pictures, 3, side, side)."""
 
+NO_GRID = (1, 1)
+"""The grid of a page without tiles, as vLLM's model counts it."""
+
 GREY = (127, 127, 127)
 """Around the global view of a page that is no square."""
 
@@ -48,7 +51,7 @@ def cut(picture: npt.NDArray[np.uint8], grid: tuple[int, int], view_px: int, til
     view = np.asarray(ImageOps.pad(image, (view_px, view_px), color=GREY))
     columns, rows = grid
     if columns * rows <= 1:
-        return Tiles(_planes(view[None]), np.empty((0, 3, tile_px, tile_px), np.uint8), (1, 1))
+        return Tiles(_planes(view[None]), np.empty((0, 3, tile_px, tile_px), np.uint8), NO_GRID)
     stretched = np.asarray(image.resize((columns * tile_px, rows * tile_px)))
     parts = stretched.reshape(rows, tile_px, columns, tile_px, 3).swapaxes(1, 2)
     tiles = parts.reshape(rows * columns, tile_px, tile_px, 3)

@@ -2,7 +2,7 @@
 
 That runner refuses processors of the old kind, DeepSeek's own among them. Its interface hands
 over the tokens of all requests on the device, so nothing has to be remembered here but the rules.
-Used by name: `logits_processors=["pipeline.vllm_plugin.ngram_rule.v2:NGramRule"]`.
+Loaded by name, in the engine's process and in the one that takes requests (`choice.PROCESSOR_V2`).
 """
 
 from __future__ import annotations

@@ -237,6 +237,28 @@ def workers_killed(site: Site, stages: Sequence[str], rounds: int, rng: random.R
     return outcome
 
 
+def settling_workers_killed(site: Site, kills: int, rng: random.Random) -> Outcome:
+    """SIGKILL to render workers while they settle pages from their text layers.
+
+    Rows of a task may have been taken when its worker dies: Ray runs the task again.
+    """
+    outcome = Outcome("render worker killed (SIGKILL) while pages are settled")
+    output, begin = site.output("settling"), time.monotonic()
+    more = ("--text-layer", "auto", "--stages.pages-per-task", 1, "--stages.max-lone-deaths", 9)
+    started = job_process.start(site.command(output, *more))
+    for _ in range(kills):
+        _until(lambda: _workers(started, "Render") or _has_ended(started), "a worker")
+        with suppress(psutil.NoSuchProcess, IndexError):
+            rng.choice(_workers(started, "Render")).kill()
+            outcome.tried += 1
+        time.sleep(rng.uniform(0.1, 0.6))
+    done = _ended(started)
+    assert done.returncode == 0, done.stderr
+    outcome.extra_s += time.monotonic() - begin
+    outcome.count(output, site.pages)
+    return outcome
+
+
 def _workers(started: Started, stage: str) -> list[psutil.Process]:
     """Those that have started; what draws, while it draws: it is done long before the job."""
     title = f"MapBatches({stage})" + (").submit" if stage == "Render" else "")

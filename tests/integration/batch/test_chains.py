@@ -224,11 +224,11 @@ def test_a_page_that_crashes_its_worker_while_drawn_gets_a_row(
         """Its process is killed each time at the third page of the long document."""
 
         def _viewed(
-            self, page: PlannedPage, view: PageView | PageError, render_ms: float
+            self, page: PlannedPage, view: PageView | PageError
         ) -> PageResult | PreparedPage:
             if page.ref.page == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super()._viewed(page, view, render_ms)
+            return super()._viewed(page, view)
 
     monkeypatch.setattr(chains, "Render", DyingRender)
     written, _ = drained(planned[0], 26, options, tmp_path)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from tests.integration.batch import scenarios
 from tests.integration.batch.scenarios import Site
+from tests.support import sample_documents
 from tests.support.object_stores import S3Server
 
 pytestmark = pytest.mark.timeout(600)
@@ -34,6 +36,17 @@ def test_workers_are_killed(site: Site, rng: random.Random):
     outcome = scenarios.workers_killed(site, ["Render", "Recognise"], 1, rng)
     assert outcome.is_whole, outcome
     assert outcome.errors == Counter({None: 24})
+
+
+def test_workers_are_killed_while_pages_are_settled(tmp_path: Path, rng: random.Random):
+    documents = tmp_path / "in"
+    documents.mkdir()
+    for number in range(30):
+        content = sample_documents.marked(sample_documents.text_pdf(8), number)
+        (documents / f"{number:03}.pdf").write_bytes(content)
+    outcome = scenarios.settling_workers_killed(Site(tmp_path, 240, 0.0), 4, rng)
+    assert outcome.is_whole, outcome
+    assert outcome.errors == Counter({None: 240})
 
 
 def test_a_node_is_lost(site: Site):

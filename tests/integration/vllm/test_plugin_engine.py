@@ -97,7 +97,7 @@ def test_pages_get_the_answers_of_vllm_as_it_is(
     folder = write_deepseek_ocr(tmp_path / "deepseek-ocr")
     stock, classes = answers(config(folder, plugin="off"))
     assert classes == ("OcrWorker", "OcrCPUModelRunner", "DeepseekOCRForCausalLM")
-    plugin, classes = answers(config(folder))
+    plugin, classes = answers(config(folder, plugin_tiles=True))
     assert classes == ("OcrWorker", "OcrCPUModelRunner", "OcrModel")
     assert [ids for ids, _ in plugin] == [ids for ids, _ in stock]
     # The tokens of a model this small are much alike; how likely they are tells pages apart.

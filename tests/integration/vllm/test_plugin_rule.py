@@ -174,6 +174,22 @@ def test_the_runner_samples_under_the_rule_and_remembers() -> None:
     assert [one.flatten().tolist() for one in picked] == [[1, 1], [1, 1], [2, 1]]
 
 
+@settings(max_examples=60, deadline=None)
+@given(rules, st.lists(tokens, max_size=30), st.floats(0.1, 3.0))
+def test_what_is_banned_is_never_sampled_at_any_temperature(
+    extra: dict[str, Any] | None, written: list[int], temperature: float
+) -> None:
+    runner: Any = FakeRunner()
+    install(runner, Options(ngram=True))
+    runner.requests = {"a": state(extra, written)}
+    runner._update_states(planned(["a"], resumed=["a"]))
+    runner._sample(torch.zeros(1, VOCABULARY), None)
+    chances = torch.softmax(runner.seen[0][0] / temperature, -1)
+    assert {token for token in range(VOCABULARY) if not chances[token]} == expected(
+        written, rule_of(extra)
+    )
+
+
 def test_a_resumed_request_has_what_vllm_says_it_has() -> None:
     """Not what was sampled: vLLM may have dropped a token in flight."""
     runner: Any = FakeRunner()

@@ -47,6 +47,19 @@ def test_reports_are_summed_over_workers():
     assert stage.peaks_mib == {"a:1": 100.0, "a:2": 300.0}
 
 
+def test_workers_say_which_of_their_optional_parts_run():
+    reports: list[StageReport] = []
+    StageMonitor("recognise", reports.append, {"encoder": "on"}).report(1, failed=0, finished=1)
+    StageMonitor("recognise", reports.append).report(1, failed=0, finished=1)
+    assert [report.parts for report in reports] == [{"encoder": "on"}, {}]
+    metrics = JobMetrics()
+    other = StageReport("recognise", "b:1", 1, 0, 1, 1.0, 1.0, {"encoder": "off: another vLLM"})
+    for report in (*reports, other, other):
+        metrics.add(report)
+    said = metrics.stages()["recognise"].parts
+    assert said == {"encoder": ["on", "off: another vLLM"]}
+
+
 def test_what_a_part_leaves_out_counts_once_however_often_it_is_told():
     metrics = JobMetrics()
     for part, count in ((0, 5), (1, 2), (0, 5)):

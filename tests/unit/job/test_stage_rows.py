@@ -19,7 +19,8 @@ from tests.support import job_stages
 REF = PageRef("/a.pdf", "d" * 64, 2, 3, "application/pdf", 612.0, 792.0)
 IDS = PageIds("p" * 32, "c" * 32, "recipe")
 PIXELS = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
-TILES = np.arange(2 * 5 * 5 * 3, dtype=np.uint8).reshape(2, 5, 5, 3)
+VIEW = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4)
+TILES = np.arange(2 * 3 * 5 * 5, dtype=np.uint8).reshape(2, 3, 5, 5)
 
 
 def test_documents() -> None:
@@ -45,12 +46,24 @@ REQUEST = Request(
     prompt="read this",
     task=Task.TEXT,
     max_tokens=9,
+    view=VIEW,
     tiles=TILES,
     grid=(2, 1),
     image_tokens=7,
     layer="the layer",
     turned_deg=90,
 )
+
+
+def test_a_page_without_tiles_is_not_one_that_was_not_cut() -> None:
+    """A small page has a view and no tiles; where the engine cuts, there is neither."""
+    plain = Request(image=PIXELS, page_width_px=4, page_height_px=2)
+    small = replace(plain, view=VIEW, tiles=TILES[:0])
+    pages = [PreparedPage(REF, IDS, one, PageView(4, 2, 150.0)) for one in (plain, small)]
+    uncut, cut = (page.request for page in rows.prepared_pages(rows.prepared_table(pages)))
+    assert uncut.view is uncut.tiles is None
+    assert cut.tiles is not None
+    assert cut.tiles.shape == (0, 3, 5, 5)
 
 
 def test_prepared_pages() -> None:
@@ -60,9 +73,11 @@ def test_prepared_pages() -> None:
     assert table.schema == schema.PREPARED
     first, second = rows.prepared_pages(table)
     assert np.array_equal(first.request.image, PIXELS)
+    assert first.request.view is not None
+    assert np.array_equal(first.request.view, VIEW)
     assert first.request.tiles is not None
     assert np.array_equal(first.request.tiles, TILES)
-    request = replace(first.request, image=PIXELS, tiles=TILES)
+    request = replace(first.request, image=PIXELS, view=VIEW, tiles=TILES)
     assert request == REQUEST
     assert replace(first, request=REQUEST) == page
     assert second.ids.page_id == "q"

@@ -27,7 +27,16 @@ def plan() -> PlanSummary:
     )
 
 
-def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> receipt.Receipt:
+PARTS = {"ngram": ["on"], "encoder": ["on"], "steps": ["off: the scheduler is another one"]}
+
+
+def made(
+    statuses: dict[str, int],
+    before: dict[str, int] | None = None,
+    gpus: float = 0.0,
+    price: float = 0.0,
+    busy_s: float = 4.0,
+) -> receipt.Receipt:
     options = OcrConfig(inputs=("a",), output="o", engine={"kind": "fake"})
     recipe = make_recipe(options, "fake")
     planned = plan()
@@ -49,13 +58,19 @@ def made(statuses: dict[str, int], before: dict[str, int] | None = None) -> rece
             errors={"password": ErrorGroup(1, "/x/p.pdf page 0: give --password")},
         ),
         stages={
-            "plan": StageMetrics(3, 1, 1.0, {"a": 50.0}),
-            "render": StageMetrics(7, 0, 5.0, {"a": 90.0, "b": 99.0}),
+            "recognise": StageMetrics(
+                6, 0, 6, busy_s, {"e": 900.0, "f": 800.0}, PARTS, 1006.0, 1009.5
+            ),
+            "plan": StageMetrics(3, 1, 3, 1.0, {"a": 50.0}),
+            "render": StageMetrics(7, 0, 1, 5.0, {"a": 90.0, "b": 99.0}, {}, 1004.0, 1004.0),
         },
         files_left_out={".txt": 2},
         wall_s=20.0,
         run_s=10.0,
+        started_at=1000.0,
         driver_peak_mib=200.0,
+        gpus_per_engine=gpus,
+        gpu_hour_price=price,
         recipe_hash=recipe.hash(),
         recipe=recipe.model_dump(mode="json"),
     )
@@ -65,9 +80,62 @@ def test_the_figures():
     done = made({"ok": 6, "failed": 1})
     assert (done.documents, done.pages, done.pages_left_out) == (3, 8, 2)
     assert (done.pages_per_s, done.tokens_per_s, done.characters_per_s) == (0.7, 70.0, 700.0)
-    assert done.busy == {"render": 0.25}
-    assert done.peak_mib == {"driver": 200.0, "plan": 50.0, "render": 99.0}
+    assert done.busy == {"recognise": 0.2, "render": 0.25}
+    peaks = {"driver": 200.0, "recognise": 900.0, "plan": 50.0, "render": 99.0}
+    assert done.peak_mib == peaks
+    assert (done.first_page_s, done.last_page_s) == (4.0, 9.5)
     assert done.versions["ray"] == "2.60.0"
+
+
+def test_the_speed_and_the_cost_of_a_gpu_while_engines_read_and_over_the_whole_job():
+    """Two engines, busy for 4 s together, read 7 pages in a job of 20 s."""
+    assert made({"ok": 7}, gpus=1.0, price=3.6).gpu == {
+        "gpus": 2.0,
+        "pages_per_s_busy": 1.75,  # 7 / 4
+        "pages_per_s_wall": 0.175,  # 7 / (2 * 20)
+        "hour_price": 3.6,  # 0.001 a second
+        "cost_per_million_busy": 571.43,
+        "cost_per_million_wall": 5714.29,
+    }
+
+
+def test_engines_that_share_a_gpu_are_one_gpu():
+    use = made({"ok": 7}, gpus=0.5).gpu
+    assert use is not None
+    assert (use["gpus"], use["pages_per_s_busy"], use["pages_per_s_wall"]) == (1.0, 3.5, 0.35)
+
+
+def test_without_a_price_there_is_no_cost_and_without_a_gpu_nothing():
+    use = made({"ok": 7}, gpus=1.0).gpu
+    assert use is not None
+    prices = ("hour_price", "cost_per_million_busy", "cost_per_million_wall")
+    assert [use[name] for name in prices] == [None] * 3
+    assert made({"ok": 7}, price=3.6).gpu is None
+
+
+def test_engines_that_read_nothing_have_no_speed():
+    use = made({"ok": 7}, gpus=1.0, price=3.6, busy_s=0.0).gpu
+    assert use is not None
+    assert (use["pages_per_s_busy"], use["cost_per_million_busy"]) == (None, None)
+
+
+def test_the_print_says_what_a_gpu_did_what_it_costs_and_what_ran():
+    text = report.receipt(made({"ok": 7}, gpus=1.0, price=3.6))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for fact in (
+        "2 GPU 1.75 pages/s each while engines read",
+        "0.17 rows/s each over the whole job",
+        "cost 571.43 per million pages while engines read",
+        "5,714.29 per million rows over the whole job",
+        "at 3.6 per GPU hour",
+        "engine on: ngram, encoder",
+        "steps off: the scheduler is another one",
+    ):
+        assert fact in lines
+    plain = report.receipt(made({"ok": 7}))
+    assert "GPU" not in plain
+    assert "cost" not in plain
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pyarrow as pa
@@ -24,6 +25,13 @@ from pipeline.types import (
     Status,
     Timing,
 )
+
+
+def test_pages_that_came_to_an_engine_are_those_with_a_first_attempt():
+    rungs = {"base": Counter(good=4, looped=2, rows=4), "plain_text": Counter(good=2, rows=2)}
+    assert Summary(rungs=rungs).engine_pages == 6
+    assert Summary().engine_pages == 0
+
 
 ids = st.lists(st.text("0123456789abcdef", min_size=32, max_size=32), unique=True, max_size=20)
 

@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from pipeline.config import OcrOptions, RenderConfig
+from pipeline.config import OcrOptions, OnnxConfig, RenderConfig
 from pipeline.documents.look import PageView
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
+from pipeline.engines.ppocr.engine import load
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import SPECS, build_engine
 from pipeline.engines.request import prepare_request, read_answer
-from pipeline.imaging.projection import _ascender_excess, _ink, _sums, projection_profile
+from pipeline.imaging.projection import _ascender_excess, _ink, _noise, _sums, projection_profile
 from pipeline.imaging.rotation import TURNS, turn_pixels
-from pipeline.recognition.orientation import OrientationDetector, _choice
+from pipeline.recognition import orientation
+from pipeline.recognition.orientation import OrientationDetector, _choice, _is_contradicted
 from pipeline.recognition.route import Routes
 from pipeline.types import PageImage, Pixels
 from tests.support import sample_documents
@@ -93,6 +96,29 @@ def test_upright_pages_are_not_read(page: Pixels, monkeypatch: pytest.MonkeyPatc
     with SandboxClient() as reader:
         assert routes.view(reader, "page.pdf", 1).turned_deg == 0
     assert routes._detector._models is None
+    assert routes._detector._classifier is None
+
+
+def test_paper_noise_does_not_hide_upside_down_lines(page: Pixels) -> None:
+    noise = np.random.default_rng(3).normal(0, 25, page.shape[:2])[:, :, None]
+    lying = np.clip(0.9 * turn_pixels(page, 180) + noise, 0, 255).astype(np.uint8)
+    found = projection_profile(lying)
+    assert found.lines > 20
+    assert found.may_need_turn
+
+
+@pytest.mark.parametrize("paper", [200, 255])
+@pytest.mark.parametrize(
+    ("deviation", "at_least", "at_most"), [(0, 24, 24), (5, 24, 24), (15, 25, 60), (25, 40, 96)]
+)
+def test_noise_is_measured_beside_ink(
+    paper: int, deviation: int, at_least: float, at_most: float
+) -> None:
+    random = np.random.default_rng(deviation)
+    levels = np.clip(random.normal(paper, deviation, 200_000).round(), 0, 255).astype(int)
+    levels[:20_000] = 0
+    counts = np.bincount(levels, minlength=256)
+    assert at_least <= _noise(counts, int(np.argmax(counts[50:])) + 50) <= at_most
 
 
 @pytest.mark.parametrize("deg", TURNS[1:])
@@ -104,10 +130,92 @@ def test_text_that_lies_may_need_turn_and_turned(
     assert detector.turn(lying) == deg
 
 
+class _Judge:
+    """A classifier with a fixed judgement."""
+
+    def __init__(self, deg: int, probability: float) -> None:
+        self._answer = deg, probability
+
+    def turn(self, pixels: Pixels) -> tuple[int, float]:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("lies", "judged", "probability", "expected", "is_read"),
+    [
+        (0, 0, 0.9, 0, False),
+        (90, 90, 0.9, 90, False),
+        (180, 180, 0.9, 180, False),
+        (180, 0, 0.9, 0, False),  # a page is not turned on the word of its profile
+        (0, 0, 0.6, 0, True),  # unsure
+        (270, 270, 0.6, 0, True),
+        (0, 180, 0.9, 0, True),  # the turned page would plainly be upside down
+        (90, 270, 0.9, 0, True),
+    ],
+)
+def test_lines_are_read_only_where_the_classifier_is_in_doubt(
+    page: Pixels,
+    monkeypatch: pytest.MonkeyPatch,
+    lies: int,
+    judged: int,
+    probability: float,
+    expected: int,
+    is_read: bool,
+) -> None:
+    read: list[Pixels] = []
+    monkeypatch.setattr(orientation, "load", lambda config: "models")
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: read.append(pixels) or 0)
+    detector = OrientationDetector()
+    monkeypatch.setattr(detector, "_classifier", _Judge(judged, probability))
+    assert detector.turn(turn_pixels(page, -lies % 360)) == expected
+    assert bool(read) is is_read
+
+
+def test_horizontal_lines_are_not_turned_sideways() -> None:
+    bars = np.full((1200, 900, 3), 255, np.uint8)
+    for top in range(100, 1100, 40):
+        bars[top : top + 16, 100:800] = 0
+    assert _is_contradicted(bars, 90)
+    assert _is_contradicted(bars, 270)
+    assert not _is_contradicted(turn_pixels(bars, 90), 270)
+
+
+def test_a_single_line_is_read_whatever_the_classifier_makes_of_it(
+    page: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orientation, "load", lambda config: "models")
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: 0)
+    detector = OrientationDetector()
+    monkeypatch.setattr(detector, "_classifier", _Judge(180, 0.9))
+    assert detector.turn(turn_pixels(page, 180)[-300:]) == 0
+
+
+def test_every_page_is_read_where_the_classifier_is_not_installed(
+    page: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orientation, "model_path", lambda: None)
+    monkeypatch.setattr(orientation, "load", lambda config: "models")
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: 90)
+    assert OrientationDetector().turn(page) == 90
+
+
+@pytest.mark.parametrize("skew_deg", [-2, 2])
+@pytest.mark.parametrize("deg", TURNS)
+def test_a_noisy_page_askew_is_turned_without_reading_it(
+    page: Pixels, monkeypatch: pytest.MonkeyPatch, deg: int, skew_deg: int
+) -> None:
+    askew = Image.fromarray(page).rotate(skew_deg, fillcolor=(255, 255, 255))
+    noise = np.random.default_rng(5).normal(0, 15, page.shape[:2])[:, :, None]
+    scan = np.clip(0.9 * np.asarray(askew) + noise, 0, 255).astype(np.uint8)
+    detector = OrientationDetector()
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: pytest.fail("read"))
+    assert detector.turn(turn_pixels(scan, -deg % 360)) == deg
+
+
 def test_one_plain_line_settles_that_a_suspicious_page_stands_upright(
     page: Pixels, detector: OrientationDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    detector.turn(turn_pixels(page, 180))  # loads the models
+    monkeypatch.setattr(detector, "_models", load(OnnxConfig()))
     read: list[int] = []
     line = OrientationDetector._line
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
-import time
-from itertools import pairwise
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import VllmConfig
-from pipeline.vllm_plugin import choice, sharing
+from pipeline.vllm_plugin import choice
 from pipeline.vllm_plugin.encoder import layout
 from pipeline.vllm_plugin.encoder.tiles import GREY, cut
 from pipeline.vllm_plugin.options import Options
 
 OCR = "deepseek-ocr"
+PARTS = ("ngram", "encoder", "graphs", "compiled", "steps")
 ALL = Options(ngram=True, encoder=True, graphs=True, compiled=True, steps=True)
 grids = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (1, 6), (5, 1)])
 
@@ -112,12 +110,15 @@ def vllm_026(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("vllm_026")
 def test_auto_takes_every_part() -> None:
-    assert choice.parts(VllmConfig(), OCR) == ALL
+    chosen = choice.choose(VllmConfig(), OCR)
+    assert chosen.options == choice.parts(VllmConfig(), OCR) == ALL
+    assert chosen.report() == dict.fromkeys(PARTS, "on")
     arguments = choice.engine_args(ALL)
     assert arguments["worker_cls"] == choice.WORKER
     assert arguments["scheduler_cls"] == choice.SCHEDULER
     assert arguments["async_scheduling"] is True
     assert arguments["additional_config"] == ALL
+    assert arguments["logits_processors"] == []
 
 
 @pytest.mark.usefixtures("vllm_026")
@@ -141,14 +142,26 @@ def test_each_part_has_a_switch(changes: dict[str, Any], parts: Options) -> None
 
 @pytest.mark.usefixtures("vllm_026")
 def test_another_family_keeps_its_own_encoder() -> None:
-    assert choice.parts(VllmConfig(), "deepseek-ocr-2") == Options(ngram=True, steps=True)
+    chosen = choice.choose(VllmConfig(), "deepseek-ocr-2")
+    assert chosen.options == Options(ngram=True, steps=True)
+    for part in ("encoder", "graphs", "compiled"):
+        assert chosen.report()[part] == "off: the encoder of deepseek-ocr-2 is vLLM's own"
 
 
-def test_nothing_of_it_leaves_vllm_alone() -> None:
-    assert choice.engine_args(Options()) == {}
+@pytest.mark.usefixtures("vllm_026")
+def test_what_is_switched_off_is_named_by_its_switch() -> None:
+    config = VllmConfig(plugin_encoder=False, plugin_steps=False, enforce_eager=True)
+    report = choice.choose(config, OCR).report()
+    assert report["encoder"] == "off: engine.vllm.plugin_encoder is off"
+    assert report["graphs"] == "off: engine.vllm.enforce_eager is on"
+    assert report["steps"] == "off: engine.vllm.plugin_steps is off"
 
 
-@pytest.mark.parametrize("version", [None, (0, 25), (0, 30), (1, 0)])
+def test_without_a_part_only_the_rule_in_python_is_left() -> None:
+    assert choice.engine_args(Options()) == {"logits_processors": [choice.PROCESSOR]}
+
+
+@pytest.mark.parametrize("version", [None, (0, 25), (0, 33), (1, 0)])
 def test_another_vllm_does_all_the_work_itself(
     version: tuple[int, int] | None,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,75 +169,61 @@ def test_another_vllm_does_all_the_work_itself(
 ) -> None:
     monkeypatch.setattr(choice, "installed", lambda: version)
     choice._say.cache_clear()
-    assert choice.parts(VllmConfig(), OCR) == Options()
-    assert "none that the plugin was run with" in caplog.text
+    chosen = choice.choose(VllmConfig(), OCR)
+    assert chosen.options == Options()
+    assert set(chosen.left_out) == set(PARTS)
+    assert all("the plugin is not for" in line for line in chosen.report().values())
+    assert "the plugin is not for vLLM" in caplog.text
+
+
+def test_what_is_off_on_purpose_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: (0, 26))
+    choice._say.cache_clear()
+    choice.choose(VllmConfig(plugin_encoder=False, plugin_steps=False), OCR)
+    assert caplog.text == ""
+
+
+# --- which of vLLM's model runners
+
+
+@pytest.mark.parametrize("version", [(0, 31), (0, 32)])
+def test_a_later_vllm_gets_the_rule_in_its_second_runner(
+    version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: version)
+    chosen = choice.choose(VllmConfig(), OCR)
+    assert chosen.options == replace(ALL, second_runner=True)
+    assert chosen.report()["ngram"] == "on, in the second model runner"
+    assert chosen.report()["steps"] == "on, in the scheduler alone"
+    arguments = choice.engine_args(chosen.options)
+    assert arguments["logits_processors"] == [choice.PROCESSOR_V2]
+    assert arguments["scheduler_cls"] == choice.SCHEDULER
+
+
+@pytest.mark.parametrize(
+    ("version", "changes", "processors"),
+    [
+        ((0, 30), {}, []),
+        ((0, 32), {"num_gpus": 0}, []),
+        ((0, 32), {"plugin_ngram": False}, [choice.PROCESSOR]),
+        ((0, 32), {"plugin": "off"}, [choice.PROCESSOR]),
+    ],
+)
+def test_all_others_run_on_the_first(
+    version: tuple[int, int],
+    changes: dict[str, Any],
+    processors: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice, "installed", lambda: version)
+    options = choice.parts(VllmConfig(**changes), OCR)
+    assert not options.second_runner
+    assert choice.engine_args(options)["logits_processors"] == processors
 
 
 def test_how_an_engine_is_run_is_no_part_of_a_recipe() -> None:
     assert {name for name in VllmConfig.model_fields if name.startswith("plugin")} <= (
         VllmConfig.UNREAD
     )
-
-
-# --- several engines on a GPU
-
-
-def _start(folder: Path, name: str) -> None:
-    with sharing.starting(folder):
-        (folder / f"{name}-in").touch()
-        time.sleep(0.3)
-        (folder / f"{name}-out").touch()
-
-
-def _fork_and_let_go(folder: Path) -> None:
-    """An engine that leaves a process behind, forked while it started."""
-    with sharing.starting(folder):
-        multiprocessing.get_context("fork").Process(
-            target=time.sleep, args=(20,), daemon=True
-        ).start()
-    (folder / "let-go").touch()
-    time.sleep(20)
-
-
-def _wait_for(path: Path, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path.name} never came"
-        time.sleep(0.02)
-
-
-def test_engines_start_one_after_the_other(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    names = ("a", "b", "c")
-    processes = [context.Process(target=_start, args=(tmp_path, name)) for name in names]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
-    spans = sorted(
-        ((tmp_path / f"{n}-in").stat().st_mtime, (tmp_path / f"{n}-out").stat().st_mtime)
-        for n in names
-    )
-    for (_, ended), (began, _) in pairwise(spans):
-        assert began >= ended
-
-
-def test_a_forked_engine_holds_nobody_up(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    first = context.Process(target=_fork_and_let_go, args=(tmp_path,))
-    first.start()
-    try:
-        _wait_for(tmp_path / "let-go")
-        second = context.Process(target=_start, args=(tmp_path, "b"))
-        second.start()
-        _wait_for(tmp_path / "b-out")
-        second.join(20)
-    finally:
-        first.terminate()
-        first.join(20)
-
-
-def test_without_the_service_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
-    assert not sharing.mps_runs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -13,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import VllmConfig
-from pipeline.engines.deepseek_ocr import engine_args, model, requests, self_test, views
+from pipeline.config import EngineConfig, VllmConfig
+from pipeline.engines.deepseek_ocr import engine_args, model, requests, self_test, spec, views
 from pipeline.engines.deepseek_ocr.engine import VllmCore, VllmEngine
 from pipeline.engines.deepseek_ocr.supervisor import EngineDied
 from pipeline.engines.deepseek_ocr.tokens import PromptTokenizer
 from pipeline.errors import ConfigError, EngineError
 from pipeline.types import FinishReason, Generation, Instruction, Request, Sampling, Task
+from pipeline.vllm_plugin import choice
 
 CONFIG = VllmConfig(max_model_len=1024, max_tokens=8192)
 TOKENS = (*model.SPECIAL_TOKENS, *model.WHITELIST)
@@ -49,7 +51,11 @@ class FakeTokenizer:
             ids.append(FIRST_SPECIAL + self.special.index(token) if known else ord(token))
         return ids
 
-    def decode(self, ids: list[int], skip_special_tokens: bool) -> str:
+    def decode(
+        self, ids: list[int], skip_special_tokens: bool, clean_up_tokenization_spaces: bool
+    ) -> str:
+        assert not skip_special_tokens
+        assert not clean_up_tokenization_spaces
         return "".join(chr(number) for number in ids if chr(number) != self.lost)
 
 
@@ -150,7 +156,7 @@ async def test_a_page_becomes_a_generation_with_counts_and_times() -> None:
     generation = await a_core(llm).generate(a_request())
     assert generation.input_ms is not None
     assert generation == Generation(
-        "text",
+        "A",
         finish_reason=FinishReason.STOP,
         prompt_tokens=273 + 1 + len("<image>\nFree OCR.") - len("<image>") + 1,
         image_tokens=273,
@@ -201,7 +207,22 @@ async def test_a_page_of_the_batch_is_sampled_with_these_arguments_and_no_others
         "logit_bias": None,
         "extra_args": model.ngram_args(CONFIG, core.vocabulary.whitelist),
         "output_kind": "final",
+        "detokenize": False,
     }
+
+
+async def test_only_stop_strings_need_the_text_of_every_token() -> None:
+    llm = FakeLLM()
+    stops = replace(a_request(), sampling=Sampling(stop=("x",)))
+    assert (await a_core(llm).generate(stops)).text == "text"
+    assert llm.params[0].detokenize is True
+
+
+async def test_an_answer_that_was_cut_off_keeps_its_last_token_but_no_half_character() -> None:
+    def cut(prompt: dict[str, Any], params: Any) -> Any:
+        return an_output(prompt, [65, 66, 0xFFFD], "length")
+
+    assert (await a_core(FakeLLM(cut)).generate(a_request())).text == "AB"
 
 
 @pytest.mark.parametrize(
@@ -299,7 +320,7 @@ async def test_the_engine_restarts_its_core(monkeypatch: pytest.MonkeyPatch) -> 
     llms = [dead, FakeLLM()]
     monkeypatch.setattr(VllmCore, "start", lambda config, test: VllmCore(llms.pop(0), config, test))
     engine = VllmEngine(CONFIG, self_test=False)
-    assert (await engine.generate(a_request())).text == "text"
+    assert (await engine.generate(a_request())).text == "A"
     assert dead.closed
     engine.close()
 
@@ -384,10 +405,10 @@ def test_versions_in_range(version: str) -> None:
     engine_args.check_version()
 
 
-@pytest.mark.parametrize("version", ["0.25.1", "0.30.0", "1.0.0"])
+@pytest.mark.parametrize("version", ["0.25.1", "0.33.0", "1.0.0"])
 def test_versions_out_of_range(version: str) -> None:
     sys.modules["vllm"].__version__ = version  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match=r"vllm>=0.26,<0.30"):
+    with pytest.raises(ConfigError, match=r"vllm>=0.26,<0.33"):
         engine_args.check_version()
 
 
@@ -398,16 +419,16 @@ def test_a_missing_vllm_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_arguments_follow_the_recipe() -> None:
-    config = VllmConfig(max_num_seqs=12, tensor_parallel_size=2, quantization="fp8")
+    config = VllmConfig(max_num_seqs=12, tensor_parallel_size=2, quantization="fp8_per_tensor")
     args = engine_args.engine_args(config)
     assert args["revision"] == args["tokenizer_revision"] == model.REVISIONS[config.model]
     assert args["enable_prefix_caching"] is False
     assert args["mm_processor_cache_gb"] == 0
-    assert args["logits_processors"] == [engine_args.NGRAM_PROCESSOR]
+    assert args["logits_processors"] == [choice.PROCESSOR]
     assert args["max_num_batched_tokens"] == 16384
     assert args["max_num_seqs"] == 12
     assert args["distributed_executor_backend"] == "mp"
-    assert args["quantization"] == "fp8"
+    assert args["quantization"] == "fp8_per_tensor"
     assert "mm_processor_kwargs" not in args
     single = engine_args.engine_args(VllmConfig(model="/m", max_num_seqs=1))
     assert single["distributed_executor_backend"] is None
@@ -447,22 +468,58 @@ def test_pages_at_a_time_follow_the_memory(
     assert low <= engine_args.max_num_seqs(gib * 2**30, config) <= high
 
 
+def test_engines_that_share_a_gpu_share_its_memory_and_its_pages() -> None:
+    two = VllmConfig(num_gpus=0.5)
+    assert engine_args.engine_args(two.model_copy(update={"max_num_seqs": 1}))[
+        "gpu_memory_utilization"
+    ] == pytest.approx(0.45)
+    assert 150 <= engine_args.max_num_seqs(80 * 2**30, two) <= 260
+    assert engine_args.pages_in_flight(two) == 288
+    assert VllmConfig(num_gpus=0.5, gpu_memory_utilization=0.4).memory_share == 0.4
+    assert VllmConfig().memory_share == VllmConfig(num_gpus=2).memory_share == 0.9
+    with pytest.raises(ValueError, match=r"2 engines share a GPU .* at most 0\.50"):
+        VllmConfig(num_gpus=0.5, gpu_memory_utilization=0.9)
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "gpus", "engines"), [(1, 2, 2), (0.5, 2, 4), (0.4, 2, 4), (2, 4, 2), (0, 0, 1)]
+)
+def test_as_many_engines_as_fit_on_the_gpus(num_gpus: float, gpus: float, engines: int) -> None:
+    config = EngineConfig(kind="vllm", vllm=VllmConfig(num_gpus=num_gpus))
+    assert spec.SPEC.workers(config, 8, gpus) == engines
+
+
+def test_keys_and_values_of_half_the_size_leave_room_for_more_pages() -> None:
+    plain, halved = VllmConfig(num_gpus=0.5), VllmConfig(num_gpus=0.5, kv_cache_dtype="fp8")
+    seats = [engine_args.max_num_seqs(80 * 2**30, config) for config in (plain, halved)]
+    assert seats[1] == pytest.approx(2 * seats[0], abs=1)
+
+
 def test_some_pages_wait_beside_those_that_are_decoded() -> None:
     assert engine_args.pages_in_flight(VllmConfig()) == 576
     assert engine_args.pages_in_flight(VllmConfig(max_num_seqs=16)) == 24
     assert engine_args.pages_in_flight(VllmConfig(num_gpus=0)) == 8
 
 
-def test_the_environment_keeps_the_first_model_runner_and_the_cache(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("second", "value"), [(False, "0"), (True, "1")])
+def test_the_environment_says_which_model_runner_runs(
+    second: bool, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VLLM_USE_V2_MODEL_RUNNER", "1")
-    monkeypatch.setenv("VLLM_CACHE_ROOT", "elsewhere")
+    monkeypatch.setenv("VLLM_USE_V2_MODEL_RUNNER", "other")
     monkeypatch.setenv("VLLM_NO_USAGE_STATS", "0")
-    import os
+    engine_args.set_environment("")
+    assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "other"
+    engine_args.set_environment("", second_runner=second)
+    assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == value
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "0"
 
-    engine_args.set_environment("", v2_model_runner=False)
-    assert os.environ["VLLM_CACHE_ROOT"] == "elsewhere"
-    engine_args.set_environment("/cache", v2_model_runner=False)
-    assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0"
-    assert os.environ["VLLM_CACHE_ROOT"] == "/cache"
+
+def test_one_folder_keeps_all_that_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in engine_args.CACHES:
+        monkeypatch.setenv(name, "elsewhere")
+    engine_args.set_environment("")
+    assert {os.environ[name] for name in engine_args.CACHES} == {"elsewhere"}
+    engine_args.set_environment("/cache/vllm")
+    assert os.environ["VLLM_CACHE_ROOT"] == "/cache/vllm"
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/cache/vllm/torchinductor"
+    assert os.environ["TRITON_CACHE_DIR"] == "/cache/vllm/triton"

