@@ -56,6 +56,10 @@ _RANK: Final = {
     Outcome.EMPTY: 1,
     Outcome.FAILED: 0,
 }
+_NOTHING_READ: Final = (
+    "lines were found and none could be read: perhaps a script that the engine does not read;"
+    " another engine may (--engine.kind tesseract or vllm, or --ladder.second-engine tesseract)"
+)
 _TEXT_TASKS: Final = (Task.MARKDOWN, Task.TEXT)
 """Tasks that ask for the page's text: the prompt for plain text, the second engine and the text
 layer answer them as well."""
@@ -191,7 +195,12 @@ def final_recognition(results: Sequence[AttemptResult], recipe: Recipe) -> Recog
     if best.attempt.outcome is Outcome.EMPTY and ends_as_error:
         return Recognition(Status.FAILED, failure=_no_text(attempts), attempts=attempts)
     if best.attempt.outcome is Outcome.UNREAD and not best.recognition.text.strip():
-        return Recognition(Status.FAILED, failure=_nothing_read(best), attempts=attempts)
+        return Recognition(
+            Status.FAILED,
+            failure=Failure(ErrorKind.ENGINE, _NOTHING_READ),
+            attempts=attempts,
+            warnings=best.recognition.warnings,
+        )
     rung = None if best.recognition.failure else best.attempt.rung
     return replace(best.recognition, rung=rung, attempts=attempts)
 
@@ -211,8 +220,3 @@ def text_source(recognition: Recognition, planned: Source | None) -> Source | No
 def _no_text(attempts: Sequence[Attempt]) -> Failure:
     rungs = ", ".join(attempt.rung for attempt in attempts)
     return Failure(ErrorKind.ENGINE, f"no text was found where there is ink (tried: {rungs})")
-
-
-def _nothing_read(result: AttemptResult) -> Failure:
-    said = "; ".join(result.recognition.warnings)
-    return Failure(ErrorKind.ENGINE, f"{said}; read such pages with another engine")

@@ -49,7 +49,8 @@ async def test_a_page_of_which_no_line_was_read_is_an_error() -> None:
     assert result.status is Status.FAILED
     assert result.failure is not None
     assert result.failure.kind is ErrorKind.ENGINE
-    assert "read such pages with another engine" in result.failure.message
+    assert "lines were found and none could be read" in result.failure.message
+    assert warned_of(result.warnings) == "unknown"
 
 
 async def test_a_page_that_was_read_has_no_warning() -> None:
