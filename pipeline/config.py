@@ -542,9 +542,13 @@ class Recipe(Settings):
         unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
         unread["tesseract"] = {"data_dir"}
         fields = self.model_dump(mode="json", exclude=unread)
-        # The field has its earlier name here, and an empty mapping is left out: outputs of earlier
-        # versions keep their hash.
+        # The field has its earlier name here, and what earlier versions did not have is left out
+        # where it is not used: outputs of earlier versions keep their hash.
         fields["ladder"]["on"] = fields["ladder"].pop("enabled")
+        if self.ladder.second_engine == "onnx":
+            del fields["ladder"]["second_engine"]
+        if self.tesseract is None:
+            del fields["tesseract"]
         if self.vllm:
             kwargs = fields["vllm"].pop("engine_kwargs")
             read = {k: kwargs[k] for k in kwargs if k not in VllmConfig.UNREAD_KWARGS}

@@ -118,3 +118,11 @@ def test_a_second_engine_that_is_asked_for_and_missing_is_told(
     options = OcrOptions(output="o", ladder=LadderConfig(second_engine="tesseract"))
     with pytest.raises(ConfigError, match=r"pip install '\.\[tesseract\]'"):
         make_recipe(options, "onnx")
+
+
+def test_the_second_engine_and_its_languages_are_part_of_the_recipe(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one = with_tesseract(monkeypatch, tmp_path, "rus").hash()
+    other = with_tesseract(monkeypatch, tmp_path, "ell").hash()
+    assert len({ALONE.hash(), one, other}) == 3
