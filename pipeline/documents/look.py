@@ -13,14 +13,13 @@ from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any, Final, Protocol, Self
 
 from pipeline.config import RenderConfig, TextLayerMode
+from pipeline.documents.layer_script import kept_warning, layer_script, script_hint
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.ink import is_blank
 from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import TURNS
 from pipeline.imaging.transform import Allocator
 from pipeline.text import text_layer as layers
-from pipeline.text.languages import language_script
-from pipeline.text.scripts import unread_script, warning
 from pipeline.text.text_layer import TextLayer
 from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
 from pipeline.types import Block, Box, PageImage, Pixels, Recognition, ScriptHint, Source, Status
@@ -215,7 +214,7 @@ def look(
     if settled is not None:
         return settled
     image = document.render(page, render, allocate)
-    hint = _script_hint_of(layer, document.language, options)
+    hint = script_hint(layer, document.language, options.engine_scripts)
     kept = _last_resort(layer, options)
     view = _rendered(replace(image, layer=kept, script_hint=hint), options)
     return replace(view, trust=trust)
@@ -257,7 +256,7 @@ def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions)
         raise PageError(ErrorKind.NO_TEXT_LAYER, "the page has no text layer")
     settled = Recognition(Status.OK, text, blocks)
     view = PageView(*size, settled=settled, source=Source.TEXT_LAYER, trust=trust, turned_deg=deg)
-    return replace(view, warnings=(*view.warnings, *_kept_warning(unread, trust)))
+    return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust)))
 
 
 def _is_taken(layer: TextLayer, trust: Trust, options: LookOptions) -> bool:
@@ -271,32 +270,7 @@ def _lost_script(layer: TextLayer, trust: Trust, options: LookOptions) -> str | 
     """The script that a layer in doubt has and that no engine would read; else None."""
     if options.text_layer != "auto" or trust.score >= options.min_trust:
         return None
-    return unread_script(_text(layer), options.ladder_scripts)
-
-
-def _kept_warning(script: str | None, trust: Trust) -> tuple[str, ...]:
-    if script is None:
-        return ()
-    doubts = ", ".join(trust.doubts)
-    message = f"the text layer is kept in spite of its trust of {trust.score:.2f} ({doubts})"
-    return (warning(script, message),)
-
-
-def _text(layer: TextLayer) -> str:
-    return "\n".join(line.text for line in layer.lines)
-
-
-def _script_hint_of(
-    layer: TextLayer | None, language: str, options: LookOptions
-) -> ScriptHint | None:
-    """What layer and document say of the script, where it is one that the engine does not read."""
-    readable = options.engine_scripts
-    if layer is not None and (script := unread_script(_text(layer), readable)):
-        return ScriptHint(script, is_certain=True)
-    stated = language_script(language)
-    if not readable or stated is None or stated in readable:
-        return None
-    return ScriptHint(stated, is_certain=False)
+    return layer_script(layer, options.ladder_scripts)
 
 
 def _last_resort(layer: TextLayer | None, options: LookOptions) -> str | None:
