@@ -26,7 +26,7 @@ from pipeline import __version__
 from pipeline.page_range import PageSelection
 from pipeline.types import Rung, Task
 
-EngineKind = Literal["onnx", "vllm", "fake"]
+EngineKind = Literal["onnx", "tesseract", "vllm", "fake"]
 TextLayerMode = Literal["auto", "never", "always", "only"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
 RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
@@ -173,6 +173,22 @@ class OnnxConfig(Settings):
     max_side_px: Annotated[int, Field(ge=320)] = 2600
     """Longest side of the image that the engine gets, px. Larger pages are scaled down to it."""
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Minimum confidence of a line, 0 to 1. Lines below it are dropped."""
+
+
+class TesseractConfig(Settings):
+    """Tesseract on the CPU, with the languages that are installed (needs the extra `tesseract`)."""
+
+    languages: tuple[str, ...] = ()
+    """Languages by Tesseract's names, such as eng, rus or script/Cyrillic. Empty: all that are
+    installed. A page is read with those of its script; the data `osd` tells the script."""
+    data_dir: str = ""
+    """Folder with the languages' *.traineddata. Empty: TESSDATA_PREFIX, else the folders where
+    Debian, Fedora and Homebrew install them."""
+    side_px: Annotated[int, Field(ge=320)] = 3400
+    """Longest side of the image that Tesseract gets, px: larger pages are scaled down to it,
+    smaller ones up to it or to twice their size. 3400 is a Letter or A4 page at 300 dpi."""
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Minimum confidence of a line, 0 to 1. Lines below it are dropped."""
 
 
@@ -370,7 +386,7 @@ class FakeConfig(Settings):
 class EngineConfig(Settings):
     """Which engine recognises the pages."""
 
-    kind: Annotated[Literal["auto", "onnx", "vllm", "fake"], COMMON] = "auto"
+    kind: Annotated[Literal["auto", "onnx", "tesseract", "vllm", "fake"], COMMON] = "auto"
     """Engine. `auto` selects vllm if a GPU and the extra `gpu` are present, else onnx, and prints
     which."""
     workers: Annotated[int, Field(ge=0)] = 0
@@ -382,14 +398,16 @@ class EngineConfig(Settings):
     """Concurrent pages of one engine. 0: what suits the engine, which is one for onnx; for vllm as
     many as the GPU decodes at a time, and some that wait."""
     onnx: OnnxConfig = OnnxConfig()
+    tesseract: TesseractConfig = TesseractConfig()
     vllm: VllmConfig = VllmConfig()
     fake: FakeConfig = FakeConfig()
 
 
 class LadderConfig(Settings):
-    """Retries of answers that are cut off, repeat themselves, or are empty where there is ink.
+    """Retries of answers that are cut off, repeat themselves, or miss what is on the page.
 
-    Each rung is tried once at most, and only where it can help; the best answer is kept.
+    They miss it where they are empty in spite of ink, or the engine does not read the script. Each
+    rung is tried once at most, and only where it can help; the best answer is kept.
     """
 
     RENAMED: ClassVar[dict[str, str]] = {"on": "enabled"}
@@ -398,6 +416,9 @@ class LadderConfig(Settings):
     """Retry bad answers. Off: every first answer is kept."""
     rungs: tuple[str, ...] = RUNGS
     """Kinds of retries, in this order. Those that the engine does not have are left out."""
+    second_engine: Literal["onnx", "tesseract"] = "onnx"
+    """Engine of the rung `second_engine`. `tesseract` also reads pages in scripts that the first
+    engine does not read, as far as its languages are installed."""
     max_attempts: Annotated[int, Field(ge=1)] = 6
     """Maximum attempts of one page, the first included."""
     max_tokens: Annotated[int, Field(ge=1)] = 24_576
@@ -508,20 +529,26 @@ class Recipe(Settings):
     text_layer: TextLayerMode = "auto"
     route: RouteConfig = RouteConfig()
     onnx: OnnxConfig | None = None
+    tesseract: TesseractConfig | None = None
     vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
     ladder: LadderConfig = LadderConfig()
     second: str = ""
-    """Release of the second engine (its settings are in `onnx`); empty if there is none."""
+    """Release of the second engine (its settings are in its section); empty if there is none."""
     version: str = __version__
 
     def hash(self) -> str:
         """16 hex digits over all fields except those that change no text, such as `threads`."""
         unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
+        unread["tesseract"] = {"data_dir"}
         fields = self.model_dump(mode="json", exclude=unread)
-        # The field has its earlier name here, and an empty mapping is left out: outputs of earlier
-        # versions keep their hash.
+        # The field has its earlier name here, and what earlier versions did not have is left out
+        # where it is not used: outputs of earlier versions keep their hash.
         fields["ladder"]["on"] = fields["ladder"].pop("enabled")
+        if self.ladder.second_engine == "onnx":
+            del fields["ladder"]["second_engine"]
+        if self.tesseract is None:
+            del fields["tesseract"]
         if self.vllm:
             kwargs = fields["vllm"].pop("engine_kwargs")
             read = {k: kwargs[k] for k in kwargs if k not in VllmConfig.UNREAD_KWARGS}
@@ -552,7 +579,7 @@ class OcrOptions(Settings):
     """CSV with the columns uri and password: which password opens which document. A uri may be a
     pattern such as `*/2024/*.pdf`; its own passwords are tried before `--password`."""
     task: TaskName = "markdown"
-    """Task of the model. `onnx` has only markdown and text."""
+    """Task of the model. `onnx` and `tesseract` have only markdown and text."""
     text_layer: Annotated[TextLayerMode, COMMON] = "auto"
     """Which pages take their text from the PDF's own text layer instead of the engine: those
     whose layer can be trusted (auto), none (never), all that have one (always), or all, and a

@@ -82,6 +82,20 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptHint:
+    """What is known of a page's script before an engine reads it.
+
+    Attributes:
+        script: Its Unicode name.
+        is_certain: Whether the page's own text layer is legible in it; else it is the language
+            that the document states.
+    """
+
+    script: str
+    is_certain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A page prepared for an engine: everything that `generate` needs and nothing else.
 
@@ -102,6 +116,8 @@ class Request:
             None where there is none.
         turned_deg: How the page was turned clockwise before all this. The sizes above are those
             of the turned page; blocks are given on the page as displayed.
+        script_hint: A script of the page that the first engine does not read, None where nothing
+            says so.
     """
 
     image: Pixels
@@ -117,6 +133,7 @@ class Request:
     sampling: Sampling = Sampling()
     layer: str | None = None
     turned_deg: int = 0
+    script_hint: ScriptHint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +142,9 @@ class Generation:
 
     `lines` is filled by engines with layout of their own, `text` by the others.
     Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
-    the page into the model's input, `queue_ms` on waiting for a place in the batch.
+    the page into the model's input, `queue_ms` on waiting for a place in the batch. `coverage` is
+    the share of the detected lines' length that the characters read in them account for, 0 to 1;
+    None where there are too few lines or the engine does not detect them.
     """
 
     text: str = ""
@@ -138,3 +157,4 @@ class Generation:
     queue_ms: float | None = None
     prefill_ms: float | None = None
     decode_ms: float | None = None
+    coverage: float | None = None

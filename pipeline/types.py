@@ -21,6 +21,7 @@ from pipeline.engine_records import (
     Pixels,
     Request,
     Sampling,
+    ScriptHint,
     Task,
 )
 from pipeline.errors import ErrorKind
@@ -45,6 +46,7 @@ __all__ = [
     "Route",
     "Rung",
     "Sampling",
+    "ScriptHint",
     "Source",
     "Status",
     "Task",
@@ -131,6 +133,7 @@ class PageImage:
         turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
         layer: The text that the PDF has of the page, where it is good enough for a last resort.
         blank_suspect_reason: Why the page is not to be believed if it looks blank, "" where it is.
+        script_hint: A script of the page that the engine does not read, None where nothing says so.
     """
 
     pixels: Pixels
@@ -139,6 +142,7 @@ class PageImage:
     turned_deg: int = 0
     layer: str | None = None
     blank_suspect_reason: str = ""
+    script_hint: ScriptHint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ class Rung(StrEnum):
     VIEW = "other_view"
     """A page with tiles without them, a small one enlarged until it has some."""
     SECOND = "second_engine"
-    """The embedded engine beside a model on a GPU."""
+    """The engine `ladder.second_engine` on a CPU."""
     LAYER = "text_layer"
     """The text that the PDF itself has of the page."""
     ERROR = "error_row"
@@ -193,6 +197,8 @@ class Outcome(StrEnum):
     """Cut off, with something new to its end."""
     LOOPED = "looped"
     """It repeats itself, cut off or not."""
+    UNREAD = "unread_script"
+    """Lines in a script that the engine does not read: they are missing or wrong in the text."""
     EMPTY = "empty"
     """No text where there is ink."""
     FAILED = "failed"
@@ -236,6 +242,7 @@ class Recognition:
         failure: Why there is no text, None where there is.
         rung: The attempt that `text` is from, None where there is none.
         attempts: All tries, in their order; none where the page never came to an engine.
+        warnings: What may be wrong with the text.
     """
 
     status: Status
@@ -246,6 +253,7 @@ class Recognition:
     failure: Failure | None = None
     rung: Rung | None = None
     attempts: tuple[Attempt, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

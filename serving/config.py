@@ -229,8 +229,8 @@ class OcrModelConfig(Settings):
     """How the OCR model appears in the API."""
 
     name: str = ""
-    """Its name in requests. Empty: deepseek-ocr for vllm, pp-ocrv6 for onnx, fake for fake. The
-    model's full name on the hub is accepted too."""
+    """Its name in requests. Empty: deepseek-ocr for vllm, pp-ocrv6 for onnx, else the engine's own.
+    The model's full name on the hub is accepted too."""
     page_separator: str = "\n\n<!-- page {page} -->\n\n"
     """Text between two pages of a chat answer; {page} is the number of the second."""
 

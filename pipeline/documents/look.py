@@ -8,10 +8,12 @@ decided here, for the batch and for the service.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any, Final, Protocol, Self
 
 from pipeline.config import RenderConfig, TextLayerMode
+from pipeline.documents.layer_script import kept_warning, layer_script, script_hint
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.ink import is_blank
 from pipeline.imaging.projection import projection_profile
@@ -20,7 +22,7 @@ from pipeline.imaging.transform import Allocator
 from pipeline.text import text_layer as layers
 from pipeline.text.text_layer import TextLayer
 from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
-from pipeline.types import Block, Box, PageImage, Pixels, Recognition, Source, Status
+from pipeline.types import Block, Box, PageImage, Pixels, Recognition, ScriptHint, Source, Status
 
 _MIN_PROFILE_PX: Final = 64
 """Minimum side of an image whose projection profile is computed: a smaller one has no lines."""
@@ -37,6 +39,9 @@ class LookOptions:
         wants_text: Whether a text layer can answer what is asked of the page.
         measures_profile: Whether to compute the projection profile, for `PageView.may_need_turn`.
         keeps_layer: Whether to return the layer's text together with an image, as a last resort.
+        engine_scripts: The scripts that the engine reads, empty for all.
+        ladder_scripts: Those that it or the second engine reads, empty for all. `auto` takes a
+            layer of another script, if it is legible, whatever the trust in it.
     """
 
     text_layer: TextLayerMode = "auto"
@@ -45,6 +50,8 @@ class LookOptions:
     wants_text: bool = True
     measures_profile: bool = True
     keeps_layer: bool = False
+    engine_scripts: Sequence[str] = ()
+    ladder_scripts: Sequence[str] = ()
 
     def to_message(self) -> dict[str, Any]:
         """The options as plain values, for the request to the worker."""
@@ -95,7 +102,8 @@ class PageView:
             blocks = [[x.kind, x.text, x.box, x.score] for x in self.settled.blocks]
             fields["settled"] = [self.settled.status, self.settled.text, blocks]
         if self.image:
-            fields["image"] = [self.image.dpi, self.image.layer]
+            hint = self.image.script_hint
+            fields["image"] = [self.image.dpi, self.image.layer, hint and astuple(hint)]
         return json.dumps(fields).encode()
 
     @classmethod
@@ -135,8 +143,14 @@ class PageView:
         )
 
 
-def _image(pixels: Pixels, warnings: tuple[str, ...], dpi: Any, layer: Any) -> PageImage:
-    return PageImage(pixels, float(dpi), warnings, layer=None if layer is None else str(layer))
+def _image(pixels: Pixels, warnings: tuple[str, ...], dpi: Any, layer: Any, hint: Any) -> PageImage:
+    text = None if layer is None else str(layer)
+    script = None if hint is None else _script_hint(*hint)
+    return PageImage(pixels, float(dpi), warnings, layer=text, script_hint=script)
+
+
+def _script_hint(script: Any, is_certain: Any) -> ScriptHint:
+    return ScriptHint(str(script), bool(is_certain))
 
 
 def _trust(score: Any, doubts: Any) -> Trust:
@@ -156,7 +170,15 @@ def _box(x0: Any, y0: Any, x1: Any, y1: Any) -> Box:
 
 
 class PageSource(Protocol):
-    """An open document: `PdfFile` or `ImageFile`."""
+    """An open document: `PdfFile` or `ImageFile`.
+
+    Attributes:
+        language: The language that it states, such as "ru-RU", "" where it states none.
+    """
+
+    @property
+    def language(self) -> str:
+        """The language that it states."""
 
     def render(self, page: int, render: RenderConfig, allocate: Allocator) -> PageImage:
         """Render a page, counted from 1."""
@@ -192,7 +214,9 @@ def look(
     if settled is not None:
         return settled
     image = document.render(page, render, allocate)
-    view = _rendered(replace(image, layer=_last_resort(layer, options)), options)
+    hint = script_hint(layer, document.language, options.engine_scripts)
+    kept = _last_resort(layer, options)
+    view = _rendered(replace(image, layer=kept, script_hint=hint), options)
     return replace(view, trust=trust)
 
 
@@ -225,19 +249,28 @@ def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions)
         return PageView(*size, settled=Recognition(Status.BLANK), source=None, trust=trust)
     if not only and not (options.wants_text and _is_taken(layer, trust, options)):
         return None
-    text, blocks, deg = layers.read(layer, hidden=options.text_layer != "auto")
+    unread = _lost_script(layer, trust, options)
+    hidden = options.text_layer != "auto" or unread is not None
+    text, blocks, deg = layers.read(layer, hidden=hidden)
     if not text:
         raise PageError(ErrorKind.NO_TEXT_LAYER, "the page has no text layer")
-    recognition = Recognition(Status.OK, text, blocks)
-    return PageView(
-        *size, settled=recognition, source=Source.TEXT_LAYER, trust=trust, turned_deg=deg
-    )
+    settled = Recognition(Status.OK, text, blocks)
+    view = PageView(*size, settled=settled, source=Source.TEXT_LAYER, trust=trust, turned_deg=deg)
+    return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust)))
 
 
 def _is_taken(layer: TextLayer, trust: Trust, options: LookOptions) -> bool:
     if options.text_layer == "auto":
-        return trust.score >= options.min_trust
+        is_trusted = trust.score >= options.min_trust
+        return is_trusted or _lost_script(layer, trust, options) is not None
     return bool(layer.lines)
+
+
+def _lost_script(layer: TextLayer, trust: Trust, options: LookOptions) -> str | None:
+    """The script that a layer in doubt has and that no engine would read; else None."""
+    if options.text_layer != "auto" or trust.score >= options.min_trust:
+        return None
+    return layer_script(layer, options.ladder_scripts)
 
 
 def _last_resort(layer: TextLayer | None, options: LookOptions) -> str | None:

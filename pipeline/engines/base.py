@@ -12,9 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from pipeline.config import EngineConfig, EngineKind, LadderConfig, Recipe
+from pipeline.config import EngineConfig, EngineKind, LadderConfig, Recipe, Settings
 from pipeline.errors import ConfigError, EngineError
-from pipeline.types import Block, Generation, Instruction, PageImage, Request, Rung, Task
+from pipeline.types import (
+    Block,
+    Generation,
+    Instruction,
+    Outcome,
+    PageImage,
+    Request,
+    Rung,
+    Task,
+)
 
 _CPUS_PER_THREAD: Final = 0.7
 """Less than 1, so that the other stages find CPUs beside the engines."""
@@ -33,6 +42,8 @@ class Engine(Protocol):
         """
         ...
 
+
+BAD_OUTCOMES: Final = frozenset(Outcome) - {Outcome.GOOD}
 
 RequestChange = Callable[[Request, Recipe], Request | None]
 """Makes another request of one; None where that would change nothing or cannot be done."""
@@ -63,7 +74,9 @@ class EngineSpec:
     Attributes:
         name: The value of `engine.kind`, and the name of its section in `EngineConfig` and
             `Recipe`.
-        scripts: Unicode names of the scripts that it reads; () where no limit is known.
+        scripts: The scripts that it reads (`pipeline.text.scripts`); () where no limit is known.
+        settings: Its section of the config, for the recipe; what depends on the machine is settled
+            there. Raises `ConfigError` for what is missing.
         model: The model's name, for the recipe.
         revision: The model's commit or release, for the recipe.
         online_name: What the model is called in requests, unless the config names it.
@@ -74,7 +87,8 @@ class EngineSpec:
         read: The Markdown and the blocks of an answer, boxes in pixels of the upright page.
         max_tokens: Most tokens of an answer, 0 for an engine without tokens.
         rungs: How each rung of the retry ladder changes the first request.
-        has_second: Whether the ladder's rung `second_engine` may follow (`SECOND`).
+        has_second: Whether the ladder's rung `second_engine` may follow.
+        second_helps: The outcomes after which it does.
         empty_is_error: Whether the ladder's rung `error_row` holds: an answer without text is
             an error where there is ink.
         adapt: Makes a request of one that was prepared for another engine; None where it does
@@ -87,13 +101,14 @@ class EngineSpec:
             call ends with its slowest page: more than 1 where answers differ much in length.
         parts: What of its optional parts will run, by name: "on", or what else. Called in the
             process that will use the engine; for the receipt.
-        check_installed: Raises `ConfigError` where a package that it needs is missing.
+        check_installed: Raises `ConfigError` where a package or model that it needs is missing.
         build: Builds it in the process that will use it, with or without its self-test. May take
             minutes, and raise `ConfigError` or `EngineError`.
     """
 
     name: EngineKind
-    scripts: tuple[str, ...]
+    scripts: Callable[[Recipe], tuple[str, ...]]
+    settings: Callable[[EngineConfig], Settings]
     model: Callable[[EngineConfig], str]
     revision: Callable[[EngineConfig], str]
     online_name: Callable[[EngineConfig], str]
@@ -104,6 +119,7 @@ class EngineSpec:
     max_tokens: Callable[[Recipe], int]
     rungs: Mapping[Rung, RequestChange]
     has_second: bool
+    second_helps: frozenset[Outcome]
     empty_is_error: bool
     adapt: RequestChange | None
     keeps_bounds: bool
@@ -112,7 +128,7 @@ class EngineSpec:
     pages_in_flight: Callable[[EngineConfig], int]
     calls_factor: int
     parts: Callable[[EngineConfig], Mapping[str, str]]
-    check_installed: Callable[[], None]
+    check_installed: Callable[[EngineConfig], None]
     build: Callable[[EngineConfig, bool], Engine]
 
 

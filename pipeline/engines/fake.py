@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pipeline.config import FakeConfig, Recipe
-from pipeline.engines.base import EngineSpec, Resources, wider_ngram
+from pipeline.engines.base import BAD_OUTCOMES, EngineSpec, Resources, wider_ngram
 from pipeline.errors import EngineError
 from pipeline.imaging.transform import resize
 from pipeline.types import (
@@ -167,7 +167,8 @@ HANDLERS: dict[str, Handler] = {
 
 SPEC = EngineSpec(
     name="fake",
-    scripts=(),
+    scripts=lambda recipe: (),
+    settings=lambda config: config.fake,
     model=lambda config: "fake",
     revision=lambda config: config.fake.handler,
     online_name=lambda config: "fake",
@@ -182,6 +183,7 @@ SPEC = EngineSpec(
         Rung.VIEW: other_view,
     },
     has_second=False,
+    second_helps=BAD_OUTCOMES,
     empty_is_error=True,
     adapt=None,
     keeps_bounds=False,
@@ -190,6 +192,6 @@ SPEC = EngineSpec(
     pages_in_flight=lambda config: _PAGES_IN_FLIGHT,
     calls_factor=1,
     parts=lambda config: {},
-    check_installed=lambda: None,
+    check_installed=lambda config: None,
     build=lambda config, self_test: FakeEngine.from_config(config.fake),
 )

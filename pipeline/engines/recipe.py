@@ -16,7 +16,7 @@ from pipeline.config import (
     TextLayerMode,
 )
 from pipeline.engines.base import EngineSpec
-from pipeline.engines.registry import SECOND, SPECS, reading_engine
+from pipeline.engines.registry import SPECS, reading_engine
 from pipeline.errors import ConfigError
 from pipeline.types import Instruction, Rung, Task
 
@@ -53,13 +53,15 @@ def make_recipe(options: Options, kind: EngineKind) -> Recipe:
     """All that can change the text of a page under these options.
 
     Raises:
-        ConfigError: The engine does not know the task.
+        ConfigError: The engine does not know the task; or the second engine that is asked for is
+            not installed.
     """
     spec, engine = SPECS[kind], options.engine
-    ladder = _ladder(options.ladder, spec)
-    sections: dict[str, Any] = {spec.name: getattr(engine, spec.name)}
+    ladder = _ladder(options, spec)
+    sections: dict[str, Any] = {spec.name: spec.settings(engine)}
     if Rung.SECOND.value in ladder.rungs:
-        sections |= {SECOND.name: getattr(engine, SECOND.name), "second": SECOND.revision(engine)}
+        second = SPECS[ladder.second_engine]
+        sections |= {second.name: second.settings(engine), "second": second.revision(engine)}
     recipe = Recipe(
         engine=kind,
         model=spec.model(engine),
@@ -82,15 +84,34 @@ def _route(config: RouteConfig) -> RouteConfig:
     return config
 
 
-def _ladder(config: LadderConfig, spec: EngineSpec) -> LadderConfig:
+def _ladder(options: Options, spec: EngineSpec) -> LadderConfig:
     """The ladder with the rungs that the engine has. The recipe's hash knows no others."""
+    config = options.ladder
     known = {Rung.LAYER, *spec.rungs}
-    if spec.has_second and find_spec("rapidocr") is not None:
+    if spec.has_second and _has_second(options, spec):
         known.add(Rung.SECOND)
     if spec.empty_is_error:
         known.add(Rung.ERROR)
     rungs = tuple(rung for rung in config.rungs if config.enabled and rung in known)
     return config.model_copy(update={"rungs": rungs, "enabled": bool(rungs)})
+
+
+def _has_second(options: Options, spec: EngineSpec) -> bool:
+    """Whether there is a second engine beside this one.
+
+    Raises:
+        ConfigError: It was asked for by its name and is not installed.
+    """
+    config = options.ladder
+    if not config.enabled or config.second_engine == spec.name:
+        return False
+    try:
+        SPECS[config.second_engine].check_installed(options.engine)
+    except ConfigError:
+        if "second_engine" in config.model_fields_set:
+            raise
+        return False
+    return True
 
 
 def tasks(recipe: Recipe) -> tuple[Task, ...]:

@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from pipeline.config import EngineConfig, EngineKind, OnnxConfig, Recipe
+from pipeline.config import EngineConfig, EngineKind, Recipe
 from pipeline.engines import fake
 from pipeline.engines.base import Engine, EngineSpec, SecondEngine
 from pipeline.engines.deepseek_ocr import spec as deepseek_ocr
 from pipeline.engines.ppocr import spec as ppocr
+from pipeline.engines.tesseract import spec as tesseract
 from pipeline.errors import ConfigError
 from pipeline.types import Rung
 
 SPECS: Final[Mapping[str, EngineSpec]] = {
-    spec.name: spec for spec in (ppocr.SPEC, deepseek_ocr.SPEC, fake.SPEC)
+    spec.name: spec for spec in (ppocr.SPEC, tesseract.SPEC, deepseek_ocr.SPEC, fake.SPEC)
 }
 """Every engine by its `engine.kind`."""
-
-SECOND: Final = ppocr.SPEC
-"""The engine of the retry ladder's rung `second_engine`. It needs no GPU."""
 
 _WITH_GPU, _WITHOUT_GPU = deepseek_ocr.SPEC, ppocr.SPEC
 
@@ -36,7 +34,7 @@ def spec_of(config: EngineConfig) -> EngineSpec:
 def has_gpu_engine() -> bool:
     """Whether the packages of the engine for GPUs are installed here."""
     try:
-        _WITH_GPU.check_installed()
+        _WITH_GPU.check_installed(EngineConfig())
     except ConfigError:
         return False
     return True
@@ -71,10 +69,30 @@ def build_second_engine(recipe: Recipe) -> Engine | None:
     """
     if not recipe.second:
         return None
-    config = EngineConfig(kind=SECOND.name, onnx=recipe.onnx or OnnxConfig())
+    kind = recipe.ladder.second_engine
+    config = EngineConfig.model_validate({"kind": kind, kind: getattr(recipe, kind)})
     return SecondEngine(lambda: build_engine(config))
 
 
 def reading_engine(recipe: Recipe, rung: Rung | None) -> EngineSpec:
     """The engine that reads a page on a rung: the recipe's, or the second one."""
-    return SECOND if rung is Rung.SECOND else SPECS[recipe.engine]
+    return second_of(recipe) if rung is Rung.SECOND else SPECS[recipe.engine]
+
+
+def second_of(recipe: Recipe) -> EngineSpec:
+    """The engine of the retry ladder's rung `second_engine`. It needs no GPU."""
+    return SPECS[recipe.ladder.second_engine]
+
+
+def engine_scripts(recipe: Recipe) -> tuple[str, ...]:
+    """The scripts that the recipe's engine reads; () where no limit is known."""
+    return SPECS[recipe.engine].scripts(recipe)
+
+
+def ladder_scripts(recipe: Recipe) -> tuple[str, ...]:
+    """The scripts that the engine reads or its second one; () where no limit is known."""
+    first = engine_scripts(recipe)
+    if not first or not recipe.second:
+        return first
+    second = second_of(recipe).scripts(recipe)
+    return (*first, *second) if second else ()

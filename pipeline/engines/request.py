@@ -43,7 +43,9 @@ def prepare_request(
         check(instruction, recipe)
     upright = replace(page, pixels=turn_pixels(page.pixels, page.turned_deg))
     request = SPECS[recipe.engine].prepare(upright, recipe, instruction)
-    request = replace(request, turned_deg=page.turned_deg, layer=page.layer)
+    request = replace(
+        request, turned_deg=page.turned_deg, layer=page.layer, script_hint=page.script_hint
+    )
     if max_tokens is not None:
         request = replace(request, max_tokens=min(request.max_tokens, max_tokens))
     return request if sampling is None else replace(request, sampling=sampling)

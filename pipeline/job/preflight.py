@@ -36,7 +36,7 @@ def check(config: OcrConfig) -> None:
     if not config.dry_run:
         lock.check_free(output, config.lock)
     if config.engine.kind != "auto":
-        spec_of(config.engine).check_installed()
+        spec_of(config.engine).check_installed(config.engine)
 
 
 def _check_folder(output: Path) -> None:

@@ -46,6 +46,7 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     if receipt.rows_before:
         yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
     yield "source", _counts(receipt.sources)
+    yield from _unread_scripts(receipt)
     if receipt.rows:
         yield "speed", _speed(receipt)
     if receipt.gpu is not None:
@@ -55,6 +56,14 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield "recipe", f"{receipt.recipe_hash} ({receipt.recipe['engine']}, {receipt.recipe['model']})"
     names = [f"{name} {number}" for name, number in receipt.versions.items()]
     yield "versions", ", ".join(names[:4])
+
+
+def _unread_scripts(receipt: Receipt) -> Iterator[tuple[str, str]]:
+    """Rows in scripts that the engine does not read, by script."""
+    if receipt.unread_scripts:
+        said = f"not read, see the column warnings: {_counts(receipt.unread_scripts)}"
+        for number, line in enumerate(textwrap.wrap(said, _WIDTH - 15)):
+            yield "" if number else "scripts", line
 
 
 def _left_out(receipt: Receipt) -> str:

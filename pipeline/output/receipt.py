@@ -17,7 +17,10 @@ from pipeline.storage.paths import AnyPath
 from pipeline.types import Status
 
 FILE_NAME = "receipt.json"
-_PACKAGES = ("ray", "pyarrow", "pymupdf", "pillow", "onnxruntime", "rapidocr", "vllm", "torch")
+_PACKAGES = (
+    *("ray", "pyarrow", "pymupdf", "pillow", "onnxruntime", "rapidocr", "tesserocr"),
+    *("vllm", "torch"),
+)
 
 
 @dataclass(slots=True)
@@ -63,6 +66,8 @@ class Receipt:
         rows: Rows that this run wrote, by status.
         copied: Rows among them whose text was copied: the same bytes under another name.
         sources: Rows that this run wrote, by source.
+        unread_scripts: Rows among them that warn of a script which the engine does not read, by
+            script.
         rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
         tokens_dropped: Output tokens of answers that are in no row: the cost of the ladder.
         wall_s: Time of the whole job, start of Ray included.
@@ -97,6 +102,7 @@ class Receipt:
     rows: dict[str, int]
     copied: int
     sources: dict[str, int]
+    unread_scripts: dict[str, int]
     rungs: dict[str, dict[str, int]]
     tokens_dropped: int
     wall_s: float
@@ -193,6 +199,7 @@ def make(
         rows=dict(written.statuses),
         copied=written.copied,
         sources=dict(written.sources),
+        unread_scripts=dict(written.unread_scripts),
         rungs={rung: dict(counts) for rung, counts in written.rungs.items()},
         tokens_dropped=written.tokens_dropped,
         wall_s=round(wall_s, 3),

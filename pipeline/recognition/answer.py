@@ -17,7 +17,13 @@ def status(generation: Generation, text: str) -> Status:
     return Status.OK if text.strip() else Status.BLANK
 
 
-def outcome(status: Status, repetition: float, ink_ppm: float, limits: LadderConfig) -> Outcome:
+def outcome(
+    status: Status,
+    repetition: float,
+    ink_ppm: float,
+    limits: LadderConfig,
+    unread_script: str | None = None,
+) -> Outcome:
     """Whether an answer is good, and if not why.
 
     Args:
@@ -25,6 +31,7 @@ def outcome(status: Status, repetition: float, ink_ppm: float, limits: LadderCon
         repetition: Its `repetition`, 0 where the engine does not write token by token.
         ink_ppm: Ink of the page (`ink_ppm`), parts per million of its area.
         limits: Above which repetition and ink an answer is not good.
+        unread_script: The page's script where the engine did not read it, else None.
     """
     if status is Status.FAILED:
         return Outcome.FAILED
@@ -32,5 +39,7 @@ def outcome(status: Status, repetition: float, ink_ppm: float, limits: LadderCon
         return Outcome.LOOPED
     if status is Status.TRUNCATED:
         return Outcome.TRUNCATED
+    if unread_script is not None:
+        return Outcome.UNREAD
     is_empty = status is Status.BLANK and ink_ppm > limits.least_ink_ppm
     return Outcome.EMPTY if is_empty else Outcome.GOOD

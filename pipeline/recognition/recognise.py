@@ -14,6 +14,8 @@ from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.imaging.ink import ink_ppm
 from pipeline.recognition import answer, retry_ladder
 from pipeline.recognition.retry_ladder import AttemptResult, NextAttempt
+from pipeline.recognition.script_check import unread_script
+from pipeline.text import scripts
 from pipeline.text.repetition import repetition
 from pipeline.types import (
     Attempt,
@@ -23,6 +25,7 @@ from pipeline.types import (
     Recognition,
     Request,
     Rung,
+    ScriptHint,
     Status,
 )
 
@@ -48,13 +51,22 @@ async def recognise(
         ConfigError: The engine does not do what its model needs (the self-test).
         JobError: The engine died too often.
     """
-    planned: NextAttempt | None = NextAttempt(Rung.BASE, request)
+    planned: NextAttempt | None = retry_ladder.first_attempt(request, recipe)
     results: list[AttemptResult] = []
     while planned is not None:
         used = second if planned.rung is Rung.SECOND else engine
         results.append(await _attempt(used, planned, recipe))
+        request = _with_script(request, results[-1].recognition)
         planned = _next(results, request, recipe)
     return retry_ladder.final_recognition(results, recipe)
+
+
+def _with_script(request: Request, read: Recognition) -> Request:
+    """The request with the script that an engine was found not to read, for the next engine."""
+    script = scripts.warned_of(read.warnings)
+    if script is None or script == scripts.UNKNOWN:
+        return request
+    return replace(request, script_hint=ScriptHint(script, is_certain=True))
 
 
 def _next(results: list[AttemptResult], request: Request, recipe: Recipe) -> NextAttempt | None:
@@ -72,16 +84,18 @@ async def _attempt(engine: Engine | None, planned: NextAttempt, recipe: Recipe) 
         recognition = _from_layer(planned.request)
     else:
         spec = reading_engine(recipe, planned.rung)
-        recognition = await _from_engine(engine, spec, planned.request)
+        recognition = await _from_engine(engine, spec, planned.request, spec.scripts(recipe))
     ms = (time.perf_counter() - begin) * 1000
     return AttemptResult(_assess(planned, recognition, recipe, ms), recognition)
 
 
-async def _from_engine(engine: Engine | None, spec: EngineSpec, request: Request) -> Recognition:
+async def _from_engine(
+    engine: Engine | None, spec: EngineSpec, request: Request, readable: tuple[str, ...]
+) -> Recognition:
     try:
         if engine is None:
             raise EngineError("there is no second engine here")
-        return _read(await engine.generate(request), request, spec)
+        return _read(await engine.generate(request), request, spec, readable)
     except EngineError as error:
         return failed(ErrorKind.ENGINE, str(error))
     except (ConfigError, JobError):
@@ -90,24 +104,36 @@ async def _from_engine(engine: Engine | None, spec: EngineSpec, request: Request
         return failed(ErrorKind.INTERNAL, repr(error))
 
 
-def _read(generation: Generation, request: Request, spec: EngineSpec) -> Recognition:
+def _read(
+    generation: Generation, request: Request, spec: EngineSpec, readable: tuple[str, ...]
+) -> Recognition:
     text, blocks = read_answer(generation, request, spec)
+    unread = unread_script(generation, text, request, readable)
     return Recognition(
         status=answer.status(generation, text),
         text=text,
         blocks=blocks,
         raw=generation.text or None,
         generation=replace(generation, text="", lines=()),
+        warnings=(_unread_warning(unread, spec),) if unread else (),
     )
+
+
+def _unread_warning(script: str, spec: EngineSpec) -> str:
+    message = f"the engine {spec.name} lacks its letters: text is missing or wrong"
+    if script == scripts.UNKNOWN:
+        message = f"lines were found that the engine {spec.name} could not read"
+    return scripts.warning(script, message)
 
 
 def _assess(planned: NextAttempt, read: Recognition, recipe: Recipe, ms: float) -> Attempt:
     generation = read.generation
     score = None if read.raw is None else repetition(read.raw)
     ink = ink_ppm(planned.request.image) if read.status is Status.BLANK else 0.0
+    unread = scripts.warned_of(read.warnings)
     return Attempt(
         rung=planned.rung,
-        outcome=answer.outcome(read.status, score or 0.0, ink, recipe.ladder),
+        outcome=answer.outcome(read.status, score or 0.0, ink, recipe.ladder, unread),
         finish_reason=generation.finish_reason if generation else None,
         repetition=score,
         output_tokens=generation.output_tokens if generation else None,

@@ -36,7 +36,7 @@ def page_result(
         width_px=view.width_px,
         height_px=view.height_px,
         dpi=view.dpi,
-        warnings=(*warnings, *view.warnings),
+        warnings=(*warnings, *view.warnings, *recognition.warnings),
         text_layer_trust=view.trust.score if view.trust else None,
         text_layer_doubts=view.trust.doubts if view.trust else (),
         turned_deg=view.turned_deg,

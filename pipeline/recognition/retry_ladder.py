@@ -8,8 +8,8 @@ most, changes one thing of the first request, and is left out where it cannot he
 | wider_ngram | window of the rule against repetition; table cells are no exception | loops |
 | plain_text | the prompt | loops, cut off, empty |
 | other_view | tiles or none | loops, cut off, empty |
-| second_engine | the engine | loops, cut off, empty, failed |
-| text_layer | the text is the PDF's own | loops, cut off, empty, failed |
+| second_engine | the engine | loops, cut off, empty, unread script, failed |
+| text_layer | the text is the PDF's own | loops, cut off, empty, unread script, failed |
 | error_row | nothing is read: an answer that stayed empty becomes an error | empty |
 
 How the first engine's rungs change a request is in its spec (`EngineSpec.rungs`). An engine that
@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.config import LadderConfig, Recipe
-from pipeline.engines.registry import SECOND, SPECS
+from pipeline.engines.registry import SPECS, second_of
 from pipeline.errors import ErrorKind
 from pipeline.types import (
     Attempt,
@@ -44,16 +44,22 @@ _HELPS: Final[dict[Outcome, tuple[Rung, ...]]] = {
     Outcome.GOOD: (),
     Outcome.LOOPED: (Rung.NGRAM, *_OTHER_REQUESTS, *WITHOUT_FIRST_ENGINE),
     Outcome.TRUNCATED: (*_OTHER_REQUESTS, *WITHOUT_FIRST_ENGINE),
+    Outcome.UNREAD: WITHOUT_FIRST_ENGINE,
     Outcome.EMPTY: (*_OTHER_REQUESTS, *WITHOUT_FIRST_ENGINE),
     Outcome.FAILED: WITHOUT_FIRST_ENGINE,
 }
 _RANK: Final = {
-    Outcome.GOOD: 4,
-    Outcome.TRUNCATED: 3,
-    Outcome.LOOPED: 2,
+    Outcome.GOOD: 5,
+    Outcome.TRUNCATED: 4,
+    Outcome.LOOPED: 3,
+    Outcome.UNREAD: 2,
     Outcome.EMPTY: 1,
     Outcome.FAILED: 0,
 }
+_NOTHING_READ: Final = (
+    "lines were found and none could be read: perhaps a script that the engine does not read;"
+    " another engine may (--engine.kind tesseract or vllm, or --ladder.second-engine tesseract)"
+)
 _TEXT_TASKS: Final = (Task.MARKDOWN, Task.TEXT)
 """Tasks that ask for the page's text: the prompt for plain text, the second engine and the text
 layer answer them as well."""
@@ -76,6 +82,23 @@ class AttemptResult:
     recognition: Recognition
 
 
+def first_attempt(request: Request, recipe: Recipe) -> NextAttempt:
+    """How a page is read first: by the second engine where only that one has its script.
+
+    Args:
+        request: The page, prepared for the first engine.
+        recipe: Engines and rungs.
+    """
+    hint = request.script_hint
+    if hint and hint.is_certain and Rung.SECOND.value in recipe.ladder.rungs:
+        first, second = SPECS[recipe.engine].scripts(recipe), second_of(recipe).scripts(recipe)
+        is_for_second = bool(first) and hint.script not in first and hint.script in second
+        changed = _changed(Rung.SECOND, request, recipe) if is_for_second else None
+        if changed is not None:
+            return NextAttempt(Rung.SECOND, changed)
+    return NextAttempt(Rung.BASE, request)
+
+
 def next_attempt(
     attempts: Sequence[Attempt], request: Request, recipe: Recipe
 ) -> NextAttempt | None:
@@ -92,11 +115,17 @@ def next_attempt(
     spent = sum(attempt.output_tokens or 0 for attempt in attempts)
     for rung in _above(last.rung, ladder):
         is_affordable = rung in WITHOUT_FIRST_ENGINE or spent < ladder.max_tokens
-        if is_affordable and rung in _HELPS[last.outcome]:
+        if is_affordable and _helps(rung, last.outcome, recipe):
             changed = _changed(rung, request, recipe)
             if changed is not None:
                 return NextAttempt(rung, changed)
     return None
+
+
+def _helps(rung: Rung, outcome: Outcome, recipe: Recipe) -> bool:
+    if rung is Rung.SECOND and outcome not in SPECS[recipe.engine].second_helps:
+        return False
+    return rung in _HELPS[outcome]
 
 
 def _is_wanted(outcome: Outcome, request: Request, recipe: Recipe) -> bool:
@@ -119,12 +148,23 @@ def _changed(rung: Rung, request: Request, recipe: Recipe) -> Request | None:
     if rung is Rung.LAYER:
         return request if (request.layer or "").strip() else None
     if rung is Rung.SECOND:
-        return SECOND.adapt(request, recipe) if recipe.second and SECOND.adapt else None
+        return _for_second(request, recipe)
     change = SPECS[recipe.engine].rungs.get(rung)
     changed = change(request, recipe) if change else None
     if changed is None:
         return None
     return replace(changed, max_tokens=min(changed.max_tokens, recipe.ladder.rung_tokens))
+
+
+def _for_second(request: Request, recipe: Recipe) -> Request | None:
+    """The second engine's request, None where there is none or it does not read the script."""
+    second = second_of(recipe)
+    if not recipe.second or second.adapt is None:
+        return None
+    hint, readable = request.script_hint, second.scripts(recipe)
+    if hint and hint.is_certain and readable and hint.script not in readable:
+        return None
+    return second.adapt(request, recipe)
 
 
 def best_result(results: Sequence[AttemptResult]) -> AttemptResult:
@@ -147,13 +187,20 @@ def final_recognition(results: Sequence[AttemptResult], recipe: Recipe) -> Recog
     """What became of a page after all its attempts.
 
     A page that stayed empty in spite of its ink is an error where the ladder ends with
-    `error_row`, else it is blank.
+    `error_row`, else it is blank; one with lines of which none was read is always an error.
     """
     best = best_result(results)
     attempts = tuple(result.attempt for result in results)
     ends_as_error = Rung.ERROR.value in recipe.ladder.rungs
     if best.attempt.outcome is Outcome.EMPTY and ends_as_error:
         return Recognition(Status.FAILED, failure=_no_text(attempts), attempts=attempts)
+    if best.attempt.outcome is Outcome.UNREAD and not best.recognition.text.strip():
+        return Recognition(
+            Status.FAILED,
+            failure=Failure(ErrorKind.ENGINE, _NOTHING_READ),
+            attempts=attempts,
+            warnings=best.recognition.warnings,
+        )
     rung = None if best.recognition.failure else best.attempt.rung
     return replace(best.recognition, rung=rung, attempts=attempts)
 

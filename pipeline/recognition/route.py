@@ -15,6 +15,7 @@ from typing import Final
 from pipeline.config import Recipe
 from pipeline.documents.look import LookOptions, PageView
 from pipeline.documents.sandbox import SandboxClient
+from pipeline.engines.registry import engine_scripts, ladder_scripts
 from pipeline.errors import PageError
 from pipeline.recognition.orientation import OrientationDetector
 from pipeline.types import Instruction, Rung, Task
@@ -102,6 +103,8 @@ class Routes:
             wants_text=self._wants_text(instruction),
             measures_profile=recipe.route.turn,
             keeps_layer=Rung.LAYER.value in recipe.ladder.rungs,
+            engine_scripts=engine_scripts(recipe),
+            ladder_scripts=ladder_scripts(recipe),
         )
 
     def _wants_text(self, instruction: Instruction | None) -> bool:

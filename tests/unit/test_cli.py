@@ -52,7 +52,7 @@ def test_flags_win_over_the_file(tmp_path: Path):
         (["a", "--outptu", "o"], "did you mean --output"),
         (["a"], "--output is missing"),
         (["--output", "o"], "INPUT is missing"),
-        (["a", "--output", "o", "--engine.kind", "gpu"], "'auto', 'onnx', 'vllm' or 'fake'"),
+        (["a", "--output", "o", "--engine.kind", "gpu"], "'onnx', 'tesseract', 'vllm' or 'fake'"),
         (["a", "--output", "o", "--render.dpi", "many"], r"render\.dpi: .*valid integer"),
         (["a", "--output", "o", "--pages", "5-2"], "write 2-5"),
         (["a", "--output", "o", "--password-file", "x"], "--password-file: .*--password @FILE"),

@@ -23,11 +23,14 @@ class ImageFile:
         media_type: What the file is, such as "image/png".
         warnings: Problems in the headers, and that MuPDF decodes it where Pillow does not.
         is_reusable: Whether it has further pages.
+        language: "": an image states none.
 
     Raises:
         DocumentError: UNREADABLE by both, or LIMIT.
         MemoryError: A library ran out of memory.
     """
+
+    language = ""
 
     def __init__(self, path: str, max_image_pixels: int, max_pages: int) -> None:
         self._path, self._max_pages = path, max_pages

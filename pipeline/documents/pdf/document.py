@@ -44,6 +44,7 @@ class PdfFile:
         media_type: Its media type.
         warnings: MuPDF's warnings while it opened the file, and what its pages do not show.
         is_reusable: True: further pages are read without opening it again.
+        language: The language that it states for all of its text (`/Lang`), "" for none.
 
     Args:
         path: The file.
@@ -81,6 +82,7 @@ class PdfFile:
         self._inflation = max_inflated_mib and InflationLimit(self._pdf, max_inflated_mib)
         self._glyphs = GlyphCheck(self._pdf)
         self.warnings = (*self._hidden_content(), *mupdf_log.take())
+        self.language = self._stated_language()
 
     def _hidden_content(self) -> Iterator[str]:
         """Messages about content that is not on the pages: XFA forms, embedded files."""
@@ -94,6 +96,14 @@ class PdfFile:
                 yield f"{count} embedded {'file' if count == 1 else 'files'}: {some}"
         except mupdf.FzErrorBase as error:
             mupdf_log.check_memory(str(error))
+
+    def _stated_language(self) -> str:
+        try:
+            root = mupdf.pdf_dict_gets(mupdf.pdf_trailer(self._pdf), "Root")
+            return str(mupdf.pdf_to_text_string(mupdf.pdf_dict_gets(root, "Lang")))
+        except mupdf.FzErrorBase as error:
+            mupdf_log.check_memory(str(error))
+            return ""
 
     def _unlock(self, passwords: Sequence[str]) -> None:
         # A PDF with an owner password only needs no password to read: it restricts editing and

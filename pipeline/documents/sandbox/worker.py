@@ -46,6 +46,7 @@ class DocumentFile(Protocol):
     media_type: str
     warnings: tuple[str, ...]
     is_reusable: bool
+    language: str
 
     def sizes_pt(self) -> list[tuple[float, float]]:
         """Width and height of every page as displayed."""

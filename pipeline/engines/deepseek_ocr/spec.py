@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from pipeline.config import EngineConfig, Recipe
-from pipeline.engines.base import Engine, EngineSpec, Resources
+from pipeline.engines.base import BAD_OUTCOMES, Engine, EngineSpec, Resources
 from pipeline.engines.deepseek_ocr import engine_args, output, requests
 from pipeline.engines.deepseek_ocr.model import family, revision
 from pipeline.engines.deepseek_ocr.prompts import PROMPTS, prompt_for
@@ -63,7 +63,8 @@ def _build(config: EngineConfig, self_test: bool) -> Engine:
 
 SPEC = EngineSpec(
     name="vllm",
-    scripts=(),  # trained on about a hundred languages (paper)
+    scripts=lambda recipe: (),  # trained on about a hundred languages (arXiv 2510.18234)
+    settings=lambda config: config.vllm,
     model=lambda config: config.vllm.model,
     revision=lambda config: revision(config.vllm),
     online_name=lambda config: family(config.vllm).name,
@@ -78,6 +79,7 @@ SPEC = EngineSpec(
         Rung.VIEW: requests.other_view,
     },
     has_second=True,
+    second_helps=BAD_OUTCOMES,
     empty_is_error=True,
     adapt=None,
     keeps_bounds=True,
@@ -86,6 +88,6 @@ SPEC = EngineSpec(
     pages_in_flight=lambda config: engine_args.pages_in_flight(config.vllm),
     calls_factor=2,
     parts=_parts,
-    check_installed=_check_installed,
+    check_installed=lambda config: _check_installed(),
     build=_build,
 )

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
+from pipeline.engines.ppocr.coverage import coverage
 from pipeline.engines.ppocr.half_width import half_width
 from pipeline.engines.ppocr.ink_runs import tight
 from pipeline.engines.ppocr.leader_lines import add_leaders
@@ -60,10 +61,9 @@ class OnnxEngine:
             EngineError: ONNX Runtime failed on the page.
         """
         loop = asyncio.get_running_loop()
-        lines = await loop.run_in_executor(self._worker, self._lines, request.image)
-        return Generation(lines=lines)
+        return await loop.run_in_executor(self._worker, self._read, request.image)
 
-    def _lines(self, image: Pixels) -> tuple[Line, ...]:
+    def _read(self, image: Pixels) -> Generation:
         canvas, scale = _canvas(image, self._max_side_px)
         height_px, width_px = image.shape[:2]
         try:
@@ -73,7 +73,14 @@ class OnnxEngine:
             raise EngineError(f"PP-OCR failed on a page: {error}") from error
         on_image = (_on_image(line, scale, width_px, height_px) for line in found)
         lines = add_leaders([line for line in on_image if line], dots)
-        return tuple(line for line in lines if line.score >= self._min_score)
+        kept = tuple(line for line in lines if line.score >= self._min_score)
+        return Generation(lines=kept, coverage=coverage(map(self._length, found)))
+
+    def _length(self, line: Line) -> tuple[str, float]:
+        """What was read in a line, and its length by its height."""
+        x0, y0, x1, y1 = line.box
+        shorter, longer = sorted((x1 - x0, y1 - y0))
+        return line.text if line.score >= self._min_score else "", longer / max(shorter, 1.0)
 
     def _recognised(self, canvas: Pixels) -> Iterator[Line]:
         """The lines of an image, those with narrow gutters in them cut."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.metadata import version
+from importlib.util import find_spec
 
 from pipeline.config import EngineConfig, OnnxConfig, Recipe
 from pipeline.engines.base import Engine, EngineSpec, Resources
+from pipeline.engines.line_answers import read
+from pipeline.errors import ConfigError
 from pipeline.imaging.transform import fit, resize
-from pipeline.text import layout
 from pipeline.types import (
-    Block,
-    Box,
-    Generation,
     Instruction,
-    Line,
+    Outcome,
     PageImage,
     Request,
     Sampling,
@@ -23,6 +22,9 @@ from pipeline.types import (
 
 MODEL = "PP-OCRv6-small"
 """The models for detection and recognition."""
+SCRIPTS = ("Latin", "Han", "Hiragana", "Katakana")
+"""The scripts whose letters the recogniser has. Of Greek it has those of formulas, without accents
+and without final sigma; of Vietnamese it lacks the vowels with two accents."""
 
 
 def revision() -> str:
@@ -58,26 +60,9 @@ def _config(recipe: Recipe) -> OnnxConfig:
     return recipe.onnx or OnnxConfig()
 
 
-def read(generation: Generation, request: Request) -> tuple[str, tuple[Block, ...]]:
-    """The lines of an answer as blocks in reading order, boxes inside the page."""
-    lines = _on_page(generation.lines, request)
-    blocks = layout.blocks(lines, request.page_width_px, request.page_height_px)
-    return "\n\n".join(block.text for block in blocks), blocks
-
-
-def _on_page(lines: tuple[Line, ...], request: Request) -> list[Line]:
-    height_px, width_px = request.image.shape[:2]
-    x = request.page_width_px / max(width_px, 1)
-    y = request.page_height_px / max(height_px, 1)
-    return [Line(line.text, _scaled(line.box, x, y, request), line.score) for line in lines]
-
-
-def _scaled(box: Box, x: float, y: float, request: Request) -> Box:
-    """The box in page pixels, inside the page."""
-    width_px, height_px = float(request.page_width_px), float(request.page_height_px)
-    x0, x1 = (min(max(value * x, 0.0), width_px) for value in (box[0], box[2]))
-    y0, y1 = (min(max(value * y, 0.0), height_px) for value in (box[1], box[3]))
-    return x0, y0, x1, y1
+def _check_installed(config: EngineConfig) -> None:
+    if find_spec("rapidocr") is None:
+        raise ConfigError("the engine onnx needs the package rapidocr: pip install rapidocr")
 
 
 def _build(config: EngineConfig, self_test: bool) -> Engine:
@@ -88,7 +73,8 @@ def _build(config: EngineConfig, self_test: bool) -> Engine:
 
 SPEC = EngineSpec(
     name="onnx",
-    scripts=("Latin", "Han", "Hiragana", "Katakana", "Greek"),  # the recogniser's characters
+    scripts=lambda recipe: SCRIPTS,
+    settings=lambda config: config.onnx,
     model=lambda config: MODEL,
     revision=lambda config: revision(),
     online_name=lambda config: "pp-ocrv6",
@@ -100,7 +86,9 @@ SPEC = EngineSpec(
     # It finds lines and then reads them: it cannot loop and takes no prompt, and a page without
     # lines is a photograph or a drawing more often than an error.
     rungs={},
-    has_second=False,
+    has_second=True,
+    # Another engine finds "text" in photographs: it is asked only where lines were not read.
+    second_helps=frozenset({Outcome.UNREAD, Outcome.FAILED}),
     empty_is_error=False,
     adapt=adapt,
     keeps_bounds=False,
@@ -109,6 +97,6 @@ SPEC = EngineSpec(
     pages_in_flight=lambda config: 1,
     calls_factor=1,
     parts=lambda config: {},
-    check_installed=lambda: None,  # a dependency of the package itself
+    check_installed=_check_installed,
     build=_build,
 )

@@ -99,7 +99,8 @@ def test_a_request_may_have_fewer_tokens_and_not_more() -> None:
 def test_without_rapidocr_no_page_is_turned(monkeypatch: pytest.MonkeyPatch) -> None:
     options = OcrOptions(output="o")
     assert make_recipe(options, "vllm").route.turn
-    monkeypatch.setattr("pipeline.engines.recipe.find_spec", lambda name: None)
+    for module in ("recipe", "ppocr.spec"):
+        monkeypatch.setattr(f"pipeline.engines.{module}.find_spec", lambda name: None)
     found = make_recipe(options, "vllm")
     assert not found.route.turn
     assert found.second == ""

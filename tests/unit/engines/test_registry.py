@@ -5,20 +5,30 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from pipeline.config import EngineConfig, EngineKind, OcrOptions, OnnxConfig, VllmConfig
+from pipeline.config import (
+    EngineConfig,
+    EngineKind,
+    LadderConfig,
+    OcrOptions,
+    OnnxConfig,
+    VllmConfig,
+)
 from pipeline.engines.recipe import make_recipe
-from pipeline.engines.registry import SECOND, SPECS, choose_engine, pages_in_flight, spec_of
+from pipeline.engines.registry import SPECS, choose_engine, pages_in_flight, spec_of
 from pipeline.errors import ConfigError
 from pipeline.types import Rung
 from tests.support.job_process import ROOT
+from tests.support.tesseract_data import pretend_installed
 
 _COMPARED = re.compile(
-    r"""(?<!chat\.)\b(?:kind|engine)\b \s* (?:==|!=|\bin\b|\bis\b) .* ["'](?:onnx|vllm|fake)["']
-    | ["'](?:onnx|vllm|fake)["'] \s* (?:==|!=) .* \b(?:kind|engine)\b""",
+    r"""(?<!chat\.)\b(?:kind|engine)\b \s* (?:==|!=|\bin\b|\bis\b) .*
+    ["'](?:onnx|tesseract|vllm|fake)["']
+    | ["'](?:onnx|tesseract|vllm|fake)["'] \s* (?:==|!=) .* \b(?:kind|engine)\b""",
     re.VERBOSE,
 )
 
@@ -57,7 +67,10 @@ def test_only_the_engines_ask_which_engine_it_is() -> None:
     assert lines == []
 
 
-def test_every_kind_has_a_spec_and_a_section_of_its_name() -> None:
+def test_every_kind_has_a_spec_and_a_section_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pretend_installed(monkeypatch, tmp_path, "eng")
     assert set(SPECS) == set(get_args(EngineKind))
     for name, spec in SPECS.items():
         assert spec.name == name
@@ -66,14 +79,14 @@ def test_every_kind_has_a_spec_and_a_section_of_its_name() -> None:
         assert set(spec.rungs) <= {Rung.NGRAM, Rung.PLAIN, Rung.VIEW}
 
 
-def test_the_second_engine_can_take_over_and_has_no_second_itself() -> None:
-    assert SECOND.adapt is not None
-    assert not SECOND.has_second
-    assert SECOND.resources(EngineConfig()).gpus == 0
+@pytest.mark.parametrize("name", get_args(LadderConfig.model_fields["second_engine"].annotation))
+def test_a_second_engine_can_take_over_and_needs_no_gpu(name: str) -> None:
+    assert SPECS[name].adapt is not None
+    assert SPECS[name].resources(EngineConfig()).gpus == 0
 
 
 def test_the_specs_import_no_heavy_package() -> None:
-    heavy = "{'vllm', 'torch', 'onnxruntime', 'rapidocr', 'cv2', 'ray'}"
+    heavy = "{'vllm', 'torch', 'onnxruntime', 'rapidocr', 'tesserocr', 'cv2', 'ray'}"
     code = f"import sys, pipeline.engines.registry; print({heavy} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.stdout.strip() == "set()", run.stderr
@@ -101,5 +114,5 @@ def test_what_an_engine_reserves_and_how_many_run() -> None:
 def test_a_missing_vllm_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.engines.deepseek_ocr.spec.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install '\.\[gpu\]'"):
-        SPECS["vllm"].check_installed()
-    SPECS["fake"].check_installed()
+        SPECS["vllm"].check_installed(EngineConfig())
+    SPECS["fake"].check_installed(EngineConfig())

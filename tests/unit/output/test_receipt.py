@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,17 @@ def test_the_print_fits_80_columns_and_has_the_facts():
     assert max(len(line) for line in text.splitlines()) <= 80
     for fact in ("3, 1 of them cannot be opened", "6 ok", "1 password", "0.70 pages/s", "1.23 s"):
         assert fact in text
+
+
+def test_scripts_that_were_not_read_are_printed_within_80_columns():
+    done = made({"ok": 7})
+    assert "see the column warnings" not in report.receipt(done)
+    scripts = {"Cyrillic": 12, "Canadian_Aboriginal": 3, "Devanagari": 4, "Greek": 1, "unknown": 9}
+    text = report.receipt(replace(done, unread_scripts=scripts))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    found = " ".join(text.split())
+    assert "scripts not read, see the column warnings: 3 Canadian_Aboriginal, 12 Cyrillic" in found
+    assert "9 unknown" in found
 
 
 def test_the_ladder_is_counted_and_printed_from_the_bottom_up():

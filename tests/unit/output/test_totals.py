@@ -11,6 +11,7 @@ from pipeline.errors import ErrorKind
 from pipeline.output import schema
 from pipeline.output.rows import pages_table
 from pipeline.output.totals import Count, PlanSummary, Summary
+from pipeline.text.scripts import warning
 from pipeline.types import (
     Attempt,
     Failure,
@@ -107,6 +108,16 @@ def test_a_summary_counts_attempts_by_rung_and_outcome():
     }
     assert summary.tokens == 2 * 100
     assert summary.tokens_dropped == 2 * 900
+
+
+def test_rows_in_scripts_that_were_not_read_are_counted_by_script():
+    russian, unknown = (warning(script, "said") for script in ("Cyrillic", "unknown"))
+    pages = [page(number, Status.OK, 1.0) for number in range(4)]
+    pages[1] = replace(pages[1], warnings=("another", russian))
+    pages[2] = replace(pages[2], warnings=(unknown,))
+    summary = Summary.of(pages_table(pages[:2]))
+    summary.merge(Summary.of(pages_table([*pages[2:], pages[1]])))
+    assert summary.unread_scripts == {"Cyrillic": 2, "unknown": 1}
 
 
 def plan_row(page: int, route: str, done: str | None) -> dict[str, object]:

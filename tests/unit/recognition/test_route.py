@@ -204,6 +204,8 @@ def test_a_layer_of_words_is_kept_for_a_last_resort(
 class Broken:
     """A document whose text layers cannot be read."""
 
+    language = ""
+
     def __init__(self, document: PdfFile, kind: ErrorKind) -> None:
         self.render = document.render
         self._kind = kind

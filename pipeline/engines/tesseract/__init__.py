@@ -1,0 +1,1 @@
+"""Tesseract, an optional engine for the CPU that reads about a hundred languages."""

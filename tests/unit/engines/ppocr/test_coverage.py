@@ -1,0 +1,60 @@
+"""What PP-OCR reads: its letters, and lines that came out without them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import onnxruntime
+import pytest
+import rapidocr
+
+from pipeline.config import OnnxConfig
+from pipeline.engines.ppocr.coverage import coverage
+from pipeline.engines.ppocr.engine import OnnxEngine
+from pipeline.engines.ppocr.spec import SCRIPTS
+from pipeline.text.scripts import script_of
+from pipeline.types import Request
+from tests.support.script_texts import SENTENCES, pixels_of
+
+
+def alphabet() -> set[str]:
+    """The characters of the recogniser, by its own list."""
+    model = Path(rapidocr.__file__).parent / "models" / "PP-OCRv6_rec_small.onnx"
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    return set("".join(session.get_modelmeta().custom_metadata_map["character"].splitlines()))
+
+
+def test_the_scripts_are_those_whose_letters_the_recogniser_has() -> None:
+    known = alphabet()
+    for script, sentence in SENTENCES.items():
+        lost = {char for char in sentence if script_of(char)} - known
+        assert bool(lost) == (script not in SCRIPTS), f"{script}: {sorted(lost)}"
+    assert {script_of(char) for char in "人权的あいのカタ" if char in known} == set(SCRIPTS[1:])
+
+
+def test_lines_that_are_full_of_characters_are_covered() -> None:
+    assert coverage([("The harbour office keeps a ledger of every", 19.0)] * 3) == 1.0
+    assert coverage([("人人生而自由在尊严和权利上一律平等", 17.0)] * 3) == 1.0
+
+
+def test_lines_that_came_out_as_their_punctuation_are_not() -> None:
+    found = coverage([(". ,", 30.0), ("", 30.0)])
+    assert found is not None
+    assert found < 0.05
+
+
+def test_few_or_short_lines_say_nothing() -> None:
+    assert coverage([("", 20.0)]) is None
+    assert coverage([("", 2.0)] * 100) is None
+    assert coverage([]) is None
+
+
+@pytest.mark.parametrize(("script", "is_read"), [("Latin", True), ("Cyrillic", False)])
+def test_the_engine_measures_it_on_a_page(script: str, is_read: bool) -> None:
+    pixels = pixels_of(SENTENCES[script] * 2)
+    request = Request(pixels, pixels.shape[1], pixels.shape[0])
+    found = asyncio.run(OnnxEngine(OnnxConfig()).generate(request)).coverage
+    assert found is not None
+    assert (found > 0.85) == is_read
+    assert (found < 0.5) != is_read

@@ -1,0 +1,64 @@
+"""Whether an engine read the script of a page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.recognition.script_check import unread_script
+from pipeline.types import Generation, Request, ScriptHint, Task
+from tests.support.script_texts import SENTENCES
+
+READABLE = ("Latin", "Han")
+ENGLISH = SENTENCES["Latin"]
+
+
+def checked(
+    text: str,
+    coverage: float | None = 1.0,
+    hint: ScriptHint | None = None,
+    readable: tuple[str, ...] = READABLE,
+    task: Task = Task.TEXT,
+) -> str | None:
+    request = Request(np.zeros((9, 9, 3), np.uint8), 9, 9, script_hint=hint, task=task)
+    return unread_script(Generation(coverage=coverage), text, request, readable)
+
+
+def test_a_page_that_was_read_is_not_found() -> None:
+    assert checked(ENGLISH) is None
+    assert checked(ENGLISH, coverage=None) is None
+    assert checked("", coverage=None) is None
+
+
+def test_lines_without_their_characters_are_an_unknown_script() -> None:
+    assert checked(". , .", coverage=0.1) == "unknown"
+    assert checked("", coverage=0.0) == "unknown"
+
+
+@pytest.mark.parametrize(("coverage", "found"), [(0.1, "Greek"), (0.7, "Greek"), (0.95, None)])
+def test_the_stated_language_names_the_script_and_makes_the_test_stricter(
+    coverage: float, found: str | None
+) -> None:
+    assert checked(ENGLISH, coverage, ScriptHint("Greek", is_certain=False)) == found
+    assert checked(ENGLISH, 0.7) is None
+
+
+def test_the_pages_own_layer_is_certain() -> None:
+    assert checked(ENGLISH, 1.0, ScriptHint("Greek", is_certain=True)) == "Greek"
+    assert checked(ENGLISH, 1.0, ScriptHint("Latin", is_certain=True)) is None
+
+
+def test_an_answer_in_letters_that_are_there_for_formulas_only() -> None:
+    assert checked("λοι ι νθρωι ενιονται ελεθερι αι σοι στην αξιπρπεια") == "Greek"
+    assert checked("Let λ be less than μ and ω in Ω for all real numbers") is None
+
+
+def test_vietnamese_without_its_vowels_is_known_by_its_other_letters() -> None:
+    assert checked("Tt c mi ngưi sinh ra đu đưc t do và bình đng") == "Vietnamese"
+    assert checked("Tất cả mọi người", readable=("Latin", "Vietnamese")) is None
+
+
+def test_an_engine_without_a_limit_and_other_tasks_are_not_checked() -> None:
+    hint = ScriptHint("Greek", is_certain=True)
+    assert checked("", 0.0, hint, readable=()) is None
+    assert checked("", 0.0, hint, task=Task.DESCRIBE) is None
