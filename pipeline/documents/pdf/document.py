@@ -191,14 +191,14 @@ class PdfFile:
             MemoryError: MuPDF ran out of memory.
         """
         with page_errors("read"):
-            loaded = self._load(page)
+            loaded, repairs = self._load(page)
             scale = drawing.scale(mupdf.fz_bound_page(loaded), render)
             page_object = self._page_object(page)
             found = text_layer.read(loaded, *scale, self._glyphs.doubtful(page_object))
-            warnings = mupdf_log.take()
+            warnings = (*repairs, *mupdf_log.take())
             mupdf_log.check_memory(*warnings)
             lost = damage.lost_content(page_object)
-            said = [lost, _unread_pictures(found.drawing.picture_characters)]
+            said = [lost, damage.unread_pictures(found.drawing.picture_characters)]
             return replace(found, warnings=(*warnings, *filter(None, said)))
 
     def attachments(self) -> list[str]:
@@ -244,21 +244,24 @@ class PdfFile:
         if not self._page_count:
             raise DocumentError(ErrorKind.NO_PAGES, "the PDF has no pages that can be found")
 
-    def _load(self, number: int) -> Any:
+    def _load(self, number: int) -> tuple[Any, tuple[str, ...]]:
+        """MuPDF's page, and its warnings of a repair that finding the page took."""
         self._check_has_pages()
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
+        page = self._page_object(number)
+        repairs = mupdf_log.take()
         if self._inflation:
-            self._inflation.check(self._page_object(number))
+            self._inflation.check(page)
             mupdf_log.take()  # what is damaged is reported where it is used
-        return mupdf.fz_load_page(self._pdf.super(), number - 1)
+        return mupdf.fz_load_page(self._pdf.super(), number - 1), repairs
 
     def _draw(self, number: int, render: RenderConfig, allocate: Allocator) -> PageImage:
-        page = self._load(number)
+        page, repairs = self._load(number)
         dpi, frame = drawing.scale(mupdf.fz_bound_page(page), render)
         pixels = allocate(frame.y1 - frame.y0, frame.x1 - frame.x0)
         drawing.draw(page, dpi / drawing.POINTS_PER_INCH, frame, pixels)
-        warnings = mupdf_log.take()
+        warnings = (*repairs, *mupdf_log.take())
         # MuPDF omits content for which it has no memory: the page would be incomplete.
         mupdf_log.check_memory(*warnings)
         reason = self._blank_suspect_reason(page, number, pixels, warnings, render)
@@ -291,13 +294,6 @@ class PdfFile:
         self._pdf = self._files = self._inflation = None
         self._glyphs.close()
         pymupdf.TOOLS.store_shrink(100)
-
-
-def _unread_pictures(characters: int) -> str:
-    """A warning about text that is not in the layer, "" for none."""
-    if not characters:
-        return ""
-    return f"about {characters} characters in pictures are not in the text layer"
 
 
 @contextmanager
