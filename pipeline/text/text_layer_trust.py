@@ -83,7 +83,7 @@ def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     yield _falling(drawing.white_share, 0.3, 0.8), "white text"
     yield _falling(drawing.image_without_text_share, 0.1, 0.3), "pictures without text"
     in_pictures = drawing.picture_characters / (drawing.picture_characters + shown)
-    yield _falling(in_pictures, 0.1, 0.3), "text in pictures"
+    yield _falling(in_pictures, 0.05, 0.25), "text in pictures"
     yield _falling(drawing.image_share, 0.7, 0.9), "a picture of the page"
     yield _falling(drawing.glyph_like_paths / shown, 0.15, 0.6), "shapes like letters"
     if drawing.non_text_operations:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from pymupdf import mupdf
 
 from pipeline.documents.pdf.drawing import POINTS_PER_INCH
-from pipeline.imaging.text_lines import DPI, estimate_characters
+from pipeline.imaging.text_lines import DPI, Levels, estimate_characters
 from pipeline.types import Box
 
 _MIN_PT: Final = 18.0
@@ -29,6 +28,10 @@ _MAX_PARTS: Final = 300
 """Pictures are cut into so many strips at most; a page with more has a pattern of pictures."""
 _TOUCH_PT: Final = 1.0
 _ZOOM: Final = DPI / POINTS_PER_INCH
+_WHITE: Final = 255
+
+Frame = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in pixels at `DPI`."""
 
 
 def characters(page: Any, images: Sequence[Box], texts: Sequence[Box]) -> int:
@@ -47,12 +50,19 @@ def characters(page: Any, images: Sequence[Box], texts: Sequence[Box]) -> int:
     bounds = mupdf.fz_bound_page(page)
     area = (bounds.x1 - bounds.x0) * (bounds.y1 - bounds.y0)
     whole = (bounds.x0, bounds.y0, bounds.x1, bounds.y1)
-    pictures = [_common(box, whole) for box in _joined(images)]
-    return sum(
-        estimate_characters(_drawn(page, box, texts))
-        for box in pictures
+    found = [_common(box, whole) for box in _joined(images)]
+    found = [
+        box
+        for box in found
         if _is_sensible(box, area) and _covered(box, texts) <= _MAX_TEXT * _area(box)
-    )
+    ]
+    if not found:
+        return 0
+    frame = _in_pixels(_around(found))
+    levels = _drawn(page, frame)
+    for text in texts:  # what the layer has stays white
+        _part(levels, _in_pixels(text), frame)[:] = _WHITE
+    return sum(estimate_characters(_part(levels, _in_pixels(box), frame)) for box in found)
 
 
 def _joined(boxes: Sequence[Box]) -> list[Box]:
@@ -99,19 +109,26 @@ def _is_sensible(box: Box, page_area: float) -> bool:
     return is_large and _area(box) >= _MIN_SHARE * page_area
 
 
-def _drawn(page: Any, box: Box, texts: Sequence[Box]) -> npt.NDArray[np.uint8]:
-    """A part of the page in grey at `DPI`, the text of the layer left white."""
+def _in_pixels(box: Box) -> Frame:
     x0, y0, x1, y1 = (round(side * _ZOOM) for side in box)
-    levels = np.full((max(1, y1 - y0), max(1, x1 - x0)), 255, np.uint8)
-    height, width = levels.shape
-    frame = mupdf.FzIrect(x0, y0, x0 + width, y0 + height)
+    return x0, y0, max(x0 + 1, x1), max(y0 + 1, y1)
+
+
+def _part(levels: Levels, box: Frame, frame: Frame) -> Levels:
+    """The part of what was drawn of `frame` that is in a box."""
+    left, top, right, bottom = (max(0, side - frame[i % 2]) for i, side in enumerate(box))
+    return levels[top:bottom, left:right]
+
+
+def _drawn(page: Any, frame: Frame) -> Levels:
+    """A part of the page in grey at `DPI`, for all pictures at once: to run the page costs most."""
+    x0, y0, x1, y1 = frame
+    levels = np.full((y1 - y0, x1 - x0), _WHITE, np.uint8)
+    box = mupdf.FzIrect(x0, y0, x1, y1)
     memory = mupdf.python_mutable_buffer_data(memoryview(levels.data).cast("B"))
     grey = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_GRAY)
-    pixmap = mupdf.fz_new_pixmap_with_bbox_and_data(grey, frame, mupdf.FzSeparations(), 0, memory)
+    pixmap = mupdf.fz_new_pixmap_with_bbox_and_data(grey, box, mupdf.FzSeparations(), 0, memory)
     device = mupdf.fz_new_draw_device(mupdf.fz_scale(_ZOOM, _ZOOM), pixmap)
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
-    for text in texts:
-        left, top, right, bottom = (round(side * _ZOOM) for side in _common(text, box))
-        levels[top - y0 : bottom - y0, left - x0 : right - x0] = 255
     return levels
