@@ -41,11 +41,13 @@ CHECKS = [
 MODELS = ("ocr", "ocr", "ocr", live_service.CHAT)
 SENT = [
     data_uri(sample_documents.saved(sample_documents.corner_picture(), "PNG")),
+    data_uri(sample_documents.saved(sample_documents.corner_picture(300, 200), "PNG")),
+    data_uri(sample_documents.saved(sample_documents.corner_picture(), "JPEG"), "image/jpeg"),
     data_uri(sample_documents.text_pdf(2), "application/pdf"),
     data_uri(sample_documents.text_pdf(4), "application/pdf"),  # more pages than allowed
     data_uri(b"no picture"),
 ]
-"""Stands where a document can stand, in turns."""
+"""Stands where a document can stand, in turns. Only images come to the engine."""
 
 CONFIG = ServeConfig.model_validate(
     {
