@@ -469,8 +469,8 @@ class StageConfig(Settings):
     """Seconds without progress of any page after which the remaining pages are restarted, on the
     machines that are present then. Must be more than an engine takes to start."""
     pages_per_task: Annotated[int, Field(ge=1)] = 8
-    """Maximum pages that pass from stage to stage together; fewer if a job is small, eight times as
-    many with `text_layer: only`."""
+    """Maximum pages that pass from stage to stage together; fewer if a job is small, twice as many
+    where text layers are taken, eight times as many with `text_layer: only`."""
     buffer_mib: Annotated[int, Field(ge=0)] = 0
     """Memory for pages between stages, MiB, over the whole cluster. 0: twice the pages that the
     engines work on, at 8 MiB each, and at least 1024."""

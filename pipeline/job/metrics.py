@@ -22,6 +22,8 @@ from pipeline.output.receipt import StageMetrics
 
 _MIB = 1024 * 1024
 _SAMPLE_S = 1.0
+_HOLD_S = 0.5
+"""Seconds between two reports of a worker that need not be sent at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class StageMonitor:
         self._process = psutil.Process()
         self._peak_mib = 0.0
         self._sampled = -_SAMPLE_S
+        self._pages = self._failed = self._finished = 0
+        self._sent = -_HOLD_S
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -126,21 +130,34 @@ class StageMonitor:
             if self._active == 0:
                 self._busy_s += time.perf_counter() - self._since
 
-    def report(self, pages: int, *, failed: int, finished: int) -> None:
+    def report(self, pages: int, *, failed: int, finished: int, may_wait: bool = False) -> None:
         """Send what happened since the last report.
 
         Args:
             pages: Pages that went through the stage.
             failed: Pages among them that failed in it.
             finished: Pages among them that need no later stage.
+            may_wait: Whether it may be sent with a later report, or by `flush`, where the last one
+                was sent just now: a report costs a call of another process.
         """
+        self._pages += pages
+        self._failed += failed
+        self._finished += finished
+        if not may_wait or time.perf_counter() - self._sent >= _HOLD_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was held back, if there is anything."""
+        if not self._pages:
+            return
+        now = time.perf_counter()
         if self._active:
-            now = time.perf_counter()
             self._busy_s, self._since = self._busy_s + now - self._since, now
         self._sample()
-        done = (pages, failed, finished, self._busy_s, self._peak_mib)
+        done = (self._pages, self._failed, self._finished, self._busy_s, self._peak_mib)
         self._send(StageReport(self._stage, self._worker, *done, self._parts))
-        self._busy_s = 0.0
+        self._busy_s, self._sent = 0.0, now
+        self._pages = self._failed = self._finished = 0
 
     def _sample(self) -> None:
         """Measure the memory at most once a second: it reads the tables of all processes."""

@@ -15,7 +15,7 @@ from pipeline.documents.sandbox.protocol import Message, encode, shorten
 from pipeline.documents.sandbox.shared_memory import SharedBuffer, create_memory
 from pipeline.errors import ErrorKind, JobError, RecordedError
 
-_BUFFERS: Final = 10
+_BUFFERS: Final = 20
 """Images that can be in shared memory at a time. Unused buffers take no memory."""
 _START_S: Final = 60.0
 _START_TRIES: Final = 3

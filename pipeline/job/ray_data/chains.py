@@ -40,8 +40,8 @@ from pipeline.storage.paths import AnyPath, output_path, parquet, shards
 
 _MAX_LISTERS = 64
 """Tasks that list inputs side by side."""
-_SETTLED_FACTOR = 8
-"""A task has so many times `stages.pages_per_task` pages where none of them goes to an engine."""
+_TASK_FACTORS = {"auto": 2, "always": 2, "only": 8}
+"""A task has so many times `stages.pages_per_task` pages where most, or all, go to no engine."""
 
 
 def list_documents(listing: Listing, shared: SharedState, num_cpus: float) -> Dataset:
@@ -112,7 +112,7 @@ def recognise_pages(
     renderers = stage.render_workers or ray_cluster.cpus()
     has_engine = recipe.text_layer != "only"
     # Pages that go to no engine carry no images: more of them make a task cheaper.
-    most = stage.pages_per_task * (1 if has_engine else _SETTLED_FACTOR)
+    most = stage.pages_per_task * _TASK_FACTORS.get(recipe.text_layer, 1)
     # A small job has smaller tasks, so that every worker gets some.
     rows = max(1, min(most, todo // (2 * (engines if has_engine else renderers))))
     planned = _planned(plan, rows, options, duplicates or Duplicates(), done)

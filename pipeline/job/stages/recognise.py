@@ -69,6 +69,7 @@ class Recognise:
         isolations = await asyncio.to_thread(self._monitor.begin, keys)
         results = await asyncio.gather(*map(self._result, pages, isolations))
         await asyncio.to_thread(self._monitor.finish, keys)
+        self._metrics.flush()
         yield pages_table(results)
 
     async def _result(self, page: PreparedPage, isolation: Isolation) -> PageResult:
@@ -77,7 +78,7 @@ class Recognise:
         else:
             result = await self._read(page, isolation)
         has_failed = result.recognition.failure is not None
-        self._metrics.report(1, failed=int(has_failed), finished=1)
+        self._metrics.report(1, failed=int(has_failed), finished=1, may_wait=True)
         return result
 
     async def _read(self, page: PreparedPage, isolation: Isolation) -> PageResult:

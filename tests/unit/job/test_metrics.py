@@ -47,6 +47,17 @@ def test_reports_are_summed_over_workers():
     assert stage.peaks_mib == {"a:1": 100.0, "a:2": 300.0}
 
 
+def test_reports_that_may_wait_are_sent_together():
+    reports: list[StageReport] = []
+    monitor = StageMonitor("recognise", reports.append)
+    for _ in range(5):
+        monitor.report(1, failed=0, finished=1, may_wait=True)
+    assert [report.pages for report in reports] == [1], "the others wait for half a second"
+    monitor.flush()
+    monitor.flush()
+    assert [report.finished for report in reports] == [1, 4]
+
+
 def test_workers_say_which_of_their_optional_parts_run():
     reports: list[StageReport] = []
     StageMonitor("recognise", reports.append, {"encoder": "on"}).report(1, failed=0, finished=1)
