@@ -128,6 +128,8 @@ PREPARED = pa.schema(
         ("render_ms", pa.float64()),
         ("prepare_ms", pa.float64()),
         ("layer", pa.string()),
+        ("script_hint", pa.string()),
+        ("script_is_certain", pa.bool_()),
         ("image", pa.large_binary()),
         ("image_width_px", pa.int32()),
         ("image_height_px", pa.int32()),

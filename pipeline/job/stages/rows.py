@@ -26,7 +26,7 @@ from pipeline.output.rows import (
     ref_of,
 )
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import Document, Request, Route, Source, Status, Task
+from pipeline.types import Document, Request, Route, ScriptHint, Source, Status, Task
 
 
 def documents_table(documents: Sequence[Document]) -> pa.Table:
@@ -114,6 +114,8 @@ def _prepared_row(page: PreparedPage) -> Row:
     for side, pixels in (("view_side_px", request.view), ("tile_side_px", request.tiles)):
         row[side] = 0 if pixels is None else pixels.shape[-1]
     row["grid_columns"], row["grid_rows"] = request.grid
+    if hint := request.script_hint:
+        row |= {"script_hint": hint.script, "script_is_certain": hint.is_certain}
     return row
 
 
@@ -166,7 +168,13 @@ def _request(
         image_tokens=row["image_tokens"],
         layer=row["layer"],
         turned_deg=row["turned_deg"],
+        script_hint=_script_hint(row),
     )
+
+
+def _script_hint(row: Row) -> ScriptHint | None:
+    script = row["script_hint"]
+    return None if script is None else ScriptHint(script, row["script_is_certain"])
 
 
 def _with_images(

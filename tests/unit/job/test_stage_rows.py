@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -13,7 +13,17 @@ from pipeline.job.stages.records import PlannedPage, PreparedPage
 from pipeline.output import schema
 from pipeline.output.image_columns import image_buffers
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import Document, Failure, PageIds, PageRef, Request, Route, Status, Task
+from pipeline.types import (
+    Document,
+    Failure,
+    PageIds,
+    PageRef,
+    Request,
+    Route,
+    ScriptHint,
+    Status,
+    Task,
+)
 from tests.support import job_stages
 
 REF = PageRef("/a.pdf", "d" * 64, 2, 3, "application/pdf", 612.0, 792.0)
@@ -52,6 +62,7 @@ REQUEST = Request(
     image_tokens=7,
     layer="the layer",
     turned_deg=90,
+    script_hint=ScriptHint("Cyrillic", is_certain=True),
 )
 
 
@@ -81,6 +92,19 @@ def test_prepared_pages() -> None:
     assert request == REQUEST
     assert replace(first, request=REQUEST) == page
     assert second.ids.page_id == "q"
+
+
+def test_every_field_of_a_request_travels() -> None:
+    """A field that is added to `Request` and not to the table would be lost in the batch alone."""
+    arrays = {"image", "view", "tiles"}
+    plain = {field.name: field.default for field in fields(Request) if field.name not in arrays}
+    unchanged = {name for name, default in plain.items() if getattr(REQUEST, name) == default}
+    assert unchanged == {"sampling"}, "the batch has one way to pick tokens"
+    [page] = rows.prepared_pages(
+        rows.prepared_table([PreparedPage(REF, IDS, REQUEST, PageView(4, 2, 150.0, turned_deg=90))])
+    )
+    for name in plain:
+        assert getattr(page.request, name) == getattr(REQUEST, name), name
 
 
 def test_an_image_is_in_the_table_without_a_copy() -> None:
