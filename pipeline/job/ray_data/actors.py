@@ -17,6 +17,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.config import OutputConfig
+from pipeline.errors import JobError
 from pipeline.job.metrics import JobMetrics, SendReport, StageReport
 from pipeline.job.ray_data.errors import result_of
 from pipeline.job.stages.quarantine import Isolation, PageMonitor, Quarantine
@@ -119,11 +120,11 @@ class SharedState:
 
     def left_out(self) -> Counter[str]:
         """Files that are no documents by their ending, by ending."""
-        return ray.get(self._actor.left_out.remote())  # type: ignore[no-any-return]
+        return _result(self._actor.left_out.remote())  # type: ignore[no-any-return]
 
     def stages(self) -> dict[str, StageMetrics]:
         """The sums so far, by stage."""
-        return ray.get(self._actor.stages.remote())  # type: ignore[no-any-return]
+        return _result(self._actor.stages.remote())  # type: ignore[no-any-return]
 
     def monitor(self, stage: str) -> PageMonitor:
         """What the workers of a stage report their pages to."""
@@ -144,11 +145,11 @@ class SharedState:
         Raises:
             JobError: A shard cannot be written.
         """
-        result_of(self._actor.open_settled.remote(folder, prefix, config))
+        _result(self._actor.open_settled.remote(folder, prefix, config))
         try:
             yield _SharedSink(self._actor, prefix)
         finally:
-            total.merge(result_of(self._actor.close_settled.remote(prefix)))
+            total.merge(_result(self._actor.close_settled.remote(prefix)))
 
 
 class _Sender:
@@ -160,7 +161,7 @@ class _Sender:
 
 
 def _leave_out(actor: Any, part: int, counts: Counter[str]) -> None:
-    ray.get(actor.leave_out.remote(part, counts))
+    _result(actor.leave_out.remote(part, counts))
 
 
 class _SharedMonitor:
@@ -169,10 +170,10 @@ class _SharedMonitor:
         self._stage = stage
 
     def begin(self, keys: Sequence[str]) -> list[Isolation]:
-        return ray.get(self._actor.begin.remote(self._keys(keys)))  # type: ignore[no-any-return]
+        return _result(self._actor.begin.remote(self._keys(keys)))  # type: ignore[no-any-return]
 
     def enter(self, key: str, *, solo: bool) -> None:
-        ray.get(self._actor.enter.remote(*self._keys([key]), solo=solo))
+        _result(self._actor.enter.remote(*self._keys([key]), solo=solo))
 
     def finish(self, keys: Sequence[str]) -> None:
         self._actor.finish.remote(self._keys(keys))
@@ -190,4 +191,17 @@ class _SharedSink:
     ) -> Sequence[int]:
         # Waits: should this worker end right after its task, the rows are safe.
         taken = self._actor.take.remote(self._prefix, positions, rows, others)
-        return result_of(taken)  # type: ignore[no-any-return]
+        return _result(taken)  # type: ignore[no-any-return]
+
+
+def _result(ref: ray.ObjectRef) -> Any:
+    """The result of a call of the actor.
+
+    Raises:
+        JobError: As the call did, or the actor's process is gone.
+    """
+    try:
+        return result_of(ref)
+    except ray.exceptions.RayActorError as error:
+        message = "the process that holds the job's state has ended (is memory used up?)"
+        raise JobError(f"{message}; rows that were written stay: run the command again") from error

@@ -195,6 +195,24 @@ def test_a_shard_that_cannot_be_written_ends_the_job(
         drained(planned[0], 26, options, tmp_path / "gone")
 
 
+def test_a_job_whose_state_is_lost_ends_with_what_to_do(
+    planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
+):
+    only = options.model_copy(update={"text_layer": "only"})
+    shared, written = SharedState(2), Summary()
+
+    def run() -> None:
+        with shared.settled(tmp_path, "p", OutputConfig(), written) as taker:
+            recipe = make_recipe(only, "fake")
+            chain = chains.recognise_pages(planned[0], 26, only, recipe, shared, taker)
+            ray.kill(shared._actor)
+            drain(chain, tmp_path, "p", OutputConfig(), sink.write_pages, written)
+
+    with pytest.raises(JobError, match="run the command again"):
+        run()
+    assert not list(tmp_path.iterdir())
+
+
 def test_pages_that_have_a_row_by_now_are_left_out(
     planned: tuple[Path, PlanSummary], options: OcrOptions, tmp_path: Path
 ):
