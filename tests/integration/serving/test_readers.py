@@ -131,7 +131,7 @@ async def test_two_slow_documents_leave_a_reader_to_the_others(readers: ReaderPo
     for _ in range(3):
         async with readers.open(sample_documents.text_pdf()) as document:
             await document.view(1, ROUTES)
-    assert time.monotonic() - begin < 5, "and not read.wall_s (20 s)"
+    assert time.monotonic() - begin < 12, "and not read.wall_s (20 s)"
     assert not any(task.done() for task in slow)
     for task in slow:
         task.cancel()
