@@ -6,9 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
+from pipeline.errors import JobError
 from pipeline.output.receipt import StageMetrics
 
 Poll = Callable[[], Mapping[str, StageMetrics]]
@@ -145,6 +147,11 @@ class Progress:
         return Snapshot(done, self._total, failed, seconds, True, self._speed.pages_per_s)
 
     def _run(self) -> None:
+        # What polls is gone: the pass that is shown ends with the same error, and reports it.
+        with suppress(JobError):
+            self._show()
+
+    def _show(self) -> None:
         if self._bar:
             self._show_bar()
             return

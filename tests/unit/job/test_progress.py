@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from pipeline.errors import JobError
 from pipeline.job.progress import Progress, RecentSpeed, Snapshot, duration
 from pipeline.output.receipt import StageMetrics
 
@@ -102,3 +103,16 @@ def test_a_terminal_gets_a_bar():
         time.sleep(1.2)
     assert "3/4 pages" in out.getvalue()
     assert "\x1b[" in out.getvalue()
+
+
+def test_it_ends_in_silence_when_the_job_cannot_be_asked_any_more(
+    capfd: pytest.CaptureFixture[str],
+):
+    def poll() -> dict[str, StageMetrics]:
+        raise JobError("the process that holds the job's state has ended")
+
+    out = io.StringIO()
+    with Progress("recognise", ("recognise",), 4, poll, out, 0.02) as progress:
+        progress._thread.join(timeout=10)
+        assert not progress._thread.is_alive()
+    assert (out.getvalue(), capfd.readouterr().err) == ("", "")
