@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import gpu_setup
 from benchmarks.gpu_pages import documents, model, pictures
 from benchmarks.gpu_results import append
-from benchmarks.gpu_rows import Load
+from benchmarks.gpu_rows import Load, one_load_parser
 from benchmarks.gpu_watch import GpuMonitor
 
 _WARM = 8
@@ -40,13 +40,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", required=True, metavar="FILE.jsonl", help="results, added to")
-    parser.add_argument("--name", required=True, help="name of the row")
-    parser.add_argument("--work", default="/tmp/rayscribe-gpu")
-    parser.add_argument("--load", type=Load.parse, default=Load(), help="kind,tokens,pages,repeats")
-    parser.add_argument("--weights", default="random", choices=("random", "dummy"))
-    return parser.parse_args()
+    return one_load_parser(__doc__).parse_args()
 
 
 def start(work: Path, weights: str) -> Any:

@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks import gpu_profile, gpu_results
 from benchmarks.gpu_pages import documents, model, model_2, pictures
-from benchmarks.gpu_rows import Load
+from benchmarks.gpu_rows import Load, row_parser
 from benchmarks.gpu_setup import BATCHED_TOKENS, ENVIRONMENT, MEMORY, SEATS, speed
 from benchmarks.gpu_watch import GpuMonitor
 
@@ -46,10 +46,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", required=True, metavar="FILE.jsonl", help="results, added to")
-    parser.add_argument("--name", required=True, help="name of this configuration")
-    parser.add_argument("--work", default="/tmp/rayscribe-gpu")
+    parser = row_parser(__doc__)
     parser.add_argument(
         "--load", action="append", type=Load.parse, help="kind,tokens,pages,repeats; several"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -117,3 +118,20 @@ def named(names: list[str]) -> list[Row]:
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"no rows {unknown}; there are {list(known)}")
     return [known[name] for name in names] or list(ROWS)
+
+
+def row_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The options that every program of a row has."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--out", required=True, metavar="FILE.jsonl", help="results, added to")
+    parser.add_argument("--name", required=True, help="name of the row")
+    parser.add_argument("--work", default="/tmp/rayscribe-gpu")
+    return parser
+
+
+def one_load_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Those of `row_parser`, one load and the kind of weights."""
+    parser = row_parser(doc)
+    parser.add_argument("--load", type=Load.parse, default=Load(), help="kind,tokens,pages,repeats")
+    parser.add_argument("--weights", default="random", choices=("random", "dummy"))
+    return parser

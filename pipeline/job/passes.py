@@ -59,21 +59,15 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What both passes of a job share.
+class Job(Task):
+    """What both passes of a job share: the task, and what runs it.
 
     Attributes:
-        config: The job, with its engine chosen and its paths absolute.
-        recipe: How its pages are read.
-        listing: Its inputs.
         shared: What its workers report to.
         prefix: The first part of the names of its shards, unique to this run.
         log: Takes messages for the user.
     """
 
-    config: OcrConfig
-    recipe: Recipe
-    listing: Listing
     shared: SharedState
     prefix: str
     log: Log

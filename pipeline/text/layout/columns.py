@@ -25,7 +25,7 @@ from pipeline.text.layout.column_kinds import (
     is_block,
     is_running_text,
 )
-from pipeline.text.layout.gutters import Gutter, gutters, lines_at_gutter
+from pipeline.text.layout.gutters import Gutter, gutters, left_ends, right_ends
 from pipeline.text.layout.rows import PlacedLine, center_y, rows
 
 _MAX_GUTTERS = 32
@@ -156,8 +156,8 @@ def _is_outside(band: list[PlacedLine], gutter: Gutter, em_px: float) -> bool:
     """Whether a band at the end of a gutter is a running head, a page number or a table."""
     left, right = _divide(band, gutter)
     if left and right:
-        sides = lines_at_gutter(left, right)
-        return not are_columns(*sides, em_px) and are_aligned(left, right, em_px)
+        is_text = are_columns(right_ends(left), left_ends(right), em_px)
+        return not is_text and are_aligned(left, right, em_px)
     return len(rows(band)) == 1
 
 

@@ -60,19 +60,22 @@ class Gutter:
     @cached_property
     def left_side(self) -> list[PlacedLine]:
         """The line next to the strip of each row on its left."""
-        return [row.lines[-1] for row in rows(self.left)]
+        return right_ends(self.left)
 
     @cached_property
     def right_side(self) -> list[PlacedLine]:
         """The line next to the strip of each row on its right."""
-        return [row.lines[0] for row in rows(self.right)]
+        return left_ends(self.right)
 
 
-def lines_at_gutter(
-    left: Sequence[PlacedLine], right: Sequence[PlacedLine]
-) -> tuple[list[PlacedLine], list[PlacedLine]]:
-    """The line next to the gutter of each row, for both sides."""
-    return [row.lines[-1] for row in rows(left)], [row.lines[0] for row in rows(right)]
+def right_ends(lines: Sequence[PlacedLine]) -> list[PlacedLine]:
+    """The last line of each row: those next to a gutter on their right."""
+    return [row.lines[-1] for row in rows(lines)]
+
+
+def left_ends(lines: Sequence[PlacedLine]) -> list[PlacedLine]:
+    """The first line of each row: those next to a gutter on their left."""
+    return [row.lines[0] for row in rows(lines)]
 
 
 def gutters(lines: Sequence[PlacedLine], em_px: float) -> list[Gutter]:
