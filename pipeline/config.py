@@ -458,6 +458,9 @@ class StageConfig(Settings):
     local_plan_s: Annotated[float, Field(ge=0)] = 3.0
     """Seconds that a job with a Ray of its own plans local files in its own process while Ray
     starts. If that is not enough, the plan is made on Ray. 0: always on Ray."""
+    local_pages: Annotated[int, Field(ge=0)] = 100
+    """Pages up to which a job that was planned in its own process takes text layers there too,
+    before Ray is started, up to the first page that needs an engine. 0: always on Ray."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1
@@ -468,9 +471,9 @@ class StageConfig(Settings):
     stall_s: Annotated[float, Field(gt=0)] = 1800.0
     """Seconds without progress of any page after which the remaining pages are restarted, on the
     machines that are present then. Must be more than an engine takes to start."""
-    pages_per_task: Annotated[int, Field(ge=1)] = 8
-    """Maximum pages that pass from stage to stage together; fewer if a job is small, twice as many
-    where text layers are taken, eight times as many with `text_layer: only`."""
+    pages_per_task: Annotated[int, Field(ge=1)] = 16
+    """Maximum pages that pass from stage to stage together; fewer if a job is small, four times as
+    many with `text_layer: only`."""
     buffer_mib: Annotated[int, Field(ge=0)] = 0
     """Memory for pages between stages, MiB, over the whole cluster. 0: twice the pages that the
     engines work on, at 8 MiB each, and at least 1024."""

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipeline.config import OcrConfig
-from pipeline.documents.listing import Listing
 from pipeline.job.metrics import JobMetrics
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.list_documents import list_documents
 from pipeline.job.stages.quarantine import Quarantine
+from pipeline.job.task import Task
 from pipeline.output import shards
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary
@@ -52,52 +52,63 @@ class LocalPlanner:
     """Makes a plan in a thread of its own, which starts with the object.
 
     Args:
-        config: The job, with absolute paths.
-        recipe_hash: The recipe that the pages are planned for.
-        listing: The inputs.
+        task: The job.
         folder: Where the plan goes.
     """
 
-    def __init__(
-        self, config: OcrConfig, recipe_hash: str, listing: Listing, folder: AnyPath
-    ) -> None:
-        self._config, self._recipe_hash = config, recipe_hash
-        self._listing, self._folder = listing, folder
-        self._deadline = time.monotonic() + config.stages.local_plan_s
+    def __init__(self, task: Task, folder: AnyPath) -> None:
+        self.task = task
+        self._folder = folder
+        self._deadline = time.monotonic() + task.config.stages.local_plan_s
         self._left_out: Counter[str] = Counter()
         self._metrics = JobMetrics()
         self._plan: LocalPlan | None = None
+        self._known = threading.Event()
         self._error: Exception | None = None
         # The thread starts the reader's process, which Linux ends with it.
         self._thread = threading.Thread(target=self._run, name="local-plan", daemon=True)
         self._thread.start()
 
-    def wait(self, timeout_s: float | None = None) -> LocalPlan | None:
-        """The plan; None where it would take too long, or is not made within `timeout_s`.
+    def wait(self) -> LocalPlan | None:
+        """The plan; None where it would take too long.
 
         Raises:
             ConfigError: The inputs name something that cannot be listed.
             JobError: The plan cannot be written.
         """
-        self._thread.join(timeout_s)
+        self._thread.join()
         if self._error is not None:
             raise self._error
         return self._plan
+
+    def wait_if_small(self) -> LocalPlan | None:
+        """The plan of a job that is at most `stages.local_pages` large, None of any other.
+
+        It returns as soon as that is known.
+
+        Raises:
+            As `wait`.
+        """
+        self._known.wait()
+        return None if self._thread.is_alive() else self.wait()
 
     def _run(self) -> None:
         try:
             self._plan = self._planned()
         except Exception as error:
             self._error = error
+        self._known.set()
 
     def _planned(self) -> LocalPlan | None:
         tables: list[pa.Table] = []
-        config = self._config
+        config = self.task.config
         quarantine = Quarantine(config.stages.max_lone_deaths)
-        inspect = Inspect(config, self._recipe_hash, self._metrics.add, quarantine)
+        inspect = Inspect(config, self.task.recipe.hash(), self._metrics.add, quarantine)
         try:
             for documents in self._documents():
                 tables += inspect(documents)
+                if sum(map(len, tables)) > config.stages.local_pages:
+                    self._known.set()
                 if time.monotonic() > self._deadline:
                     return None
         finally:
@@ -112,7 +123,7 @@ class LocalPlanner:
         return LocalPlan(summary, self._left_out, self._metrics.stages())
 
     def _documents(self) -> Iterator[pa.Table]:
-        for part in self._listing.parts():
+        for part in self.task.listing.parts():
             yield from list_documents(part, self._left_out.update)
 
 

@@ -69,20 +69,19 @@ class JobMetrics:
     def add(self, report: StageReport) -> None:
         """Add one report."""
         stage = self._stages.setdefault(report.stage, StageMetrics())
-        stage.pages += report.pages
-        stage.failed += report.failed
-        stage.finished += report.finished
-        if report.finished:
-            stage.last_at = time.time()
-            stage.first_at = stage.first_at or stage.last_at
-        stage.busy_s += report.busy_s
-        stage.peaks_mib[report.worker] = max(
-            report.peak_mib, stage.peaks_mib.get(report.worker, 0.0)
+        now = time.time() if report.finished else None
+        stage.merge(
+            StageMetrics(
+                pages=report.pages,
+                failed=report.failed,
+                finished=report.finished,
+                busy_s=report.busy_s,
+                peaks_mib={report.worker: report.peak_mib},
+                parts={name: [what] for name, what in report.parts.items()},
+                first_at=now,
+                last_at=now,
+            )
         )
-        for name, what in report.parts.items():
-            known = stage.parts.setdefault(name, [])
-            if what not in known:  # machines may differ
-                known.append(what)
 
     def stages(self) -> dict[str, StageMetrics]:
         """The sums so far, by stage."""

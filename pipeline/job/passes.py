@@ -9,10 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from pipeline.config import EngineKind, OcrConfig, Recipe
-from pipeline.documents.listing import Listing
-from pipeline.documents.passwords import absolute_files
-from pipeline.engines.recipe import make_recipe
+from pipeline.config import OcrConfig
 from pipeline.engines.registry import choose_engine, spec_of
 from pipeline.job import ray_cluster
 from pipeline.job.progress import Progress
@@ -20,42 +17,14 @@ from pipeline.job.ray_data import chains, shard_tasks
 from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.shard_writer import StalledError, drain
+from pipeline.job.task import Task
 from pipeline.output import shards
 from pipeline.output.totals import PlanSummary, Summary
-from pipeline.storage.paths import AnyPath, absolute
+from pipeline.storage.paths import AnyPath
 from pipeline.types import Route
 
 Log = Callable[[str], None]
 """Takes messages for the user."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be done, known before Ray runs.
-
-    Attributes:
-        config: The job, with its engine chosen and its paths absolute.
-        recipe: How its pages are read.
-        listing: Its inputs.
-    """
-
-    config: OcrConfig
-    recipe: Recipe
-    listing: Listing
-
-    @classmethod
-    def of(cls, config: OcrConfig, kind: EngineKind) -> Task:
-        """Resolve a config.
-
-        Raises:
-            ConfigError: The engine does not know the task.
-        """
-        engine = config.engine.model_copy(update={"kind": kind})
-        # Workers have other working folders.
-        paths = {"output": absolute(config.output)} | absolute_files(config)
-        config = config.model_copy(update={"engine": engine, **paths})
-        listing = Listing(config.inputs, config.input, config.store, config.attachments)
-        return cls(config, make_recipe(config, kind), listing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +85,19 @@ class Job(Task):
                 chain, folder, "plan", self.config.parquet, shards.write_plan, PlanSummary()
             )
 
-    def recognise(self, plan: AnyPath, pages: AnyPath, planned: PlanSummary) -> Summary:
+    def recognise(
+        self, plan: AnyPath, pages: AnyPath, planned: PlanSummary, settled: Summary
+    ) -> Summary:
         """Write a row for everything in the plan that has none yet.
 
         Args:
             plan: Folder of the plan.
             pages: Folder of the output's shards.
             planned: Sums of the plan.
+            settled: Sums of the plan's rows that were written since it was made.
+
+        Returns:
+            Sums of all rows of the plan, those of `settled` included.
 
         Raises:
             ConfigError: A worker cannot be started with this config.
@@ -137,9 +112,12 @@ class Job(Task):
         if self.config.retry == "failed":
             shard_tasks.delete_failed_rows(plan, pages, self.config)
         written = Summary()
-        if todo > copies:
-            one_pass = RecognisePass(self, plan, pages, self.prefix, duplicates)
-            written.merge(one_pass.run(todo - copies))
+        written.merge(settled)
+        done = settled.written.rows
+        if left := todo - copies - done:
+            since = pages if done else None
+            one_pass = RecognisePass(self, plan, pages, self.prefix, duplicates, since)
+            written.merge(one_pass.run(left))
         if copies:
             written.merge(self._copy(plan, pages, copies, duplicates))
         return written

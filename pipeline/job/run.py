@@ -18,10 +18,12 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
+from pipeline.job.local_pass import Settled, may_settle_here, settle
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
-from pipeline.job.passes import Job, Log, Task, planned_line
+from pipeline.job.passes import Job, Log, planned_line
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.signals import redeliver_signals
+from pipeline.job.task import Task
 from pipeline.output import receipt, shards
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary, Summary
@@ -72,14 +74,17 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         planner = _local_planner(config, plan)
         # Ray is not started before it is known that an output with rows lacks some.
         has_rows = bool(list_shards(pages))
-        early = planner.wait() if planner and has_rows else None
-        if early and not early.summary.todo.rows:
-            finished = _nothing_to_do(config, early, begin, log)
+        early = _early(planner, has_rows) if planner else None
+        settled = Settled()
+        if planner and early and may_settle_here(config, early.summary):
+            settled = settle(planner.task, plan, pages)
+        if planner and early and early.summary.todo.rows == settled.written.written.rows:
+            finished = _finished_here(planner.task, early, settled, begin, log)
         else:
             with ray_cluster.connected(config.ray), redeliver_signals():
                 job = Job.start(config, log)
                 planned = _planned(job, planner, plan)
-                finished = _run(job, planned, pages, plan, begin, check)
+                finished = _run(job, planned, settled, pages, plan, begin, check)
     clear_abandoned()  # of the workers that ended with this job's own Ray
     output = output_path(config.output, config.store)
     if finished.rows or not (output / receipt.FILE_NAME).exists():
@@ -94,8 +99,14 @@ def _local_planner(config: OcrConfig, folder: AnyPath) -> LocalPlanner | None:
         return None
     if kind == "auto" and has_gpu_engine():
         return None
-    task = Task.of(config, choose_engine(config.engine, has_gpu=False))
-    return LocalPlanner(task.config, task.recipe.hash(), task.listing, folder)
+    return LocalPlanner(Task.of(config, choose_engine(config.engine, has_gpu=False)), folder)
+
+
+def _early(planner: LocalPlanner, has_rows: bool) -> LocalPlan | None:
+    """The plan of a job that may need no Ray; None of others, for which Ray is started at once."""
+    if has_rows:
+        return planner.wait()
+    return planner.wait_if_small() if planner.task.config.text_layer != "never" else None
 
 
 def _planned(job: Job, planner: LocalPlanner | None, folder: AnyPath) -> LocalPlan:
@@ -116,31 +127,42 @@ def _check_found(config: OcrConfig, planned: LocalPlan) -> None:
         raise ConfigError(f"no documents in {inputs}{suffixes}")
 
 
-def _nothing_to_do(
-    config: OcrConfig, planned: LocalPlan, begin: float, log: Log
+def _finished_here(
+    task: Task, planned: LocalPlan, settled: Settled, begin: float, log: Log
 ) -> receipt.Receipt:
-    """The receipt of a job whose rows are all there: Ray is not started."""
-    task = Task.of(config, choose_engine(config.engine, has_gpu=False))
-    _check_found(config, planned)
+    """The receipt of a job that was done in the driver: Ray is not started."""
+    _check_found(task.config, planned)
     log(planned_line(planned.summary, 0))
-    return _receipt(task.config, task.recipe, planned, Summary(), planned.stages, begin, run_s=0.0)
+    _assert_complete(planned.summary, settled.written)
+    stages = _merged(planned.stages, settled.stages)
+    written, run_s = settled.written, settled.seconds
+    return _receipt(task.config, task.recipe, planned, written, stages, begin, run_s)
 
 
 def _run(
     job: Job,
     planned: LocalPlan,
+    settled: Settled,
     pages: AnyPath,
     plan: AnyPath,
     begin: float,
     check: Callable[[], None],
 ) -> receipt.Receipt:
     run_begin = time.monotonic()
-    written = job.recognise(plan, pages, planned.summary)
+    written = job.recognise(plan, pages, planned.summary, settled.written)
     _assert_complete(planned.summary, written)
     check()
-    stages = planned.stages | job.shared.stages()
-    run_s = time.monotonic() - run_begin
+    stages = _merged(planned.stages, settled.stages, job.shared.stages())
+    run_s = settled.seconds + time.monotonic() - run_begin
     return _receipt(job.config, job.recipe, planned, written, stages, begin, run_s)
+
+
+def _merged(*parts: Mapping[str, StageMetrics]) -> dict[str, StageMetrics]:
+    merged: dict[str, StageMetrics] = {}
+    for part in parts:
+        for name, metrics in part.items():
+            merged.setdefault(name, StageMetrics()).merge(metrics)
+    return merged
 
 
 def _receipt(
@@ -196,10 +218,9 @@ def forecast(config: OcrConfig, log: Log) -> Forecast:
         folder = Path(name)
         planner = _local_planner(config, folder)
         early = planner.wait() if planner else None
-        if early is not None:
-            task = Task.of(config, choose_engine(config.engine, has_gpu=False))
+        if planner and early:
             _check_found(config, early)
-            return _forecast(task.config, task.recipe, early, folder)
+            return _forecast(planner.task.config, planner.task.recipe, early, folder)
         with ray_cluster.connected(config.ray):
             job = Job.start(config, log)
             planned = _planned(job, None, folder)

@@ -47,6 +47,22 @@ class StageMetrics:
     first_at: float | None = None
     last_at: float | None = None
 
+    def merge(self, other: StageMetrics) -> None:
+        """Add what other workers did in the same stage."""
+        self.pages += other.pages
+        self.failed += other.failed
+        self.finished += other.finished
+        self.busy_s += other.busy_s
+        for worker, peak in other.peaks_mib.items():
+            self.peaks_mib[worker] = max(peak, self.peaks_mib.get(worker, 0.0))
+        for name, said in other.parts.items():
+            known = self.parts.setdefault(name, [])
+            known += [what for what in said if what not in known]
+        moments = [at for at in (self.first_at, other.first_at) if at is not None]
+        self.first_at = min(moments, default=None)
+        moments = [at for at in (self.last_at, other.last_at) if at is not None]
+        self.last_at = max(moments, default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

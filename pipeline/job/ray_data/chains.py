@@ -40,8 +40,8 @@ from pipeline.storage.paths import AnyPath, output_path, parquet, shards
 
 _MAX_LISTERS = 64
 """Tasks that list inputs side by side."""
-_TASK_FACTORS = {"auto": 2, "always": 2, "only": 8}
-"""A task has so many times `stages.pages_per_task` pages where most, or all, go to no engine."""
+_SETTLED_FACTOR = 4
+"""A task has so many times `stages.pages_per_task` pages where all are settled."""
 
 
 def list_documents(listing: Listing, shared: SharedState, num_cpus: float) -> Dataset:
@@ -112,7 +112,7 @@ def recognise_pages(
     renderers = stage.render_workers or ray_cluster.cpus()
     has_engine = recipe.text_layer != "only"
     # Pages that go to no engine carry no images: more of them make a task cheaper.
-    most = stage.pages_per_task * _TASK_FACTORS.get(recipe.text_layer, 1)
+    most = stage.pages_per_task * (1 if has_engine else _SETTLED_FACTOR)
     # A small job has smaller tasks, so that every worker gets some.
     rows = max(1, min(most, todo // (2 * (engines if has_engine else renderers))))
     planned = _planned(plan, rows, options, duplicates or Duplicates(), done)
@@ -161,21 +161,25 @@ def _planned(
     that. One block a shard, so that each is read by a task of its own. A plan of one shard is read
     here: the process of a task costs a second or two to start.
     """
-    blocks = [
-        pa.table({"path": [str(shard)], "number": [number]})
-        for number, shard in enumerate(shards(plan))
-    ]
-    if len(blocks) == 1:
-        todo = pa.concat_tables(read_plan(blocks[0], options.store, duplicates, done))
+    found = plan_shards(plan)
+    if found.num_rows == 1:
+        todo = pa.concat_tables(read_plan(found, options.store, duplicates, done))
         starts = range(0, max(todo.num_rows, 1), rows)
         return private.from_blocks([todo.slice(start, rows) for start in starts])
-    found = private.from_blocks(blocks).map_batches(
+    blocks = [found.slice(number, 1) for number in range(found.num_rows)]
+    read = private.from_blocks(blocks).map_batches(
         read_plan,
         fn_args=(options.store, duplicates, done),
         batch_format="pyarrow",
         num_cpus=options.stages.write_cpus,
     )
-    return private.split(found, rows, options.stages.write_cpus)
+    return private.split(read, rows, options.stages.write_cpus)
+
+
+def plan_shards(plan: AnyPath) -> pa.Table:
+    """The shards of a plan: their paths, and their numbers."""
+    paths = [str(shard) for shard in shards(plan)]
+    return pa.table({"path": pa.array(paths, pa.string()), "number": range(len(paths))})
 
 
 def read_plan(

@@ -80,6 +80,11 @@ class Render:
                 prepared.append((page.position, done))
         yield rows.prepared_table(self._leave(settled, prepared))
 
+    def close(self) -> None:
+        """End the reader and delete what was fetched. Ray's workers end with theirs."""
+        self._reader.close()
+        self._documents.close()
+
     def _done(self, pages: Sequence[PlannedPage]) -> Iterator[PageResult | PreparedPage]:
         """Yield the row or the request of each page, in order."""
         keys = [page.ids.page_id for page in pages]

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import OcrConfig
-from pipeline.documents.listing import Listing
 from pipeline.engines.recipe import make_recipe
 from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster, run
 from pipeline.job.local_plan import LocalPlanner, may_plan_here
+from pipeline.job.task import Task
 from pipeline.output import schema, shards
 from tests.support import job_stages, sample_documents
 
@@ -41,8 +41,7 @@ def config_of(folder: Path, **more: object) -> OcrConfig:
 
 
 def planner(config: OcrConfig, folder: Path) -> LocalPlanner:
-    listing = Listing(config.inputs, config.input, config.store)
-    return LocalPlanner(config, "recipe", listing, folder)
+    return LocalPlanner(Task.of(config, "fake"), folder)
 
 
 def test_it_has_every_page(folder: Path) -> None:
@@ -57,7 +56,9 @@ def test_it_has_every_page(folder: Path) -> None:
     assert [shard.name for shard in files] == ["plan-000000.parquet", "plan-000001.parquet"]
     plan = pa.concat_tables(pq.read_table(shard) for shard in files)
     assert plan.schema.equals(schema.PLAN)
-    on_ray = job_stages.plan_of(config, folder / "bad.pdf", folder / "good.pdf")
+    recipe_hash = make_recipe(config, "fake").hash()
+    paths = (folder / "bad.pdf", folder / "good.pdf")
+    on_ray = job_stages.plan_of(config, *paths, recipe_hash=recipe_hash)
     assert plan["page_id"].to_pylist() == on_ray["page_id"].to_pylist()
 
 
@@ -65,6 +66,20 @@ def test_it_gives_up_when_its_time_is_over(folder: Path) -> None:
     config = config_of(folder, stages={"local_plan_s": 1e-9})
     assert planner(config, folder.parent / "plan").wait() is None
     assert not list((folder.parent / "plan").iterdir())
+
+
+def test_a_large_job_is_told_before_it_is_planned(folder: Path) -> None:
+    small = planner(config_of(folder), folder.parent / "plan").wait_if_small()
+    assert small is not None
+    assert small.summary.todo.rows == 4
+    for number in range(40):
+        (folder / f"more-{number}.pdf").write_bytes(sample_documents.text_pdf(1))
+    one = config_of(folder, stages={"local_pages": 1})
+    large = planner(one, folder.parent / "plan")
+    assert large.wait_if_small() is None
+    planned = large.wait()
+    assert planned is not None
+    assert planned.summary.todo.rows == 44
 
 
 def test_an_error_of_the_listing_is_raised(folder: Path) -> None:

@@ -88,8 +88,10 @@ def test_the_job_ends_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
         f"def init(**options): raise Exception({str(LATE)!r})\n"
         "ray.init = init; sys.exit(main(sys.argv[1:]))"
     )
+    paths = (tmp_path / "in.pdf", "--output", tmp_path / "out")
+    arguments = [*map(str, paths), "--text-layer", "never"]
     ended = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "in.pdf"), "--output", str(tmp_path / "out")],
+        [sys.executable, "-c", script, *arguments],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[3],
