@@ -18,6 +18,7 @@ from pipeline.config import StoreConfig
 from pipeline.errors import RayscribeError
 from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
+from pipeline.storage.flags import add_store_flags, store_of
 from pipeline.storage.paths import parquet, shards
 
 PROG = "python -m jobs.show"
@@ -35,19 +36,10 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
     parser.add_argument("word", metavar="WORD", nargs="?", help="part of a document's path or URI")
-    for scheme in ("s3", "gs", "az"):
-        flag = f"{scheme}-endpoint"
-        parser.add_argument(f"--{flag}", default="", help=f"as --store.{flag} of the job")
-    parser.add_argument("--anonymous", action="store_true", help="as --store.anonymous of the job")
+    add_store_flags(parser)
     arguments = parser.parse_args(argv)
-    store = StoreConfig(
-        s3_endpoint=arguments.s3_endpoint,
-        gs_endpoint=arguments.gs_endpoint,
-        az_endpoint=arguments.az_endpoint,
-        anonymous=arguments.anonymous,
-    )
     try:
-        rows = _rows(arguments.output, store)
+        rows = _rows(arguments.output, store_of(arguments))
     except RayscribeError as error:
         print(f"{arguments.output}: {error}", file=sys.stderr)
         return 2

@@ -1,0 +1,1 @@
+"""Documents from the rows of an output: one file for every document, in several formats."""

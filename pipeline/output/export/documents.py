@@ -1,0 +1,142 @@
+"""The documents of an output: which rows each has, and how they are read, one document at a time.
+
+The index holds about 150 bytes a page; texts are read when their document's turn comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.output.rows import page_results
+from pipeline.storage.paths import AnyPath, parquet, shards
+from pipeline.types import PageResult
+
+_COLUMNS: Final = ["uri", "doc_id", "page", "status", "page_id"]
+_ORDER: Final = ("uri", "doc_id", "page")
+_CACHED_SHARDS: Final = 4
+"""Shards that are kept in memory: the pages of a document lie in few of them."""
+
+_Place = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which documents and pages are wanted.
+
+    Attributes:
+        word: Part of a document's URI, "" for all documents.
+        statuses: Statuses of pages, empty for all.
+    """
+
+    word: str = ""
+    statuses: Collection[str] = ()
+
+    def mask(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Which rows, with the columns uri and status, are wanted."""
+        wanted = pc.match_substring(rows["uri"], self.word)
+        if not self.statuses:
+            return wanted
+        return pc.and_(wanted, pc.is_in(rows["status"], pa.array(sorted(self.statuses))))
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedDocument:
+    """One document of an output.
+
+    Attributes:
+        uri: Its place.
+        doc_id: SHA-256 (hex) of its bytes, "" where they could not be read.
+        digest: Identity of its rows: another one once a page was read again.
+        pages: Its wanted pages that have a row.
+    """
+
+    uri: str
+    doc_id: str
+    digest: str
+    pages: int
+    _places: tuple[tuple[int, int], ...]
+
+
+class OutputIndex:
+    """The documents of an output, sorted by their URI.
+
+    Args:
+        pages: The folder of the output's shards.
+        selection: Which of them are wanted.
+
+    Raises:
+        JobError: The folder is on a store that does not answer.
+        DocumentError: A shard cannot be fetched.
+    """
+
+    def __init__(self, pages: AnyPath, selection: Selection | None = None) -> None:
+        self._shards = shards(pages)
+        found = [_places(shard, number) for number, shard in enumerate(self._shards)]
+        rows = pa.concat_tables(found) if found else _EMPTY
+        rows = rows.filter((selection or Selection()).mask(rows))
+        self._rows = rows.sort_by([(name, "ascending") for name in _ORDER])
+        self._read = lru_cache(_CACHED_SHARDS)(self._read_shard)
+
+    @property
+    def pages(self) -> int:
+        """Rows of all documents."""
+        return int(self._rows.num_rows)
+
+    def uris(self) -> list[str]:
+        """The URIs of all documents, each once, sorted."""
+        return sorted(pc.unique(self._rows["uri"]).to_pylist())
+
+    def documents(self) -> Iterator[ExportedDocument]:
+        """Yield the documents in the order of their URIs."""
+        rows = (row for batch in self._rows.to_batches() for row in batch.to_pylist())
+        for (uri, doc_id), places in groupby(rows, lambda row: (row["uri"], row["doc_id"])):
+            yield _document(uri, doc_id, list(places))
+
+    def results(self, document: ExportedDocument) -> list[PageResult]:
+        """The pages of a document, in order.
+
+        Raises:
+            DocumentError: A shard cannot be fetched.
+        """
+        parts: list[tuple[int, PageResult]] = []
+        # A shard has many rows of a document, but not always in order: read each once.
+        by_shard = sorted(enumerate(document._places), key=lambda item: item[1])
+        for number, members in groupby(by_shard, lambda item: item[1][0]):
+            chosen = [(order, row) for order, (_, row) in members]
+            table = self._read(number).take([row for _, row in chosen])
+            parts += zip((order for order, _ in chosen), page_results(table), strict=True)
+        return [result for _, result in sorted(parts, key=lambda part: part[0])]
+
+    def _read_shard(self, number: int) -> pa.Table:
+        return parquet(self._shards[number]).read()
+
+
+_EMPTY: Final = pa.schema(
+    [
+        *((name, pa.int32() if name == "page" else pa.string()) for name in _COLUMNS),
+        ("shard", pa.int64()),
+        ("row", pa.int64()),
+    ]
+).empty_table()
+
+
+def _places(shard: AnyPath, number: int) -> pa.Table:
+    """The rows of a shard, and where they are."""
+    table = parquet(shard).read(columns=_COLUMNS).select(_COLUMNS)
+    table = table.append_column("shard", pa.array([number] * table.num_rows, pa.int64()))
+    return table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
+
+
+def _document(uri: str, doc_id: str, rows: Sequence[_Place]) -> ExportedDocument:
+    state = "\n".join(f"{row['page_id']} {row['status']}" for row in rows)
+    places = tuple((row["shard"], row["row"]) for row in rows)
+    digest = hashlib.sha256(state.encode()).hexdigest()[:32]
+    return ExportedDocument(uri, doc_id, digest, len(rows), places)

@@ -1,0 +1,240 @@
+"""Documents of an output as files: every page once, in order, whatever shards hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import OutputConfig
+from pipeline.errors import ErrorKind, JobError
+from pipeline.output import shards
+from pipeline.output.completed import page_id
+from pipeline.output.export.documents import OutputIndex, Selection
+from pipeline.output.export.formats import FORMATS
+from pipeline.output.export.names import common_folder, distinct, file_name
+from pipeline.output.export.run import STATE_NAME, export
+from pipeline.output.rows import pages_table
+from pipeline.types import Block, Failure, PageIds, PageRef, PageResult, Recognition, Source, Status
+
+
+def page(uri: str, number: int, text: str = "", *, doc_id: str = "ab" * 32) -> PageResult:
+    recognition = Recognition(Status.OK, text, (Block("text", text, (1, 2, 3, 4), 0.5),))
+    if not text:
+        failure = Failure(ErrorKind.RENDER, "cannot be\ndrawn")
+        recognition = Recognition(Status.FAILED, failure=failure)
+    return PageResult(
+        PageRef(uri, doc_id, number, 3, "application/pdf", 612, 792),
+        recognition,
+        Source.OCR if text else None,
+        ids=PageIds(page_id(uri, doc_id, number, "r"), "c", "r"),
+        engine="fake",
+        model="m",
+    )
+
+
+def output(folder: Path, *parts: Sequence[PageResult]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number, results in enumerate(parts):
+        shards.write_pages(folder / f"part-{number}.parquet", OutputConfig(), pages_table(results))
+    return folder
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Two documents, whose pages are spread over two shards in no order."""
+    return output(
+        tmp_path / "pages",
+        [
+            page("/in/b/two.pdf", 3, "three"),
+            page("/in/one.png", 1, "a title"),
+            page("/in/b/two.pdf", 1, "one"),
+        ],
+        [page("/in/b/two.pdf", 2)],
+    )
+
+
+def test_every_page_is_in_its_documents_file_in_order(pages: Path, tmp_path: Path) -> None:
+    told: list[int] = []
+    done = export(OutputIndex(pages), ["text", "markdown"], tmp_path / "to", told.append)
+    assert (tmp_path / "to/b/two.pdf.txt").read_text() == "one\n\f\n\fthree\n\f"
+    assert (tmp_path / "to/one.png.txt").read_text() == "a title\n\f"
+    assert (done.files, done.pages, sum(told)) == ({"text": 2, "markdown": 2}, 4, 4)
+    _, front, body = (tmp_path / "to/b/two.pdf.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front) == {
+        "source": "/in/b/two.pdf",
+        "sha256": "ab" * 32,
+        "page_count": 3,
+        "engine": "fake",
+        "model": "m",
+        "recipe_hash": "r",
+        "failed_pages": [2],
+    }
+    assert body.split() == [
+        "<a",
+        'id="page-1"></a>',
+        "one",
+        "<a",
+        'id="page-2"></a>',
+        ">",
+        "Page",
+        "2",
+        "was",
+        "not",
+        "read:",
+        "cannot",
+        "be",
+        "drawn",
+        "<a",
+        'id="page-3"></a>',
+        "three",
+    ]
+
+
+def test_a_picture_of_each_page_has_an_anchor_of_its_own() -> None:
+    written = FORMATS["markdown"].write([page("/a", 7, "![image](#block-3)")])
+    assert "![image](#page-7-block-3)" in written
+
+
+def test_json_lines_have_what_is_known_of_a_page() -> None:
+    lines = FORMATS["jsonl"].write([page("/a", 1, 'quoted "é"'), page("/a", 2)]).splitlines()
+    good, bad = map(json.loads, lines)
+    assert (good["text"], good["status"], good["error"]) == ('quoted "é"', "ok", None)
+    assert good["blocks"] == [
+        {"kind": "text", "text": 'quoted "é"', "box": [1, 2, 3, 4], "score": 0.5}
+    ]
+    assert bad["error"] == {"kind": "render", "message": "cannot be\ndrawn"}
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
+def test_the_spans_of_dolma_cover_the_text_page_by_page(texts: list[str]) -> None:
+    made = [page("/a", number, text) for number, text in enumerate(texts, 1)]
+    record = json.loads(FORMATS["dolma"].write(made))
+    spans = record["attributes"]["pdf_page_numbers"]
+    assert [number for _, _, number in spans] == list(range(1, len(texts) + 1))
+    assert "".join(record["text"][begin:end] for begin, end, _ in spans) == record["text"]
+    assert [
+        record["text"][begin:end].removeprefix("\n" if at else "")
+        for at, (begin, end, _) in enumerate(spans)
+    ] == texts
+
+
+def test_what_is_there_and_whole_is_left(pages: Path, tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    export(OutputIndex(pages), ["text"], to)
+    (to / "one.png.txt").write_text("edited by hand, and kept")
+    (to / "b/two.pdf.txt").unlink()
+    done = export(OutputIndex(pages), ["text"], to)
+    assert (done.files, done.kept, done.pages) == ({"text": 1}, {"text": 1}, 3)
+    assert (to / "one.png.txt").read_text() == "edited by hand, and kept"
+
+
+def test_a_document_that_was_read_again_is_written_again(pages: Path, tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    export(OutputIndex(pages), ["text"], to)
+    output(
+        pages,
+        [
+            page("/in/b/two.pdf", 3, "three"),
+            page("/in/one.png", 1, "a title"),
+            page("/in/b/two.pdf", 1, "one"),
+        ],
+        [page("/in/b/two.pdf", 2, "two, now")],
+    )
+    done = export(OutputIndex(pages), ["text"], to)
+    assert (done.files, done.kept) == ({"text": 1}, {"text": 1})
+    assert "two, now" in (to / "b/two.pdf.txt").read_text()
+
+
+def test_an_export_that_was_killed_while_it_wrote_its_state_goes_on(
+    pages: Path, tmp_path: Path
+) -> None:
+    to = tmp_path / "to"
+    export(OutputIndex(pages), ["text"], to)
+    state = to / STATE_NAME
+    state.write_text(state.read_text()[:-9])  # in the middle of the second line
+    (to / "one.png.txt").unlink()
+    done = export(OutputIndex(pages), ["text"], to)
+    assert done.files == {"text": 1}
+    assert (to / "one.png.txt").exists()
+
+
+def test_a_file_that_is_not_from_an_export_is_never_replaced(pages: Path, tmp_path: Path) -> None:
+    to = tmp_path / "to"
+    to.mkdir()
+    (to / "one.png.txt").write_text("mine")
+    with pytest.raises(JobError, match=r"one\.png\.txt is there, and not from an export"):
+        export(OutputIndex(pages), ["text"], to)
+    assert (to / "one.png.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("selection", "wanted"),
+    [
+        (Selection("two"), [("/in/b/two.pdf", [1, 2, 3])]),
+        (Selection(statuses=["failed"]), [("/in/b/two.pdf", [2])]),
+        (Selection("one", ["failed"]), []),
+    ],
+)
+def test_documents_and_pages_can_be_chosen(
+    pages: Path, selection: Selection, wanted: list[tuple[str, list[int]]]
+) -> None:
+    index = OutputIndex(pages, selection)
+    found = [
+        (each.uri, [result.ref.page for result in index.results(each)])
+        for each in index.documents()
+    ]
+    assert found == wanted
+    assert index.pages == sum(len(numbers) for _, numbers in wanted)
+
+
+def test_contents_that_a_place_had_one_after_the_other_are_two_documents(tmp_path: Path) -> None:
+    old, new = (
+        page("/in/a.pdf", 1, "old", doc_id="1" * 64),
+        page("/in/a.pdf", 1, "new", doc_id="2" * 64),
+    )
+    pages = output(tmp_path / "pages", [new, old])
+    export(OutputIndex(pages), ["text"], tmp_path / "to")
+    assert (tmp_path / "to/a.pdf.txt").read_text() == "old\n\f"
+    assert (tmp_path / "to/a.pdf-22222222.txt").read_text() == "new\n\f"
+
+
+def test_a_document_that_could_not_be_opened_has_a_file_that_says_so(tmp_path: Path) -> None:
+    bad = replace(page("/in/a.pdf", 0), ref=PageRef("/in/a.pdf", "", 0, 0, "", 0, 0))
+    export(OutputIndex(output(tmp_path / "pages", [bad])), ["markdown"], tmp_path / "to")
+    assert "> Page 0 was not read: cannot be drawn" in (tmp_path / "to/a.pdf.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("uris", "names"),
+    [
+        (["/a/b/c.pdf", "/a/b/d/e.pdf"], ["c.pdf.md", "d/e.pdf.md"]),
+        (["s3://bucket/in/1.pdf", "s3://bucket/in/2.pdf"], ["1.pdf.md", "2.pdf.md"]),
+        (["s3://one/1.pdf", "gs://two/1.pdf"], ["s3_/one/1.pdf.md", "gs_/two/1.pdf.md"]),
+        (["/a/x.zip!/../up.pdf"], ["up.pdf.md"]),
+        (["/a/x/../../up.pdf", "/b.pdf"], ["a/x/_/_/up.pdf.md", "b.pdf.md"]),
+        (["/a/b?c<d>.pdf"], ["b_c_d_.pdf.md"]),
+    ],
+)
+def test_names_follow_the_folders_below_what_all_documents_share(
+    uris: list[str], names: list[str]
+) -> None:
+    folder = common_folder(uris)
+    assert [file_name(uri, folder, ".md") for uri in uris] == names
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
+def test_no_name_leaves_the_folder_or_is_too_long(uris: list[str]) -> None:
+    for uri in uris:
+        name = file_name(uri, common_folder(uris), ".md")
+        parts = name.split("/")
+        assert name.endswith(".md")
+        assert not {"", ".", ".."} & set(parts)
+        assert all(len(part.encode()) < 255 for part in parts)
+        assert distinct(name, "ab" * 32) != name
