@@ -1,10 +1,14 @@
-"""The projection profile of a page: whether its text lines are upright. Pure; milliseconds a page.
+"""The projection profile of a page: whether its text lines are upright. Pure; takes 2 ms a page.
 
 The page is divided into strips and the ink of each pixel row of a strip is summed. Across text
 lines these sums alternate between ink and paper, along them they are even: that distinguishes
 horizontal from vertical lines. In each text line the rows with most ink span the x-height; Latin,
 Greek, Cyrillic and Arabic script have more ink above it (ascenders and capitals) than below it
 (descenders): that distinguishes upright from upside down.
+
+A sum over a strip is as good from every fourth pixel of it. So the page is sampled twice, rows in
+every fourth column and columns in every fourth row, in the colour channel with most ink: that takes
+a third of the time of a grey image of all pixels.
 """
 
 from __future__ import annotations
@@ -14,14 +18,16 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from pipeline.imaging.ink import channel_levels, off_paper
 from pipeline.types import Pixels
 
 _SIDE_PX: Final = 1200
-"""The image is reduced by an integer factor to about this longest side."""
-_PAPER_ROW_STEP: Final = 8
-"""The paper is the most frequent level of every 8th row."""
+"""Rows are reduced by an integer factor to about so many of the longest side."""
+_STEP: Final = 4
+"""Every fourth pixel of a reduced row or column is summed."""
+_PAPER_ROW_STEP: Final = 16
+"""The paper is the most frequent level of every 16th row."""
 _STRIPS: Final = 8
 """Strips of the shorter side: narrow enough for a skew of two degrees, wide enough for a few
 words."""
@@ -38,10 +44,10 @@ _NOISE_DEVIATIONS: Final = 3.5
 _QUANTILE: Final = 0.4
 _QUANTILE_DEVIATION: Final = 0.524
 """Two fifths of the values of a normal distribution lie within so many standard deviations."""
-_INK: Final = _FULL - _NOISE
+_WHITE: Final = 255
 
 _LINE_PX: Final = (6, 70)
-"""Minimum and maximum height of a text line in the reduced image."""
+"""Minimum and maximum height of a text line in reduced rows."""
 _MIN_INK: Final = 0.004
 """Share of ink from which on a row of a strip is not empty: half a pixel."""
 _CORE: Final = 0.45
@@ -54,7 +60,9 @@ _MIN_ASCENDER_EXCESS: Final = 0.15
 _TINY: Final = 1e-6
 
 Levels = npt.NDArray[np.uint8]
+Sums = npt.NDArray[np.uint16]
 Ink = npt.NDArray[np.float32]
+"""Shares of ink, 0 to 1, shape (rows, strips)."""
 Spans = npt.NDArray[np.intp]
 """First and last-plus-one row of each run of rows, shape (runs, 2)."""
 
@@ -88,11 +96,17 @@ def projection_profile(pixels: Pixels) -> ProjectionProfile:
     """Compute the projection profile of a page.
 
     Args:
-        pixels: RGB, uint8, shape (height, width, 3).
+        pixels: RGB, uint8, shape (height, width, 3), not empty.
     """
-    ink = _ink(pixels)
-    strip_px = max(1, min(ink.shape) // _STRIPS)
-    rows, columns = _sums(ink, strip_px), _sums(ink.T, strip_px)
+    height, width = pixels.shape[:2]
+    factor = max(1, round(max(height, width) / _SIDE_PX))
+    step = _STEP * factor
+    samples = max(1, min(height, width) // (_STRIPS * step))
+    channel, paper, noise = _inked_channel(pixels)
+    full = (_FULL - noise) * samples
+    row_sums = _row_sums(_contrast(channel[:, ::step], paper, noise), samples)
+    column_sums = _column_sums(_contrast(channel[::step], paper, noise), samples)
+    rows, columns = _shares(row_sums, full, factor), _shares(column_sums, full, factor)
     (along, lines), (_, vertical) = _lines(rows), _lines(columns)
     row_ratio = _variation(rows) / max(_variation(columns), _TINY)
     return ProjectionProfile(
@@ -100,22 +114,26 @@ def projection_profile(pixels: Pixels) -> ProjectionProfile:
     )
 
 
-def _ink(pixels: Pixels) -> Levels:
-    """The contrast of each pixel to the paper: 0 for paper to `_INK` for ink, dark or light.
+def _inked_channel(pixels: Pixels) -> tuple[Levels, int, int]:
+    """The colour channel in which most pixels are ink, its paper level and its noise."""
+    counts = channel_levels(pixels[::_PAPER_ROW_STEP])
+    number = int(np.argmax([off_paper(levels) for levels in counts]))
+    paper = int(np.argmax(counts[number]))
+    return pixels[:, :, number], paper, round(_noise(counts[number], paper))
 
-    Bytes, not floats: a page has millions of pixels, and floats would take most of the time.
+
+def _contrast(levels: Levels, paper: int, noise: int) -> Levels:
+    """The contrast of each pixel to the paper: 0 for noise to `_FULL - noise`, dark or light.
+
+    Bytes, and `clip` with two bounds: NumPy has vector instructions for these, but not for
+    `maximum` of bytes or a table of levels, which take ten times as long.
     """
-    grey = Image.fromarray(pixels).convert("L")
-    factor = max(1, round(max(grey.size) / _SIDE_PX))
-    if factor > 1:
-        grey = grey.reduce(factor)
-    sample = np.ascontiguousarray(np.asarray(grey)[::_PAPER_ROW_STEP])
-    counts = np.array(Image.fromarray(sample).histogram())
-    paper = int(np.argmax(counts))
-    noise = _noise(counts, paper)
-    contrast = np.clip(np.abs(np.arange(256) - paper), noise, _FULL) - noise
-    levels = np.round(contrast * (_INK / (_FULL - noise))).astype(int)
-    return np.asarray(grey.point(levels.tolist()))
+    sample = np.ascontiguousarray(levels)
+    dark, light = max(0, paper - noise), paper + noise
+    contrast: Levels = dark - np.clip(sample, max(0, paper - _FULL), dark)
+    if light < _WHITE:  # else nothing is lighter than the paper, as on most pages
+        contrast += np.clip(sample, light, min(_WHITE, paper + _FULL)) - light
+    return contrast
 
 
 def _noise(counts: npt.NDArray[np.int_], paper: int) -> float:
@@ -134,14 +152,36 @@ def _noise(counts: npt.NDArray[np.int_], paper: int) -> float:
     return float(np.clip(_NOISE_DEVIATIONS * deviation / _QUANTILE_DEVIATION, _NOISE, _MAX_NOISE))
 
 
-def _sums(ink: Levels, strip_px: int) -> Ink:
-    """The share of ink in each row of each strip, 0 to 1, shape (rows, strips)."""
-    height, width = ink.shape
-    strips = width // strip_px
-    cut = ink[:, : strips * strip_px].reshape(height, strips, strip_px)
-    # 16 bits hold a strip of 500 px; `_SIDE_PX` leaves it less than half of that.
-    sums: Ink = cut.sum(axis=2, dtype=np.uint16) / np.float32(_INK * strip_px)
+def _row_sums(contrast: Levels, samples: int) -> Sums:
+    """The contrast in each row of each strip of columns, shape (rows, strips)."""
+    whole = contrast.shape[1] // samples * samples
+    # `sum` over the last axis takes twice as long. 16 bits hold 500 samples; a strip has up to 60.
+    starts = np.arange(0, whole, samples)
+    sums: Sums = np.add.reduceat(contrast[:, :whole], starts, axis=1, dtype=np.uint16)
     return sums
+
+
+def _column_sums(contrast: Levels, samples: int) -> Sums:
+    """The contrast in each column of each strip of rows, shape (columns, strips)."""
+    strips = len(contrast) // samples
+    cut = contrast[: strips * samples].reshape(strips, samples, -1)
+    sums: Sums = cut.sum(axis=1, dtype=np.uint16).T
+    return sums
+
+
+def _shares(sums: Sums, full: int, factor: int) -> Ink:
+    """The shares of ink in each strip, means of `factor` consecutive rows.
+
+    Args:
+        sums: Contrast, shape (rows, strips).
+        full: That of a row full of ink.
+        factor: Rows that become one.
+    """
+    shares: Ink = np.divide(sums, full, dtype=np.float32)
+    if factor > 1:
+        rows, strips = len(shares) // factor, shares.shape[1]
+        shares = shares[: rows * factor].reshape(rows, factor, strips).mean(axis=1)
+    return shares
 
 
 def _variation(sums: Ink) -> float:

@@ -13,6 +13,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 from pipeline.text.short_cache import short_cache
@@ -35,12 +37,15 @@ _PUNCTUATION: Final = (
 )
 _WRONG_NUMBER: Final = 0.5
 """The trust in a page on which one number is wrong: less than any sensible minimum."""
-_BROKEN_NUMBER: Final = re.compile("[\ufffd\ue000-\uf0ff\\x00-\\x08\\x0e-\\x1f]\\d")
+_MEANINGLESS: Final = "[\ufffd\ue000-\uf0ff\\x00-\\x08\\x0e-\\x1f]"
+_BROKEN: Final = re.compile(_MEANINGLESS)
+_BROKEN_NUMBER: Final = re.compile(rf"{_MEANINGLESS}\d")
 """A digit after a character without meaning, which may have been its sign. Private use above
 U+F100 is left out: Adobe's glyph list has small capitals and copyright signs there."""
 _MAX_WORD_LETTERS: Final = 30
 _CACHED_WORDS: Final = 1 << 16
-"""Size of the cache of `_is_word`: most words of a page were on an earlier page."""
+"""Size of the cache of `_kind`: most words of a page were on an earlier page."""
+_CACHED_CHARS: Final = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +72,22 @@ def assess_trust(layer: TextLayer) -> Trust:
 
 def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     text = "\n".join(line.text for line in layer.visible)
-    # White lines are left out of a layer that is taken; how many there are is a doubt of its own.
-    inked = (line.text for line in layer.lines if not line.is_white)
-    shown, every = _count(text), _count("\n".join(inked))
+    chars = Counter(text)
+    shown = _count(chars)
     if not shown:
         yield 0.0, "no visible text"
         return
+    # White lines are left out of a layer that is taken; how many there are is a doubt of its own.
+    unseen = (line.text for line in layer.lines if not (line.is_visible or line.is_white))
+    every = shown + _count(Counter("".join(unseen)))
     drawing = layer.drawing
-    yield from _language_factors(text)
+    yield from _language_factors(text, chars)
     yield _falling(1 - shown / every, 0.02, 0.3), "invisible text"
     yield _falling(drawing.covered_share, 0.05, 0.3), "covered text"
     yield _falling(drawing.oversized_box_share, 0.05, 0.3), "boxes without sense"
     yield (_WRONG_NUMBER if drawing.doubtful_numbers else 1.0), "numbers drawn otherwise"
-    yield (_WRONG_NUMBER if _BROKEN_NUMBER.search(text) else 1.0), "broken characters in numbers"
+    is_broken = _has_broken_number(text, chars)
+    yield (_WRONG_NUMBER if is_broken else 1.0), "broken characters in numbers"
     yield _falling(drawing.white_share, 0.3, 0.8), "white text"
     yield _falling(drawing.image_without_text_share, 0.1, 0.3), "pictures without text"
     in_pictures = drawing.picture_characters / (drawing.picture_characters + shown)
@@ -90,19 +98,27 @@ def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
         yield _rising(shown, 0, _LITTLE_TEXT_CHARS), "little text"
 
 
-def _language_factors(text: str) -> Iterator[tuple[float, str]]:
-    yield _falling(broken_share(text), 0.0, 0.1), "broken characters"
+def _language_factors(text: str, chars: Counter[str]) -> Iterator[tuple[float, str]]:
+    yield _falling(broken_share(chars), 0.0, 0.1), "broken characters"
     yield _rising(word_share(text), 0.4, 0.65), "no words"
-    yield _rising(common_share(text), 0.52, 0.62), "letters of no language"
+    yield _rising(common_share(chars), 0.52, 0.62), "letters of no language"
+
+
+def _has_broken_number(text: str, chars: Counter[str]) -> bool:
+    # A page has 100 different characters and 4,000 in all.
+    return bool(_BROKEN.search("".join(chars)) and _BROKEN_NUMBER.search(text))
 
 
 def legibility(text: str) -> float:
     """How far a text consists of words of a language, 0 to 1; 0 for an empty text."""
-    return math.prod(factor for factor, _ in _language_factors(text)) if text.strip() else 0.0
+    if not text.strip():
+        return 0.0
+    return math.prod(factor for factor, _ in _language_factors(text, Counter(text)))
 
 
-def _count(text: str) -> int:
-    return len("".join(text.split()))
+def _count(chars: Counter[str]) -> int:
+    """The number of characters that are no spaces."""
+    return sum(count for char, count in chars.items() if not char.isspace())
 
 
 def _rising(value: float, low: float, high: float) -> float:
@@ -113,13 +129,18 @@ def _falling(value: float, low: float, high: float) -> float:
     return 1.0 - _rising(value, low, high)
 
 
-def broken_share(text: str) -> float:
-    """The share of characters without meaning: replacement, private use, control, unassigned."""
-    characters = _count(text)
-    broken = sum(count for char, count in Counter(text).items() if _is_broken(char))
+def broken_share(chars: Counter[str]) -> float:
+    """The share of characters without meaning: replacement, private use, control, unassigned.
+
+    Args:
+        chars: The characters of a text.
+    """
+    characters = _count(chars)
+    broken = sum(count for char, count in chars.items() if _is_broken(char))
     return broken / characters if characters else 0.0
 
 
+@lru_cache(_CACHED_CHARS)
 def _is_broken(char: str) -> bool:
     is_meaningless = unicodedata.category(char) in ("Co", "Cn", "Cs", "Cc")
     return char == "\ufffd" or (is_meaningless and not char.isspace())
@@ -127,16 +148,33 @@ def _is_broken(char: str) -> bool:
 
 def word_share(text: str) -> float:
     """The share of characters that are in words or numbers, 1 for an empty text."""
-    words = Counter((token.strip(_PUNCTUATION), len(token)) for token in text.split())
-    tokens = {(word, length): count for (word, length), count in words.items() if word}
-    characters = sum(length * count for (_, length), count in tokens.items())
-    good = sum(length * count for (word, length), count in tokens.items() if _is_word(word))
-    if not tokens:
+    characters = good = 0
+    for token, count in Counter(text.split()).items():
+        kind = _kind(token)
+        characters += len(token) * count * (kind is not _Kind.PUNCTUATION)
+        good += len(token) * count * (kind is _Kind.WORD)
+    if not characters:
         return 0.0 if text.strip() else 1.0
     return good / characters
 
 
+class _Kind(Enum):
+    """What a token of a text is."""
+
+    PUNCTUATION = auto()
+    WORD = auto()
+    OTHER = auto()
+
+
 @short_cache(_CACHED_WORDS)
+def _kind(token: str) -> _Kind:
+    """What a token is, its punctuation left out."""
+    word = token.strip(_PUNCTUATION)
+    if not word:
+        return _Kind.PUNCTUATION
+    return _Kind.WORD if _is_word(word) else _Kind.OTHER
+
+
 def _is_word(token: str) -> bool:
     """Whether a token is a number, or looks like a word of some language."""
     if _NUMBER.fullmatch(token):
@@ -164,12 +202,22 @@ def _is_latin_word(letters: str) -> bool:
     return bool(_VOWEL.search(folded)) and not _CONSONANTS.search(folded) and switches <= 1
 
 
-def common_share(text: str) -> float:
-    """The share of Latin letters that are in `_COMMON`; 1 for fewer than `_MIN_LETTERS`."""
-    latin: Counter[str] = Counter()
-    for char, count in Counter(text).items():
-        if char.isalpha() and (letter := _plain(char).lower()).isascii():
-            latin[letter] += count
-    if latin.total() < _MIN_LETTERS:
-        return 1.0
-    return sum(count for letter, count in latin.items() if letter in _COMMON) / latin.total()
+def common_share(chars: Counter[str]) -> float:
+    """The share of Latin letters that are in `_COMMON`; 1 for fewer than `_MIN_LETTERS`.
+
+    Args:
+        chars: The characters of a text.
+    """
+    letters = common = 0
+    for char, count in chars.items():
+        if letter := _latin_letter(char):
+            letters += count
+            common += count * (letter in _COMMON)
+    return common / letters if letters >= _MIN_LETTERS else 1.0
+
+
+@lru_cache(_CACHED_CHARS)
+def _latin_letter(char: str) -> str:
+    """A Latin letter as a small one without its accents, "" for any other character."""
+    letter = _plain(char).lower() if char.isalpha() else ""
+    return letter if letter.isascii() else ""

@@ -20,7 +20,7 @@ import pymupdf
 from pymupdf import mupdf
 
 from pipeline.config import RenderConfig
-from pipeline.documents.pdf import damage, drawing, embedded_files, mupdf_log, text_layer
+from pipeline.documents.pdf import damage, drawing, embedded_files, mupdf_log, painted, text_layer
 from pipeline.documents.pdf.error_kinds import attachment_errors, page_errors
 from pipeline.documents.pdf.glyphs import GlyphCheck
 from pipeline.documents.pdf.inflation import InflationLimit
@@ -284,7 +284,7 @@ class PdfFile:
             return damage.lost_content(page)
         lost = damage.damage(self._pdf, page, warnings, render.max_image_pixels)
         misread = damage.misread(warnings)
-        return lost or (misread if misread and text_layer.paints_nothing(loaded) else "")
+        return lost or (misread if misread and painted.paints_nothing(loaded) else "")
 
     def _page_object(self, number: int) -> Any:
         return mupdf.pdf_lookup_page_obj(self._pdf, number - 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pymupdf import mupdf
@@ -17,8 +18,8 @@ from pipeline.types import Box
 
 _INKED: Final = mupdf.FZ_STEXT_FILLED | mupdf.FZ_STEXT_STROKED
 """A character is visible if one of the two is set. Text render mode 3 sets neither."""
-_WHITE: Final = 0xF0
-"""A colour counts as white if red, green and blue are all at least this, of 255."""
+_WHITE: Final = 0xF0F0F0
+"""A colour counts as white if red, green and blue have all of these bits: at least 240 of 255."""
 _UPRIGHT: Final = (1.0, 0.0)
 """Direction of a line that needs no turn."""
 _MAX_SPAN_EM: Final = 3.0
@@ -40,6 +41,7 @@ def read_lines(
         The lines, and the shares of the visible characters that are white and in oversized boxes.
     """
     found: list[TextLayerLine] = []
+    to_pixels = _Pixels(zoom, float(frame.x0), float(frame.y0))
     visible = white = oversized = 0
     for line in lines:
         texts: list[str] = []
@@ -51,14 +53,13 @@ def read_lines(
             characters += len(text)
             if span["char_flags"] & _INKED and span["alpha"]:
                 inked += len(text)
-                if span["color"]:
-                    white += len(text) * _is_white(span["color"])
+                white += len(text) * _is_white(span)
                 oversized += len(text) * _is_oversized(span["size"], *span["bbox"])
         visible += inked
         if white > white_before or 0 < inked < characters:
-            found += _seen_and_unseen(line, zoom, frame, grounds)
+            found += _seen_and_unseen(line, to_pixels, grounds)
             continue
-        box = _in_pixels(line["bbox"], zoom, frame)
+        box = to_pixels(*line["bbox"])
         found.append(TextLayerLine("".join(texts).strip(), box, _turn_of(line), inked > 0))
     if not visible:
         return found, 0.0, 0.0
@@ -66,7 +67,7 @@ def read_lines(
 
 
 def _seen_and_unseen(
-    line: dict[str, Any], zoom: float, frame: Any, grounds: Callable[[], Grounds]
+    line: dict[str, Any], to_pixels: _Pixels, grounds: Callable[[], Grounds]
 ) -> Iterator[TextLayerLine]:
     """A line of which some may be unseen, as one line of what is seen and one for each cause."""
     parts: dict[tuple[bool, bool], list[dict[str, Any]]] = {}
@@ -74,20 +75,35 @@ def _seen_and_unseen(
     for span in line["spans"]:
         if span["text"].strip():
             is_inked = bool(span["char_flags"] & _INKED and span["alpha"])
-            is_white = is_inked and _is_white(span["color"]) and grounds().is_paper(*span["bbox"])
+            is_white = (
+                is_inked and span["color"] & _WHITE == _WHITE and grounds().is_paper(*span["bbox"])
+            )
             kind = (is_inked and not is_white, is_white)
         parts.setdefault(kind, []).append(span)
     for (is_visible, is_white), spans in parts.items():
         text = "".join(span["text"] for span in spans).strip()
         left, top, right, bottom = zip(*(span["bbox"] for span in spans), strict=True)
-        box = _in_pixels((min(left), min(top), max(right), max(bottom)), zoom, frame)
+        box = to_pixels(min(left), min(top), max(right), max(bottom))
         yield TextLayerLine(text, box, _turn_of(line), is_visible, is_white)
 
 
-def _in_pixels(box_pt: Box, zoom: float, frame: Any) -> Box:
-    x0, y0, x1, y1 = box_pt
-    left, top = frame.x0, frame.y0
-    return x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """Turns boxes in points into pixels of the page as displayed.
+
+    Attributes:
+        zoom: Pixels of a point.
+        left: Left edge of the page in pixels; read once, as it takes a call into C.
+        top: Its top edge.
+    """
+
+    zoom: float
+    left: float
+    top: float
+
+    def __call__(self, x0: float, y0: float, x1: float, y1: float) -> Box:
+        zoom, left, top = self.zoom, self.left, self.top
+        return x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top
 
 
 def _turn_of(line: dict[str, Any]) -> int:
@@ -99,8 +115,8 @@ def _turn(across: float, down: float) -> int:
     return round(math.degrees(math.atan2(-down, across)) / 90) % 4 * 90
 
 
-def _is_white(color: int) -> bool:
-    return all(color >> shift & 0xFF >= _WHITE for shift in (0, 8, 16))
+def _is_white(span: dict[str, Any]) -> bool:
+    return bool(span["color"] & _WHITE == _WHITE)
 
 
 def _is_oversized(size: float, x0: float, y0: float, x1: float, y1: float) -> bool:

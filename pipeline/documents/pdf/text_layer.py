@@ -1,8 +1,6 @@
 """Reads the text layer of a PDF page, and statistics of what the page draws, without rendering it.
 
-Runs in the worker process of `pipeline.documents.sandbox`. The page is run through two MuPDF
-devices, one that collects text and one that collects bounding boxes; together they take a tenth
-of the time of rendering.
+Runs in the worker process of `pipeline.documents.sandbox`.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import numpy.typing as npt
 import pymupdf
 from pymupdf import mupdf
 
-from pipeline.documents.pdf import mupdf_log, pictures
+from pipeline.documents.pdf import mupdf_log, painted, pictures
 from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import read_lines
@@ -27,18 +25,19 @@ from pipeline.types import Box
 _POINTS_PER_INCH: Final = 72
 _CELLS: Final = 100
 """Areas are computed on a grid of this many columns and rows."""
-_TEXT, _FILL_PATH, _IMAGE, _IMAGE_MASK, _OTHER = range(5)
-"""Kinds of what a page paints; `_OTHER` are strokes of paths and shadings."""
 _MAX_PICTURES: Final = 0.3
 """With more than this share of the page in pictures without text, a layer is not trusted anyway."""
 _MAX_IMAGE_PX: Final = 16_000_000
 """A page with a larger image is not drawn for the text in it: that would need 50 MB and more."""
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
-_MAX_OPERATIONS: Final = 100_000
+_EDGE_PX: Final = 2.0
+_MAX_PAIRS: Final = 1 << 18
+"""Pairs of operations that are compared at a time: arrays of a few MiB."""
 
 Mask = npt.NDArray[np.bool_]
 Flags = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
 Boxes = npt.NDArray[np.float64]
 """Shape (boxes, 4): x0, y0, x1, y1."""
 
@@ -57,12 +56,13 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     """
     zoom = dpi / _POINTS_PER_INCH
     size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
-    raw = list(_lines(page))
+    text_page = mupdf.FzStextPage(mupdf.fz_bound_page(page))
+    log, largest_image_px = painted.log(page, text_page)
+    raw = list(_lines(text_page))
     grounds = cache(lambda: Grounds(page))
     lines, white_share, oversized_box_share = read_lines(raw, zoom, frame, grounds)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
-    log, largest_image_px = _logged(page)
     drawing = replace(
         _drawing_stats(log, boxes, size_px, zoom, frame),
         white_share=white_share,
@@ -82,7 +82,7 @@ def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:
 def _picture_characters(
     page: Any, log: Sequence[tuple[int, Box]], lines: Sequence[dict[str, Any]]
 ) -> int:
-    images = [box for kind, box in log if kind in (_IMAGE, _IMAGE_MASK)]
+    images = [box for kind, box in log if kind in (painted.IMAGE, painted.IMAGE_MASK)]
     try:
         return pictures.characters(page, images, [line["bbox"] for line in lines])
     except mupdf.FzErrorBase as error:  # the layer is as good as it was
@@ -90,82 +90,12 @@ def _picture_characters(
         return 0
 
 
-def paints_nothing(page: Any) -> bool:
-    """Whether the page has no drawing operation, not even one in white.
-
-    Raises:
-        FzErrorBase: MuPDF cannot interpret the page's content.
-    """
-    return not _logged(page)[0]
-
-
-def _lines(page: Any) -> Iterator[dict[str, Any]]:
+def _lines(text_page: Any) -> Iterator[dict[str, Any]]:
     """PyMuPDF's lines: `bbox` and `dir` of each, and `spans` of one font and colour."""
-    text_page = mupdf.FzStextPage(mupdf.fz_bound_page(page))
-    options = mupdf.FzStextOptions(mupdf.FZ_STEXT_PRESERVE_WHITESPACE)
-    device = mupdf.fz_new_stext_device(text_page, options)
-    mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
-    mupdf.fz_close_device(device)
     found: dict[str, Any] = {}
     pymupdf.JM_make_textpage_dict(text_page, found, False)
     for block in found["blocks"]:
         yield from block.get("lines", ())
-
-
-class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no types
-    """Logs the kind and bounding box (points) of what a page paints.
-
-    `Page.get_bboxlog` does the same, but without the page's rotation, and with a call from C to
-    Python for each layer and each text that is not painted.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.log: list[tuple[int, Any]] = []
-        self.largest_image_px = 0
-        self.use_virtual_fill_path()
-        self.use_virtual_stroke_path()
-        self.use_virtual_fill_text()
-        self.use_virtual_stroke_text()
-        self.use_virtual_fill_shade()
-        self.use_virtual_fill_image()
-        self.use_virtual_fill_image_mask()
-
-    def _add(self, kind: int, rect: Any) -> None:
-        if len(self.log) < _MAX_OPERATIONS:
-            self.log.append((kind, rect))
-
-    def fill_path(self, _: Any, path: Any, even_odd: Any, ctm: Any, *paint: Any) -> None:
-        self._add(_FILL_PATH, mupdf.ll_fz_bound_path(path, None, ctm))
-
-    def stroke_path(self, _: Any, path: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
-        self._add(_OTHER, mupdf.ll_fz_bound_path(path, stroke, ctm))
-
-    def fill_text(self, _: Any, text: Any, ctm: Any, *paint: Any) -> None:
-        self._add(_TEXT, mupdf.ll_fz_bound_text(text, None, ctm))
-
-    def stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
-        self._add(_TEXT, mupdf.ll_fz_bound_text(text, stroke, ctm))
-
-    def fill_shade(self, _: Any, shade: Any, ctm: Any, *paint: Any) -> None:
-        self._add(_OTHER, mupdf.ll_fz_bound_shade(shade, ctm))
-
-    def fill_image(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
-        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
-        self._add(_IMAGE, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
-
-    def fill_image_mask(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
-        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
-        self._add(_IMAGE_MASK, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
-
-
-def _logged(page: Any) -> tuple[list[tuple[int, Box]], int]:
-    """Kind and bounding box (points) of what the page paints, in order, and its largest image."""
-    device = _BoxDevice()
-    mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
-    mupdf.fz_close_device(device)
-    log = [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
-    return log, device.largest_image_px
 
 
 def _is_inside(box: Box, width_px: int, height_px: int) -> bool:
@@ -196,11 +126,11 @@ def _drawing_stats(
     with np.errstate(invalid="ignore"):  # comparisons with NaN are false, which is intended
         on_page = np.isfinite(boxes).all(axis=1) & _overlaps(boxes, size_px)
     kinds, boxes = kinds[on_page], boxes[on_page]
-    is_text = kinds == _TEXT
+    is_text = kinds == painted.TEXT
     if is_text.all():
         return DrawingStats(operations=len(kinds))
-    is_image, is_path = kinds == _IMAGE, kinds == _FILL_PATH
-    is_mask = kinds == _IMAGE_MASK
+    is_image, is_path = kinds == painted.IMAGE, kinds == painted.FILL_PATH
+    is_mask = kinds == painted.IMAGE_MASK
     images = _mask(boxes[is_image | is_mask], size_px)
     glyphs = _glyph_sized(boxes[is_path | is_mask], zoom)
     # Most pages have neither images nor such shapes: their text is not put on the grid.
@@ -244,19 +174,32 @@ def _covered_share(boxes: Boxes, is_text: Flags, is_opaque: Flags) -> float:
     opaque = np.flatnonzero(is_opaque)
     if not total or not len(opaque):
         return 0.0
-    # Only text before the last opaque operation can be covered.
+    # Only text before the last opaque operation can be covered, and rules cover none.
     texts = np.flatnonzero(is_text[: opaque[-1]])
-    covered = sum(areas[i] for i in texts.tolist() if _is_under(boxes, i, opaque))
+    opaque = opaque[_could_cover(boxes[opaque], boxes[texts])]
+    rows = max(1, _MAX_PAIRS // max(1, len(opaque)))
+    chunks = (texts[start : start + rows] for start in range(0, len(texts), rows))
+    covered = sum(areas[chunk[_are_under(boxes, chunk, opaque)]].sum() for chunk in chunks)
     return float(covered / total)
 
 
-def _is_under(boxes: Boxes, index: int, opaque: npt.NDArray[np.intp]) -> bool:
-    """Whether a later operation covers a box, to within two pixels at its edges."""
-    covers = boxes[opaque[np.searchsorted(opaque, index, "right") :]]
-    x0, y0, x1, y1 = boxes[index]
-    across = (covers[:, 0] <= x0 + 2) & (covers[:, 2] >= x1 - 2)
-    down = (covers[:, 1] <= y0 + 2) & (covers[:, 3] >= y1 - 2)
-    return bool((across & down).any())
+def _could_cover(covers: Boxes, boxes: Boxes) -> Flags:
+    """Whether operations are large enough to cover any of some boxes."""
+    if not len(boxes):
+        return np.zeros(len(covers), np.bool_)
+    least = (boxes[:, 2:] - boxes[:, :2]).min(axis=0) - 3 * _EDGE_PX  # 2, and some for rounding
+    could: Flags = (covers[:, 2:] - covers[:, :2] >= least).all(axis=1)
+    return could
+
+
+def _are_under(boxes: Boxes, texts: Indices, opaque: Indices) -> Flags:
+    """Whether later operations cover texts, to within two pixels at their edges."""
+    x0, y0, x1, y1 = boxes[texts].T[:, :, None]
+    left, top, right, bottom = boxes[opaque].T
+    across = (left <= x0 + _EDGE_PX) & (right >= x1 - _EDGE_PX)
+    down = (top <= y0 + _EDGE_PX) & (bottom >= y1 - _EDGE_PX)
+    under: Flags = (across & down & (opaque > texts[:, None])).any(axis=1)
+    return under
 
 
 def _glyph_sized(boxes: Boxes, zoom: float) -> Boxes:

@@ -21,7 +21,14 @@ from pipeline.engines.ppocr.engine import load
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import SPECS, build_engine
 from pipeline.engines.request import prepare_request, read_answer
-from pipeline.imaging.projection import _ascender_excess, _ink, _noise, _sums, projection_profile
+from pipeline.imaging.projection import (
+    _ascender_excess,
+    _column_sums,
+    _contrast,
+    _noise,
+    _row_sums,
+    projection_profile,
+)
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition import orientation
 from pipeline.recognition.orientation import OrientationDetector, _choice, _is_contradicted
@@ -76,10 +83,43 @@ def test_ink_beside_the_small_letters_is_summed_line_by_line(seed: int, count: i
 def test_a_page_full_of_ink_is_no_overflow() -> None:
     page = np.zeros((1799, 1799, 3), np.uint8)
     page[:1000] = 255  # white is the paper
-    ink = _ink(page)
-    sums = _sums(ink, 1799 // 8)
-    assert (sums[:1000].max(), sums[1000:].min(), sums.max()) == (0, 1, 1)
-    assert np.array_equal(_sums(ink.T, 1799 // 8)[0], [0, 0, 0, 0, np.float32(120 / 224), 1, 1, 1])
+    samples = 1799 // (8 * 4)
+    full = samples * (128 - 24)
+    rows = _row_sums(_contrast(page[:, ::4, 0], 255, 24), samples)
+    assert rows.shape == (1799, 8)
+    assert (rows[:1000].max(), rows[1000:].min(), rows.max()) == (0, full, full)
+    columns = _column_sums(_contrast(page[::4, :, 0], 255, 24), samples)
+    half_inked = 5 * samples - 1000 // 4
+    expected = [0, 0, 0, 0, half_inked * (128 - 24), full, full, full]
+    assert np.array_equal(columns[0], expected)
+
+
+@pytest.mark.parametrize("paper", [0, 100, 255])
+def test_contrast_is_the_distance_to_the_paper_between_noise_and_full_ink(paper: int) -> None:
+    levels = np.arange(256, dtype=np.uint8)[None]
+    distance = np.abs(np.arange(256) - paper)
+    assert np.array_equal(_contrast(levels, paper, 30)[0], np.clip(distance, 30, 128) - 30)
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"),
+    [((255, 255, 255), (0, 255, 0)), ((0, 0, 0), (255, 0, 0)), ((255, 255, 0), (255, 255, 255))],
+)
+def test_lines_in_colour_are_found_in_the_channel_that_shows_them(
+    paper: tuple[int, int, int], ink: tuple[int, int, int], page: Pixels
+) -> None:
+    inked = page.min(axis=2, keepdims=True) < 128
+    coloured = np.where(inked, np.uint8(ink), np.uint8(paper))
+    assert projection_profile(coloured).lines > 20
+    assert not projection_profile(coloured).may_need_turn
+    assert projection_profile(turn_pixels(coloured, 180)).may_need_turn
+
+
+def test_a_page_of_300_dpi_is_judged_as_one_of_150_dpi(page: Pixels) -> None:
+    double = np.repeat(np.repeat(page, 2, axis=0), 2, axis=1)
+    assert not projection_profile(double).may_need_turn
+    for deg in TURNS[1:]:
+        assert projection_profile(turn_pixels(double, deg)).may_need_turn
 
 
 def test_upright_text_does_not_need_a_turn(page: Pixels) -> None:

@@ -1,0 +1,147 @@
+"""What a PDF page paints: its structured text, and kind and box of every operation.
+
+Runs in the worker process of `pipeline.documents.sandbox`. The page is run once, through a device
+that logs boxes and hands text on to MuPDF's own collector: to interpret a page is most of the work,
+and a second run would take 1 to 2 ms. (A display list could be run twice, but it leaves out spaces
+that are painted alone.)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+from pymupdf import mupdf
+
+from pipeline.types import Box
+
+TEXT, FILL_PATH, IMAGE, IMAGE_MASK, OTHER = range(5)
+"""Kinds of what a page paints; `OTHER` are strokes of paths and shadings."""
+_MAX_OPERATIONS: Final = 100_000
+_fill_text: Final = mupdf._mupdf.ll_fz_fill_text
+"""MuPDF's function; the one of this name in `mupdf` wants a colour as a tuple, not as it comes."""
+
+
+class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no types
+    """Logs the kind and bounding box (points) of what a page paints.
+
+    `Page.get_bboxlog` does the same, but without the page's rotation, and with a call from C to
+    Python for each layer and each text that is not painted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[tuple[int, Any]] = []
+        self.largest_image_px = 0
+        self.use_virtual_fill_path()
+        self.use_virtual_stroke_path()
+        self.use_virtual_fill_text()
+        self.use_virtual_stroke_text()
+        self.use_virtual_fill_shade()
+        self.use_virtual_fill_image()
+        self.use_virtual_fill_image_mask()
+
+    def _add(self, kind: int, rect: Any) -> None:
+        if len(self.log) < _MAX_OPERATIONS:
+            self.log.append((kind, rect))
+
+    def fill_path(self, _: Any, path: Any, even_odd: Any, ctm: Any, *paint: Any) -> None:
+        self._add(FILL_PATH, mupdf.ll_fz_bound_path(path, None, ctm))
+
+    def stroke_path(self, _: Any, path: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
+        self._add(OTHER, mupdf.ll_fz_bound_path(path, stroke, ctm))
+
+    def fill_text(self, _: Any, text: Any, ctm: Any, *paint: Any) -> None:
+        self._add(TEXT, mupdf.ll_fz_bound_text(text, None, ctm))
+
+    def stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
+        self._add(TEXT, mupdf.ll_fz_bound_text(text, stroke, ctm))
+
+    def fill_shade(self, _: Any, shade: Any, ctm: Any, *paint: Any) -> None:
+        self._add(OTHER, mupdf.ll_fz_bound_shade(shade, ctm))
+
+    def fill_image(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
+        self._add(IMAGE, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
+
+    def fill_image_mask(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+        self.largest_image_px = max(self.largest_image_px, image.w * image.h)
+        self._add(IMAGE_MASK, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
+
+
+class _PageDevice(_BoxDevice):
+    """A `_BoxDevice` that hands text on to a device of MuPDF.
+
+    What is missing in it does nothing in the device for structured text, with the options used.
+
+    Args:
+        text_device: MuPDF's device.
+    """
+
+    def __init__(self, text_device: Any) -> None:
+        super().__init__()
+        self._text_device = text_device.m_internal
+        self.use_virtual_clip_text()
+        self.use_virtual_clip_stroke_text()
+        self.use_virtual_ignore_text()
+        self.use_virtual_begin_metatext()
+        self.use_virtual_end_metatext()
+
+    def fill_text(self, context: Any, text: Any, ctm: Any, *paint: Any) -> None:
+        super().fill_text(context, text, ctm)
+        _fill_text(self._text_device, text, ctm, *paint)
+
+    def stroke_text(self, context: Any, text: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
+        super().stroke_text(context, text, stroke, ctm)
+        mupdf.ll_fz_stroke_text(self._text_device, text, stroke, ctm, *paint)
+
+    def clip_text(self, _: Any, text: Any, ctm: Any, scissor: Any) -> None:
+        mupdf.ll_fz_clip_text(self._text_device, text, ctm, scissor)
+
+    def clip_stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, scissor: Any) -> None:
+        mupdf.ll_fz_clip_stroke_text(self._text_device, text, stroke, ctm, scissor)
+
+    def ignore_text(self, _: Any, text: Any, ctm: Any) -> None:
+        mupdf.ll_fz_ignore_text(self._text_device, text, ctm)
+
+    def begin_metatext(self, _: Any, kind: Any, text: Any) -> None:
+        mupdf.ll_fz_begin_metatext(self._text_device, kind, text)
+
+    def end_metatext(self, _: Any) -> None:
+        mupdf.ll_fz_end_metatext(self._text_device)
+
+
+_Device = TypeVar("_Device", bound=_BoxDevice)
+
+
+def _run(page: Any, device: _Device) -> _Device:
+    mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+    return device
+
+
+def log(page: Any, text_page: Any) -> tuple[list[tuple[int, Box]], int]:
+    """Collect the page's text, and log what it paints.
+
+    Args:
+        page: MuPDF's page.
+        text_page: MuPDF's structured text, which is filled.
+
+    Returns:
+        Kind and bounding box (points) of what is painted, in order, and the pixels of the largest
+        image.
+    """
+    options = mupdf.FzStextOptions(mupdf.FZ_STEXT_PRESERVE_WHITESPACE)
+    text_device = mupdf.fz_new_stext_device(text_page, options)
+    device = _run(page, _PageDevice(text_device))
+    mupdf.fz_close_device(text_device)
+    boxes = [(kind, (box.x0, box.y0, box.x1, box.y1)) for kind, box in device.log]
+    return boxes, device.largest_image_px
+
+
+def paints_nothing(page: Any) -> bool:
+    """Whether the page has no drawing operation, not even one in white.
+
+    Raises:
+        FzErrorBase: MuPDF cannot interpret the page's content.
+    """
+    return not _run(page, _BoxDevice()).log
