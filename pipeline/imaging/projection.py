@@ -26,8 +26,8 @@ _SIDE_PX: Final = 1200
 """Rows are reduced by an integer factor to about so many of the longest side."""
 _STEP: Final = 4
 """Every fourth pixel of a reduced row or column is summed."""
-_PAPER_ROW_STEP: Final = 16
-"""The paper is the most frequent level of every 16th row."""
+_PAPER_ROWS: Final = 64
+"""The paper is the most frequent level of so many rows."""
 _STRIPS: Final = 8
 """Strips of the shorter side: narrow enough for a skew of two degrees, wide enough for a few
 words."""
@@ -116,7 +116,7 @@ def projection_profile(pixels: Pixels) -> ProjectionProfile:
 
 def _inked_channel(pixels: Pixels) -> tuple[Levels, int, int]:
     """The colour channel in which most pixels are ink, its paper level and its noise."""
-    counts = channel_levels(pixels[::_PAPER_ROW_STEP])
+    counts = channel_levels(pixels[:: max(1, len(pixels) // _PAPER_ROWS)])
     number = int(np.argmax([off_paper(levels) for levels in counts]))
     paper = int(np.argmax(counts[number]))
     return pixels[:, :, number], paper, round(_noise(counts[number], paper))

@@ -21,11 +21,13 @@ from pipeline.errors import ErrorKind, PageError
 _MIB: Final = 1 << 20
 _MAX_DEPTH: Final = 40
 """Nesting to which resources are followed: MuPDF's own limit for forms is lower."""
-_CATEGORIES: Final = ("Font", "XObject", "Pattern", "ExtGState", "Shading", "CharProcs")
+_CATEGORIES: Final = frozenset({"Font", "XObject", "Pattern", "ExtGState", "Shading", "CharProcs"})
 """Dictionaries of named resources."""
-_MEMBERS: Final = (
-    *("Resources", "FontDescriptor", "FontFile", "FontFile2", "FontFile3", "DescendantFonts"),
-    *("ToUnicode", "Encoding", "CIDToGIDMap", "SMask", "G", "Shading", "Function", "AP", "N"),
+_MEMBERS: Final = frozenset(
+    {
+        *("Resources", "FontDescriptor", "FontFile", "FontFile2", "FontFile3", "DescendantFonts"),
+        *("ToUnicode", "Encoding", "CIDToGIDMap", "SMask", "G", "Shading", "Function", "AP", "N"),
+    }
 )
 """Members of resources that are or have streams which MuPDF decodes."""
 
@@ -106,9 +108,8 @@ def _number(stream: Any) -> tuple[int, ...]:
 
 
 def _members(holder: Any) -> Iterator[Any]:
-    if mupdf.pdf_is_array(holder):
-        yield from _items(holder)
     if not mupdf.pdf_is_dict(holder):
+        yield from _items(holder)  # none, where it is no array
         return
     for index in range(mupdf.pdf_dict_len(holder)):
         name = mupdf.pdf_to_name(mupdf.pdf_dict_get_key(holder, index))
