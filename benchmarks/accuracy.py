@@ -5,6 +5,7 @@
     python -m benchmarks.accuracy --json before.json        # kept ...
     python -m benchmarks.accuracy --against before.json     # ... and compared
     python -m benchmarks.accuracy --from OUTPUT             # the output of a job
+    python -m benchmarks.accuracy --degraded --sample 40    # pages made worse, too
 
 The truth is a folder of `NAME.pNNNN.txt`, one for each page, NNNN counted from 0. It is what
 the PDF's text layer says, so it has the order in which the page was written down, which is
@@ -20,6 +21,9 @@ Needs the extra `evaluate`. The measures are those of `pipeline.evaluation.metri
 - Engine CER: that of the engine's lines in the engine's own order.
 - Order: Kendall's tau over the lines of the truth that are found in the text, -1 to 1.
 
+How the text score orders pages by their error is printed by `benchmarks.text_score`, which says
+more of it; `--degraded` adds pages whose pictures or layers were made worse on purpose.
+
 Means are over pages; their 95 % intervals are from a bootstrap that draws documents.
 """
 
@@ -27,12 +31,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmarks import accuracy_results as results
-from benchmarks.accuracy_pages import Pages, Reading, Truth, sample, truths, written
+from benchmarks import text_score
+from benchmarks.accuracy_pages import Pages, Reading, Truth, degraded, sample, truths, written
 from benchmarks.accuracy_results import PageScore
+from benchmarks.degraded_layers import LAYERS
+from benchmarks.degraded_pages import PICTURES
 from pipeline.config import RenderConfig
 
 _CORPUS = Path("../shared/corpus")
@@ -48,35 +55,38 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=0, help="pages for OCR, 0: all")
     parser.add_argument("--dpi", type=int, default=RenderConfig().dpi, help="drawing resolution")
     parser.add_argument("--from", type=Path, dest="output", help="output folder of a job")
+    parser.add_argument("--degraded", action="store_true", help="pages made worse on purpose, too")
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--against", type=Path, help="an earlier result")
     return parser.parse_args()
 
 
-def _readings(
-    arguments: argparse.Namespace, pages: list[Truth]
-) -> Iterator[tuple[str, Truth, Reading]]:
+def _scores(arguments: argparse.Namespace, pages: list[Truth]) -> Iterator[PageScore]:
+    plain = [(page, "") for page in pages]
     if arguments.output:
-        for page, reading in zip(pages, written(pages, arguments.output), strict=True):
-            yield "job", page, reading
+        yield from _scored("job", plain, written(pages, arguments.output))
         return
     reader = Pages(arguments.corpus / "accuracy" / "docs", arguments.dpi)
+    chosen = sample(pages, arguments.sample)
     if arguments.way != _OCR:
-        for page, reading in zip(pages, reader.layers(pages), strict=True):
-            yield _LAYER, page, reading
+        yield from _scored(_LAYER, plain, reader.layers(pages))
+        if arguments.degraded:
+            worse = degraded(pages, list(LAYERS), rounds=3)
+            yield from _scored(_LAYER, worse, reader.degraded_layers(worse))
     if arguments.way != _LAYER:
-        chosen = sample(pages, arguments.sample)
-        for page, reading in zip(chosen, reader.recognised(chosen), strict=True):
-            yield _OCR, page, reading
+        wanted = [(page, "") for page in chosen]
+        if arguments.degraded:
+            wanted += degraded(chosen, list(PICTURES))
+        yield from _scored(_OCR, wanted, reader.recognised(wanted))
 
 
-def _scores(arguments: argparse.Namespace, pages: list[Truth]) -> list[PageScore]:
-    scores = []
-    for way, page, reading in _readings(arguments, pages):
-        scores.append(results.page_score(way, page, reading))
-        print(f"\r{len(scores)} pages", end="", file=sys.stderr, flush=True)
+def _scored(
+    way: str, pages: list[tuple[Truth, str]], readings: Iterable[Reading]
+) -> Iterator[PageScore]:
+    for number, ((page, degradation), reading) in enumerate(zip(pages, readings, strict=True), 1):
+        yield results.page_score(way, page, reading, degradation)
+        print(f"\r{way}: {number} of {len(pages)} pages ", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return scores
 
 
 def main() -> int:
@@ -87,8 +97,9 @@ def main() -> int:
     if not pages:
         print(f"no truth for these documents in {folder}", file=sys.stderr)
         return 2
-    scores = _scores(arguments, pages)
+    scores = list(_scores(arguments, pages))
     results.show(scores)
+    text_score.report(scores)
     if arguments.json:
         results.save(scores, arguments.json)
     if arguments.against:

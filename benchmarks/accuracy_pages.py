@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from benchmarks import degraded_layers
 from benchmarks.degraded_pages import degrade
-from pipeline.config import EngineConfig, LadderConfig, OcrOptions, Recipe, RenderConfig
+from pipeline.config import EngineConfig, LadderConfig, OcrOptions, ReadConfig, Recipe, RenderConfig
 from pipeline.documents.look import LookOptions, PageView
+from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.base import Engine
 from pipeline.engines.recipe import make_recipe
@@ -22,8 +24,12 @@ from pipeline.errors import PageError
 from pipeline.recognition.recognise import failed, recognise
 from pipeline.recognition.result import page_result
 from pipeline.recognition.route import Routes
-from pipeline.types import Generation, PageRef, PageResult, Request
+from pipeline.text import text_layer
+from pipeline.text.text_layer_trust import assess_trust
+from pipeline.types import Generation, PageRef, PageResult, Recognition, Request, Source, Status
 
+_STEP = 7
+"""Between the degradations of neighbouring pages; has no factor in common with their number."""
 _TRUTH_NAME = re.compile(r"(?P<name>.+)\.p(?P<index>\d+)\.txt")
 
 
@@ -97,6 +103,14 @@ def sample(pages: Sequence[Truth], count: int, seed: int = 16) -> list[Truth]:
     return [page for page in pages if page in chosen]
 
 
+def degraded(
+    pages: Sequence[Truth], names: Sequence[str], rounds: int = 2
+) -> list[tuple[Truth, str]]:
+    """The pages, each so many times, with the names of degradations in turn."""
+    every = [page for _ in range(rounds) for page in pages]
+    return [(page, names[_STEP * place % len(names)]) for place, page in enumerate(every)]
+
+
 class Pages:
     """Reads the pages of a corpus as a job does.
 
@@ -124,16 +138,33 @@ class Pages:
                 path = str(self._paths[truth.name])
                 yield _settled(truth, next(reader.look_many(path, [truth.page], options)))
 
-    def recognised(self, pages: Iterable[Truth], degradation: str = "") -> Iterator[Reading]:
+    def degraded_layers(self, pages: Iterable[tuple[Truth, str]]) -> Iterator[Reading]:
+        """Layers made worse, each in a way of `degraded_layers.LAYERS`; read in this process."""
+        for truth, degradation in pages:
+            file = PdfFile(str(self._paths[truth.name]), "", ReadConfig().max_pages)
+            layer = degraded_layers.degrade(
+                file.layer(truth.page, self._render), degradation, truth.page
+            )
+            text, blocks, deg = text_layer.read(layer, hidden=False)
+            view = PageView(
+                *(layer.width_px, layer.height_px, layer.dpi),
+                settled=Recognition(Status.OK, text, blocks),
+                source=Source.TEXT_LAYER,
+                trust=assess_trust(layer),
+                turned_deg=deg,
+            )
+            yield _settled(truth, view)
+
+    def recognised(self, pages: Iterable[tuple[Truth, str]]) -> Iterator[Reading]:
         """What the CPU engine reads of each page.
 
         Args:
-            pages: The pages.
-            degradation: What is done to their pictures, a name of `degraded_pages.PICTURES`.
+            pages: The pages, and what is done to the picture of each: a name of
+                `degraded_pages.PICTURES`, "" for nothing.
         """
         routes, engine = Routes(self._recipe), Recorder(build_engine(self._engine_config))
         with SandboxClient(render=self._render) as reader:
-            for truth in pages:
+            for truth, degradation in pages:
                 view = routes.view(reader, str(self._paths[truth.name]), truth.page)
                 if degradation and view.image is not None:
                     pixels = degrade(view.image.pixels, degradation, truth.page)

@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.accuracy_pages import Reading, Truth
@@ -27,7 +27,8 @@ class PageScore:
     """How well a page was read.
 
     Attributes:
-        way: "layer", "ocr", or the degradation of the picture that was read.
+        way: "layer", "ocr" or "job".
+        degradation: What was done to the page before it was read, "" for nothing.
         document: The document's name.
         page: 1-based number.
         words_f1: As `pipeline.evaluation.metrics.PageMetrics`.
@@ -38,9 +39,13 @@ class PageScore:
         order: As `PageMetrics`.
         lines: As `PageMetrics`.
         seconds: CPU seconds, None where they are not known.
+        text_score: The page's own estimate, None where it has none.
+        trust: The trust in its text layer, None where that was not looked at.
+        parts: What the text score is made of.
     """
 
     way: str
+    degradation: str
     document: str
     page: int
     words_f1: float
@@ -50,6 +55,9 @@ class PageScore:
     order: float | None
     lines: int
     seconds: float | None
+    text_score: float | None = None
+    trust: float | None = None
+    parts: dict[str, float | None] = field(default_factory=dict)
 
 
 def without_leaders(text: str) -> str:
@@ -57,12 +65,15 @@ def without_leaders(text: str) -> str:
     return " ".join(_LEADER.sub(" ", folded(text)).split())
 
 
-def page_score(way: str, truth: Truth, reading: Reading) -> PageScore:
+def page_score(way: str, truth: Truth, reading: Reading, degradation: str = "") -> PageScore:
     """Compare a page with its truth."""
     metrics, engine = page_metrics(reading.text, truth.text), reading.engine_text
+    result = reading.result
+    parts = result.text_score_parts if result else None
     dotless = character_error_rate(without_leaders(reading.text), without_leaders(truth.text))
     return PageScore(
         way=way,
+        degradation=degradation,
         document=truth.name,
         page=truth.page,
         words_f1=metrics.words_f1,
@@ -72,6 +83,9 @@ def page_score(way: str, truth: Truth, reading: Reading) -> PageScore:
         order=metrics.order,
         lines=metrics.lines,
         seconds=reading.seconds,
+        text_score=result.text_score if result else None,
+        trust=result.text_layer_trust if result else None,
+        parts=asdict(parts) if parts else {},
     )
 
 
@@ -90,7 +104,7 @@ def load(path: Path) -> list[PageScore]:
 
 
 def show(scores: Sequence[PageScore]) -> None:
-    """Print a line for each document, and the means with their intervals."""
+    """Print a line for each document, and the means with their intervals; degraded pages apart."""
     for way, group in _by_way(scores).items():
         print(f"\n{way:36}  pages  " + "  ".join(f"{head:>10}" for head in _HEADS))
         documents: defaultdict[str, list[PageScore]] = defaultdict(list)
@@ -105,12 +119,10 @@ def show(scores: Sequence[PageScore]) -> None:
 
 def compare(before: Iterable[PageScore], after: Iterable[PageScore]) -> None:
     """Print what changed on the pages that both have, and where most."""
-    old = {(page.way, page.document, page.page): page for page in before}
-    pairs = [
-        (old[key], page) for page in after if (key := (page.way, page.document, page.page)) in old
-    ]
-    for way in dict.fromkeys(page.way for _, page in pairs):
-        chosen = [(a, b) for a, b in pairs if b.way == way]
+    old = {_key(page): page for page in before}
+    pairs = [(old[_key(page)], page) for page in after if _key(page) in old]
+    for way in dict.fromkeys(_way(page) for _, page in pairs):
+        chosen = [(a, b) for a, b in pairs if _way(b) == way]
         print(f"\nafter - before, {way}, {len(chosen)} pages of both")
         for name, head in zip(MEASURES, _HEADS, strict=True):
             _compare_measure(name, head, chosen)
@@ -141,8 +153,16 @@ def _name_worst(pairs: Sequence[tuple[PageScore, PageScore]]) -> None:
 def _by_way(scores: Iterable[PageScore]) -> dict[str, list[PageScore]]:
     ways: defaultdict[str, list[PageScore]] = defaultdict(list)
     for score in scores:
-        ways[score.way].append(score)
+        ways[_way(score)].append(score)
     return ways
+
+
+def _way(page: PageScore) -> str:
+    return f"{page.way}, degraded" if page.degradation else page.way
+
+
+def _key(page: PageScore) -> tuple[str, str, str, int]:
+    return page.way, page.degradation, page.document, page.page
 
 
 def _means(pages: Sequence[PageScore]) -> dict[str, dict[str, float | None]]:
