@@ -28,7 +28,6 @@ class PageScore:
 
     Attributes:
         way: "layer", "ocr" or "job".
-        degradation: What was done to the page before it was read, "" for nothing.
         document: The document's name.
         page: 1-based number.
         words_f1: As `pipeline.evaluation.metrics.PageMetrics`.
@@ -39,13 +38,13 @@ class PageScore:
         order: As `PageMetrics`.
         lines: As `PageMetrics`.
         seconds: CPU seconds, None where they are not known.
+        degradation: What was done to the page before it was read, "" for nothing.
         text_score: The page's own estimate, None where it has none.
         trust: The trust in its text layer, None where that was not looked at.
         parts: What the text score is made of.
     """
 
     way: str
-    degradation: str
     document: str
     page: int
     words_f1: float
@@ -55,6 +54,7 @@ class PageScore:
     order: float | None
     lines: int
     seconds: float | None
+    degradation: str = ""
     text_score: float | None = None
     trust: float | None = None
     parts: dict[str, float | None] = field(default_factory=dict)

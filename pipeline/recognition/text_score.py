@@ -32,9 +32,9 @@ _TEXT_TASKS: Final = (Task.MARKDOWN, Task.TEXT)
 USUAL: Final = {"confidence": 0.98, "ink_covered": 0.9, "lines_read": 0.9}
 """What a part is at least on a page without faults: figures of thin lines are no lines of text."""
 _EXPONENTS: Final = {
-    "confidence": 4.0,
-    "ink_covered": 0.7,
-    "lines_read": 0.5,
+    "confidence": 2.5,
+    "ink_covered": 0.6,
+    "lines_read": 0.6,
     "words": 1.0,
     "unrepeated": 1.0,
 }
