@@ -17,7 +17,8 @@ class ScoreParts:
         lines_read: Share of the detected lines' length that was read.
         words: How far the words look like words of a language.
         unrepeated: 1, less the repetition of the answer.
-        layer_agreement: F1 of the words of the text and of a text layer that was not taken.
+        layer_agreement: F1 of the words of the text and of a text layer that was not taken, where
+            that one looks like words itself.
     """
 
     confidence: float | None = None

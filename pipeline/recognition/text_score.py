@@ -38,6 +38,9 @@ _EXPONENTS: Final = {
     "words": 1.0,
     "unrepeated": 1.0,
 }
+_MIN_LAYER: Final = 0.9
+"""Plausibility of a layer that a text is compared with: less where one in twenty characters of an
+old OCR is wrong."""
 _WARNING: Final = "low text score"
 
 
@@ -62,8 +65,15 @@ def image_parts(
         confidence=_confidence(generation),
         ink_covered=ink_coverage(request.image, boxes) if boxes else None,
         lines_read=generation.coverage,
-        layer_agreement=words_f1(text, request.layer) if request.layer else None,
+        layer_agreement=_layer_agreement(text, request.layer),
     )
+
+
+def _layer_agreement(text: str, layer: str | None) -> float | None:
+    """F1 of the words of the text and a layer; None for one that is not to be believed itself."""
+    if not layer or plausibility(layer) < _MIN_LAYER:
+        return None
+    return words_f1(text, layer)
 
 
 def _confidence(generation: Generation) -> float | None:

@@ -52,9 +52,10 @@ _WORDS, _UNMIXED, _WHOLE, _LENGTHS, _APART, _OF_LANGUAGE, _PRESENT = (
 (`benchmarks/text_score.py`)."""
 _ODD_INSIDE: Final = re.compile(
     r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{4}|[a-z]\d+[A-Z]|[A-Z]\d[a-z]{2}|[\ufffd\ue000-\uf8ff]"
+    r"|[\u00c0-\u024f]{3}"
 )
-"""Digits in words, but not those of `3rd`, `15mm`, `x1`, `H2O` or `A4`; and characters without
-meaning."""
+"""Digits in words, but not those of `3rd`, `15mm`, `x1`, `H2O` or `A4`; characters without meaning;
+and three accented letters in a row, as text of another encoding has them."""
 _RUN: Final = re.compile(r"[^\W\d_]+")
 _NO_LATIN: Final = re.compile("[^a-z]+")
 _MARKUP: Final = re.compile(r"<[^<>\n]{0,200}>|\$\$[^$]{0,2000}\$\$|\$[^$\n]{0,200}\$|[#*|]+")

@@ -50,6 +50,13 @@ def test_a_layer_that_was_not_taken_is_compared_word_by_word() -> None:
     assert parts.confidence is None
 
 
+def test_a_layer_that_does_not_look_like_words_is_not_compared() -> None:
+    layer = "th3 c1erk c0unts ev3ry ve55el wh1ch ent3rs, }{ ~^ |= " * 5
+    parts = image_parts(Generation(), "one two", (), Request(WHITE, 40, 60, layer=layer))
+    assert parts is not None
+    assert parts.layer_agreement is None
+
+
 def test_other_tasks_than_text_have_no_parts() -> None:
     assert image_parts(Generation(), "x", (), Request(WHITE, 40, 60, task=Task.LOCATE)) is None
 

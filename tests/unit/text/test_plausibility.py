@@ -70,6 +70,9 @@ WORSE = {
     "two scripts in one word": ENGLISH.replace("e", "е").replace("a", "а"),
     "a letter lost": 2 * ENGLISH.replace("e", ""),
     "broken characters": ENGLISH.replace("e", "\ufffd"),
+    "another encoding": ENGLISH.translate(
+        str.maketrans(dict(zip("etaoinsrhld", "êüìéëîÜáèØû", strict=True)))
+    ),
     "signs": "}{~^ ]|= <>_ &%$ @!# *^% ~~ {}{ ||= ][ ^^ $$% #@ " * 9,
 }
 
