@@ -1,9 +1,10 @@
 """How far the text of a page is to be believed: a score from 0 to 1, and its parts. Pure.
 
 The score is an estimate of the words F1 of the text, made without its truth: a product of powers of
-the parts that are known. Exponents and limits were fitted on one half of the documents of
+the parts that are known. Its exponents were fitted on one half of the documents of
 `benchmarks/text_score.py`, which measures on the other half how the score orders pages by their
-error. It says nothing of the order of the text.
+error; the limits and the part of the layers were set by hand. It says nothing of the order of the
+text, and is not the same scale for every engine: some give no confidence, or another one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 from pipeline.imaging.ink_coverage import ink_coverage
 from pipeline.imaging.rotation import turn_box, turn_size
 from pipeline.text.plausibility import plausibility
+from pipeline.text.scripts import warned_of
 from pipeline.text.words import words_f1
 from pipeline.types import (
     Block,
@@ -41,6 +43,9 @@ _EXPONENTS: Final = {
 _MIN_LAYER: Final = 0.9
 """Plausibility of a layer that a text is compared with: less where one in twenty characters of an
 old OCR is wrong."""
+_MAX_UNREAD: Final = 0.5
+"""Highest score of a page in a script that its engine does not read, however sure it is of what it
+took the letters for."""
 _WARNING: Final = "low text score"
 
 
@@ -112,6 +117,8 @@ def scored(recognition: Recognition, trust: float | None) -> tuple[float | None,
         unrepeated=_unrepeated(recognition),
     )
     score = combined(parts)
+    if warned_of(recognition.warnings):
+        score = min(score, _MAX_UNREAD)
     return (score if trust is None or not is_layer else score * trust), parts
 
 

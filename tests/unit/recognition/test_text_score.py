@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.recognition import text_score
 from pipeline.recognition.text_score import combined, image_parts, scored
+from pipeline.text.scripts import warning
 from pipeline.types import (
     Attempt,
     Block,
@@ -114,6 +115,14 @@ def test_a_text_layer_has_its_trust_and_its_words(rung: Rung | None) -> None:
         layer = replace(read("dues in May", ScoreParts(), rung), attempts=(Attempt(rung, "good"),))
     score, parts = scored(layer, trust=0.5)
     assert (score, parts) == (0.5, ScoreParts(words=1.0))
+
+
+def test_a_page_in_a_script_that_was_not_read_scores_half_at_most() -> None:
+    russian = replace(read("Ha pycckom", GOOD), warnings=(warning("Cyrillic", "said"),))
+    score, parts = scored(russian, None)
+    assert score == 0.5
+    assert parts is not None
+    assert parts.confidence == GOOD.confidence
 
 
 def test_pages_without_text_have_no_score() -> None:
