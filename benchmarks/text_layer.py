@@ -10,6 +10,7 @@ multisets. A page on which the engine read fewer than three words says nothing a
 and is counted apart, and so is a page without visible text. Precision is the good share of the
 trusted layers, recall the trusted share of the good ones. A page whose
 layer is for a third or more in a script that the engine does not read is counted apart too.
+Needs the extra `evaluate`.
 """
 
 from __future__ import annotations
@@ -17,17 +18,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import sys
 import time
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.accuracy import character_error_rate, folded
 from pipeline.config import EngineConfig, OcrOptions, ReadConfig, RenderConfig, RouteConfig
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
@@ -36,10 +34,11 @@ from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import SPECS, build_engine
 from pipeline.engines.request import prepare_request, read_answer
 from pipeline.errors import RecordedError
+from pipeline.evaluation.metrics import character_error_rate
 from pipeline.text import text_layer as layers
 from pipeline.text.text_layer_trust import assess_trust
+from pipeline.text.words import words
 
-_WORD = re.compile(r"\w+")
 _READ = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "GREEK", "MATHEMATICAL", "MICRO")
 _GOOD = 0.85
 _LEAST_WORDS = 3
@@ -76,7 +75,7 @@ def found_share(layer_text: str, engine_text: str) -> float | None:
     letters = [char for char in layer_text if char.isalpha()]
     if 3 * sum(not unicodedata.name(char, "").startswith(_READ) for char in letters) > len(letters):
         return None
-    layer, engine = (Counter(_WORD.findall(folded(text))) for text in (layer_text, engine_text))
+    layer, engine = words(layer_text), words(engine_text)
     if engine.total() < _LEAST_WORDS:
         return None
     return (layer & engine).total() / engine.total()

@@ -443,6 +443,13 @@ class LadderConfig(Settings):
         return rungs
 
 
+class QualityConfig(Settings):
+    """What is said of texts that may be wrong. Changes no text."""
+
+    min_text_score: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """Text score below which a row gets a warning, 0 to 1. 0: none. No page is dropped for it."""
+
+
 class StageConfig(Settings):
     """Resources of the stages other than the engine."""
 
@@ -536,6 +543,7 @@ class Recipe(Settings):
     vllm: VllmConfig | None = None
     fake: FakeConfig | None = None
     ladder: LadderConfig = LadderConfig()
+    quality: QualityConfig = QualityConfig()
     second: str = ""
     """Release of the second engine (its settings are in its section); empty if there is none."""
     version: str = __version__
@@ -544,7 +552,7 @@ class Recipe(Settings):
         """16 hex digits over all fields except those that change no text, such as `threads`."""
         unread = {"onnx": {"threads"}, "vllm": set(VllmConfig.UNREAD), "fake": {"delay_ms"}}
         unread["tesseract"] = {"data_dir"}
-        fields = self.model_dump(mode="json", exclude=unread)
+        fields = self.model_dump(mode="json", exclude=unread | {"quality": True})
         # The field has its earlier name here, and what earlier versions did not have is left out
         # where it is not used: outputs of earlier versions keep their hash.
         fields["ladder"]["on"] = fields["ladder"].pop("enabled")
@@ -610,6 +618,7 @@ class OcrOptions(Settings):
     route: RouteConfig = RouteConfig()
     engine: EngineConfig = EngineConfig()
     ladder: LadderConfig = LadderConfig()
+    quality: QualityConfig = QualityConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
     lock: LockConfig = LockConfig()

@@ -3,8 +3,8 @@
 Page numbers are 1-based. Boxes are pixels of the page image as displayed (rotation applied),
 origin top left, x0 < x1 and y0 < y1. Lengths carry their unit in the name.
 
-Those of the engines are written down in `pipeline.engine_records`; this module is the one that
-others import.
+Those of the engines are written down in `pipeline.engine_records`, and what a page's score is made
+of in `pipeline.score_records`; this module is the one that others import.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pipeline.engine_records import (
     Task,
 )
 from pipeline.errors import ErrorKind
+from pipeline.score_records import ScoreParts
 
 __all__ = [
     "Attempt",
@@ -46,6 +47,7 @@ __all__ = [
     "Route",
     "Rung",
     "Sampling",
+    "ScoreParts",
     "ScriptHint",
     "Source",
     "Status",
@@ -243,6 +245,8 @@ class Recognition:
         rung: The attempt that `text` is from, None where there is none.
         attempts: All tries, in their order; none where the page never came to an engine.
         warnings: What may be wrong with the text.
+        score_parts: Of its score, what the image and the engine's answer say; None where no engine
+            read the text of the page.
     """
 
     status: Status
@@ -254,6 +258,7 @@ class Recognition:
     rung: Rung | None = None
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[str, ...] = ()
+    score_parts: ScoreParts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +304,8 @@ class PageResult:
             looked at.
         text_layer_doubts: Why that is less than 1, the gravest reason first.
         turned_deg: The clockwise turn that makes its text upright: 0, 90, 180 or 270.
+        text_score: How far its text is to be believed, 0 to 1; None where there is none.
+        text_score_parts: What that is made of.
         timing: Milliseconds of each stage; in the service with the waits for a reader and a
             replica.
         ids: Identity of its row; empty in the service, which stores nothing.
@@ -317,6 +324,8 @@ class PageResult:
     text_layer_trust: float | None = None
     text_layer_doubts: tuple[str, ...] = ()
     turned_deg: int = 0
+    text_score: float | None = None
+    text_score_parts: ScoreParts | None = None
     timing: Timing = field(default_factory=Timing)
     ids: PageIds = field(default_factory=PageIds)
     copied_from: str | None = None

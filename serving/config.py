@@ -1,7 +1,8 @@
 """Settings of the online service.
 
-The sections `input`, `read`, `render`, `route`, `engine` and `ladder` are the batch job's models
-(`pipeline.config`), so one recipe holds for both. Settings that Ray Serve has too have its names.
+The sections `input`, `read`, `render`, `route`, `engine`, `ladder` and `quality` are the batch
+job's models (`pipeline.config`), so one recipe holds for both. Settings that Ray Serve has too have
+its names.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pipeline.config import (
     EngineConfig,
     InputConfig,
     LadderConfig,
+    QualityConfig,
     RayConfig,
     ReadConfig,
     RenderConfig,
@@ -273,6 +275,7 @@ class ServeConfig(Settings):
     route: RouteConfig = RouteConfig()
     engine: EngineConfig = EngineConfig()
     ladder: LadderConfig = LadderConfig()
+    quality: QualityConfig = QualityConfig()
     chat: ChatConfig = ChatConfig()
     ocr: OcrModelConfig = OcrModelConfig()
     scale: ScaleSection = ScaleSection()

@@ -9,6 +9,7 @@ from pipeline.config import (
     EngineConfig,
     EngineKind,
     LadderConfig,
+    QualityConfig,
     Recipe,
     RenderConfig,
     RouteConfig,
@@ -48,6 +49,10 @@ class Options(Protocol):
     def ladder(self) -> LadderConfig:
         """What is tried after a bad answer."""
 
+    @property
+    def quality(self) -> QualityConfig:
+        """What is said of texts that may be wrong."""
+
 
 def make_recipe(options: Options, kind: EngineKind) -> Recipe:
     """All that can change the text of a page under these options.
@@ -71,6 +76,7 @@ def make_recipe(options: Options, kind: EngineKind) -> Recipe:
         text_layer=options.text_layer,
         route=_route(options.route),
         ladder=ladder,
+        quality=options.quality,
         **sections,
     )
     check(Instruction(recipe.task), recipe)

@@ -47,6 +47,8 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
         yield "rows before", _counts(receipt.rows_before) + " (kept, not done again)"
     yield "source", _counts(receipt.sources)
     yield from _unread_scripts(receipt)
+    if receipt.low_text_scores:
+        yield "text score", f"{receipt.low_text_scores} rows are low, see the column warnings"
     if receipt.rows:
         yield "speed", _speed(receipt)
     if receipt.gpu is not None:

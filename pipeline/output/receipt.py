@@ -82,6 +82,7 @@ class Receipt:
         rows: Rows that this run wrote, by status.
         copied: Rows among them whose text was copied: the same bytes under another name.
         sources: Rows that this run wrote, by source.
+        low_text_scores: Rows among them that warn of a text score below `quality.min_text_score`.
         unread_scripts: Rows among them that warn of a script which the engine does not read, by
             script.
         rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
@@ -118,6 +119,7 @@ class Receipt:
     rows: dict[str, int]
     copied: int
     sources: dict[str, int]
+    low_text_scores: int
     unread_scripts: dict[str, int]
     rungs: dict[str, dict[str, int]]
     tokens_dropped: int
@@ -215,6 +217,7 @@ def make(
         rows=dict(written.statuses),
         copied=written.copied,
         sources=dict(written.sources),
+        low_text_scores=written.low_text_scores,
         unread_scripts=dict(written.unread_scripts),
         rungs={rung: dict(counts) for rung, counts in written.rungs.items()},
         tokens_dropped=written.tokens_dropped,

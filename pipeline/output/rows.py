@@ -27,6 +27,7 @@ from pipeline.types import (
     PageResult,
     Recognition,
     Rung,
+    ScoreParts,
     Source,
     Status,
     Timing,
@@ -65,13 +66,15 @@ def _result_row(result: PageResult) -> Row:
     if generation:
         row |= {name: getattr(generation, name) for name in schema.GENERATION}
     row["blocks"] = [block_row(block, _points_per_px(result)) for block in recognition.blocks]
+    parts = result.text_score_parts
+    row["text_score_parts"] = dataclasses.asdict(parts) if parts else None
     row["attempts"] = [dataclasses.asdict(attempt) for attempt in recognition.attempts]
     return row
 
 
 _PLAIN = (
     *("width_px", "height_px", "dpi", "text_layer_trust", "turned_deg"),
-    *("copied_from", "engine", "model"),
+    *("text_score", "copied_from", "engine", "model"),
 )
 _RESULT = ("source", *_PLAIN)
 _RESULT_LISTS = ("warnings", "text_layer_doubts")
@@ -82,6 +85,7 @@ def _page_result(row: Row) -> PageResult:
     if row["finish_reason"] is not None:
         fields = {name: row[name] for name in schema.GENERATION}
         generation = Generation(**fields | {"finish_reason": FinishReason(row["finish_reason"])})
+    parts = row["text_score_parts"]
     recognition = Recognition(
         status=Status(row["status"]),
         text=row["text"],
@@ -101,6 +105,7 @@ def _page_result(row: Row) -> PageResult:
         **{name: row[name] for name in _PLAIN},
         warnings=tuple(row["warnings"]),
         text_layer_doubts=tuple(row["text_layer_doubts"]),
+        text_score_parts=ScoreParts(**parts) if parts else None,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from pipeline.types import Timing
+from pipeline.types import ScoreParts, Timing
 
 _BOX = [(name, pa.float32()) for name in ("x0", "y0", "x1", "y1")]
 _BLOCK = pa.struct(
@@ -34,6 +34,7 @@ _ATTEMPT = pa.struct(
         ("error", pa.string()),
     ]
 )
+_SCORE_PARTS = pa.struct([(name, pa.float32()) for name in ScoreParts.__slots__])
 _REF = [
     ("uri", pa.string()),
     ("doc_id", pa.string()),
@@ -76,6 +77,8 @@ PAGES = pa.schema(
         *_FAILURE,
         *_IMAGE,
         *_LOOK,
+        ("text_score", pa.float32()),
+        ("text_score_parts", _SCORE_PARTS),
         ("copied_from", pa.string()),
         ("engine", pa.string()),
         ("model", pa.string()),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.output.schema import TIMING
+from pipeline.recognition.text_score import is_low_score_warning
 from pipeline.text.scripts import warned_of
 from pipeline.types import Route, Rung
 
@@ -61,6 +62,7 @@ class Summary:
         tokens: Output tokens, 0 where the engine has none.
         characters: Characters of text.
         copied: Rows whose text is from another row, of the same bytes under another name.
+        low_text_scores: Rows that warn of a low text score.
         unread_scripts: Rows that warn of a script which the engine does not read, by script.
         slowest: Milliseconds in all stages, URI and page of the slowest pages.
         errors: Failed pages by kind of error.
@@ -74,6 +76,7 @@ class Summary:
     tokens_dropped: int = 0
     characters: int = 0
     copied: int = 0
+    low_text_scores: int = 0
     unread_scripts: Counter[str] = field(default_factory=Counter)
     slowest: list[tuple[float, str, int]] = field(default_factory=list)
     errors: dict[str, ErrorGroup] = field(default_factory=dict)
@@ -94,8 +97,9 @@ class Summary:
         summary.tokens = pc.sum(pages["output_tokens"]).as_py() or 0
         summary.characters = pc.sum(pc.utf8_length(pages["text"])).as_py() or 0
         summary.copied = pages.num_rows - pages["copied_from"].null_count
-        warned = (warned_of(warnings or ()) for warnings in pages["warnings"].to_pylist())
-        summary.unread_scripts.update(filter(None, warned))
+        warnings = [each or () for each in pages["warnings"].to_pylist()]
+        summary.unread_scripts.update(filter(None, map(warned_of, warnings)))
+        summary.low_text_scores = sum(any(map(is_low_score_warning, each)) for each in warnings)
         summary._add_attempts(pages)
         summary._add_rows(pages)
         return summary
@@ -140,6 +144,7 @@ class Summary:
         self.tokens_dropped += other.tokens_dropped
         self.characters += other.characters
         self.copied += other.copied
+        self.low_text_scores += other.low_text_scores
         self.unread_scripts.update(other.unread_scripts)
         self.slowest = heapq.nlargest(SLOWEST, self.slowest + other.slowest)
         for kind, group in other.errors.items():

@@ -15,6 +15,7 @@ from pipeline.imaging.ink import ink_ppm
 from pipeline.recognition import answer, retry_ladder
 from pipeline.recognition.retry_ladder import AttemptResult, NextAttempt
 from pipeline.recognition.script_check import unread_script
+from pipeline.recognition.text_score import image_parts
 from pipeline.text import scripts
 from pipeline.text.repetition import repetition
 from pipeline.types import (
@@ -25,6 +26,7 @@ from pipeline.types import (
     Recognition,
     Request,
     Rung,
+    ScoreParts,
     ScriptHint,
     Status,
 )
@@ -116,6 +118,7 @@ def _read(
         raw=generation.text or None,
         generation=replace(generation, text="", lines=()),
         warnings=(_unread_warning(unread, spec),) if unread else (),
+        score_parts=image_parts(generation, text, blocks, request),
     )
 
 
@@ -144,7 +147,8 @@ def _assess(planned: NextAttempt, read: Recognition, recipe: Recipe, ms: float) 
 
 def _from_layer(request: Request) -> Recognition:
     text = request.layer or ""
-    return Recognition(Status.OK, text, (Block("text", text),), generation=Generation())
+    block = Block("text", text)
+    return Recognition(Status.OK, text, (block,), generation=Generation(), score_parts=ScoreParts())
 
 
 def failed(kind: ErrorKind, message: str) -> Recognition:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pipeline.documents.look import PageView
 from pipeline.recognition.retry_ladder import text_source
+from pipeline.recognition.text_score import low_score_warning, scored
 from pipeline.types import PageRef, PageResult, Recognition, Timing
 
 
@@ -16,6 +17,7 @@ def page_result(
     recognition: Recognition,
     warnings: tuple[str, ...] = (),
     timing: Timing | None = None,
+    min_text_score: float = 0.0,
 ) -> PageResult:
     """The result of a page.
 
@@ -25,10 +27,16 @@ def page_result(
         recognition: What became of it.
         warnings: What the reader reported of the document; those of the view come after them.
         timing: Milliseconds of each stage.
+        min_text_score: A text score below this is a warning.
     """
     timing = timing or Timing()
     if view is None:
         return PageResult(ref, recognition, warnings=warnings, timing=timing)
+    trust = view.trust.score if view.trust else None
+    score, parts = scored(recognition, trust)
+    doubts: tuple[str, ...] = ()
+    if score is not None and parts is not None and score < min_text_score:
+        doubts = (low_score_warning(score, parts, min_text_score),)
     return PageResult(
         ref=ref,
         recognition=recognition,
@@ -36,9 +44,11 @@ def page_result(
         width_px=view.width_px,
         height_px=view.height_px,
         dpi=view.dpi,
-        warnings=(*warnings, *view.warnings, *recognition.warnings),
-        text_layer_trust=view.trust.score if view.trust else None,
+        warnings=(*warnings, *view.warnings, *recognition.warnings, *doubts),
+        text_layer_trust=trust,
         text_layer_doubts=view.trust.doubts if view.trust else (),
         turned_deg=view.turned_deg,
+        text_score=score,
+        text_score_parts=parts,
         timing=timing,
     )

@@ -16,6 +16,7 @@ from pipeline.types import (
     PageResult,
     Recognition,
     Rung,
+    ScoreParts,
     Source,
     Status,
 )
@@ -51,6 +52,23 @@ class OcrBlock(ResponseModel):
     """Confidence, 0 to 1; null where the engine gives none."""
     box_px: OcrBox | None
     """Its box; null where the engine gives none."""
+
+
+class OcrScoreParts(ResponseModel):
+    """What a text score is made of, each 0 to 1; null where it does not apply."""
+
+    confidence: float | None
+    """The engine's confidence, mean over the characters."""
+    ink_covered: float | None
+    """Share of the page's text-like ink that is in boxes of the answer."""
+    lines_read: float | None
+    """Share of the detected lines' length that was read."""
+    words: float | None
+    """How far the words look like words and numbers."""
+    unrepeated: float | None
+    """1, less the repetition of the answer."""
+    layer_agreement: float | None
+    """F1 of the words of the text and of a text layer that was not taken."""
 
 
 class OcrError(ResponseModel):
@@ -134,6 +152,10 @@ class OcrPage(ResponseModel):
     turned_deg: int
     """Clockwise rotation before the page was read: 0, 90, 180 or 270 degrees. Boxes are on the page
     as displayed, before that rotation."""
+    text_score: float | None
+    """How far the text is to be believed, 0 to 1; null where there is none."""
+    text_score_parts: OcrScoreParts | None
+    """What the text score is made of."""
     rung: Rung | None
     """The attempt that the text is from; null where there is none."""
     attempts: list[OcrAttempt]
@@ -179,6 +201,8 @@ def page(result: PageResult) -> OcrPage:
         source=result.source,
         text_layer_trust=result.text_layer_trust,
         turned_deg=result.turned_deg,
+        text_score=result.text_score,
+        text_score_parts=_score_parts(result.text_score_parts),
         rung=recognition.rung,
         attempts=[OcrAttempt(**asdict(attempt)) for attempt in recognition.attempts],
         usage=_tokens(recognition),
@@ -204,6 +228,10 @@ def document(model: str, media_type: str, page_count: int, pages: Sequence[OcrPa
         pages=list(pages),
         usage=_sum(page.usage for page in pages),
     )
+
+
+def _score_parts(parts: ScoreParts | None) -> OcrScoreParts | None:
+    return OcrScoreParts(**asdict(parts)) if parts else None
 
 
 def _block(block: Block) -> OcrBlock:

@@ -59,6 +59,7 @@ class PageReader:
 
     def __init__(self, recipe: Recipe, backend: OcrBackend) -> None:
         self._routes = Routes(recipe)
+        self._min_text_score = recipe.quality.min_text_score
         self._backend = backend
 
     async def read(
@@ -94,7 +95,8 @@ class PageReader:
             clock.append(time.perf_counter())
         assert recognition is not None  # noqa: S101 - a view is settled or has an image
         timing = Timing(*((end - begin) * 1000 for begin, end in pairwise(clock)))
-        return page_result(ref, view, recognition, document.inspection.warnings, timing)
+        warnings, least = document.inspection.warnings, self._min_text_score
+        return page_result(ref, view, recognition, warnings, timing, least)
 
 
 def _page_ref(inspection: DocumentInfo, page: int) -> PageRef:

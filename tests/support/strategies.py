@@ -27,6 +27,7 @@ from pipeline.types import (
     Pixels,
     Recognition,
     Rung,
+    ScoreParts,
     Source,
     Status,
     Timing,
@@ -125,6 +126,12 @@ def recognitions() -> st.SearchStrategy[Recognition]:
     )
 
 
+def score_parts() -> st.SearchStrategy[ScoreParts]:
+    """What the score of a text is made of."""
+    share = st.none() | st.floats(0, 1, width=32)
+    return st.builds(ScoreParts, share, share, share, share, share, share)
+
+
 def results() -> st.SearchStrategy[PageResult]:
     """Rows of the output."""
     return st.builds(
@@ -141,6 +148,8 @@ def results() -> st.SearchStrategy[PageResult]:
         text_layer_trust=st.none() | st.floats(0, 1, width=32),
         text_layer_doubts=st.lists(texts, max_size=2).map(tuple),
         turned_deg=st.sampled_from([0, 90, 180, 270]),
+        text_score=st.none() | st.floats(0, 1, width=32),
+        text_score_parts=st.none() | score_parts(),
         engine=texts,
         model=texts,
         timing=st.builds(Timing, times, times, times),

@@ -11,6 +11,7 @@ from pipeline.config import (
     FakeConfig,
     OcrConfig,
     OnnxConfig,
+    QualityConfig,
     ReadConfig,
     Recipe,
     RenderConfig,
@@ -90,6 +91,7 @@ def test_what_changes_the_text_changes_the_hash(changes):
 
 def test_what_does_not_change_the_text_keeps_the_hash():
     assert recipe(onnx=OnnxConfig(threads=8)).hash() == recipe().hash()
+    assert recipe(quality=QualityConfig(min_text_score=0)).hash() == recipe().hash()
 
 
 @given(st.integers(max_value=0))

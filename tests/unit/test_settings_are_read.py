@@ -20,6 +20,7 @@ EXCEPTIONS = {
     "ServeConfig.text_layer": _SHARED,
     "ServeConfig.route": _SHARED,
     "ServeConfig.ladder": _SHARED,
+    "ServeConfig.quality": _SHARED,
 }
 """Fields whose reading this test does not see, with the reason."""
 

@@ -32,5 +32,5 @@ def row_result(
         recipe: How pages are read.
     """
     engine, model = engine_and_model(recipe, recognition.rung)
-    result = page_result(ref, view, recognition, warnings, timing)
+    result = page_result(ref, view, recognition, warnings, timing, recipe.quality.min_text_score)
     return replace(result, ids=ids, engine=engine, model=model)

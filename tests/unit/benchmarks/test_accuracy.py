@@ -2,109 +2,108 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from benchmarks import accuracy
-from benchmarks.accuracy import Reading, Score, Truth
-
-short = st.text("abc ", max_size=12)
-
-
-def slow_distance(a: str, b: str) -> int:
-    """Levenshtein's table, one row at a time."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        last, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
-    return row[-1]
-
-
-@given(short, short)
-def test_the_distance_is_levenshtein_s(a: str, b: str) -> None:
-    assert accuracy.distance(a, b) == slow_distance(a, b) == accuracy.distance(b, a)
-
-
-def test_the_distance_of_long_texts() -> None:
-    text = "the clerk counted every vessel " * 200
-    assert accuracy.distance(text, text.replace("clerk", "clark")) == 200
-    assert accuracy.distance(text, "") == len(text)
-
-
-def test_folding() -> None:
-    assert accuracy.folded(" a\n\tﬁsh\uff12 ") == "a fish2"
-    assert accuracy.folded("Tides ........ 14\n. . . .  .") == "Tides ........ 14 . . . . ."
+from benchmarks import accuracy, accuracy_pages, accuracy_results, degraded_pages
+from benchmarks.accuracy_pages import Reading, Truth
 
 
 def test_leaders_count_except_where_they_are_left_out() -> None:
     leader = "Tides ........ 14\n. . . . . .\nend..."
-    assert accuracy.without_leaders(leader) == "Tides 14 end..."
-    result = accuracy.score(Reading("Tides 14 end..."), leader)
-    assert result.cer == pytest.approx(21 / 36)
-    assert result.dotless_cer == 0
-    assert result.words_f1 == 1
+    assert accuracy_results.without_leaders(leader) == "Tides 14 end..."
+    found = accuracy_results.page_score("ocr", Truth("a", 1, leader), Reading("Tides 14 end..."))
+    assert found.cer == pytest.approx(21 / 36)
+    assert found.dotless_cer == 0
+    assert found.words_f1 == 1
 
 
-def test_words_are_compared_as_multisets() -> None:
-    assert accuracy.words_f1("b, a a", "a b a.") == 1
-    assert accuracy.words_f1("a", "a a") == pytest.approx(2 / 3)
-    assert accuracy.words_f1("a", "b") == 0
-    assert accuracy.words_f1("", "") == 1
-
-
-def test_the_character_error_rate_is_over_the_truth_and_not_capped() -> None:
-    assert accuracy.character_error_rate("abcd", "abcx") == 0.25
-    assert accuracy.character_error_rate("abcdefgh", "ab") == 3
-    assert accuracy.character_error_rate("", "") == 0
-
-
-def test_a_score_has_the_raw_order_where_it_is_known() -> None:
-    scored = accuracy.score(Reading("a b", "b a", 1.5), "a b")
-    assert scored == Score(1, 0, pytest.approx(2 / 3), 1.5, 0)
-    assert accuracy.score(Reading("a"), "a") == Score(1, 0, None, None, 0)
-
-
-def test_means_leave_out_what_a_page_lacks() -> None:
-    assert accuracy.mean([Score(1, 0, 0.5, 2, 0), Score(0, 1, 0.7, 4, 1)]) == Score(
-        0.5, 0.5, 0.6, 3, 0.5
-    )
-    assert accuracy.mean([Score(1, 0, None, None, 0), Score(0, 1, 0.7, 4, 0)]).seconds is None
+def test_a_score_has_the_engine_s_order_where_it_is_known() -> None:
+    truth = Truth("a", 1, "a b")
+    known = accuracy_results.page_score("ocr", truth, Reading("a b", "b a", 1.5))
+    assert (known.cer, known.engine_cer, known.seconds) == (0, pytest.approx(2 / 3), 1.5)
+    assert accuracy_results.page_score("layer", truth, Reading("a b")).engine_cer is None
 
 
 def test_truths_are_found_by_name(tmp_path: Path) -> None:
     for name in ("report.p0000.txt", "report.p0011.txt", "letter.v1.p0001.txt", "notes.txt"):
         (tmp_path / name).write_text(name)
-    assert [(truth.name, truth.page) for truth in accuracy.truths(tmp_path)] == [
+    assert [(truth.name, truth.page) for truth in accuracy_pages.truths(tmp_path)] == [
         ("letter.v1", 2),
         ("report", 1),
         ("report", 12),
     ]
-    assert accuracy.truths(tmp_path, ["rep"])[0] == Truth("report", 1, "report.p0000.txt")
+    assert accuracy_pages.truths(tmp_path, ["rep"])[0] == Truth("report", 1, "report.p0000.txt")
 
 
-def test_the_output_of_a_job_is_scored(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "truth").mkdir()
+def test_a_sample_has_pages_of_every_document_and_is_repeatable() -> None:
+    pages = [
+        Truth(name, page, "")
+        for name, count in (("a", 9), ("b", 1), ("c", 9))
+        for page in range(1, count + 1)
+    ]
+    chosen = accuracy_pages.sample(pages, 5)
+    assert len(chosen) == 5
+    assert {page.name for page in chosen} == {"a", "b", "c"}
+    assert chosen == accuracy_pages.sample(pages, 5)
+    assert accuracy_pages.sample(pages, 0) == pages
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Truth of two pages, and the output of a job that has the first one."""
+    truth = tmp_path / "accuracy" / "truth"
+    truth.mkdir(parents=True)
     for page in (0, 1):
-        (tmp_path / "truth" / f"report.p000{page}.txt").write_text("ships and dues")
+        (truth / f"report.p000{page}.txt").write_text("ships and dues")
     (tmp_path / "pages").mkdir()
     rows = [{"uri": "/in/report.pdf", "page": 1, "text": "ships and\n\ndues"}]
     table = pa.Table.from_pylist([*rows, {"uri": "/in/report.pdf", "page": 3, "text": None}])
     pq.write_table(table, tmp_path / "pages" / "part-0.parquet")
-    arguments = ["accuracy", "--truth", str(tmp_path / "truth"), "--from", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", arguments)
-    assert accuracy.main() == 0
-    head, report, *means = capsys.readouterr().out.splitlines()
-    assert head.split() == ["document", "pages", "words", "F1", "CER", "no", "dots", "s/page"]
-    assert report.split() == ["report", "2", "0.5000", "0.5000", "0.5000", "-"]
-    assert [line.split()[-5:] for line in means] == [["2", "0.5000", "0.5000", "0.5000", "-"]] * 2
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["accuracy", *arguments])
+    return accuracy.main()
+
+
+def test_the_output_of_a_job_is_scored(
+    corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(monkeypatch, "--corpus", str(corpus), "--from", str(corpus)) == 0
+    head, report, mean, *_ = capsys.readouterr().out.strip().splitlines()
+    assert head.split()[:4] == ["job", "pages", "words", "F1"]
+    assert report.split() == ["report", "2", "0.5000", "0.5000", "0.5000", "-", "-", "-"]
+    assert mean.split()[3:] == ["2", "0.5000", "0.5000", "0.5000", "-", "-", "-"]
+
+
+def test_a_result_is_compared_with_an_earlier_one(
+    corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = corpus / "before.json"
+    run(monkeypatch, "--corpus", str(corpus), "--from", str(corpus), "--json", str(before))
+    earlier = accuracy_results.load(before)
+    assert [page.words_f1 for page in earlier] == [1, 0]
+    (corpus / "accuracy" / "truth" / "report.p0000.txt").write_text("ships or dues")
+    run(monkeypatch, *("--corpus", str(corpus), "--from", str(corpus), "--against", str(before)))
+    printed = capsys.readouterr().out.partition("after - before, job, 2 pages of both")[2]
+    assert "words F1  -0.1667  (- to -)" in printed
+    assert "report p1: CER 0.0000 to 0.2308, words F1 1.0000 to 0.6667" in printed
 
 
 def test_no_truth_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["accuracy", "--truth", str(tmp_path)])
-    assert accuracy.main() == 2
+    (tmp_path / "accuracy" / "truth").mkdir(parents=True)
+    assert run(monkeypatch, "--corpus", str(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("name", degraded_pages.PICTURES)
+def test_a_degraded_picture_differs_and_is_repeatable(name: str) -> None:
+    pixels = np.full((120, 160, 3), 255, np.uint8)
+    pixels[40:60, 20:90] = 0
+    found = degraded_pages.degrade(pixels, name, 3)
+    assert found.shape == pixels.shape
+    assert not np.array_equal(found, pixels)
+    assert np.array_equal(found, degraded_pages.degrade(pixels, name, 3))

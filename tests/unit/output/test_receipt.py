@@ -179,6 +179,13 @@ def test_scripts_that_were_not_read_are_printed_within_80_columns():
     assert "9 unknown" in found
 
 
+def test_rows_with_a_low_text_score_are_counted_and_printed():
+    done = made({"ok": 7})
+    assert "text score" not in report.receipt(done)
+    text = report.receipt(replace(done, low_text_scores=3))
+    assert "text score   3 rows are low, see the column warnings" in text
+
+
 def test_the_ladder_is_counted_and_printed_from_the_bottom_up():
     done = made({"ok": 7})
     assert done.rungs["plain_text"] == {"good": 2, "looped": 1, "rows": 2}

@@ -11,6 +11,7 @@ from pipeline.errors import ErrorKind
 from pipeline.output import schema
 from pipeline.output.rows import pages_table
 from pipeline.output.totals import Count, PlanSummary, Summary
+from pipeline.recognition.text_score import low_score_warning
 from pipeline.text.scripts import warning
 from pipeline.types import (
     Attempt,
@@ -22,6 +23,7 @@ from pipeline.types import (
     PageResult,
     Recognition,
     Rung,
+    ScoreParts,
     Source,
     Status,
     Timing,
@@ -118,6 +120,16 @@ def test_rows_in_scripts_that_were_not_read_are_counted_by_script():
     summary = Summary.of(pages_table(pages[:2]))
     summary.merge(Summary.of(pages_table([*pages[2:], pages[1]])))
     assert summary.unread_scripts == {"Cyrillic": 2, "unknown": 1}
+
+
+def test_rows_with_a_low_text_score_are_counted():
+    low = low_score_warning(0.4, ScoreParts(words=0.4), 0.8)
+    pages = [page(number, Status.OK, 1.0) for number in range(3)]
+    pages[0] = replace(pages[0], warnings=("another", low))
+    pages[2] = replace(pages[2], warnings=("another",))
+    summary = Summary.of(pages_table(pages))
+    summary.merge(Summary.of(pages_table(pages[:1])))
+    assert summary.low_text_scores == 2
 
 
 def plan_row(page: int, route: str, done: str | None) -> dict[str, object]:

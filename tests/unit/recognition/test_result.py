@@ -5,14 +5,23 @@ from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import PageRef, PageResult, Recognition, Rung, Source, Status, Timing
+from pipeline.types import (
+    PageRef,
+    PageResult,
+    Recognition,
+    Rung,
+    ScoreParts,
+    Source,
+    Status,
+    Timing,
+)
 
 REF = PageRef("", "", 2, 3, "application/pdf", 612.0, 792.0)
 VIEW = PageView(40, 20, 150.0, ("of the page",), trust=Trust(0.5, ("few words",)), turned_deg=90)
 
 
 def test_a_page_has_what_was_seen_and_what_was_read() -> None:
-    read, timing = Recognition(Status.OK, "text"), Timing(1, 2, 3)
+    read, timing = Recognition(Status.OK, "text", score_parts=ScoreParts()), Timing(1, 2, 3)
     assert page_result(REF, VIEW, read, ("of the document",), timing) == PageResult(
         ref=REF,
         recognition=read,
@@ -24,8 +33,19 @@ def test_a_page_has_what_was_seen_and_what_was_read() -> None:
         text_layer_trust=0.5,
         text_layer_doubts=("few words",),
         turned_deg=90,
+        text_score=0.5,
+        text_score_parts=ScoreParts(words=1.0),
         timing=timing,
     )
+
+
+def test_a_low_text_score_is_a_warning_and_drops_nothing() -> None:
+    read = Recognition(Status.OK, "text", score_parts=ScoreParts())
+    [*others, said] = page_result(REF, VIEW, read, min_text_score=0.6).warnings
+    assert others == ["of the page"]
+    assert said == "low text score (0.50 < 0.6): the text may be wrong; words 1.00"
+    assert page_result(REF, VIEW, read, min_text_score=0.5).warnings == ("of the page",)
+    assert page_result(REF, VIEW, read).warnings == ("of the page",)
 
 
 def test_a_page_that_could_not_be_looked_at_has_its_failure_and_the_warnings() -> None:

@@ -21,6 +21,7 @@ from pipeline.types import (
     PageResult,
     Recognition,
     Rung,
+    ScoreParts,
     Source,
     Status,
     Timing,
@@ -61,6 +62,8 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
             source=Source.OCR,
             text_layer_trust=0.25,
             turned_deg=90,
+            text_score=0.75,
+            text_score_parts=ScoreParts(confidence=0.5, words=1.0),
             timing=Timing(1, 2, 3),
         )
     )
@@ -86,6 +89,15 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
         "source": "ocr",
         "text_layer_trust": 0.25,
         "turned_deg": 90,
+        "text_score": 0.75,
+        "text_score_parts": {
+            "confidence": 0.5,
+            "ink_covered": None,
+            "lines_read": None,
+            "words": 1,
+            "unrepeated": None,
+            "layer_agreement": None,
+        },
         "rung": "second_engine",
         "attempts": [
             {

@@ -1,0 +1,1 @@
+"""Compares texts with their truth. Pure: texts in, numbers out. Needs the extra `evaluate`."""
