@@ -34,6 +34,13 @@ _ATTEMPT = pa.struct(
         ("error", pa.string()),
     ]
 )
+_MIXED = pa.struct(
+    [
+        ("blocks", pa.list_(_BLOCK)),
+        ("crops", pa.list_(pa.struct([*_BOX, ("left_px", pa.int32()), ("top_px", pa.int32())]))),
+        ("characters", pa.int32()),
+    ]
+)
 _REF = [
     ("uri", pa.string()),
     ("doc_id", pa.string()),
@@ -130,6 +137,9 @@ PREPARED = pa.schema(
         ("layer", pa.string()),
         ("script_hint", pa.string()),
         ("script_is_certain", pa.bool_()),
+        ("mixed", _MIXED),
+        ("page_width_px", pa.int32()),
+        ("page_height_px", pa.int32()),
         ("image", pa.large_binary()),
         ("image_width_px", pa.int32()),
         ("image_height_px", pa.int32()),

@@ -58,7 +58,7 @@ def read_lines(
         if white > white_before or 0 < inked < characters:
             found += _seen_and_unseen(line, zoom, frame, grounds)
             continue
-        box = _in_pixels(line["bbox"], zoom, frame)
+        box = in_pixels(line["bbox"], zoom, frame)
         found.append(TextLayerLine("".join(texts).strip(), box, _turn_of(line), inked > 0))
     if not visible:
         return found, 0.0, 0.0
@@ -80,14 +80,28 @@ def _seen_and_unseen(
     for (is_visible, is_white), spans in parts.items():
         text = "".join(span["text"] for span in spans).strip()
         left, top, right, bottom = zip(*(span["bbox"] for span in spans), strict=True)
-        box = _in_pixels((min(left), min(top), max(right), max(bottom)), zoom, frame)
+        box = in_pixels((min(left), min(top), max(right), max(bottom)), zoom, frame)
         yield TextLayerLine(text, box, _turn_of(line), is_visible, is_white)
 
 
-def _in_pixels(box_pt: Box, zoom: float, frame: Any) -> Box:
+def in_pixels(box_pt: Box, zoom: float, frame: Any) -> Box:
+    """A box in pixels of the page's image.
+
+    Args:
+        box_pt: In points.
+        zoom: Pixels of a point.
+        frame: The page's rectangle in pixels.
+    """
     x0, y0, x1, y1 = box_pt
     left, top = frame.x0, frame.y0
     return x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top
+
+
+def in_points(box: Box, zoom: float, frame: Any) -> Box:
+    """The inverse of `in_pixels`."""
+    x0, y0, x1, y1 = box
+    left, top = frame.x0, frame.y0
+    return (x0 + left) / zoom, (y0 + top) / zoom, (x1 + left) / zoom, (y1 + top) / zoom
 
 
 def _turn_of(line: dict[str, Any]) -> int:
