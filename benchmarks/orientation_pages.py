@@ -130,6 +130,8 @@ class Printer:
     def line(self, left: float, top: float, text: str, scale: float = 1) -> float:
         """Print a line; returns the top of the next one."""
         font = _font(self._face, round(self._px * scale))
+        if self._script == "arabic":  # lines begin at the right
+            left = self.width_px - left - font.getlength(text)
         self._draw.text((left, top), text, (_INK,) * 3, font)
         return top + 1.45 * self._px * scale
 

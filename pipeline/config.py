@@ -28,6 +28,7 @@ from pipeline.types import Rung, Task
 
 EngineKind = Literal["onnx", "tesseract", "vllm", "fake"]
 TextLayerMode = Literal["auto", "never", "always", "only"]
+PictureMode = Literal["read", "warn"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
 RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
 """Names of the rungs that may follow the first attempt."""
@@ -157,6 +158,9 @@ class RouteConfig(Settings):
 
     min_trust: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Minimum trust in a text layer for `--text-layer auto` to use it, 0 to 1."""
+    pictures: PictureMode = "read"
+    """What is done with text in pictures of a page whose text layer `--text-layer auto` uses: the
+    engine reads the pictures and their text is added (read), or the row has a warning (warn)."""
     blank_ppm: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
     """Maximum ink of a blank page, parts per million of its area: 10 are 0.6 mm2 of a Letter page,
     three full stops. Blank pages are not sent to the engine."""
@@ -558,6 +562,8 @@ class Recipe(Settings):
         fields["ladder"]["on"] = fields["ladder"].pop("enabled")
         if self.ladder.second_engine == "onnx":
             del fields["ladder"]["second_engine"]
+        if self.route.pictures == "warn" or self.text_layer != "auto":
+            del fields["route"]["pictures"]
         if self.tesseract is None:
             del fields["tesseract"]
         if self.vllm:

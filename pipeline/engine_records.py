@@ -96,6 +96,53 @@ class ScriptHint:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A region of the page in reading order.
+
+    Attributes:
+        kind: The engine's own label ("text", "title", "table", ...).
+        text: Its text, Markdown.
+        box: Its box in pixels of the page image, None where the engine gave none.
+        score: Confidence 0 to 1, None where the engine gave none.
+    """
+
+    kind: str
+    text: str
+    box: Box | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A picture of a page, cut out for an engine.
+
+    Attributes:
+        box: Where it is on the page as displayed, in whole pixels.
+        left_px: Where its left edge is in the image that was made of the page's pictures.
+        top_px: Where its upper edge is in that image.
+    """
+
+    box: Box
+    left_px: int
+    top_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class MixedPage:
+    """A page whose text is that of its layer, but for the text in its pictures.
+
+    Attributes:
+        blocks: Those of the layer, in reading order, boxes on the page as displayed.
+        crops: The pictures with text. The engine's image shows nothing else.
+        characters: About how many characters they have.
+    """
+
+    blocks: tuple[Block, ...]
+    crops: tuple[Crop, ...]
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A page prepared for an engine: everything that `generate` needs and nothing else.
 
@@ -118,6 +165,8 @@ class Request:
             of the turned page; blocks are given on the page as displayed.
         script_hint: A script of the page that the first engine does not read, None where nothing
             says so.
+        mixed: The rest of the page where `image` shows its pictures only, else None. The sizes
+            above are then those of the image that was made of the pictures.
     """
 
     image: Pixels
@@ -134,6 +183,7 @@ class Request:
     layer: str | None = None
     turned_deg: int = 0
     script_hint: ScriptHint | None = None
+    mixed: MixedPage | None = None
 
 
 @dataclass(frozen=True, slots=True)

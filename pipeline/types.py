@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.engine_records import (
+    Block,
     Box,
+    Crop,
     FinishReason,
     Generation,
     Instruction,
     Line,
+    MixedPage,
     Pixels,
     Request,
     Sampling,
@@ -31,12 +34,14 @@ __all__ = [
     "Attempt",
     "Block",
     "Box",
+    "Crop",
     "Document",
     "Failure",
     "FinishReason",
     "Generation",
     "Instruction",
     "Line",
+    "MixedPage",
     "Outcome",
     "PageImage",
     "PageRef",
@@ -70,6 +75,8 @@ class Source(StrEnum):
 
     OCR = "ocr"
     TEXT_LAYER = "text_layer"
+    MIXED = "mixed"
+    """From the text layer, and from the engine where pictures of the page hold text."""
 
 
 class Route(StrEnum):
@@ -136,6 +143,7 @@ class PageImage:
         layer: The text that the PDF has of the page, where it is good enough for a last resort.
         blank_suspect_reason: Why the page is not to be believed if it looks blank, "" where it is.
         script_hint: A script of the page that the engine does not read, None where nothing says so.
+        mixed: The rest of the page where the pixels are those of its pictures only, else None.
     """
 
     pixels: Pixels
@@ -145,23 +153,7 @@ class PageImage:
     layer: str | None = None
     blank_suspect_reason: str = ""
     script_hint: ScriptHint | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A region of the page in reading order.
-
-    Attributes:
-        kind: The engine's own label ("text", "title", "table", ...).
-        text: Its text, Markdown.
-        box: Its box in pixels of the page image, None where the engine gave none.
-        score: Confidence 0 to 1, None where the engine gave none.
-    """
-
-    kind: str
-    text: str
-    box: Box | None = None
-    score: float | None = None
+    mixed: MixedPage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol, Self
 
-from pipeline.config import RenderConfig, TextLayerMode
+from pipeline.config import PictureMode, RenderConfig, TextLayerMode
+from pipeline.documents import mixed_pages
 from pipeline.documents.layer_script import kept_warning, layer_script, script_hint
+from pipeline.documents.view_fields import (
+    image_fields,
+    image_of,
+    recognition_fields,
+    recognition_of,
+)
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.ink import is_blank
 from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import TURNS
-from pipeline.imaging.transform import Allocator
+from pipeline.imaging.transform import Allocator, new_pixels
 from pipeline.text import text_layer as layers
 from pipeline.text.text_layer import TextLayer
 from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
-from pipeline.types import Block, Box, PageImage, Pixels, Recognition, ScriptHint, Source, Status
+from pipeline.types import PageImage, Pixels, Recognition, Source, Status
 
 _MIN_PROFILE_PX: Final = 64
 """Minimum side of an image whose projection profile is computed: a smaller one has no lines."""
@@ -35,6 +42,7 @@ class LookOptions:
     Attributes:
         text_layer: Which text layers are taken.
         min_trust: Minimum trust in a text layer that `auto` takes, 0 to 1.
+        pictures: What is done with text in pictures of a page whose layer `auto` takes.
         blank_ppm: Maximum ink of a blank page, parts per million of its pixels.
         wants_text: Whether a text layer can answer what is asked of the page.
         measures_profile: Whether to compute the projection profile, for `PageView.may_need_turn`.
@@ -46,12 +54,18 @@ class LookOptions:
 
     text_layer: TextLayerMode = "auto"
     min_trust: float = 0.7
+    pictures: PictureMode = "read"
     blank_ppm: float = 10.0
     wants_text: bool = True
     measures_profile: bool = True
     keeps_layer: bool = False
     engine_scripts: Sequence[str] = ()
     ladder_scripts: Sequence[str] = ()
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether an engine reads the text in pictures of a page whose layer is taken."""
+        return self.pictures == "read" and self.text_layer == "auto"
 
     def to_message(self) -> dict[str, Any]:
         """The options as plain values, for the request to the worker."""
@@ -67,7 +81,8 @@ class PageView:
         height_px: Height of that image.
         dpi: Its resolution, 0 where unknown.
         warnings: Faults of the page that did not keep it from being read.
-        image: The page as displayed; None where the page is settled.
+        image: The page as displayed, or its pictures where only these have to be read; None where
+            the page is settled.
         settled: What became of a page that needs no engine, else None.
         source: Where its text comes from, None for a blank page.
         trust: What its text layer is worth, None where it was not looked at.
@@ -99,11 +114,9 @@ class PageView:
             "may_need_turn": self.may_need_turn,
         }
         if self.settled:
-            blocks = [[x.kind, x.text, x.box, x.score] for x in self.settled.blocks]
-            fields["settled"] = [self.settled.status, self.settled.text, blocks]
+            fields["settled"] = recognition_fields(self.settled)
         if self.image:
-            hint = self.image.script_hint
-            fields["image"] = [self.image.dpi, self.image.layer, hint and astuple(hint)]
+            fields["image"] = image_fields(self.image)
         return json.dumps(fields).encode()
 
     @classmethod
@@ -124,7 +137,7 @@ class PageView:
         """
         fields = json.loads(content)
         width_px, height_px, dpi = fields["size"]
-        settled = _recognition(*fields["settled"]) if "settled" in fields else None
+        settled = recognition_of(*fields["settled"]) if "settled" in fields else None
         if (pixels is None) != ("image" not in fields) or (pixels is None) != (settled is not None):
             raise ValueError("neither an image nor a result, or both")
         if fields["turned_deg"] not in TURNS:
@@ -134,7 +147,7 @@ class PageView:
             height_px=int(height_px),
             dpi=float(dpi),
             warnings=warnings,
-            image=None if pixels is None else _image(pixels, warnings, *fields["image"]),
+            image=None if pixels is None else image_of(pixels, warnings, *fields["image"]),
             settled=settled,
             source=Source(fields["source"]) if fields["source"] else None,
             trust=_trust(*fields["trust"]) if fields["trust"] else None,
@@ -143,30 +156,8 @@ class PageView:
         )
 
 
-def _image(pixels: Pixels, warnings: tuple[str, ...], dpi: Any, layer: Any, hint: Any) -> PageImage:
-    text = None if layer is None else str(layer)
-    script = None if hint is None else _script_hint(*hint)
-    return PageImage(pixels, float(dpi), warnings, layer=text, script_hint=script)
-
-
-def _script_hint(script: Any, is_certain: Any) -> ScriptHint:
-    return ScriptHint(str(script), bool(is_certain))
-
-
 def _trust(score: Any, doubts: Any) -> Trust:
     return Trust(float(score), tuple(map(str, doubts)))
-
-
-def _recognition(status: Any, text: Any, blocks: Any) -> Recognition:
-    return Recognition(Status(status), str(text), tuple(_block(*block) for block in blocks))
-
-
-def _block(kind: Any, text: Any, box: Any, score: Any) -> Block:
-    return Block(str(kind), str(text), box and _box(*box), None if score is None else float(score))
-
-
-def _box(x0: Any, y0: Any, x1: Any, y1: Any) -> Box:
-    return float(x0), float(y0), float(x1), float(y1)
 
 
 class PageSource(Protocol):
@@ -209,10 +200,15 @@ def look(
             wanted.
     """
     layer = _layer(document, page, render, options)
-    trust = None if layer is None else assess_trust(layer)
+    trust = None
+    if layer is not None:
+        trust = assess_trust(layer, pictures_are_read=options.reads_pictures)
     settled = _settled(layer, trust, options)
-    if settled is not None:
-        return settled
+    if settled is not None and layer is not None:
+        pictures = None
+        if _reads_pictures(settled, layer, options):
+            pictures = _pictures(document, page, render, allocate, settled, layer)
+        return _with_pictures(settled, layer, pictures)
     image = document.render(page, render, allocate)
     hint = script_hint(layer, document.language, options.engine_scripts)
     kept = _last_resort(layer, options)
@@ -257,6 +253,41 @@ def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions)
     settled = Recognition(Status.OK, text, blocks)
     view = PageView(*size, settled=settled, source=Source.TEXT_LAYER, trust=trust, turned_deg=deg)
     return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust)))
+
+
+def _reads_pictures(view: PageView, layer: TextLayer, options: LookOptions) -> bool:
+    """Whether an engine is to read the pictures of a page whose layer is taken."""
+    if view.trust is None or not options.reads_pictures:
+        return False
+    is_trusted = view.trust.score >= options.min_trust
+    return is_trusted and layer.drawing.picture_characters >= mixed_pages.MIN_CHARACTERS
+
+
+def _pictures(
+    document: PageSource,
+    page: int,
+    render: RenderConfig,
+    allocate: Allocator,
+    view: PageView,
+    layer: TextLayer,
+) -> PageImage | None:
+    """An image of the pictures with text; None where the page, with a good layer, is not drawn."""
+    try:
+        whole = document.render(page, render, new_pixels)
+    except PageError as error:
+        if error.kind is not ErrorKind.RENDER:
+            raise
+        return None
+    blocks = view.settled.blocks if view.settled else ()
+    return mixed_pages.pictures_only(whole, layer, blocks, view.turned_deg, allocate)
+
+
+def _with_pictures(view: PageView, layer: TextLayer, pictures: PageImage | None) -> PageView:
+    """The view of a page whose layer is taken, with its pictures or the warning that lacks them."""
+    if pictures is not None:
+        return replace(view, settled=None, image=pictures, source=Source.MIXED)
+    warning = mixed_pages.unread_pictures(layer.drawing.picture_characters)
+    return replace(view, warnings=(*view.warnings, *warning))
 
 
 def _is_taken(layer: TextLayer, trust: Trust, options: LookOptions) -> bool:

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from pipeline.config import Recipe
 from pipeline.engines.base import EngineSpec
-from pipeline.engines.recipe import check
+from pipeline.engines.recipe import check, tasks
 from pipeline.engines.registry import SPECS
 from pipeline.imaging.rotation import turn_back, turn_pixels
-from pipeline.types import Block, Generation, Instruction, PageImage, Request, Sampling
+from pipeline.types import Block, Generation, Instruction, PageImage, Request, Sampling, Task
 
 
 def prepare_request(
@@ -29,7 +29,8 @@ def prepare_request(
     Args:
         page: The page as displayed; it is turned upright by its `turned_deg`.
         recipe: The engine, and how it is asked.
-        instruction: What the model has to do, None for the recipe's task.
+        instruction: What the model has to do, None for the recipe's task. Of a page whose pictures
+            only are read it is the text.
         max_tokens: The most tokens of the answer, where that is less than the recipe's.
             Engines without tokens do not read it.
         sampling: How tokens are picked, None for the batch's way.
@@ -41,10 +42,16 @@ def prepare_request(
         instruction = Instruction(recipe.task)
     else:
         check(instruction, recipe)
+    if page.mixed is not None and Task.TEXT in tasks(recipe):
+        instruction = Instruction(Task.TEXT)  # as Markdown a chart is a picture without its labels
     upright = replace(page, pixels=turn_pixels(page.pixels, page.turned_deg))
     request = SPECS[recipe.engine].prepare(upright, recipe, instruction)
     request = replace(
-        request, turned_deg=page.turned_deg, layer=page.layer, script_hint=page.script_hint
+        request,
+        turned_deg=page.turned_deg,
+        layer=page.layer,
+        script_hint=page.script_hint,
+        mixed=page.mixed,
     )
     if max_tokens is not None:
         request = replace(request, max_tokens=min(request.max_tokens, max_tokens))

@@ -169,17 +169,22 @@ def block_row(block: Block, scale: tuple[float, float] | None = None) -> Row:
         "kind": block.kind,
         "text": block.text,
         "score": block.score,
-        "box_px": _box_row(block.box),
-        "box_pt": _box_row(box_pt),
+        "box_px": block.box and box_row(block.box),
+        "box_pt": box_pt and box_row(box_pt),
     }
 
 
-def _box_row(box: Box | None) -> dict[str, float] | None:
-    return None if box is None else dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))
+def box_row(box: Box) -> Row:
+    """A box as a row of its own."""
+    return dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))
+
+
+def box_of(row: Row) -> Box:
+    """The box of a row of `box_row`, which may have other columns too."""
+    return row["x0"], row["y0"], row["x1"], row["y1"]
 
 
 def block_of(row: Row) -> Block:
     """The region of a row of `block_row`."""
     box = row["box_px"]
-    corners = None if box is None else (box["x0"], box["y0"], box["x1"], box["y1"])
-    return Block(row["kind"], row["text"], corners, row["score"])
+    return Block(row["kind"], row["text"], box and box_of(box), row["score"])

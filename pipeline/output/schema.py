@@ -35,6 +35,13 @@ _ATTEMPT = pa.struct(
     ]
 )
 _SCORE_PARTS = pa.struct([(name, pa.float32()) for name in ScoreParts.__slots__])
+_MIXED = pa.struct(
+    [
+        ("blocks", pa.list_(_BLOCK)),
+        ("crops", pa.list_(pa.struct([*_BOX, ("left_px", pa.int32()), ("top_px", pa.int32())]))),
+        ("characters", pa.int32()),
+    ]
+)
 _REF = [
     ("uri", pa.string()),
     ("doc_id", pa.string()),
@@ -133,6 +140,9 @@ PREPARED = pa.schema(
         ("layer", pa.string()),
         ("script_hint", pa.string()),
         ("script_is_certain", pa.bool_()),
+        ("mixed", _MIXED),
+        ("page_width_px", pa.int32()),
+        ("page_height_px", pa.int32()),
         ("image", pa.large_binary()),
         ("image_width_px", pa.int32()),
         ("image_height_px", pa.int32()),

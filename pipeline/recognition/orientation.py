@@ -27,8 +27,9 @@ from pipeline.imaging.transform import fit, resize
 from pipeline.recognition.orientation_classifier import OrientationClassifier, model_path
 from pipeline.types import Pixels
 
-_MIN_PROBABILITY: Final = 0.7
-"""Least probability with which the classifier is believed. It gives .92 at most."""
+_MIN_PROBABILITY: Final = 0.55
+"""Least probability with which the classifier is believed, the mean of three. It gives .92 at
+most."""
 _MAX_ASPECT: Final = 3.0
 """Longer pictures are no pages, and squashed into the classifier's square they are no text."""
 _SHARP_ROW_RATIO: Final = 2.0

@@ -13,6 +13,7 @@ from pipeline.engines.request import read_answer
 from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.imaging.ink import ink_ppm
 from pipeline.recognition import answer, retry_ladder
+from pipeline.recognition.mixed_pages import with_layer
 from pipeline.recognition.retry_ladder import AttemptResult, NextAttempt
 from pipeline.recognition.script_check import unread_script
 from pipeline.recognition.text_score import image_parts
@@ -60,7 +61,14 @@ async def recognise(
         results.append(await _attempt(used, planned, recipe))
         request = _with_script(request, results[-1].recognition)
         planned = _next(results, request, recipe)
-    return retry_ladder.final_recognition(results, recipe)
+    read = retry_ladder.final_recognition(results, recipe)
+    return _whole(read, request)
+
+
+def _whole(read: Recognition, request: Request) -> Recognition:
+    """The result of a page of which the engine got the pictures only; that of others as it is."""
+    mixed = request.mixed
+    return read if mixed is None else with_layer(read, mixed, request.turned_deg)
 
 
 def _with_script(request: Request, read: Recognition) -> Request:
@@ -149,6 +157,11 @@ def _from_layer(request: Request) -> Recognition:
     text = request.layer or ""
     block = Block("text", text)
     return Recognition(Status.OK, text, (block,), generation=Generation(), score_parts=ScoreParts())
+
+
+def failed_page(request: Request, kind: ErrorKind, message: str) -> Recognition:
+    """The result of a page that the engine cannot be given: what its layer has, if anything."""
+    return _whole(failed(kind, message), request)
 
 
 def failed(kind: ErrorKind, message: str) -> Recognition:

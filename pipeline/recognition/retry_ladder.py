@@ -210,7 +210,8 @@ def text_source(recognition: Recognition, planned: Source | None) -> Source | No
 
     Args:
         recognition: What became of the page.
-        planned: Where it was to come from when the page was looked at.
+        planned: Where it was to come from when the page was looked at. Of a page with its layer's
+            text and nothing read in its pictures the rung is that of the layer.
     """
     if recognition.failure:
         return None

@@ -99,6 +99,7 @@ class Routes:
         return LookOptions(
             text_layer=recipe.text_layer,
             min_trust=recipe.route.min_trust,
+            pictures=recipe.route.pictures,
             blank_ppm=recipe.route.blank_ppm,
             wants_text=self._wants_text(instruction),
             measures_profile=recipe.route.turn,

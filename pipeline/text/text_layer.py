@@ -56,6 +56,7 @@ class DrawingStats:
         doubtful_numbers: Number of places where a digit or sign in or beside a number is drawn as
             something else.
         picture_characters: About how many characters of text are in pictures, as pixels.
+        pictures: The pictures that have them, boxes in pixels of the page as displayed.
     """
 
     operations: int = 0
@@ -68,6 +69,7 @@ class DrawingStats:
     oversized_box_share: float = 0.0
     doubtful_numbers: int = 0
     picture_characters: int = 0
+    pictures: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,16 +61,21 @@ class Trust:
     doubts: tuple[str, ...] = ()
 
 
-def assess_trust(layer: TextLayer) -> Trust:
-    """Score a text layer by its words and by what else the page draws."""
-    factors = sorted(_factors(layer))
+def assess_trust(layer: TextLayer, *, pictures_are_read: bool = False) -> Trust:
+    """Score a text layer by its words and by what else the page draws.
+
+    Args:
+        layer: The layer.
+        pictures_are_read: Whether an engine adds the text in pictures, which then is no doubt.
+    """
+    factors = sorted(_factors(layer, pictures_are_read))
     score = 1.0
     for factor, _ in factors:
         score *= factor
     return Trust(round(score, 4), tuple(name for factor, name in factors if factor < _DOUBT))
 
 
-def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
+def _factors(layer: TextLayer, pictures_are_read: bool) -> Iterator[tuple[float, str]]:
     text = "\n".join(line.text for line in layer.visible)
     chars = Counter(text)
     shown = _count(chars)
@@ -90,8 +95,8 @@ def _factors(layer: TextLayer) -> Iterator[tuple[float, str]]:
     yield (_WRONG_NUMBER if is_broken else 1.0), "broken characters in numbers"
     yield _falling(drawing.white_share, 0.3, 0.8), "white text"
     yield _falling(drawing.image_without_text_share, 0.1, 0.3), "pictures without text"
-    in_pictures = drawing.picture_characters / (drawing.picture_characters + shown)
-    yield _falling(in_pictures, 0.05, 0.25), "text in pictures"
+    lost = 0 if pictures_are_read else drawing.picture_characters
+    yield _falling(lost / (lost + shown), 0.05, 0.25), "text in pictures"
     yield _falling(drawing.image_share, 0.7, 0.9), "a picture of the page"
     yield _falling(drawing.glyph_like_paths / shown, 0.15, 0.6), "shapes like letters"
     if drawing.non_text_operations:

@@ -145,8 +145,9 @@ class OcrPage(ResponseModel):
     warnings: list[str]
     """Problems of the document that did not stop the page from being read."""
     source: Source | None
-    """ocr, or text_layer where the PDF's own text was used; null for a failed page, and for a blank
-    page that was not sent to the engine."""
+    """ocr; text_layer where the PDF's own text was used; mixed where an engine read the text in
+    pictures of such a page; null for a failed page, and for a blank page that was not sent to the
+    engine."""
     text_layer_trust: float | None
     """Trust in the text layer, 0 to 1; null where it was not checked."""
     turned_deg: int

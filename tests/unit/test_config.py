@@ -15,6 +15,7 @@ from pipeline.config import (
     ReadConfig,
     Recipe,
     RenderConfig,
+    RouteConfig,
     VllmConfig,
 )
 from pipeline.engines.fake import HANDLERS
@@ -92,6 +93,14 @@ def test_what_changes_the_text_changes_the_hash(changes):
 def test_what_does_not_change_the_text_keeps_the_hash():
     assert recipe(onnx=OnnxConfig(threads=8)).hash() == recipe().hash()
     assert recipe(quality=QualityConfig(min_text_score=0)).hash() == recipe().hash()
+
+
+def test_what_is_done_with_pictures_changes_the_hash_where_layers_are_judged():
+    read, warn = (RouteConfig(pictures=mode) for mode in ("read", "warn"))
+    assert recipe(route=read).hash() != recipe(route=warn).hash()
+    assert recipe(route=read, text_layer="only").hash() == (
+        recipe(route=warn, text_layer="only").hash()
+    )
 
 
 @given(st.integers(max_value=0))

@@ -137,10 +137,3 @@ def _decode(stream: Any) -> None:
     memory = mupdf.python_mutable_buffer_data(memoryview(chunk))
     while size < _MAX_BYTES and (count := mupdf.fz_read(opened, memory, len(chunk))):
         size += count
-
-
-def unread_pictures(characters: int) -> str:
-    """A warning about text that is not in the layer, "" for none."""
-    if not characters:
-        return ""
-    return f"about {characters} characters in pictures are not in the text layer"

@@ -198,8 +198,7 @@ class PdfFile:
             warnings = (*repairs, *mupdf_log.take())
             mupdf_log.check_memory(*warnings)
             lost = damage.lost_content(page_object)
-            said = [lost, damage.unread_pictures(found.drawing.picture_characters)]
-            return replace(found, warnings=(*warnings, *filter(None, said)))
+            return replace(found, warnings=(*warnings, lost) if lost else warnings)
 
     def attachments(self) -> list[str]:
         """The unique names of its embedded files.

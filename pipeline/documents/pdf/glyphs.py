@@ -2,8 +2,9 @@
 
 The text of a page comes from a font's table of characters (/ToUnicode, or the names of its
 encoding), the ink from its outlines, and nothing keeps the two together. Only digits and the signs
-around them are compared, by the box of the outline and by the name of the glyph: a wrong letter
-makes wrong words, which are noticed as such, while a wrong sign makes another number.
+around them are compared, by the box of the outline and by the name of the glyph, digits without
+such a name by the outline itself: a wrong letter makes wrong words, which are noticed as such,
+while a wrong sign makes another number.
 
 Each font of a document is looked at once. Not looked at: fonts that are not embedded (any viewer
 takes its own outlines for their characters) and Type 3 fonts (a glyph is a drawing without a box of
@@ -25,6 +26,7 @@ from typing import Any, Final
 from pymupdf import mupdf
 
 from pipeline.documents.pdf import font_tables, mupdf_log
+from pipeline.documents.pdf.digit_shapes import looks_like_other
 
 Doubtful = Mapping[str, frozenset[str]]
 """Characters that cannot be believed, for each name of a font."""
@@ -94,6 +96,8 @@ class Glyph:
         width: Of the outline, in em.
         height: Of the outline, in em.
         bottom: Of the outline above the baseline, in em.
+        is_other_digit: Whether its name says nothing and its outline looks like another digit or
+            sign.
     """
 
     char: str
@@ -101,6 +105,7 @@ class Glyph:
     width: float
     height: float
     bottom: float
+    is_other_digit: bool = False
 
 
 class GlyphCheck:
@@ -205,8 +210,11 @@ def _glyphs(loaded: Any, font: Any) -> Iterator[Glyph]:
             continue
         box = mupdf.ll_fz_bound_glyph(loaded.font, index, mupdf.fz_identity)
         left, bottom, right, top = box.x0, box.y0, box.x1, box.y1
-        if max(right - left, top - bottom) >= _MIN_EM:  # else not in a subset, or invisible
-            yield Glyph(char, name, right - left, top - bottom, bottom)
+        if max(right - left, top - bottom) < _MIN_EM:  # not in a subset, or invisible
+            continue
+        is_nameless = char in _DIGITS and name not in _NAMED
+        is_other = is_nameless and looks_like_other(loaded.font, index, char)
+        yield Glyph(char, name, right - left, top - bottom, bottom, is_other)
 
 
 def _says_other(glyph_name: str, char: str) -> bool:
@@ -244,7 +252,7 @@ def is_other_shape(glyph: Glyph) -> bool:
     """
     char, ratio = glyph.char, glyph.width / max(glyph.height, _MIN_EM)
     if char in _DIGITS:
-        return ratio > 1.5 or glyph.height < 0.25
+        return glyph.is_other_digit or ratio > 1.5 or glyph.height < 0.25
     if char in ".,":
         return glyph.height > 0.5
     if char in "\"'":

@@ -41,7 +41,7 @@ def read_lines(
         The lines, and the shares of the visible characters that are white and in oversized boxes.
     """
     found: list[TextLayerLine] = []
-    to_pixels = _Pixels(zoom, float(frame.x0), float(frame.y0))
+    to_pixels = PixelFrame.of(zoom, frame)
     visible = white = oversized = 0
     for line in lines:
         texts: list[str] = []
@@ -67,7 +67,7 @@ def read_lines(
 
 
 def _seen_and_unseen(
-    line: dict[str, Any], to_pixels: _Pixels, grounds: Callable[[], Grounds]
+    line: dict[str, Any], to_pixels: PixelFrame, grounds: Callable[[], Grounds]
 ) -> Iterator[TextLayerLine]:
     """A line of which some may be unseen, as one line of what is seen and one for each cause."""
     parts: dict[tuple[bool, bool], list[dict[str, Any]]] = {}
@@ -88,8 +88,8 @@ def _seen_and_unseen(
 
 
 @dataclass(frozen=True, slots=True)
-class _Pixels:
-    """Turns boxes in points into pixels of the page as displayed.
+class PixelFrame:
+    """Turns boxes in points into pixels of the page as displayed, and back.
 
     Attributes:
         zoom: Pixels of a point.
@@ -101,9 +101,25 @@ class _Pixels:
     left: float
     top: float
 
+    @classmethod
+    def of(cls, zoom: float, frame: Any) -> PixelFrame:
+        """The frame of a page.
+
+        Args:
+            zoom: Pixels of a point.
+            frame: The page's rectangle in pixels.
+        """
+        return cls(zoom, float(frame.x0), float(frame.y0))
+
     def __call__(self, x0: float, y0: float, x1: float, y1: float) -> Box:
+        """A box, given in points, in pixels."""
         zoom, left, top = self.zoom, self.left, self.top
         return x0 * zoom - left, y0 * zoom - top, x1 * zoom - left, y1 * zoom - top
+
+    def in_points(self, box: Box) -> Box:
+        """The inverse."""
+        (x0, y0, x1, y1), zoom, left, top = box, self.zoom, self.left, self.top
+        return (x0 + left) / zoom, (y0 + top) / zoom, (x1 + left) / zoom, (y1 + top) / zoom
 
 
 def _turn_of(line: dict[str, Any]) -> int:

@@ -27,6 +27,8 @@ _MAX_TEXT: Final = 0.3
 _MAX_PARTS: Final = 300
 """Pictures are cut into so many strips at most; a page with more has a pattern of pictures."""
 _TOUCH_PT: Final = 1.0
+_MIN_CHARACTERS: Final = 6
+"""A picture with fewer has none: photographs and charts without labels come to five."""
 _ZOOM: Final = DPI / POINTS_PER_INCH
 _WHITE: Final = 255
 
@@ -34,19 +36,25 @@ Frame = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels at `DPI`."""
 
 
-def characters(page: Any, images: Sequence[Box], texts: Sequence[Box]) -> int:
-    """About how many characters the pictures of a page have that its layer lacks.
+def with_text(
+    page: Any, images: Sequence[Box], texts: Sequence[Box], deg: int
+) -> tuple[tuple[Box, int], ...]:
+    """The pictures of a page with text that its layer lacks, and about how many characters each.
 
     Args:
         page: MuPDF's page.
         images: Boxes of its images, points.
         texts: Boxes of the visible text of its layer, points.
+        deg: The clockwise turn that makes this text upright, and so the text in pictures.
+
+    Returns:
+        Boxes in points, inside the page.
 
     Raises:
         FzErrorBase: MuPDF cannot interpret the page's content.
     """
     if not images or len(images) > _MAX_PARTS:
-        return 0
+        return ()
     bounds = mupdf.fz_bound_page(page)
     area = (bounds.x1 - bounds.x0) * (bounds.y1 - bounds.y0)
     whole = (bounds.x0, bounds.y0, bounds.x1, bounds.y1)
@@ -57,12 +65,16 @@ def characters(page: Any, images: Sequence[Box], texts: Sequence[Box]) -> int:
         if _is_sensible(box, area) and _covered(box, texts) <= _MAX_TEXT * _area(box)
     ]
     if not found:
-        return 0
+        return ()
     frame = _in_pixels(_around(found))
     levels = _drawn(page, frame)
     for text in texts:  # what the layer has stays white
         _part(levels, _in_pixels(text), frame)[:] = _WHITE
-    return sum(estimate_characters(_part(levels, _in_pixels(box), frame)) for box in found)
+    parts = [np.rot90(_part(levels, _in_pixels(box), frame), -deg // 90) for box in found]
+    counts = [estimate_characters(part) for part in parts]
+    return tuple(
+        (box, count) for box, count in zip(found, counts, strict=True) if count >= _MIN_CHARACTERS
+    )
 
 
 def _joined(boxes: Sequence[Box]) -> list[Box]:

@@ -18,8 +18,15 @@ from pymupdf import mupdf
 from pipeline.documents.pdf import mupdf_log, painted, pictures
 from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
-from pipeline.documents.pdf.layer_lines import read_lines
-from pipeline.text.text_layer import MAX_CHARS, MAX_LINES, DrawingStats, TextLayer, TextLayerLine
+from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
+from pipeline.text.text_layer import (
+    MAX_CHARS,
+    MAX_LINES,
+    DrawingStats,
+    TextLayer,
+    TextLayerLine,
+    turn_of,
+)
 from pipeline.types import Box
 
 _POINTS_PER_INCH: Final = 72
@@ -71,7 +78,12 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     )
     is_small = largest_image_px <= _MAX_IMAGE_PX
     if boxes and is_small and 0 < drawing.image_without_text_share < _MAX_PICTURES:
-        drawing = replace(drawing, picture_characters=_picture_characters(page, log, raw))
+        found = _pictures_with_text(page, log, inside, PixelFrame.of(zoom, frame))
+        drawing = replace(
+            drawing,
+            picture_characters=sum(count for _, count in found),
+            pictures=tuple(box for box, _ in found),
+        )
     return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing)
 
 
@@ -79,15 +91,25 @@ def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:
     return sum(count_in_line(line["spans"], doubtful) for line in lines) if doubtful else 0
 
 
-def _picture_characters(
-    page: Any, log: Sequence[tuple[int, Box]], lines: Sequence[dict[str, Any]]
-) -> int:
+def _pictures_with_text(
+    page: Any,
+    log: Sequence[tuple[int, Box]],
+    lines: Sequence[TextLayerLine],
+    to_pixels: PixelFrame,
+) -> tuple[tuple[Box, int], ...]:
+    """Pictures with text that is not in the layer (boxes in pixels), and their characters.
+
+    Text of the layer that is not seen does not count: it is left out where the layer is taken.
+    """
+    seen = tuple(line for line in lines if line.is_visible)
+    texts = [to_pixels.in_points(line.box) for line in seen]
     images = [box for kind, box in log if kind in (painted.IMAGE, painted.IMAGE_MASK)]
     try:
-        return pictures.characters(page, images, [line["bbox"] for line in lines])
+        found = pictures.with_text(page, images, texts, turn_of(seen))
     except mupdf.FzErrorBase as error:  # the layer is as good as it was
         mupdf_log.check_memory(str(error))
-        return 0
+        return ()
+    return tuple((to_pixels(*box), count) for box, count in found)
 
 
 def _lines(text_page: Any) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,9 @@ _MIN_ASPECT: Final = 3.0
 """Length of a line in heights: shorter ones are numbers and words, of any length."""
 _MIN_EM: Final = 30.0
 """Length of all lines together in heights, from which a coverage means something: two lines."""
+_MIN_UNREAD_EM: Final = 10.0
+"""The same where nothing at all was read: half a line. In textless pictures the detector finds less
+than four."""
 _WIDE, _NARROW, _SPACE = 1.0, 0.5, 0.3
 """Width of characters, in heights of the detector's box."""
 
@@ -33,7 +36,7 @@ def coverage(lines: Iterable[tuple[str, float]]) -> float | None:
         if aspect >= _MIN_ASPECT:
             length += aspect
             read += min(aspect, sum(map(_width, text)))
-    return read / length if length >= _MIN_EM else None
+    return read / length if length >= (_MIN_EM if read else _MIN_UNREAD_EM) else None
 
 
 def _width(char: str) -> float:

@@ -25,7 +25,7 @@ from pipeline.job.stages.records import PreparedPage
 from pipeline.job.stages.results import row_result
 from pipeline.job.stages.weighted_semaphore import WeightedSemaphore
 from pipeline.output.rows import pages_table
-from pipeline.recognition.recognise import failed, recognise
+from pipeline.recognition.recognise import failed_page, recognise
 from pipeline.types import PageResult, Recognition, Timing
 
 
@@ -74,7 +74,8 @@ class Recognise:
 
     async def _result(self, page: PreparedPage, isolation: Isolation) -> PageResult:
         if isolation is Isolation.POISON:
-            result = self._row(page, failed(ErrorKind.ENGINE, POISON_MESSAGE))
+            read = failed_page(page.request, ErrorKind.ENGINE, POISON_MESSAGE)
+            result = self._row(page, read)
         else:
             result = await self._read(page, isolation)
         has_failed = result.recognition.failure is not None

@@ -13,12 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.documents.look import PageView
-from pipeline.imaging.rotation import turn_size
 from pipeline.job.stages.records import PlannedPage, PreparedPage
 from pipeline.output import schema
 from pipeline.output.image_columns import image_buffers, image_column, image_of
 from pipeline.output.rows import (
     Row,
+    block_of,
+    block_row,
+    box_of,
+    box_row,
     failure_of,
     failure_row,
     identity_row,
@@ -26,7 +29,17 @@ from pipeline.output.rows import (
     ref_of,
 )
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import Document, Request, Route, ScriptHint, Source, Status, Task
+from pipeline.types import (
+    Crop,
+    Document,
+    MixedPage,
+    Request,
+    Route,
+    ScriptHint,
+    Source,
+    Status,
+    Task,
+)
 
 
 def documents_table(documents: Sequence[Document]) -> pa.Table:
@@ -116,12 +129,30 @@ def _prepared_row(page: PreparedPage) -> Row:
     row["grid_columns"], row["grid_rows"] = request.grid
     if hint := request.script_hint:
         row |= {"script_hint": hint.script, "script_is_certain": hint.is_certain}
+    row["mixed"] = request.mixed and _mixed_row(request.mixed)
     return row
 
 
 _VIEW = ("width_px", "height_px", "dpi", "source", "turned_deg")
 _REQUEST_IMAGES = ["image", "view", "tiles"]
-_REQUEST = ("prompt", "task", "max_tokens", "image_tokens", "layer")
+_REQUEST = (
+    *("page_width_px", "page_height_px"),
+    *("prompt", "task", "max_tokens", "image_tokens", "layer"),
+)
+
+
+def _mixed_row(mixed: MixedPage) -> Row:
+    crops = [
+        box_row(crop.box) | {"left_px": crop.left_px, "top_px": crop.top_px} for crop in mixed.crops
+    ]
+    blocks = [block_row(block) for block in mixed.blocks]
+    return {"blocks": blocks, "crops": crops, "characters": mixed.characters}
+
+
+def _mixed_page(row: Row) -> MixedPage:
+    crops = (Crop(box_of(crop), crop["left_px"], crop["top_px"]) for crop in row["crops"])
+    blocks = (block_of(block) for block in row["blocks"])
+    return MixedPage(tuple(blocks), tuple(crops), row["characters"])
 
 
 def _prepared_page(
@@ -153,12 +184,11 @@ def _request(
     pixels = image_of(image, (row["image_height_px"], row["image_width_px"], 3))
     if pixels is None:
         raise ValueError("a prepared page without an image")
-    width_px, height_px = turn_size(row["width_px"], row["height_px"], row["turned_deg"])
     view_px, tile_px = row["view_side_px"], row["tile_side_px"]
     return Request(
         image=pixels,
-        page_width_px=width_px,
-        page_height_px=height_px,
+        page_width_px=row["page_width_px"],
+        page_height_px=row["page_height_px"],
         prompt=row["prompt"],
         task=Task(row["task"]),
         max_tokens=row["max_tokens"],
@@ -169,6 +199,7 @@ def _request(
         layer=row["layer"],
         turned_deg=row["turned_deg"],
         script_hint=_script_hint(row),
+        mixed=row["mixed"] and _mixed_page(row["mixed"]),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.config import EngineConfig, OcrOptions, OnnxConfig
@@ -14,6 +15,7 @@ from pipeline.engines.registry import build_engine
 from serving.config import ServeConfig
 from tests.support import job_stages, sample_documents
 from tests.support.live_service import data_uri, running
+from tests.unit.documents.test_pdf_pictures import STAMP, page_with
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 DOCUMENTS: dict[str, Callable[[], bytes]] = {
@@ -26,6 +28,7 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     ),
     "half.tiff": sample_documents.tiff_with_broken_frame,
     "notice.jpg": (SAMPLES / "notice.jpg").read_bytes,
+    "stamped.pdf": lambda: page_with(STAMP),
 }
 TYPES = {".pdf": "application/pdf", ".jpg": "image/jpeg", ".tiff": "image/tiff"}
 
@@ -56,13 +59,15 @@ def as_answered(row: dict[str, Any]) -> dict[str, Any]:
         "width_px": row["width_px"],
         "height_px": row["height_px"],
         "dpi": row["dpi"],
+        "source": row["source"],
+        "warnings": row["warnings"],
     }
 
 
 def flat(value: Any, place: str = "") -> dict[str, Any]:
     """Every leaf by its place: Parquet has single floats, JSON double ones."""
     if not isinstance(value, dict | list):
-        return {place: round(value, 4) if isinstance(value, float) else value}
+        return {place: float(np.float32(value)) if isinstance(value, float) else value}
     items = value.items() if isinstance(value, dict) else enumerate(value)
     return {
         key: leaf for name, inner in items for key, leaf in flat(inner, f"{place}.{name}").items()
@@ -70,7 +75,8 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "names"), [("fake", list(DOCUMENTS)), ("onnx", ["frames.tiff", "notice.jpg"])]
+    ("kind", "names"),
+    [("fake", list(DOCUMENTS)), ("onnx", ["frames.tiff", "notice.jpg", "stamped.pdf"])],
 )
 async def test_batch_and_service_give_the_same(kind: Any, names: list[str], tmp_path: Path) -> None:
     config = EngineConfig(kind=kind, onnx=OnnxConfig(threads=2))

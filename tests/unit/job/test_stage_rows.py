@@ -14,8 +14,11 @@ from pipeline.output import schema
 from pipeline.output.image_columns import image_buffers
 from pipeline.text.text_layer_trust import Trust
 from pipeline.types import (
+    Block,
+    Crop,
     Document,
     Failure,
+    MixedPage,
     PageIds,
     PageRef,
     Request,
@@ -63,6 +66,11 @@ REQUEST = Request(
     layer="the layer",
     turned_deg=90,
     script_hint=ScriptHint("Cyrillic", is_certain=True),
+    mixed=MixedPage(
+        (Block("text", "of the layer", (1.0, 2.0, 3.0, 4.5)), Block("title", "no box")),
+        (Crop((5.0, 6.0, 7.0, 8.0), 0, 0), Crop((5.0, 16.0, 7.0, 18.0), 0, 26)),
+        31,
+    ),
 )
 
 

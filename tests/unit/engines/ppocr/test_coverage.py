@@ -45,9 +45,14 @@ def test_lines_that_came_out_as_their_punctuation_are_not() -> None:
 
 
 def test_few_or_short_lines_say_nothing() -> None:
-    assert coverage([("", 20.0)]) is None
+    assert coverage([(". ,", 20.0)]) is None
     assert coverage([("", 2.0)] * 100) is None
+    assert coverage([("", 4.0)]) is None
     assert coverage([]) is None
+
+
+def test_one_line_is_enough_where_nothing_at_all_was_read() -> None:
+    assert coverage([("", 17.0)]) == 0.0
 
 
 @pytest.mark.parametrize(("script", "is_read"), [("Latin", True), ("Cyrillic", False)])

@@ -1,0 +1,72 @@
+"""The parts of a `PageView` as plain values and back, for the worker's response in JSON."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Any
+
+from pipeline.types import (
+    Block,
+    Box,
+    Crop,
+    MixedPage,
+    PageImage,
+    Pixels,
+    Recognition,
+    ScriptHint,
+    Status,
+)
+
+
+def recognition_fields(settled: Recognition) -> list[Any]:
+    """What became of a page that needs no engine."""
+    return [settled.status, settled.text, [astuple(block) for block in settled.blocks]]
+
+
+def recognition_of(status: Any, text: Any, blocks: Any) -> Recognition:
+    """The inverse of `recognition_fields`."""
+    return Recognition(Status(status), str(text), _blocks(blocks))
+
+
+def image_fields(image: PageImage) -> list[Any]:
+    """What is known of an image, without pixels and warnings."""
+    hint, mixed = image.script_hint, image.mixed
+    return [image.dpi, image.layer, hint and astuple(hint), mixed and astuple(mixed)]
+
+
+def image_of(
+    pixels: Pixels, warnings: tuple[str, ...], dpi: Any, layer: Any, hint: Any, mixed: Any
+) -> PageImage:
+    """The inverse of `image_fields`."""
+    return PageImage(
+        pixels,
+        float(dpi),
+        warnings,
+        layer=None if layer is None else str(layer),
+        script_hint=None if hint is None else _script_hint(*hint),
+        mixed=None if mixed is None else _mixed_page(*mixed),
+    )
+
+
+def _script_hint(script: Any, is_certain: Any) -> ScriptHint:
+    return ScriptHint(str(script), bool(is_certain))
+
+
+def _mixed_page(blocks: Any, crops: Any, characters: Any) -> MixedPage:
+    return MixedPage(_blocks(blocks), tuple(_crop(*crop) for crop in crops), int(characters))
+
+
+def _crop(box: Any, left_px: Any, top_px: Any) -> Crop:
+    return Crop(_box(*box), int(left_px), int(top_px))
+
+
+def _blocks(blocks: Any) -> tuple[Block, ...]:
+    return tuple(_block(*block) for block in blocks)
+
+
+def _block(kind: Any, text: Any, box: Any, score: Any) -> Block:
+    return Block(str(kind), str(text), box and _box(*box), None if score is None else float(score))
+
+
+def _box(x0: Any, y0: Any, x1: Any, y1: Any) -> Box:
+    return float(x0), float(y0), float(x1), float(y1)
