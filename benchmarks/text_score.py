@@ -63,8 +63,13 @@ def _document(page: PageScore) -> str:
     return page.document.removesuffix("-rotated90")
 
 
-def report(scores: Sequence[PageScore]) -> None:
-    """Print rank correlations and thresholds, for OCR and layers apart."""
+def report(scores: Sequence[PageScore], *, are_new: bool = False) -> None:
+    """Print rank correlations and thresholds, for OCR and layers apart.
+
+    Args:
+        scores: The pages.
+        are_new: They are of documents on which nothing was fitted: they are not halved.
+    """
     fit = [page for page in scores if (page.document, page.page) not in UNFIT]
     taken = [page for page in fit if (page.trust or 0) >= RouteConfig().min_trust]
     groups = {
@@ -74,19 +79,19 @@ def report(scores: Sequence[PageScore]) -> None:
     }
     for name, pages in groups.items():
         if pages:
-            _report_group(name, pages)
+            _report_group(name, pages, are_new)
 
 
-def _report_group(name: str, pages: Sequence[PageScore]) -> None:
+def _report_group(name: str, pages: Sequence[PageScore], are_new: bool) -> None:
     print(f"\ntext score, {name}: {len(pages)} pages", end="")
     print(f", {sum(page.text_score is None for page in pages)} of them without a score")
     known = [page for page in pages if page.text_score is not None]
-    for part in ("A", "B"):
-        chosen = half(known, part)
-        if len(chosen) > 2:
-            _correlations(f"half {part}", chosen)
-    _correlations("half B, as they are", [p for p in half(known, "B") if not p.degradation])
-    _thresholds(half(known, "B"))
+    if not are_new:
+        _correlations("half A", half(known, "A"))
+    name, shown = ("all", known) if are_new else ("half B", half(known, "B"))
+    _correlations(name, shown)
+    _correlations(f"{name}, as they are", [page for page in shown if not page.degradation])
+    _thresholds(name, shown)
 
 
 def _correlations(name: str, pages: Sequence[PageScore]) -> None:
@@ -105,11 +110,11 @@ def _correlations(name: str, pages: Sequence[PageScore]) -> None:
     print(f"  {name:22}{len(pages):4} pages  Spearman of 1 - score and " + "; ".join(cells))
 
 
-def _thresholds(pages: Sequence[PageScore]) -> None:
+def _thresholds(name: str, pages: Sequence[PageScore]) -> None:
     """Print what share of the wrong pages is above a threshold, and of the right ones below."""
     wrong = [page.text_score or 0.0 for page in pages if error(page) > _BAD]
     right = [page.text_score or 0.0 for page in pages if error(page) <= _BAD]
-    print(f"  half B: {len(wrong)} pages with an error over {_BAD:.0%}, {len(right)} without")
+    print(f"  {name}: {len(wrong)} pages with an error over {_BAD:.0%}, {len(right)} without")
     print("  threshold   wrong pages above it   right pages below it   wrong among those above")
     for limit in _THRESHOLDS:
         silent, kept = (sum(score >= limit for score in group) for group in (wrong, right))
@@ -168,11 +173,12 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("result", type=Path, help="a JSON of benchmarks.accuracy")
     parser.add_argument("--fit", action="store_true", help="print fitted exponents too")
+    parser.add_argument("--new", action="store_true", help="documents that nothing was fitted on")
     arguments = parser.parse_args()
     scores = accuracy_results.load(arguments.result)
     if arguments.fit:
         fit(scores)
-    report(scores)
+    report(scores, are_new=arguments.new)
     return 0
 
 

@@ -77,6 +77,13 @@ def test_the_report_has_rank_correlations_and_thresholds(
     assert "layers" not in printed
 
 
+def test_new_documents_are_not_halved(capsys: pytest.CaptureFixture[str]) -> None:
+    text_score.report(PAGES, are_new=True)
+    printed = capsys.readouterr().out
+    assert "all: 12 pages with an error over 10%, 4 without" in printed
+    assert "half" not in printed
+
+
 def test_pages_whose_truth_is_wrong_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     name, number = sorted(text_score.UNFIT)[0]
     text_score.report([*PAGES, scored(name, number, 0.1, 0.99)])
