@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any, Final, Protocol, Self
 
-from pipeline.config import RenderConfig, TextLayerMode
+from pipeline.config import RenderConfig, StructureMode, TextLayerMode
 from pipeline.documents.layer_script import kept_warning, layer_script, script_hint
+from pipeline.documents.page_structure import LayoutFinder, layout_finder
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.ink import is_blank
 from pipeline.imaging.projection import projection_profile
@@ -42,6 +43,7 @@ class LookOptions:
         engine_scripts: The scripts that the engine reads, empty for all.
         ladder_scripts: Those that it or the second engine reads, empty for all. `auto` takes a
             layer of another script, if it is legible, whatever the trust in it.
+        structure: How the structure of a layer's text is found.
     """
 
     text_layer: TextLayerMode = "auto"
@@ -52,6 +54,7 @@ class LookOptions:
     keeps_layer: bool = False
     engine_scripts: Sequence[str] = ()
     ladder_scripts: Sequence[str] = ()
+    structure: StructureMode = "plain"
 
     def to_message(self) -> dict[str, Any]:
         """The options as plain values, for the request to the worker."""
@@ -210,7 +213,8 @@ def look(
     """
     layer = _layer(document, page, render, options)
     trust = None if layer is None else assess_trust(layer)
-    settled = _settled(layer, trust, options)
+    finder = layout_finder(document, page, render, options.structure)
+    settled = _settled(layer, trust, options, finder)
     if settled is not None:
         return settled
     image = document.render(page, render, allocate)
@@ -235,7 +239,9 @@ def _layer(
         return None
 
 
-def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions) -> PageView | None:
+def _settled(
+    layer: TextLayer | None, trust: Trust | None, options: LookOptions, finder: LayoutFinder | None
+) -> PageView | None:
     """The view of a page that needs no image, None for one that does."""
     only = options.text_layer == "only"
     if layer is None or trust is None:
@@ -251,12 +257,13 @@ def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions)
         return None
     unread = _lost_script(layer, trust, options)
     hidden = options.text_layer != "auto" or unread is not None
-    text, blocks, deg = layers.read(layer, hidden=hidden)
+    text, blocks, deg = layers.read(layer, hidden=hidden, find_layout=finder)
     if not text:
         raise PageError(ErrorKind.NO_TEXT_LAYER, "the page has no text layer")
     settled = Recognition(Status.OK, text, blocks)
     view = PageView(*size, settled=settled, source=Source.TEXT_LAYER, trust=trust, turned_deg=deg)
-    return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust)))
+    said = finder.warnings if finder else ()
+    return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust), *said))
 
 
 def _is_taken(layer: TextLayer, trust: Trust, options: LookOptions) -> bool:
