@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from pipeline.text.layout.rows import Row
+from pipeline.text.structure.markdown import has_label
 from pipeline.text.structure.signs import LineSigns
 from pipeline.text.structure.tables import Grid, grid
 
@@ -90,7 +91,9 @@ def _is_label(paragraph: Paragraph) -> bool:
 
 def _has_cells(row: Row) -> bool:
     gap_px = _CELL_EM * (row.box[3] - row.box[1])
-    is_wide = any(b.box[0] - a.box[2] > gap_px for a, b in pairwise(row.lines))
+    # The space behind a bullet or the number of a heading is as wide as that between cells.
+    lines = row.lines[1:] if has_label(row) else row.lines
+    is_wide = any(b.box[0] - a.box[2] > gap_px for a, b in pairwise(lines))
     return is_wide and not _has_leader(row)
 
 

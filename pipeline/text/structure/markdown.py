@@ -16,6 +16,9 @@ from pipeline.text.layout.rows import Row, bounding_box
 from pipeline.types import Block
 
 _BULLET: Final = re.compile(r"(?:[•●▪■◦‣∙○◆▶➢✓➤]\s*|[·*\u2013\u2014-]\s+)")
+_LABEL: Final = re.compile(
+    r"[•●▪■◦‣∙○◆▶➢✓➤·*o\u2013\u2014-]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\d{1,2}(?:\.\d{1,3})+\.?"
+)
 _NUMBER: Final = re.compile(r"\d{1,3}[.)]\s")
 
 
@@ -56,8 +59,13 @@ def block_of(kind: Kind, paragraphs: Sequence[Sequence[Row]]) -> Block:
     return Block(kind, "\n".join(texts), box, fmean(line.score for line in lines))
 
 
+def has_label(row: Row) -> bool:
+    """Whether a row begins with a bullet or number that stands apart from its text."""
+    return len(row.lines) > 1 and bool(_LABEL.fullmatch(row.lines[0].text.strip()))
+
+
 def _item(text: str) -> str:
-    """An item of a list: its own bullet becomes a dash, its number stays."""
+    """An item of a list: its bullet becomes a dash; numbers and letters stay, which are words."""
     if _NUMBER.match(text):
         return text
     bullet = _BULLET.match(text)

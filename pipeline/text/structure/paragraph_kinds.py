@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.text.layout.rows import Row, bounding_box
-from pipeline.text.structure.markdown import HEADINGS, Kind
+from pipeline.text.structure.markdown import HEADINGS, Kind, has_label
 from pipeline.text.structure.signs import LineSigns
 from pipeline.types import LineKind
 
@@ -75,10 +75,25 @@ class Named:
 
 def named(paragraphs: Sequence[Paragraph], signs: LineSigns) -> list[Named]:
     """The paragraphs with their kinds, headings as paragraphs of their own."""
-    found = [_named(part, signs) for paragraph in paragraphs for part in _split(paragraph, signs)]
+    found = [
+        _named(part, signs)
+        for paragraph in paragraphs
+        for item in _items(paragraph)
+        for part in _split(item, signs)
+    ]
     _settle_items(found)
     _settle_levels(found, signs)
     return _with_whole_items(found, signs.em_px)
+
+
+def _items(paragraph: Paragraph) -> list[Paragraph]:
+    """A paragraph cut before each row whose bullet or number stands apart from its text."""
+    parts: list[Paragraph] = []
+    for row in paragraph:
+        if not parts or has_label(row):
+            parts.append([])
+        parts[-1].append(row)
+    return parts
 
 
 def is_caption(text: str) -> bool:
@@ -131,7 +146,8 @@ def _named(rows: Paragraph, signs: LineSigns) -> Named:
         return Named(Kind.TABLE_CAPTION if is_table else Kind.IMAGE_CAPTION, rows)
     if said is LineKind.FORMULA:
         return Named(Kind.EQUATION, rows)
-    if _BULLET.match(text) or said is LineKind.LIST_ITEM:
+    is_item = _BULLET.match(text) or (has_label(rows[0]) and rows[0].lines[0].text == "o")
+    if is_item or said is LineKind.LIST_ITEM:
         return Named(Kind.LIST, rows)
     return Named(Kind.TEXT, rows, is_weak_item=bool(_MARK.match(text)))
 

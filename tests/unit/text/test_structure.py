@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ BODY = Style(22.0)
 _FIGURE = re.compile(r"!\[image\]\(#block-\d+\)")
 
 words = st.sampled_from(
-    ["harbour", "12.50", "Total", "a|b", "•", "1.", "Figure 1:", "the ship that"]
+    ["harbour", "12.50", "Total", "a|b", "•", "1.", "o", "Figure 1:", "the ship that"]
 )
 coordinates = st.integers(0, 60).map(lambda step: 20.0 * step)
 
@@ -257,3 +258,23 @@ def test_cells_left_of_a_region_that_was_found_too_small_belong_to_the_table() -
     signs = PageSigns(regions=(Region(RegionKind.TABLE, (340.0, 390.0, 900.0, 520.0)),))
     found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, signs))
     assert found[1] == ("table", PIPES)
+
+
+@pytest.mark.parametrize(("bullet", "expected"), [("•", "- "), ("o", "- o\t"), ("1.", "1.\t")])
+def test_bullets_that_stand_apart_make_a_list_and_no_table(bullet: str, expected: str) -> None:
+    texts = ["Copper from the north", "Tin and lead in bars", "Wool in small bales"]
+    items = column(500, *texts, left=180, width=400)
+    bullets = [Line(bullet, (120, line.box[1], 135, line.box[3]), 1.0) for line in items]
+    lines = [*prose(300, 4), *items, *bullets, *prose(700, 4)]
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns()))
+    assert [kind for kind, _ in found] == ["text", "list", "text"]
+    assert found[1][1] == "\n".join(expected + text for text in texts)
+
+
+def test_the_number_of_a_heading_makes_no_table() -> None:
+    lines: list[Line] = []
+    for i, top in enumerate((300, 600, 900)):
+        lines += column(top, f"2.{i}", width=40) + column(top, "Weather", left=220, width=140)
+        lines += prose(top + 60, 5)
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns())
+    assert not any(block.kind == "table" for block in blocks)
