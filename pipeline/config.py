@@ -29,6 +29,7 @@ from pipeline.types import Rung, Task
 EngineKind = Literal["onnx", "tesseract", "vllm", "fake"]
 TextLayerMode = Literal["auto", "never", "always", "only"]
 PictureMode = Literal["read", "warn"]
+StructureMode = Literal["auto", "layout", "plain"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
 RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
 """Names of the rungs that may follow the first attempt."""
@@ -541,6 +542,7 @@ class Recipe(Settings):
     task: Task
     render: RenderConfig
     text_layer: TextLayerMode = "auto"
+    structure: StructureMode = "plain"
     route: RouteConfig = RouteConfig()
     onnx: OnnxConfig | None = None
     tesseract: TesseractConfig | None = None
@@ -564,6 +566,8 @@ class Recipe(Settings):
             del fields["ladder"]["second_engine"]
         if self.route.pictures == "warn" or self.text_layer != "auto":
             del fields["route"]["pictures"]
+        if self.structure == "plain":
+            del fields["structure"]
         if self.tesseract is None:
             del fields["tesseract"]
         if self.vllm:
@@ -601,6 +605,11 @@ class OcrOptions(Settings):
     """Which pages take their text from the PDF's own text layer instead of the engine: those
     whose layer can be trusted (auto), none (never), all that have one (always), or all, and a
     page without one fails (only)."""
+    structure: StructureMode = "auto"
+    """How headings, lists, tables and figures are found for the task markdown, where no model
+    writes it: not at all (plain); by PyMuPDF's layout model, about 150 ms of a CPU a page, and by
+    fonts (layout); by the layout model on pages that onnx or tesseract reads and by fonts and drawn
+    lines in text layers, about 1 ms a page (auto)."""
     gpu_hour_price: Annotated[float, Field(ge=0)] = 0.0
     """Price of one GPU for an hour, in any currency. The receipt then has the cost of a million
     pages. 0: none."""

@@ -62,6 +62,60 @@ class Line:
     score: float
 
 
+class LineKind(StrEnum):
+    """What a line is, as the layout model says."""
+
+    BACKGROUND = "background"
+    TEXT = "text"
+    TITLE = "title"
+    PICTURE = "picture"
+    TABLE = "table"
+    LIST_ITEM = "list-item"
+    PAGE_HEADER = "page-header"
+    PAGE_FOOTER = "page-footer"
+    SECTION_HEADER = "section-header"
+    FOOTNOTE = "footnote"
+    CAPTION = "caption"
+    FORMULA = "formula"
+
+
+class RegionKind(StrEnum):
+    """What is a region of its own on a page."""
+
+    TABLE = "table"
+    PICTURE = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A table or a picture.
+
+    Attributes:
+        kind: Which of the two.
+        box: Its box in the pixels of the boxes of the page's lines.
+        score: The layout model's confidence, 0 to 1.
+    """
+
+    kind: RegionKind
+    box: Box
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageLayout:
+    """What the layout model found on an upright page.
+
+    Attributes:
+        line_kinds: What each line is, in the order in which the lines were given.
+        regions: Its tables and pictures.
+        rules: Straight lines in its tables.
+    """
+
+    line_kinds: tuple[LineKind, ...] = ()
+    regions: tuple[Region, ...] = ()
+    rules: tuple[Box, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How an engine with tokens picks them. The default is what the batch starts with.
@@ -194,7 +248,8 @@ class Generation:
     Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
     the page into the model's input, `queue_ms` on waiting for a place in the batch. `coverage` is
     the share of the detected lines' length that the characters read in them account for, 0 to 1;
-    None where there are too few lines or the engine does not detect them.
+    None where there are too few lines or the engine does not detect them. `layout` says what the
+    lines are, None where the layout model was not asked.
     """
 
     text: str = ""
@@ -208,3 +263,4 @@ class Generation:
     prefill_ms: float | None = None
     decode_ms: float | None = None
     coverage: float | None = None
+    layout: PageLayout | None = None

@@ -22,6 +22,7 @@ from pipeline.config import (
     RenderConfig,
     RouteConfig,
     Settings,
+    StructureMode,
     TaskName,
     TextLayerMode,
 )
@@ -267,6 +268,11 @@ class ServeConfig(Settings):
     """Which pages take their text from the PDF's own text layer instead of the model: those whose
     layer can be trusted (auto), none (never), all that have one (always), or all, and a page
     without one fails (only)."""
+    structure: StructureMode = "auto"
+    """How headings, lists, tables and figures are found for the task markdown, where no model
+    writes it: not at all (plain); by PyMuPDF's layout model, about 150 ms of a CPU a page, and by
+    fonts (layout); by the layout model on pages that onnx or tesseract reads and by fonts and drawn
+    lines in text layers, about 1 ms a page (auto)."""
     self_test: bool = True
     """Test the engine with a generated page before the first page (vllm only)."""
     input: InputConfig = InputConfig()

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol, Self
 
-from pipeline.config import PictureMode, RenderConfig, TextLayerMode
+from pipeline.config import PictureMode, RenderConfig, StructureMode, TextLayerMode
 from pipeline.documents import mixed_pages
 from pipeline.documents.layer_script import kept_warning, layer_script, script_hint
+from pipeline.documents.page_structure import LayoutFinder, layout_finder
 from pipeline.documents.view_fields import (
     image_fields,
     image_of,
@@ -50,6 +51,7 @@ class LookOptions:
         engine_scripts: The scripts that the engine reads, empty for all.
         ladder_scripts: Those that it or the second engine reads, empty for all. `auto` takes a
             layer of another script, if it is legible, whatever the trust in it.
+        structure: How the structure of a layer's text is found.
     """
 
     text_layer: TextLayerMode = "auto"
@@ -61,6 +63,7 @@ class LookOptions:
     keeps_layer: bool = False
     engine_scripts: Sequence[str] = ()
     ladder_scripts: Sequence[str] = ()
+    structure: StructureMode = "plain"
 
     @property
     def reads_pictures(self) -> bool:
@@ -203,7 +206,8 @@ def look(
     trust = None
     if layer is not None:
         trust = assess_trust(layer, pictures_are_read=options.reads_pictures)
-    settled = _settled(layer, trust, options)
+    finder = layout_finder(document, page, render, options.structure)
+    settled = _settled(layer, trust, options, finder)
     if settled is not None and layer is not None:
         pictures = None
         if _reads_pictures(settled, layer, options):
@@ -231,7 +235,9 @@ def _layer(
         return None
 
 
-def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions) -> PageView | None:
+def _settled(
+    layer: TextLayer | None, trust: Trust | None, options: LookOptions, finder: LayoutFinder | None
+) -> PageView | None:
     """The view of a page that needs no image, None for one that does."""
     only = options.text_layer == "only"
     if layer is None or trust is None:
@@ -247,12 +253,13 @@ def _settled(layer: TextLayer | None, trust: Trust | None, options: LookOptions)
         return None
     unread = _lost_script(layer, trust, options)
     hidden = options.text_layer != "auto" or unread is not None
-    text, blocks, deg = layers.read(layer, hidden=hidden)
+    text, blocks, deg = layers.read(layer, hidden=hidden, find_layout=finder)
     if not text:
         raise PageError(ErrorKind.NO_TEXT_LAYER, "the page has no text layer")
     settled = Recognition(Status.OK, text, blocks)
     view = PageView(*size, settled=settled, source=Source.TEXT_LAYER, trust=trust, turned_deg=deg)
-    return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust)))
+    said = finder.warnings if finder else ()
+    return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust), *said))
 
 
 def _reads_pictures(view: PageView, layer: TextLayer, options: LookOptions) -> bool:

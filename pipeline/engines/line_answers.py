@@ -1,23 +1,43 @@
-"""Answers of engines that find lines: blocks in reading order, on the page. Pure."""
+"""Answers of engines that find lines: blocks in reading order, on the page. Pure.
+
+Where the layout model was asked (`pipeline.recognition.page_layout`), with structure.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.text import layout
+from pipeline.text.structure import PageSigns, markdown, structured
 from pipeline.types import Block, Box, Generation, Line, Request
 
 
 def read(generation: Generation, request: Request) -> tuple[str, tuple[Block, ...]]:
     """The lines of an answer as blocks in reading order, boxes inside the page."""
     lines = _on_page(generation.lines, request)
-    blocks = layout.blocks(lines, request.page_width_px, request.page_height_px)
-    return "\n\n".join(block.text for block in blocks), blocks
+    size = (request.page_width_px, request.page_height_px)
+    found = generation.layout
+    if found is None:
+        blocks = layout.blocks(lines, *size)
+    else:
+        x, y = _scales(request)
+        regions = tuple(
+            replace(region, box=_scaled(region.box, x, y, request)) for region in found.regions
+        )
+        rules = tuple(_scaled(rule, x, y, request) for rule in found.rules)
+        blocks = structured(lines, *size, PageSigns(found.line_kinds, regions=regions, rules=rules))
+    return markdown(blocks), blocks
 
 
 def _on_page(lines: tuple[Line, ...], request: Request) -> list[Line]:
-    height_px, width_px = request.image.shape[:2]
-    x = request.page_width_px / max(width_px, 1)
-    y = request.page_height_px / max(height_px, 1)
+    x, y = _scales(request)
     return [Line(line.text, _scaled(line.box, x, y, request), line.score) for line in lines]
+
+
+def _scales(request: Request) -> tuple[float, float]:
+    """Pixels of the page for each pixel of the request's image, across and down."""
+    height_px, width_px = request.image.shape[:2]
+    return request.page_width_px / max(width_px, 1), request.page_height_px / max(height_px, 1)
 
 
 def _scaled(box: Box, x: float, y: float, request: Request) -> Box:

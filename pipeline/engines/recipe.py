@@ -13,9 +13,11 @@ from pipeline.config import (
     Recipe,
     RenderConfig,
     RouteConfig,
+    StructureMode,
     TaskName,
     TextLayerMode,
 )
+from pipeline.documents import layout_model
 from pipeline.engines.base import EngineSpec
 from pipeline.engines.registry import SPECS, reading_engine
 from pipeline.errors import ConfigError
@@ -36,6 +38,10 @@ class Options(Protocol):
     @property
     def text_layer(self) -> TextLayerMode:
         """Which pages take their text from the text layer."""
+
+    @property
+    def structure(self) -> StructureMode:
+        """How the structure of pages is found."""
 
     @property
     def route(self) -> RouteConfig:
@@ -74,6 +80,7 @@ def make_recipe(options: Options, kind: EngineKind) -> Recipe:
         task=Task(options.task),
         render=options.render,
         text_layer=options.text_layer,
+        structure=_structure(options),
         route=_route(options.route),
         ladder=ladder,
         quality=options.quality,
@@ -81,6 +88,18 @@ def make_recipe(options: Options, kind: EngineKind) -> Recipe:
     )
     check(Instruction(recipe.task), recipe)
     return recipe
+
+
+def _structure(options: Options) -> StructureMode:
+    """`plain` where the task is not Markdown. Refuses the other modes where the model is missing.
+
+    Raises:
+        ConfigError: The layout model is not installed.
+    """
+    if Task(options.task) is not Task.MARKDOWN or options.structure == "plain":
+        return "plain"
+    layout_model.check_installed()
+    return options.structure
 
 
 def _route(config: RouteConfig) -> RouteConfig:

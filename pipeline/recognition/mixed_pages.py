@@ -13,6 +13,7 @@ from typing import Final
 
 from pipeline.documents.mixed_pages import unread_pictures
 from pipeline.imaging.rotation import turn_box
+from pipeline.text.structure import markdown
 from pipeline.types import Block, Box, Crop, MixedPage, Recognition, Rung, Status
 
 _MIN_SHARE: Final = 0.25
@@ -41,7 +42,7 @@ def with_layer(read: Recognition, mixed: MixedPage, deg: int) -> Recognition:
     return replace(
         read,
         status=Status.OK,
-        text="\n\n".join(block.text for block in blocks),
+        text=markdown(blocks),
         blocks=blocks,
         failure=None,
         rung=read.rung if count else Rung.LAYER,

@@ -14,6 +14,7 @@ from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.imaging.ink import ink_ppm
 from pipeline.recognition import answer, retry_ladder
 from pipeline.recognition.mixed_pages import with_layer
+from pipeline.recognition.page_layout import with_layout
 from pipeline.recognition.retry_ladder import AttemptResult, NextAttempt
 from pipeline.recognition.script_check import unread_script
 from pipeline.recognition.text_score import image_parts
@@ -94,18 +95,19 @@ async def _attempt(engine: Engine | None, planned: NextAttempt, recipe: Recipe) 
         recognition = _from_layer(planned.request)
     else:
         spec = reading_engine(recipe, planned.rung)
-        recognition = await _from_engine(engine, spec, planned.request, spec.scripts(recipe))
+        recognition = await _from_engine(engine, spec, planned.request, recipe)
     ms = (time.perf_counter() - begin) * 1000
     return AttemptResult(_assess(planned, recognition, recipe, ms), recognition)
 
 
 async def _from_engine(
-    engine: Engine | None, spec: EngineSpec, request: Request, readable: tuple[str, ...]
+    engine: Engine | None, spec: EngineSpec, request: Request, recipe: Recipe
 ) -> Recognition:
     try:
         if engine is None:
             raise EngineError("there is no second engine here")
-        return _read(await engine.generate(request), request, spec, readable)
+        generation = await with_layout(await engine.generate(request), request, recipe)
+        return _read(generation, request, spec, spec.scripts(recipe))
     except EngineError as error:
         return failed(ErrorKind.ENGINE, str(error))
     except (ConfigError, JobError):
@@ -124,7 +126,7 @@ def _read(
         text=text,
         blocks=blocks,
         raw=generation.text or None,
-        generation=replace(generation, text="", lines=()),
+        generation=replace(generation, text="", lines=(), layout=None),
         warnings=(_unread_warning(unread, spec),) if unread else (),
         score_parts=image_parts(generation, text, blocks, request),
     )

@@ -106,7 +106,11 @@ class Routes:
             keeps_layer=Rung.LAYER.value in recipe.ladder.rungs,
             engine_scripts=engine_scripts(recipe),
             ladder_scripts=ladder_scripts(recipe),
+            structure=recipe.structure if self._wants_markdown(instruction) else "plain",
         )
+
+    def _wants_markdown(self, instruction: Instruction | None) -> bool:
+        return instruction is None or instruction.task is Task.MARKDOWN
 
     def _wants_text(self, instruction: Instruction | None) -> bool:
         if instruction is None:

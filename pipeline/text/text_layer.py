@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from pipeline.imaging.rotation import TURNS, turn_back, turn_box, turn_size
 from pipeline.text import layout
-from pipeline.types import Block, Box, Line
+from pipeline.text.structure import PageSigns, Style, markdown, structured
+from pipeline.types import Block, Box, Line, PageLayout, Region, RegionKind
 
 MAX_LINES: Final = 20_000
 """Maximum lines of a page; a newspaper page has 2,000."""
@@ -31,6 +33,8 @@ class TextLayerLine:
         turn_deg: The clockwise turn that makes it upright: 0, 90, 180 or 270.
         is_visible: Whether it is seen: not render mode 3, not transparent, not white on white.
         is_white: Whether it is painted white on white.
+        size_px: Size of its font, 0 where unknown.
+        is_bold: Whether all of it is bold.
     """
 
     text: str
@@ -38,6 +42,8 @@ class TextLayerLine:
     turn_deg: int = 0
     is_visible: bool = True
     is_white: bool = False
+    size_px: float = 0.0
+    is_bold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class TextLayer:
         dpi: Its resolution.
         lines: In the order of the file.
         drawing: Statistics of what the page draws.
+        pictures: Boxes of its images.
+        rules: Boxes of the straight lines that it draws, and of the edges of rectangles.
         warnings: Messages about problems that were not fatal.
     """
 
@@ -90,6 +98,8 @@ class TextLayer:
     dpi: float
     lines: tuple[TextLayerLine, ...] = ()
     drawing: DrawingStats = DrawingStats()
+    pictures: tuple[Box, ...] = ()
+    rules: tuple[Box, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -106,12 +116,22 @@ def turn_of(lines: tuple[TextLayerLine, ...]) -> int:
     return max(TURNS, key=lambda deg: (characters[deg], deg == 0))
 
 
-def read(layer: TextLayer, *, hidden: bool) -> tuple[str, tuple[Block, ...], int]:
+class FindLayout(Protocol):
+    """Finds what the lines of a page are."""
+
+    def __call__(self, boxes: Sequence[Box], size_px: tuple[int, int], deg: int) -> PageLayout:
+        """The layout of the page after a clockwise turn, given the boxes of its lines after it."""
+
+
+def read(
+    layer: TextLayer, *, hidden: bool, find_layout: FindLayout | None = None
+) -> tuple[str, tuple[Block, ...], int]:
     """Text and blocks of a layer, in reading order.
 
     Args:
         layer: The layer.
         hidden: Include lines that are not seen, those that are white on white too.
+        find_layout: Finds what the lines are, for Markdown with structure; None for plain text.
 
     Returns:
         The text, its blocks with boxes on the page as displayed, and the clockwise turn that
@@ -129,11 +149,22 @@ def read(layer: TextLayer, *, hidden: bool) -> tuple[str, tuple[Block, ...], int
         return box and turn_back(flip(box, width_px), width_px, height_px, deg)
 
     upright = [Line(line.text, to_upright(line.box), 1.0) for line in lines]
-    blocks = tuple(
-        replace(block, box=to_page(block.box), score=None)
-        for block in layout.blocks(upright, width_px, height_px)
-    )
-    return "\n\n".join(block.text for block in blocks), blocks, deg
+    if find_layout is None:
+        found = layout.blocks(upright, width_px, height_px)
+    else:
+        turned = [turn_box(line.box, layer.width_px, layer.height_px, deg) for line in lines]
+        seen = find_layout(turned, (width_px, height_px), deg)
+        regions = tuple(replace(each, box=flip(each.box, width_px)) for each in seen.regions)
+        pictures = tuple(Region(RegionKind.PICTURE, to_upright(box)) for box in layer.pictures)
+        rules = tuple(map(to_upright, layer.rules))
+        signs = PageSigns(seen.line_kinds, _styles(lines), (*pictures, *regions), rules)
+        found = structured(upright, width_px, height_px, signs)
+    blocks = tuple(replace(block, box=to_page(block.box), score=None) for block in found)
+    return markdown(blocks), blocks, deg
+
+
+def _styles(lines: tuple[TextLayerLine, ...]) -> tuple[Style, ...]:
+    return tuple(Style(line.size_px, line.is_bold) for line in lines)
 
 
 def _is_right_to_left(lines: tuple[TextLayerLine, ...]) -> bool:

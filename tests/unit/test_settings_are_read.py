@@ -18,6 +18,7 @@ _SHARED = "engines.base.recipe reads it from the batch's options or the service'
 EXCEPTIONS = {
     "ServeConfig.task": _SHARED,
     "ServeConfig.text_layer": _SHARED,
+    "ServeConfig.structure": _SHARED,
     "ServeConfig.route": _SHARED,
     "ServeConfig.ladder": _SHARED,
     "ServeConfig.quality": _SHARED,

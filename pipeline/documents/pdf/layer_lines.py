@@ -6,7 +6,7 @@ Runs in the worker process of `pipeline.documents.sandbox`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from pipeline.types import Box
 
 _INKED: Final = mupdf.FZ_STEXT_FILLED | mupdf.FZ_STEXT_STROKED
 """A character is visible if one of the two is set. Text render mode 3 sets neither."""
+_BOLD: Final = 16
+"""The flag of a bold font (PyMuPDF's `TEXT_FONT_BOLD`)."""
 _WHITE: Final = 0xF0F0F0
 """A colour counts as white if red, green and blue have all of these bits: at least 240 of 255."""
 _UPRIGHT: Final = (1.0, 0.0)
@@ -60,7 +62,8 @@ def read_lines(
             found += _seen_and_unseen(line, to_pixels, grounds)
             continue
         box = to_pixels(*line["bbox"])
-        found.append(TextLayerLine("".join(texts).strip(), box, _turn_of(line), inked > 0))
+        turn_deg, style = _turn_of(line), _style(line["spans"], to_pixels.zoom)
+        found.append(TextLayerLine("".join(texts).strip(), box, turn_deg, inked > 0, False, *style))
     if not visible:
         return found, 0.0, 0.0
     return found, white / visible, oversized / visible
@@ -84,7 +87,16 @@ def _seen_and_unseen(
         text = "".join(span["text"] for span in spans).strip()
         left, top, right, bottom = zip(*(span["bbox"] for span in spans), strict=True)
         box = to_pixels(min(left), min(top), max(right), max(bottom))
-        yield TextLayerLine(text, box, _turn_of(line), is_visible, is_white)
+        yield TextLayerLine(
+            text, box, _turn_of(line), is_visible, is_white, *_style(spans, to_pixels.zoom)
+        )
+
+
+def _style(spans: Sequence[dict[str, Any]], zoom: float) -> tuple[float, bool]:
+    """The size (pixels) of the font of most of a line, and whether all of it is bold."""
+    longest = spans[0] if len(spans) == 1 else max(spans, key=lambda span: len(span["text"]))
+    is_bold = all(span["flags"] & _BOLD or not span["text"].strip() for span in spans)
+    return longest["size"] * zoom, is_bold
 
 
 @dataclass(frozen=True, slots=True)

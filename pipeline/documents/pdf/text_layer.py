@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pymupdf
 from pymupdf import mupdf
 
-from pipeline.documents.pdf import mupdf_log, painted, pictures
+from pipeline.documents.pdf import figures, mupdf_log, painted, pictures
 from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
@@ -84,7 +84,25 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
             picture_characters=sum(count for _, count in found),
             pictures=tuple(box for box, _ in found),
         )
-    return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing)
+    images, rules = _figures(log, size_px, zoom, frame)
+    return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing, images, rules)
+
+
+def _figures(
+    log: Sequence[tuple[int, Box]], size_px: tuple[int, int], zoom: float, frame: Any
+) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
+    """Pictures and straight lines of the page, pixels."""
+    drawn = [(kind, box) for kind, box in log if kind != painted.TEXT]
+    if not drawn:
+        return (), ()
+    boxes = np.array([box for _, box in drawn], np.float64) * zoom
+    boxes -= (frame.x0, frame.y0, frame.x0, frame.y0)
+    kinds = np.array([kind for kind, _ in drawn], np.int8)
+    is_finite = np.isfinite(boxes).all(axis=1)
+    kinds, boxes = kinds[is_finite], boxes[is_finite]
+    images = boxes[(kinds == painted.IMAGE) | (kinds == painted.IMAGE_MASK)]
+    rules = figures.rules(boxes[kinds == painted.FILL_PATH], boxes[kinds == painted.OTHER], zoom)
+    return figures.pictures(images, size_px, zoom), rules
 
 
 def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:

@@ -40,8 +40,8 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
         every line is in one of them.
     """
     ordered = sort_top_down(lines)
-    upright = [line for line in ordered if not _is_vertical(line)]
-    down = [line for line in ordered if _is_vertical(line)]
+    upright = [line for line in ordered if not is_vertical(line)]
+    down = [line for line in ordered if is_vertical(line)]
     groups = [(upright, _unchanged), (down, _turn_right)]
     if _characters(down) > _characters(upright):
         groups.reverse()
@@ -54,11 +54,20 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
 
 
 def _upright_blocks(lines: Sequence[PlacedLine]) -> list[Block]:
+    return [_block(paragraph) for paragraph in ordered_paragraphs(lines)]
+
+
+def ordered_paragraphs(lines: Sequence[PlacedLine]) -> list[list[Row]]:
+    """The paragraphs and tables of upright lines, in reading order, as rows.
+
+    Args:
+        lines: Sorted by `sort_top_down`.
+    """
     if not lines:
         return []
     em_px = max(_MIN_EM_PX, median(line.box[3] - line.box[1] for line in lines))
     return [
-        _block(paragraph)
+        paragraph
         for region in regions(lines, em_px)
         for paragraph in paragraphs(rows(region), em_px)
     ]
@@ -69,7 +78,8 @@ def _block(paragraph: Sequence[Row]) -> Block:
     return Block("text", text_of(paragraph), bounding_box([row.box for row in paragraph]), score)
 
 
-def _is_vertical(line: Line) -> bool:
+def is_vertical(line: Line) -> bool:
+    """Whether a line runs down or up the page."""
     x0, y0, x1, y1 = line.box
     return len(line.text) > 2 and y1 - y0 > _SIDEWAYS * (x1 - x0)
 

@@ -1,0 +1,101 @@
+"""The blocks of a page with structure, in reading order. Pure and total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from statistics import fmean
+
+from pipeline.text import layout
+from pipeline.text.layout.reading_order import is_vertical, ordered_paragraphs
+from pipeline.text.layout.rows import bounding_box, placed, sort_top_down
+from pipeline.text.structure import aligned_tables, floats, regions
+from pipeline.text.structure.candidates import candidates
+from pipeline.text.structure.markdown import Kind, block_of
+from pipeline.text.structure.paragraph_kinds import Named, Paragraph, named
+from pipeline.text.structure.regions import Float
+from pipeline.text.structure.signs import LineSigns, PageSigns
+from pipeline.text.structure.tables import Grid, pipes
+from pipeline.types import Block, Line
+
+
+def structured(
+    lines: Sequence[Line], width_px: int, height_px: int, signs: PageSigns
+) -> tuple[Block, ...]:
+    """Sort lines into reading order and make headings, lists, tables, figures and notes of them.
+
+    Vertical lines are ordered separately and stay plain text; so does a page that has most of its
+    text in them.
+
+    Args:
+        lines: The lines, upright, in any order.
+        width_px: Width of the page that the boxes refer to.
+        height_px: Its height.
+        signs: What is known of the lines, in their order.
+
+    Returns:
+        The blocks, with boxes in the pixels of the lines' boxes. The words of every line are in
+        one of them.
+    """
+    upright = [line for line in lines if not is_vertical(line)]
+    down = [line for line in lines if is_vertical(line)]
+    if _characters(down) > _characters(upright):
+        return layout.blocks(lines, width_px, height_px)
+    known = LineSigns(lines, signs, (width_px, height_px))
+    wanted = candidates(signs.regions, signs.rules, (width_px, height_px), known.em_px)
+    floating, rest = regions.take(placed(sort_top_down(upright)), wanted, known)
+    standing = floats.without_text(floating, rest)
+    places = floats.stand_ins(standing, known.em_px)
+    every = sort_top_down([*rest, *floats.as_lines(places)])
+    ordered = ordered_paragraphs(placed(every))
+    found = list(_blocks(floats.divided(ordered, standing, places), known))
+    others = [each for each in floating if each not in standing]
+    return (*floats.put_back(found, others), *layout.blocks(down, width_px, height_px))
+
+
+def _characters(lines: Sequence[Line]) -> int:
+    return sum(len(line.text) for line in lines)
+
+
+def _blocks(parts: Iterable[Paragraph | Float], signs: LineSigns) -> Iterator[Block]:
+    for is_float, run in groupby(parts, key=lambda part: isinstance(part, Float)):
+        if is_float:
+            yield from (part.block for part in run if isinstance(part, Float))
+        else:
+            yield from _text_blocks([part for part in run if isinstance(part, list)], signs)
+
+
+def _text_blocks(paragraphs: Sequence[Paragraph], signs: LineSigns) -> Iterator[Block]:
+    """The blocks of paragraphs that no table or figure divides."""
+    for run, cells in _runs(aligned_tables.tables(paragraphs, signs)):
+        if cells is not None:
+            yield _table(run, cells)
+        else:
+            yield from _named_blocks(named(run, signs))
+
+
+def _runs(
+    groups: Sequence[tuple[list[Paragraph], Grid | None]],
+) -> Iterator[tuple[list[Paragraph], Grid | None]]:
+    """The groups, those without a table joined: paragraphs are named beside their neighbours."""
+    for is_text, run in groupby(groups, key=lambda group: group[1] is None):
+        if is_text:
+            yield [paragraph for paragraphs, _ in run for paragraph in paragraphs], None
+        else:
+            yield from run
+
+
+def _table(paragraphs: Sequence[Paragraph], cells: Grid) -> Block:
+    lines = [line for paragraph in paragraphs for row in paragraph for line in row.lines]
+    box = bounding_box([line.box for line in lines])
+    return Block(Kind.TABLE, pipes(cells), box, fmean(line.score for line in lines))
+
+
+def _named_blocks(found: Sequence[Named]) -> Iterator[Block]:
+    """One block for each paragraph, and one for each list."""
+    for kind, run in groupby(found, key=lambda each: each.kind):
+        members = [each.rows for each in run]
+        if kind is Kind.LIST:
+            yield block_of(kind, members)
+        else:
+            yield from (block_of(kind, [rows]) for rows in members)

@@ -1,0 +1,160 @@
+"""Takes tables and figures out of a page: which lines are in them, and what they make. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Final
+
+from pipeline.text.layout.paragraphs import text_of
+from pipeline.text.layout.reading_order import ordered_paragraphs
+from pipeline.text.layout.rows import PlacedLine, bounding_box, center_y, rows
+from pipeline.text.structure.markdown import Kind
+from pipeline.text.structure.paragraph_kinds import is_caption
+from pipeline.text.structure.signs import LineSigns
+from pipeline.text.structure.tables import between_rules, grid, pipes
+from pipeline.types import Block, Box, LineKind, Region, RegionKind
+
+_NEAR_EM: Final = 1.5
+"""Lines that the layout model takes for a table's belong to the one this near, in line heights."""
+_PARAGRAPH_CHARS: Final = 30
+"""Minimum characters of a line of running text ..."""
+_MAX_PARAGRAPH_LINES: Final = 3
+"""... of which a picture's labels have at most this many."""
+_REACH_EM: Final = 10.0
+"""Cells this far beside a region may belong to its rows, in line heights, ..."""
+_LEVEL_EM: Final = 0.35
+"""... if they are level with them to within this, in line heights, ..."""
+_MIN_BESIDE: Final = 0.6
+"""... this share of the rows has such cells, ..."""
+_MAX_CELL_CHARS: Final = 40
+"""... and none of them is longer."""
+_MARGIN: Final = 0.12
+"""A table within this share of the page's height from its edge ..."""
+_MIN_ROWS: Final = 3
+"""... that has fewer rows is the head or foot of the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """A table or a figure.
+
+    Attributes:
+        block: What it becomes.
+        box: Its place.
+    """
+
+    block: Block
+    box: Box
+
+
+def take(
+    lines: Sequence[PlacedLine], regions: Iterable[Region], signs: LineSigns
+) -> tuple[list[Float], list[PlacedLine]]:
+    """The tables and figures of a page, and the lines that are in none of them.
+
+    A table whose lines make no rows and columns is none: its lines stay.
+
+    Args:
+        lines: The lines.
+        regions: Where tables and figures may be, the surest first.
+        signs: What is known of the lines.
+    """
+    found: list[Float] = []
+    rest = list(lines)
+    for region in regions:
+        make = _table if region.kind is RegionKind.TABLE else _figure
+        made, used = make(region, rest, signs)
+        if made is not None:
+            found.append(made)
+            taken = {line.rank for line in used}
+            rest = [line for line in rest if line.rank not in taken]
+    return found, rest
+
+
+def _touches(a: Box, b: Box, near: float) -> bool:
+    is_beside = a[0] <= b[2] + near and b[0] <= a[2] + near
+    return is_beside and a[1] <= b[3] + near and b[1] <= a[3] + near
+
+
+def _inside(lines: Sequence[PlacedLine], box: Box) -> list[PlacedLine]:
+    x0, y0, x1, y1 = box
+    return [
+        line
+        for line in lines
+        if x0 <= (line.box[0] + line.box[2]) / 2 <= x1 and y0 <= center_y(line) <= y1
+    ]
+
+
+def _table(
+    region: Region, lines: Sequence[PlacedLine], signs: LineSigns
+) -> tuple[Float | None, list[PlacedLine]]:
+    box = _grown(region.box, lines, signs)
+    members = [line for line in _inside(lines, box) if signs.kind(line) is not LineKind.CAPTION]
+    members += _rest_of_rows(members, lines, signs.em_px)
+    members = between_rules(members, signs.rules, signs.em_px)
+    cells = grid(members, signs.rules, signs.em_px)
+    if cells is None or (len(cells) < _MIN_ROWS and _is_in_margin(box, signs)):
+        return None, []
+    hull = bounding_box([line.box for line in members])
+    score = fmean(line.score for line in members)
+    return Float(Block(Kind.TABLE, pipes(cells), hull, score), hull), members
+
+
+def _rest_of_rows(
+    members: Sequence[PlacedLine], lines: Sequence[PlacedLine], em_px: float
+) -> list[PlacedLine]:
+    """Cells of a table's rows on the left or right of the region, where most rows have one."""
+    if not members:
+        return []
+    left, _, right, _ = bounding_box([line.box for line in members])
+    reach = _REACH_EM * em_px
+    taken = {line.rank for line in members}
+    lines = [line for line in lines if line.rank not in taken]
+    levels = sorted(center_y(row.lines[0]) for row in rows(members))
+    found: list[PlacedLine] = []
+    for low, high in ((left - reach, left), (right, right + reach)):
+        near = [line for line in lines if low <= line.box[0] and line.box[2] <= high]
+        beside = [(i, line) for line in near if (i := _level(line, levels, em_px)) is not None]
+        is_short = all(len(line.text) <= _MAX_CELL_CHARS for _, line in beside)
+        if is_short and len({i for i, _ in beside}) >= _MIN_BESIDE * len(levels):
+            found += [line for _, line in beside]
+    return found
+
+
+def _level(line: PlacedLine, levels: Sequence[float], em_px: float) -> int | None:
+    """The index of the row that a line is level with."""
+    y = center_y(line)
+    at = bisect_left(levels, y)
+    near = [i for i in (at - 1, at) if 0 <= i < len(levels)]
+    i = min(near, key=lambda i: abs(levels[i] - y))
+    return i if abs(levels[i] - y) <= _LEVEL_EM * em_px else None
+
+
+def _is_in_margin(box: Box, signs: LineSigns) -> bool:
+    """Whether a table is the head or foot of the page."""
+    margin_px = _MARGIN * signs.height_px
+    return box[3] <= margin_px or box[1] >= signs.height_px - margin_px
+
+
+def _grown(box: Box, lines: Sequence[PlacedLine], signs: LineSigns) -> Box:
+    """The box of a table with the lines beside it that the layout model takes for a table's."""
+    near = _NEAR_EM * signs.em_px
+    for line in lines:
+        if signs.kind(line) is LineKind.TABLE and _touches(line.box, box, near):
+            box = bounding_box([box, line.box])
+    return box
+
+
+def _figure(
+    region: Region, lines: Sequence[PlacedLine], signs: LineSigns
+) -> tuple[Float | None, list[PlacedLine]]:
+    """A figure with the text in it; running text on a picture is none of its labels."""
+    labels = [line for line in _inside(lines, region.box) if not is_caption(line.text)]
+    if sum(len(line.text) >= _PARAGRAPH_CHARS for line in labels) > _MAX_PARAGRAPH_LINES:
+        labels = []
+    text = "\n".join(map(text_of, ordered_paragraphs(labels)))
+    score = fmean(line.score for line in labels) if labels else None
+    return Float(Block(Kind.IMAGE, text, region.box, score), region.box), labels

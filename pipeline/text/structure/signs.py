@@ -1,0 +1,137 @@
+"""What is known of a page's lines beside their text and place. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from pipeline.text.layout.reading_order import is_vertical
+from pipeline.text.layout.rows import Row
+from pipeline.types import Box, Line, LineKind, Region
+
+_MIN_EM_PX: Final = 1.0
+_BOLD_SHARE: Final = 0.5
+"""Share of a page's characters in bold from which bold says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a line is set.
+
+    Attributes:
+        size_px: Size of its font.
+        is_bold: Whether all of it is bold.
+    """
+
+    size_px: float
+    is_bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageSigns:
+    """What is known of a page.
+
+    Attributes:
+        kinds: What the layout model says of each line; empty where it was not asked.
+        styles: How each line is set; empty where there are no fonts.
+        regions: Tables and pictures.
+        rules: Straight lines that the page draws, as boxes, and edges of rectangles.
+    """
+
+    kinds: tuple[LineKind, ...] = ()
+    styles: tuple[Style, ...] = ()
+    regions: tuple[Region, ...] = ()
+    rules: tuple[Box, ...] = ()
+
+
+class LineSigns:
+    """The signs of a page by line.
+
+    Attributes:
+        em_px: The usual height of a line.
+        body_px: The usual size of the text: of its font, or the height of its lines.
+        has_kinds: Whether the layout model was asked.
+        has_styles: Whether the fonts are known.
+
+    Args:
+        lines: The lines of the page.
+        signs: Its signs, in the order of the lines.
+        size_px: Width and height of the page.
+    """
+
+    def __init__(self, lines: Sequence[Line], signs: PageSigns, size_px: tuple[int, int]) -> None:
+        keys = [(line.text, line.box) for line in lines]
+        self.width_px, self.height_px = size_px
+        self.rules = signs.rules
+        self.has_kinds, self.has_styles = bool(signs.kinds), bool(signs.styles)
+        self._kinds = dict(zip(keys, signs.kinds, strict=False))
+        self._styles = dict(zip(keys, signs.styles, strict=False))
+        heights = [line.box[3] - line.box[1] for line in lines if not is_vertical(line)]
+        self.em_px = max(_MIN_EM_PX, median(heights)) if heights else _MIN_EM_PX
+        self.body_px = self._usual_size(lines)
+        bold = sum(len(line.text) for line in lines if self._is_bold_line(line))
+        self._bold_counts = bold < _BOLD_SHARE * sum(len(line.text) for line in lines)
+        self._tops = sorted(line.box[1] for line in lines)
+        self._bottoms = sorted(line.box[3] for line in lines)
+
+    def _usual_size(self, lines: Sequence[Line]) -> float:
+        sizes: Counter[float] = Counter()
+        for line in lines:
+            style = self._styles.get((line.text, line.box))
+            if style is not None:
+                sizes[round(style.size_px, 1)] += len(line.text)
+        if sizes:
+            return max(_MIN_EM_PX, max(sizes, key=lambda size: (sizes[size], -size)))
+        texts = [line.box[3] - line.box[1] for line in lines if self.kind(line) is LineKind.TEXT]
+        return max(_MIN_EM_PX, median(texts)) if texts else self.em_px
+
+    def _is_bold_line(self, line: Line) -> bool:
+        style = self._styles.get((line.text, line.box))
+        return style is not None and style.is_bold
+
+    def kind(self, line: Line) -> LineKind | None:
+        """What the layout model says of a line, None where it was not asked."""
+        return self._kinds.get((line.text, line.box))
+
+    def majority(self, lines: Iterable[Line]) -> LineKind | None:
+        """What the layout model says of most characters of some lines."""
+        counts: Counter[LineKind] = Counter()
+        for line in lines:
+            kind = self.kind(line)
+            if kind is not None:
+                counts[kind] += len(line.text)
+        return max(counts, key=lambda kind: (counts[kind], kind)) if counts else None
+
+    def scale(self, row: Row) -> float:
+        """The size of a row by that of the text."""
+        styles = [self._styles.get((line.text, line.box)) for line in row.lines]
+        sizes = [style.size_px for style in styles if style is not None]
+        if sizes:
+            return max(sizes) / self.body_px
+        return median(line.box[3] - line.box[1] for line in row.lines) / self.body_px
+
+    def is_bold(self, row: Row) -> bool:
+        """Whether a row is bold, on a page that is not."""
+        return self._bold_counts and all(self._is_bold_line(line) for line in row.lines)
+
+    def is_first(self, y: float) -> bool:
+        """Whether nothing ends above a height."""
+        return not self._bottoms or self._bottoms[0] > y
+
+    def is_last(self, y: float) -> bool:
+        """Whether nothing begins below a height."""
+        return not self._tops or self._tops[-1] < y
+
+    def space_below(self, y: float) -> float:
+        """The white space below a height, over the whole width; infinite at the page's end."""
+        at = bisect_left(self._tops, y)
+        return self._tops[at] - y if at < len(self._tops) else float("inf")
+
+    def space_above(self, y: float) -> float:
+        """The white space above a height."""
+        at = bisect_right(self._bottoms, y)
+        return y - self._bottoms[at - 1] if at else float("inf")

@@ -1,0 +1,257 @@
+"""Rows and columns from the lines of a table. Pure and total.
+
+Columns are separated by vertical rules that run through most of the table, else by white space that
+no row, or almost none, crosses. Rows are the lines on one baseline; where the table has a rule
+below each row, all lines between two rules are one row, else a line that continues a cell closely
+below is joined to it. Each line goes into one cell: no word is lost or doubled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.text.layout.column_kinds import are_columns
+from pipeline.text.layout.rows import PlacedLine, Row, bounding_box, center_y, rows
+from pipeline.types import Box
+
+Grid = list[list[str]]
+"""The text of each cell, row by row; all rows have as many cells."""
+
+_BINS_EM: Final = 4
+"""White space is looked for in steps of a quarter of a line height."""
+_MAX_BINS: Final = 4096
+_MIN_GAP_EM: Final = 0.4
+"""Minimum white space between two columns, in line heights."""
+_CROSSED: Final = 0.15
+"""Maximum share of the rows that cross the white space between two columns ..."""
+_HEAD_ROWS: Final = 4
+"""... and of this many rows one may: heads are often wider than what is below them."""
+_MIN_RULE: Final = 0.6
+"""A rule separates columns or rows if it runs through this share of the table."""
+_MIN_BANDS: Final = 3
+_MIN_BAND_SHARE: Final = 0.4
+"""Rules separate the rows if there are this many for each line: not if only heads have them. ..."""
+_MAX_BAND_LINES: Final = 8
+"""... In a table with rules between the columns, if no row would have more lines than this."""
+_CONTINUES_EM: Final = 0.3
+"""A line continues the cell above if it is nearer than the usual row by this, in line heights."""
+_MAX_CELL_CHARS: Final = 60
+"""A table without rules whose cells have more characters than this (median) is text."""
+_MIN_FILLED: Final = 0.3
+"""Minimum share of cells that have text."""
+_MIN_CELL_ROWS: Final = 0.5
+"""Minimum share of lines with two cells or more ..."""
+_MIN_RULED_CELL_ROWS: Final = 0.25
+"""... and where rules run between the columns."""
+_MAX_COLUMNS: Final = 64
+
+
+def grid(lines: Sequence[PlacedLine], rules: Sequence[Box], em_px: float) -> Grid | None:
+    """The cells of a table, None where the lines don't form rows and columns.
+
+    Args:
+        lines: The lines in the table.
+        rules: Straight lines of the page, as boxes.
+        em_px: The usual height of a line, px.
+    """
+    if len(lines) < 4:
+        return None
+    found = rows(lines)
+    box = bounding_box([row.box for row in found])
+    across, down = _inner_rules(rules, box, em_px)
+    edges = _columns(found, down, box, em_px)
+    if not 2 <= len(edges) + 1 <= _MAX_COLUMNS:
+        return None
+    cells = [_cells(row, edges) for row in found]
+    is_ruled = bool(across or down)
+    if not is_ruled and _is_text(lines, edges, em_px):
+        return None
+    starts = _starts_by_rules(found, across, bool(down)) or _starts_by_gaps(found, cells, em_px)
+    joined = _joined(cells, starts)
+    least = _MIN_RULED_CELL_ROWS if down else _MIN_CELL_ROWS
+    several = sum(sum(map(bool, row)) >= 2 for row in cells)
+    if several < least * len(joined) or not _is_table(cells, joined, is_ruled):
+        return None
+    return joined
+
+
+def between_rules(
+    lines: Sequence[PlacedLine], rules: Sequence[Box], em_px: float
+) -> list[PlacedLine]:
+    """The lines that are level with the table's rules, if there are some between the columns.
+
+    A caption above the table and notes below it are none of its rows.
+    """
+    if not lines:
+        return []
+    x0, y0, x1, y1 = bounding_box([line.box for line in lines])
+    inside = [
+        (left, top, right, bottom)
+        for left, top, right, bottom in rules
+        if top < y1 + em_px and bottom > y0 - em_px and left < x1 and right > x0
+    ]
+    down = [rule for rule in inside if rule[3] - rule[1] > rule[2] - rule[0] and x0 < rule[0] < x1]
+    across = [rule for rule in inside if rule[2] - rule[0] >= _MIN_RULE * (x1 - x0)]
+    low = min((rule[1] for rule in (*down, *across)), default=y0)
+    high = max((rule[3] for rule in (*down, *across)), default=y1)
+    if not down or high - low < _MIN_RULE * (y1 - y0):
+        return list(lines)
+    near = em_px / 3
+    return [line for line in lines if low - near <= center_y(line) <= high + near]
+
+
+def pipes(cells: Grid) -> str:
+    """A table in Markdown, the first row as its head."""
+    texts = ["| " + " | ".join(map(_escaped, row)) + " |" for row in cells]
+    texts.insert(1, "|" + " --- |" * len(cells[0]))
+    return "\n".join(texts)
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _is_text(lines: Sequence[PlacedLine], edges: Sequence[float], em_px: float) -> bool:
+    """Whether the columns are columns of running text."""
+    columns: list[list[PlacedLine]] = [[] for _ in range(len(edges) + 1)]
+    for line in sorted(lines, key=center_y):
+        columns[sum(edge < line.box[0] for edge in edges)].append(line)
+    filled = [column for column in columns if column]
+    return any(are_columns(left, right, em_px) for left, right in pairwise(filled))
+
+
+def _is_table(cells: Sequence[list[list[str]]], joined: Grid, is_ruled: bool) -> bool:
+    texts = [text for row in joined for text in row if text]
+    if len(joined) < 2 or len(texts) < _MIN_FILLED * len(joined) * len(joined[0]):
+        return False
+    single = [" ".join(cell) for row in cells for cell in row if cell]
+    return is_ruled or median(map(len, single)) <= _MAX_CELL_CHARS
+
+
+def _inner_rules(rules: Sequence[Box], box: Box, em_px: float) -> tuple[list[float], list[float]]:
+    """Heights of horizontal and positions of vertical rules that run through a table."""
+    x0, y0, x1, y1 = box
+    horizontal: list[tuple[float, float, float]] = []
+    vertical: list[tuple[float, float, float]] = []
+    for left, top, right, bottom in rules:
+        if right - left >= bottom - top:
+            horizontal.append(((top + bottom) / 2, max(left, x0), min(right, x1)))
+        else:
+            vertical.append(((left + right) / 2, max(top, y0), min(bottom, y1)))
+    across = _through(horizontal, y0, y1, _MIN_RULE * (x1 - x0), em_px / 3)
+    return across, _through(vertical, x0, x1, _MIN_RULE * (y1 - y0), em_px / 3)
+
+
+def _through(
+    parts: Iterable[tuple[float, float, float]], low: float, high: float, least: float, near: float
+) -> list[float]:
+    """Where parts of rules that lie on one line are long enough together, between two limits."""
+    inside = sorted(part for part in parts if low < part[0] < high and part[2] > part[1])
+    groups: list[list[tuple[float, float, float]]] = []
+    for part in inside:
+        if groups and part[0] - groups[-1][0][0] <= near:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return [group[0][0] for group in groups if _length(group) >= least]
+
+
+def _length(parts: Sequence[tuple[float, float, float]]) -> float:
+    """The length that parts cover together; they may overlap."""
+    total, end = 0.0, float("-inf")
+    for _, low, high in sorted(parts, key=lambda part: part[1:]):
+        total += max(0.0, high - max(low, end))
+        end = max(end, high)
+    return total
+
+
+def _columns(found: Sequence[Row], down: Sequence[float], box: Box, em_px: float) -> list[float]:
+    """The positions between columns."""
+    if down:
+        return list(down)
+    x0, _, x1, _ = box
+    bin_px = max(em_px / _BINS_EM, (x1 - x0) / _MAX_BINS, 1e-3)
+    size = int((x1 - x0) / bin_px) + 1
+    covered = np.zeros(size, np.int64)
+    several = [row for row in found if len(row.lines) > 1]
+    for row in several:
+        is_covered = np.zeros(size, np.bool_)
+        for line in row.lines:
+            start, end = (int((side - x0) / bin_px) for side in (line.box[0], line.box[2]))
+            is_covered[max(0, start) : end + 1] = True
+        covered += is_covered
+    most = max(int(_CROSSED * len(several)), int(len(several) >= _HEAD_ROWS))
+    return [
+        x0 + _middle(covered[start:end], start) * bin_px
+        for start, end in _runs((covered <= most).tolist())
+        if start > 0 and end < size and (end - start) * bin_px >= _MIN_GAP_EM * em_px
+    ]
+
+
+def _middle(covered: npt.NDArray[np.int64], start: int) -> float:
+    """The middle of the widest part that the fewest rows cover."""
+    runs = _runs((covered == covered.min()).tolist())
+    first, last = max(runs, key=lambda run: run[1] - run[0])
+    return start + (first + last) / 2
+
+
+def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and last-plus-one index of each run of true values."""
+    edges = [i for i, (a, b) in enumerate(pairwise([False, *flags, False])) if a != b]
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _cells(row: Row, edges: Sequence[float]) -> list[list[str]]:
+    """The texts in each column of a row. A line over several columns is in that of most of it."""
+    bounds = [float("-inf"), *edges, float("inf")]
+    cells: list[list[str]] = [[] for _ in range(len(edges) + 1)]
+    for line in row.lines:
+        shares = [min(line.box[2], high) - max(line.box[0], low) for low, high in pairwise(bounds)]
+        cells[max(range(len(cells)), key=lambda i: (shares[i], -i))].append(line.text)
+    return cells
+
+
+def _joined(cells: Sequence[list[list[str]]], starts: Sequence[bool]) -> Grid:
+    """The rows of the table: lines of one row together."""
+    joined: list[list[list[str]]] = []
+    for row, is_start in zip(cells, starts, strict=True):
+        if is_start or not joined:
+            joined.append([list(cell) for cell in row])
+        else:
+            for cell, more in zip(joined[-1], row, strict=True):
+                cell += more
+    return [[" ".join(cell) for cell in row] for row in joined]
+
+
+def _starts_by_rules(
+    found: Sequence[Row], across: Sequence[float], has_columns: bool
+) -> list[bool] | None:
+    """Whether each line starts a row, by the rules; None where rules don't separate the rows."""
+    bands = [sum(y < center_y(row.lines[0]) for y in across) for row in found]
+    lines = Counter(bands)
+    is_dense = len(lines) >= _MIN_BAND_SHARE * len(found)
+    is_fine = has_columns and max(lines.values()) <= _MAX_BAND_LINES
+    if len(lines) < _MIN_BANDS or not (is_dense or is_fine):
+        return None
+    return [True, *(above != below for above, below in pairwise(bands))]
+
+
+def _starts_by_gaps(
+    found: Sequence[Row], cells: Sequence[list[list[str]]], em_px: float
+) -> list[bool]:
+    """Whether each line starts a row: all but those that continue cells closely below."""
+    gaps = [below.box[1] - above.box[3] for above, below in pairwise(found)]
+    usual = median(gaps) if gaps else 0.0
+    starts = [True]
+    for gap, row, before in zip(gaps, cells[1:], cells, strict=False):
+        continues = all(above for above, cell in zip(before, row, strict=True) if cell)
+        is_near = gap < usual - _CONTINUES_EM * em_px
+        starts.append(not (is_near and continues and not row[0]))
+    return starts

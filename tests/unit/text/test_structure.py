@@ -1,0 +1,280 @@
+"""Structure of made pages: every word once, whatever is said of the lines; and what they become."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipeline.text import layout
+from pipeline.text.structure import PageSigns, Style, markdown, structured
+from pipeline.types import Block, Box, Line, LineKind, Region, RegionKind
+
+WIDTH_PX, HEIGHT_PX = 1275, 1650
+BODY = Style(22.0)
+_FIGURE = re.compile(r"!\[image\]\(#block-\d+\)")
+
+words = st.sampled_from(
+    ["harbour", "12.50", "Total", "a|b", "•", "1.", "o", "Figure 1:", "the ship that"]
+)
+coordinates = st.integers(0, 60).map(lambda step: 20.0 * step)
+
+
+@st.composite
+def boxes(draw: st.DrawFn) -> Box:
+    x0, y0 = draw(coordinates), draw(coordinates)
+    return x0, y0, x0 + draw(st.integers(1, 40)) * 20.0, y0 + draw(st.integers(1, 10)) * 11.0
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> tuple[list[Line], PageSigns]:
+    """Lines anywhere, and anything said of them."""
+    lines = [Line(draw(words), draw(boxes()), 0.9) for _ in range(draw(st.integers(0, 25)))]
+    kinds = st.tuples(*(st.sampled_from(LineKind) for _ in lines))
+    styles = st.tuples(*(st.builds(Style, st.sampled_from([18.0, 22.0, 40.0])) for _ in lines))
+    regions = st.lists(st.builds(Region, st.sampled_from(RegionKind), boxes()), max_size=4)
+    signs = PageSigns(
+        draw(st.just(()) | kinds),
+        draw(st.just(()) | styles),
+        tuple(draw(regions)),
+        tuple(draw(st.lists(boxes(), max_size=8))),
+    )
+    return lines, signs
+
+
+def counted(blocks: tuple[Block, ...]) -> Counter[str]:
+    return Counter(re.findall(r"\w+", _FIGURE.sub(" ", markdown(blocks))))
+
+
+@given(pages())
+@example(([], PageSigns(regions=(Region(RegionKind.PICTURE, (0.0, 0.0, 500.0, 500.0)),))))
+def test_no_word_is_lost_or_doubled(page: tuple[list[Line], PageSigns]) -> None:
+    lines, signs = page
+    plain = layout.blocks(lines, WIDTH_PX, HEIGHT_PX)
+    assert counted(structured(lines, WIDTH_PX, HEIGHT_PX, signs)) == counted(plain)
+
+
+def column(
+    top: float, *texts: str, left: float = 100, width: float = 500, height: float = 26
+) -> list[Line]:
+    """Lines of body text, one below the other."""
+    return [
+        Line(text, (left, top + 32 * i, left + width, top + 32 * i + height), 1.0)
+        for i, text in enumerate(texts)
+    ]
+
+
+def prose(top: float, rows: int, left: float = 100, width: float = 500) -> list[Line]:
+    texts = ["the harbour master wrote down every ship that came"] * rows
+    return column(top, "The old " + texts[0], *texts[1:], left=left, width=width)
+
+
+def kinds_and_texts(blocks: tuple[Block, ...]) -> list[tuple[str, str]]:
+    return [(block.kind, block.text) for block in blocks]
+
+
+def styled(lines: list[Line], **styles: Style) -> PageSigns:
+    """Signs in which lines that begin with a word have its style."""
+    of = [styles.get(line.text.split()[0].lower(), BODY) for line in lines]
+    return PageSigns(styles=tuple(of))
+
+
+def test_fonts_tell_the_title_headings_and_footnotes() -> None:
+    lines = [
+        *column(120, "Ships of the bay", height=50),
+        *prose(260, 6),
+        *column(500, "Weather and cargo"),
+        *prose(560, 6),
+        *column(1500, "* of the year before", height=20),
+    ]
+    bold, small = Style(22.0, is_bold=True), Style(16.0)
+    signs = styled(lines, ships=Style(44.0), weather=bold, **{"*": small})
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, signs))
+    assert [kind for kind, _ in found] == ["title", "text", "sub_title", "text", "footnote"]
+    assert found[0][1] == "# Ships of the bay"
+    assert found[2][1] == "## Weather and cargo"
+
+
+def test_bold_says_nothing_where_all_text_is_bold() -> None:
+    lines = [*column(120, "Ships of the bay"), *prose(300, 6)]
+    signs = PageSigns(styles=(Style(22.0, is_bold=True),) * len(lines))
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
+    assert not any(block.text.startswith("#") for block in blocks)
+
+
+def test_bullets_make_a_list_with_dashes_and_numbers_stay() -> None:
+    lines = [
+        *prose(300, 4),
+        *column(500, "• copper and tin", "• a ledger that is"),
+        *column(564, "continued here", left=130, width=300),
+        *prose(700, 4),
+        *column(900, "1. first harbour", "2. second harbour"),
+    ]
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns()))
+    lists = [text for kind, text in found if kind == "list"]
+    assert lists == [
+        "- copper and tin\n- a ledger that is continued here",
+        "1. first harbour\n2. second harbour",
+    ]
+
+
+def test_a_single_numbered_paragraph_is_no_list() -> None:
+    lines = [*prose(300, 4), *column(500, "1. first harbour"), *prose(600, 4)]
+    assert {block.kind for block in structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns())} == {"text"}
+
+
+def test_heads_and_feet_of_the_page_are_told_by_their_place() -> None:
+    lines = [*column(60, "Ledger of ships"), *prose(300, 20), *column(1580, "17", width=30)]
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns()))
+    assert [kind for kind, _ in found] == ["header", "text", "footer"]
+
+
+def cells(top: float, rows: list[tuple[str, ...]], left: float = 100) -> list[Line]:
+    """Cells 250 px apart in rows 40 px apart."""
+    return [
+        Line(
+            text,
+            (left + 250 * x, top + 40 * y, left + 250 * x + 12 * len(text), top + 40 * y + 26),
+            1.0,
+        )
+        for y, row in enumerate(rows)
+        for x, text in enumerate(row)
+        if text
+    ]
+
+
+TABLE = [("Ship", "Cargo", "Tons"), ("Anna", "Tin | lead", "12.5"), ("Berta", "Copper", "9")]
+PIPES = (
+    "| Ship | Cargo | Tons |\n| --- | --- | --- |\n| Anna | Tin \\| lead | 12.5 |\n"
+    "| Berta | Copper | 9 |"
+)
+
+
+def test_aligned_cells_make_a_table_without_any_sign() -> None:
+    lines = [*prose(200, 5), *cells(420, TABLE), *prose(620, 5)]
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns()))
+    assert [kind for kind, _ in found] == ["text", "table", "text"]
+    assert found[1][1] == PIPES
+
+
+def test_entries_with_leaders_are_no_table() -> None:
+    entries = [(f"Chapter {i} . . . . . . . . .", str(i)) for i in range(5)]
+    blocks = structured(cells(300, entries), WIDTH_PX, HEIGHT_PX, PageSigns())
+    assert not any(block.kind == "table" for block in blocks)
+
+
+def test_a_cell_of_several_lines_is_one_between_two_rules() -> None:
+    rows = [
+        ("Ship", "Cargo"),
+        ("Anna", "tin and"),
+        ("", "lead in"),
+        ("", "bars"),
+        ("Berta", "copper"),
+    ]
+    lines = cells(400, rows)
+    levels = (390, 433, 553, 600)
+    across = [(90.0, float(y), 700.0, float(y) + 1) for y in levels]
+    down = [(float(x), 390.0, float(x) + 1, 600.0) for x in (90, 340, 700)]
+    signs = PageSigns(rules=(*across, *down))
+    [table] = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
+    assert table.kind == "table"
+    assert table.text.splitlines()[2:] == ["| Anna | tin and lead in bars |", "| Berta | copper |"]
+
+
+def test_a_region_that_holds_running_text_is_no_table() -> None:
+    lines = [*prose(300, 12), *prose(300, 12, left=680)]
+    signs = PageSigns(regions=(Region(RegionKind.TABLE, (90.0, 290.0, 1190.0, 700.0)),))
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
+    plain = layout.blocks(lines, WIDTH_PX, HEIGHT_PX)
+    assert [block.text for block in blocks] == [block.text for block in plain]
+
+
+def test_a_figure_keeps_its_labels_out_of_the_text_and_precedes_its_caption() -> None:
+    labels = [
+        Line("tons", (700.0, 420.0, 760.0, 446.0), 1.0),
+        Line("1900", (1000.0, 640.0, 1060.0, 666.0), 1.0),
+    ]
+    caption = column(720, "Figure 2: tin by year", left=690)
+    lines = [*prose(300, 24), *prose(300, 2, left=690), *labels, *caption, *prose(800, 8, left=690)]
+    signs = PageSigns(regions=(Region(RegionKind.PICTURE, (690.0, 400.0, 1190.0, 700.0)),))
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
+    assert [block.kind for block in blocks] == ["text", "text", "image", "image_caption", "text"]
+    figure = blocks[2]
+    assert figure.box == (690.0, 400.0, 1190.0, 700.0)
+    assert Counter(figure.text.split()) == Counter(["tons", "1900"])
+    assert "![image](#block-3)\n\n" in markdown(blocks)
+
+
+def test_a_table_across_two_columns_is_read_between_them() -> None:
+    lines = [
+        *prose(200, 8),
+        *prose(200, 8, left=680),
+        *cells(520, [row + row[:2] for row in TABLE]),
+        *prose(720, 8),
+        *prose(720, 8, left=680),
+    ]
+    signs = PageSigns(regions=(Region(RegionKind.TABLE, (95.0, 510.0, 1190.0, 640.0)),))
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
+    assert [block.kind for block in blocks] == ["text", "text", "table", "text", "text"]
+
+
+def test_the_layout_models_word_names_the_paragraphs_of_a_scan() -> None:
+    lines = [
+        *column(60, "Ledger of ships"),
+        *column(200, "Ships of the bay", height=60),
+        *prose(400, 6),
+        *column(640, "x = y + z"),
+        *column(700, "Table of tons by year"),
+    ]
+    said = [LineKind.PAGE_HEADER, LineKind.TITLE, *[LineKind.TEXT] * 6]
+    signs = PageSigns(kinds=(*said, LineKind.FORMULA, LineKind.CAPTION))
+    found = [block.kind for block in structured(lines, WIDTH_PX, HEIGHT_PX, signs)]
+    assert found == ["header", "title", "text", "equation", "table_caption"]
+
+
+def test_vertical_lines_stay_plain_and_come_last() -> None:
+    stamp = Line("received in May", (1200.0, 300.0, 1230.0, 700.0), 1.0)
+    blocks = structured([stamp, *prose(300, 8)], WIDTH_PX, HEIGHT_PX, PageSigns())
+    assert [block.text.split()[0] for block in blocks] == ["The", "received"]
+
+
+def test_a_caption_in_the_region_of_a_ruled_table_is_none_of_its_rows() -> None:
+    lines = [
+        *column(340, "Ships by cargo", width=300),
+        *cells(400, [*TABLE, ("Clara", "Wool", "3")]),
+    ]
+    down = tuple((float(x), 390.0, float(x) + 1, 560.0) for x in (90, 340, 590, 840))
+    signs = PageSigns(regions=(Region(RegionKind.TABLE, (80.0, 335.0, 850.0, 570.0)),), rules=down)
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, signs))
+    assert [kind for kind, _ in found] == ["text", "table"]
+    assert found[1][1] == PIPES + "\n| Clara | Wool | 3 |"
+
+
+def test_cells_left_of_a_region_that_was_found_too_small_belong_to_the_table() -> None:
+    lines = [*prose(200, 4), *cells(400, TABLE), *prose(620, 4)]
+    signs = PageSigns(regions=(Region(RegionKind.TABLE, (340.0, 390.0, 900.0, 520.0)),))
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, signs))
+    assert found[1] == ("table", PIPES)
+
+
+@pytest.mark.parametrize(("bullet", "expected"), [("•", "- "), ("o", "- o\t"), ("1.", "1.\t")])
+def test_bullets_that_stand_apart_make_a_list_and_no_table(bullet: str, expected: str) -> None:
+    texts = ["Copper from the north", "Tin and lead in bars", "Wool in small bales"]
+    items = column(500, *texts, left=180, width=400)
+    bullets = [Line(bullet, (120, line.box[1], 135, line.box[3]), 1.0) for line in items]
+    lines = [*prose(300, 4), *items, *bullets, *prose(700, 4)]
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns()))
+    assert [kind for kind, _ in found] == ["text", "list", "text"]
+    assert found[1][1] == "\n".join(expected + text for text in texts)
+
+
+def test_the_number_of_a_heading_makes_no_table() -> None:
+    lines: list[Line] = []
+    for i, top in enumerate((300, 600, 900)):
+        lines += column(top, f"2.{i}", width=40) + column(top, "Weather", left=220, width=140)
+        lines += prose(top + 60, 5)
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns())
+    assert not any(block.kind == "table" for block in blocks)
