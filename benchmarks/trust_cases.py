@@ -113,12 +113,18 @@ def run_job(pages: Sequence[Case], engine: str, tree: Path) -> dict[str, dict[st
     return {PurePath(row["uri"]).stem: row for row in table.to_pylist()}
 
 
-def outcomes(tree: Path) -> dict[str, Outcome]:
-    """What becomes of each page with each engine, by "page · engine"."""
-    found, made = {}, list(cases())
+def outcomes(tree: Path, only: str = "") -> dict[str, Outcome]:
+    """What becomes of each page with each engine, by "point · page · engine".
+
+    Args:
+        tree: The checkout.
+        only: Pattern of the names of the pages, "" for all.
+    """
+    found, made = {}, [case for case in cases() if re.search(only, case.name)]
     for engine in ALL_ENGINES:
         pages = [case for case in made if engine in case.engines]
-        rows = run_job(pages, engine, tree) if find_spec(_PACKAGES[engine]) else None
+        is_run = bool(pages) and find_spec(_PACKAGES[engine]) is not None
+        rows = run_job(pages, engine, tree) if is_run else None
         for case in pages:
             row = None if rows is None else rows.get(case.name)
             found[f"{case.point} · {case.name} · {engine}"] = outcome(case, row)
@@ -154,11 +160,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust_cases", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--tree", type=Path, default=Path(), help="checkout whose job is run")
+    parser.add_argument("--only", default="", help="pattern of the names of the pages")
     parser.add_argument("--save", type=Path, help="JSON file for the outcomes")
     parser.add_argument("--before", type=Path, help="outcomes of another version, from --save")
     options = parser.parse_args()
     begin = time.perf_counter()
-    now = outcomes(options.tree)
+    now = outcomes(options.tree, options.only)
     if options.save:
         options.save.write_text(json.dumps({name: asdict(one) for name, one in now.items()}))
     before = None

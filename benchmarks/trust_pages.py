@@ -147,7 +147,9 @@ def _lying() -> Iterator[Case]:
             page = Image.fromarray(turn_pixels(upright, deg))
             words = text if script == "Latin" else ""
             turn = (360 - deg) % 360
-            name = f"{script} scan, {_ASKEW_DEG:g} degrees askew, turned by {deg}"
+            # The CPU engine does not read Arabic: there it is the turn alone that is judged.
+            told = "scan" if script == "Latin" else "scan, its turn alone"
+            name = f"{script} {told}, {_ASKEW_DEG:g} degrees askew, turned by {deg}"
             yield Case("5", name, _pdf_of(page), words=words, turned_deg=turn)
 
 
@@ -186,8 +188,10 @@ def _characters() -> Iterator[Case]:
     holds = (r"Flat #12", r"#4077", r"Mooring #3")
     yield Case("7", "number signs", _pdf_of(flats), holds, ("\uff03",), shows=r"Flat.{1,25}")
     titles = ("Of the quay", "Of tolls and fees", "Of the night watch", "Of lost anchors")
+    leaders = (". " * 30, "- " * 30, "_" * 40, "." * 60)
     entries = [
-        f"{title} {'.' * (60 - len(title))} {9 * row + 3}" for row, title in enumerate(titles)
+        f"{title} {leader} {9 * row + 3}"
+        for row, (title, leader) in enumerate(zip(titles, leaders, strict=True))
     ]
     contents = sample_documents.pdf(
         [sample_documents.Page(sample_documents.text_content(entries + sample_documents.prose(12)))]

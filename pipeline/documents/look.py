@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from pipeline.config import PictureMode, RenderConfig, StructureMode, TextLayerMode
 from pipeline.documents import mixed_pages
 from pipeline.documents.layer_script import kept_warning, layer_script, script_hint
+from pipeline.documents.page_source import PageSource
 from pipeline.documents.page_structure import LayoutFinder, layout_finder
 from pipeline.documents.view_fields import (
     image_fields,
@@ -26,7 +27,7 @@ from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.ink import is_blank
 from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import TURNS
-from pipeline.imaging.transform import Allocator, new_pixels
+from pipeline.imaging.transform import Allocator
 from pipeline.text import text_layer as layers
 from pipeline.text.text_layer import TextLayer
 from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
@@ -163,24 +164,6 @@ def _trust(score: Any, doubts: Any) -> Trust:
     return Trust(float(score), tuple(map(str, doubts)))
 
 
-class PageSource(Protocol):
-    """An open document: `PdfFile` or `ImageFile`.
-
-    Attributes:
-        language: The language that it states, such as "ru-RU", "" where it states none.
-    """
-
-    @property
-    def language(self) -> str:
-        """The language that it states."""
-
-    def render(self, page: int, render: RenderConfig, allocate: Allocator) -> PageImage:
-        """Render a page, counted from 1."""
-
-    def layer(self, page: int, render: RenderConfig) -> TextLayer | None:
-        """The text layer of a page, None for image files."""
-
-
 def look(
     document: PageSource,
     page: int,
@@ -211,7 +194,9 @@ def look(
     if settled is not None and layer is not None:
         pictures = None
         if _reads_pictures(settled, layer, options):
-            pictures = _pictures(document, page, render, allocate, settled, layer)
+            blocks = settled.settled.blocks if settled.settled else ()
+            source = mixed_pages.LayerPage(document, page, layer, blocks, settled.turned_deg)
+            pictures = mixed_pages.rendered_pictures(source, render, allocate)
         return _with_pictures(settled, layer, pictures)
     image = document.render(page, render, allocate)
     hint = script_hint(layer, document.language, options.engine_scripts)
@@ -268,25 +253,6 @@ def _reads_pictures(view: PageView, layer: TextLayer, options: LookOptions) -> b
         return False
     is_trusted = view.trust.score >= options.min_trust
     return is_trusted and layer.drawing.picture_characters >= mixed_pages.MIN_CHARACTERS
-
-
-def _pictures(
-    document: PageSource,
-    page: int,
-    render: RenderConfig,
-    allocate: Allocator,
-    view: PageView,
-    layer: TextLayer,
-) -> PageImage | None:
-    """An image of the pictures with text; None where the page, with a good layer, is not drawn."""
-    try:
-        whole = document.render(page, render, new_pixels)
-    except PageError as error:
-        if error.kind is not ErrorKind.RENDER:
-            raise
-        return None
-    blocks = view.settled.blocks if view.settled else ()
-    return mixed_pages.pictures_only(whole, layer, blocks, view.turned_deg, allocate)
 
 
 def _with_pictures(view: PageView, layer: TextLayer, pictures: PageImage | None) -> PageView:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
+from pipeline.config import RenderConfig
+from pipeline.documents.page_source import PageSource
+from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.rotation import turn_box
 from pipeline.imaging.stack import stack
-from pipeline.imaging.transform import Allocator
+from pipeline.imaging.transform import Allocator, new_pixels
 from pipeline.text.text_layer import TextLayer
 from pipeline.types import Block, Box, Crop, MixedPage, PageImage, Pixels
 
@@ -29,31 +32,58 @@ def unread_pictures(characters: int) -> tuple[str, ...]:
     return (f"about {characters} characters in pictures are not in the text layer",)
 
 
-def pictures_only(
-    page: PageImage, layer: TextLayer, blocks: tuple[Block, ...], deg: int, allocate: Allocator
-) -> PageImage:
+@dataclass(frozen=True, slots=True)
+class LayerPage:
+    """A page whose text layer is taken.
+
+    Attributes:
+        document: The open document.
+        number: 1-based number of the page.
+        layer: Its text layer.
+        blocks: What was made of the layer.
+        turned_deg: The clockwise turn that makes the text upright.
+    """
+
+    document: PageSource
+    number: int
+    layer: TextLayer
+    blocks: tuple[Block, ...]
+    turned_deg: int
+
+
+def rendered_pictures(
+    page: LayerPage, render: RenderConfig, allocate: Allocator
+) -> PageImage | None:
     """An image of nothing but the pictures of a page that have text.
 
     Text of the layer that lies on a picture is painted over: it is in the blocks already.
 
     Args:
-        page: The whole page as displayed. Its pixels are changed.
-        layer: Its text layer.
-        blocks: What was made of the layer.
-        deg: The clockwise turn that makes the text upright.
+        page: The page.
+        render: Resolution, and the limit of pixels.
         allocate: Returns the array for the pixels.
+
+    Returns:
+        The image; None where the page cannot be rendered, whose layer is good still.
     """
+    try:
+        whole = page.document.render(page.number, render, new_pixels)
+    except PageError as error:
+        if error.kind is not ErrorKind.RENDER:
+            raise
+        return None
+    layer, deg = page.layer, page.turned_deg
     for line in layer.visible:
         left, top, right, bottom = _whole(line.box)
-        page.pixels[top:bottom, left:right] = _WHITE
-    height_px, width_px = page.pixels.shape[:2]
+        whole.pixels[top:bottom, left:right] = _WHITE
+    height_px, width_px = whole.pixels.shape[:2]
     boxes = [_inside(box, width_px, height_px) for box in _in_order(layer.drawing.pictures, deg)]
-    pictures = [_cut(page.pixels, box) for box in boxes]
+    pictures = [_cut(whole.pixels, box) for box in boxes]
     # Below each other once they are upright.
     pixels, corners = stack(pictures, 1 if deg % 180 else 0, allocate)
     crops = (Crop(box, *corner) for box, corner in zip(boxes, corners, strict=True))
-    mixed = MixedPage(blocks, tuple(crops), layer.drawing.picture_characters)
-    return replace(page, pixels=pixels, turned_deg=deg, mixed=mixed)
+    mixed = MixedPage(page.blocks, tuple(crops), layer.drawing.picture_characters)
+    return replace(whole, pixels=pixels, turned_deg=deg, mixed=mixed)
 
 
 def _in_order(boxes: Sequence[Box], deg: int) -> list[Box]:
