@@ -119,9 +119,10 @@ def _is_white(space: Any, color: Any) -> bool:
     """Whether a colour is almost white; one of an unusual space is taken for dark."""
     if space is None:
         return False
-    parts: list[float] = [mupdf.floats_getitem(color, i) for i in range(space.n)]
-    if mupdf.ll_fz_colorspace_is_gray(space) or mupdf.ll_fz_colorspace_is_rgb(space):
-        return min(parts) >= _MIN_LIGHT
+    # A dark colour is known by its first part: each part takes a call into C.
+    parts = (mupdf.floats_getitem(color, i) for i in range(space.n))
+    if mupdf.ll_fz_colorspace_is_rgb(space) or mupdf.ll_fz_colorspace_is_gray(space):
+        return all(part >= _MIN_LIGHT for part in parts)
     if mupdf.ll_fz_colorspace_is_cmyk(space) or mupdf.ll_fz_colorspace_is_device_n(space):
-        return max(parts) <= 1 - _MIN_LIGHT
+        return all(part <= 1 - _MIN_LIGHT for part in parts)
     return False

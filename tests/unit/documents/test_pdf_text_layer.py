@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pymupdf
 import pytest
 
 from pipeline.config import RenderConfig
@@ -126,3 +127,27 @@ def test_a_page_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PageError) as caught:
         layer_of(tmp_path, sample_documents.text_pdf(1), page=2)
     assert caught.value.kind is ErrorKind.RENDER
+
+
+def test_text_of_every_kind_is_what_mupdf_collects_alone(tmp_path: Path) -> None:
+    modes = b"".join(
+        b"BT /F1 12 Tf %d Tr 72 %d Td (mode %d of) Tj ( ) Tj (eight) Tj ET " % (n, 700 - 30 * n, n)
+        for n in range(8)
+    )
+    replaced = b"/Span <</ActualText (told)>> BDC BT /F1 12 Tf 0 Tr 72 100 Td (seen) Tj ET EMC "
+    path = tmp_path / "kinds.pdf"
+    path.write_bytes(sample_documents.pdf([Page(modes + b"q Q " + replaced)]))
+    with pymupdf.open(path) as plain:
+        blocks = plain[0].get_text("dict", flags=pymupdf.TEXT_PRESERVE_WHITESPACE)["blocks"]
+    expected = [
+        ("".join(span["text"] for span in line["spans"]).strip(), line["bbox"])
+        for block in blocks
+        for line in block["lines"]
+    ]
+    zoom = 150 / 72
+    found = layer_of(tmp_path, path.read_bytes()).lines
+    assert [line.text for line in found] == [text for text, _ in expected]
+    assert np.allclose([line.box for line in found], [np.array(b) * zoom for _, b in expected])
+    assert {"mode 0 of eight", "mode 3 of eight", "mode 7 of eight", "told"} <= {
+        line.text for line in found
+    }
