@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import fmean, median
+from statistics import fmean
 
 from pipeline.text.layout.columns import regions
+from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.paragraphs import paragraphs, text_of
-from pipeline.text.layout.rows import PlacedLine, Row, bounding_box, placed, rows, sort_top_down
+from pipeline.text.layout.rows import Row, bounding_box, rows_of
+from pipeline.text.layout.vertical import vertical_lines
 from pipeline.types import Block, Box, Line
-
-_SIDEWAYS = 2.0
-"""A line of several characters with at least this ratio of height to width is vertical."""
-_MIN_EM_PX = 1.0
-"""Minimum line height that is assumed, px."""
 
 _Turn = Callable[[Box], Box]
 
@@ -29,6 +26,7 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
 
     Vertical lines are ordered separately, as on the rotated page. The direction with more text
     comes first: a stamp in the margin follows the page, and a table printed sideways stays whole.
+    Where most text is vertical it runs down, else up: boxes do not tell.
 
     Args:
         lines: The lines, in any order.
@@ -39,39 +37,36 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
         The paragraphs and tables, with boxes in the pixels of the lines' boxes. The text of
         every line is in one of them.
     """
-    ordered = sort_top_down(lines)
-    upright = [line for line in ordered if not _is_vertical(line)]
-    down = [line for line in ordered if _is_vertical(line)]
-    groups = [(upright, _unchanged), (down, _turn_right)]
-    if _characters(down) > _characters(upright):
-        groups.reverse()
-    turned = {_unchanged: _unchanged, _turn_right: _turn_left}
+    vertical = vertical_lines(lines)
+    upright = [line for line, is_vertical in zip(lines, vertical, strict=True) if not is_vertical]
+    sideways = [line for line, is_vertical in zip(lines, vertical, strict=True) if is_vertical]
+    # Text beside upright text runs up, as stamps and the labels of axes do.
+    groups = [(upright, _unchanged), (sideways, _turn_left)]
+    if _characters(sideways) > _characters(upright):
+        groups = [(sideways, _turn_right), (upright, _unchanged)]
+    turned = {_unchanged: _unchanged, _turn_right: _turn_left, _turn_left: _turn_right}
     return tuple(
         replace(block, box=back(block.box)) if block.box else block
         for group, back in groups
-        for block in _upright_blocks(placed([_moved(line, turned[back]) for line in group]))
+        for block in _upright_blocks([_moved(line, turned[back]) for line in group])
     )
 
 
-def _upright_blocks(lines: Sequence[PlacedLine]) -> list[Block]:
+def _upright_blocks(lines: Sequence[Line]) -> list[Block]:
     if not lines:
         return []
-    em_px = max(_MIN_EM_PX, median(line.box[3] - line.box[1] for line in lines))
+    page = page_lines(lines)
     return [
         _block(paragraph)
-        for region in regions(lines, em_px)
-        for paragraph in paragraphs(rows(region), em_px)
+        for region in regions(page)
+        for paragraph in paragraphs(rows_of(page, region), page.em_px)
     ]
 
 
 def _block(paragraph: Sequence[Row]) -> Block:
-    score = fmean(line.score for row in paragraph for line in row.lines)
-    return Block("text", text_of(paragraph), bounding_box([row.box for row in paragraph]), score)
-
-
-def _is_vertical(line: Line) -> bool:
-    x0, y0, x1, y1 = line.box
-    return len(line.text) > 2 and y1 - y0 > _SIDEWAYS * (x1 - x0)
+    lines = [line for row in paragraph for line in row.lines]
+    score = fmean([line.score for line in lines])
+    return Block("text", text_of(paragraph), bounding_box([line.box for line in lines]), score)
 
 
 def _characters(lines: Sequence[Line]) -> int:
