@@ -6,9 +6,8 @@ coordinates whether their text came from the layer or from an engine.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pipeline.imaging.rotation import TURNS, turn_back, turn_box, turn_size
@@ -118,40 +117,19 @@ def read(layer: TextLayer, *, hidden: bool) -> tuple[str, tuple[Block, ...], int
     lines = _without_duplicates(layer.lines if hidden else layer.visible)
     deg = turn_of(lines)
     width_px, height_px = turn_size(layer.width_px, layer.height_px, deg)
-    flip = _mirrored if _is_right_to_left(lines) else _unchanged
 
     def to_upright(box: Box) -> Box:
-        return flip(turn_box(box, layer.width_px, layer.height_px, deg), width_px)
+        return turn_box(box, layer.width_px, layer.height_px, deg)
 
     def to_page(box: Box | None) -> Box | None:
-        return box and turn_back(flip(box, width_px), width_px, height_px, deg)
+        return box and turn_back(box, width_px, height_px, deg)
 
     upright = [Line(line.text, to_upright(line.box), 1.0) for line in lines]
     blocks = tuple(
-        replace(block, box=to_page(block.box), score=None)
+        Block(block.kind, block.text, to_page(block.box), None)
         for block in layout.blocks(upright, width_px, height_px)
     )
     return "\n\n".join(block.text for block in blocks), blocks, deg
-
-
-def _is_right_to_left(lines: tuple[TextLayerLine, ...]) -> bool:
-    """Whether most letters are of a right-to-left script.
-
-    The text of each line is in logical order already; only the order of lines side by side, and of
-    columns, has to be mirrored.
-    """
-    ways: Counter[str] = Counter()
-    for char, count in Counter("".join(line.text for line in lines)).items():
-        ways[unicodedata.bidirectional(char)] += count
-    return ways["R"] + ways["AL"] > ways["L"]
-
-
-def _mirrored(box: Box, width_px: int) -> Box:
-    return width_px - box[2], box[1], width_px - box[0], box[3]
-
-
-def _unchanged(box: Box, width_px: int) -> Box:
-    return box
 
 
 def _without_duplicates(lines: tuple[TextLayerLine, ...]) -> tuple[TextLayerLine, ...]:

@@ -6,6 +6,8 @@ text does: running text has long lines that fill the column and continue in lowe
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from pipeline.text.layout.page_lines import Flags, Floats, Indices, PageLines, middle_value
@@ -54,20 +56,23 @@ _MIN_ADDRESS_CHARS = 8
 """Minimum median of characters a line of an address block; labels and cells are shorter."""
 
 
-def are_columns(page: PageLines, left: Indices, right: Indices) -> bool:
-    """Whether both sides are running text."""
+Texts = Literal["columns", "notes"]
+"""Columns of running text; running text with notes or headings in its margin."""
+
+
+def texts_beside(page: PageLines, left: Indices, right: Indices) -> Texts | None:
+    """What both sides are where at least one is running text; None for anything else."""
     sides = (left, right)
-    if not all(is_running_text(page, side) for side in sides):
-        return False
-    return all(_continues_sentences(page, side) for side in sides) or not are_aligned(page, *sides)
-
-
-def are_text_and_notes(page: PageLines, left: Indices, right: Indices) -> bool:
-    """Whether one side is running text, and the other has notes or headings in the margin."""
-    return any(
-        _is_prose(page, text) and _is_block(page, notes) and not are_aligned(page, notes, text)
-        for text, notes in ((left, right), (right, left))
-    )
+    running = [is_running_text(page, side) for side in sides]
+    if all(running):
+        aligned = are_aligned(page, left, right)
+        if not aligned or all(_continues_sentences(page, side) for side in sides):
+            return "columns"
+    for text, notes, is_running in ((left, right, running[0]), (right, left, running[1])):
+        is_note = is_running and _is_block(page, notes) and _is_worded_prose(page, text)
+        if is_note and not are_aligned(page, notes, text):
+            return "notes"
+    return None
 
 
 def are_blocks(page: PageLines, left: Indices, right: Indices) -> bool:
@@ -77,14 +82,16 @@ def are_blocks(page: PageLines, left: Indices, right: Indices) -> bool:
         is_note = any(_is_short_paragraph(page, side) for side in sides)
         return is_note or not are_aligned(page, *sides)
     return any(
-        _is_prose(page, text) and not _are_beside(page, other, text)
+        is_running_text(page, text)
+        and _is_worded_prose(page, text)
+        and not _are_beside(page, other, text)
         for text, other in (sides, sides[::-1])
     )
 
 
-def _is_prose(page: PageLines, side: Indices) -> bool:
-    """Whether the lines are beyond doubt running text, whatever is beside it."""
-    if len(side) < _MIN_PROSE_LINES or not is_running_text(page, side):
+def _is_worded_prose(page: PageLines, side: Indices) -> bool:
+    """Whether lines of running text are that beyond doubt, whatever is beside them."""
+    if len(side) < _MIN_PROSE_LINES:
         return False
     cased = int(page.has_lower[side].sum())
     lower = int(page.starts_lower[side].sum())
@@ -130,7 +137,7 @@ def is_running_text(page: PageLines, side: Indices) -> bool:
     """Whether the lines are running text: long, closely spaced, mostly full."""
     if len(side) < _MIN_COLUMN_LINES or middle_value(page.length[side]) < _MIN_LINE_CHARS:
         return False
-    steps = np.diff(page.middle[side])
+    steps = _steps(page, side)
     return (
         middle_value(steps) <= _TIGHT_EM * page.em_px
         and _is_contiguous(steps, page.em_px)
@@ -138,11 +145,18 @@ def is_running_text(page: PageLines, side: Indices) -> bool:
     )
 
 
+def _steps(page: PageLines, side: Indices) -> Floats:
+    """The distances from line to line."""
+    middle = page.middle[side]
+    steps: Floats = middle[1:] - middle[:-1]
+    return steps
+
+
 def _is_contiguous(steps: Floats, em_px: float) -> bool:
     """Whether the lines form one run, or mostly long runs, not notes."""
-    ends = np.flatnonzero(steps > _RUN_EM * em_px) + 1
-    if not len(ends):
+    if steps.max() <= _RUN_EM * em_px:
         return True
+    ends = np.flatnonzero(steps > _RUN_EM * em_px) + 1
     counts = np.diff(ends, prepend=0, append=len(steps) + 1)
     return 2 * int(counts[counts >= _LONG].sum()) >= len(steps) + 1
 
@@ -150,8 +164,10 @@ def _is_contiguous(steps: Floats, em_px: float) -> bool:
 def _full(page: PageLines, side: Indices) -> Flags:
     """For each line, whether it is about as wide as the widest of its neighbours."""
     widths = page.width[side]
-    padded = np.pad(widths, _AROUND)
-    widest = np.max([padded[i : i + len(widths)] for i in range(2 * _AROUND + 1)], axis=0)
+    widest = widths.copy()
+    for i in range(1, min(_AROUND + 1, len(widths))):
+        np.maximum(widest[i:], widths[:-i], out=widest[i:])
+        np.maximum(widest[:-i], widths[i:], out=widest[:-i])
     full: Flags = widths >= _FULL * widest
     return full
 
@@ -189,7 +205,7 @@ def _is_worded(page: PageLines, side: Indices) -> bool:
 
 def _is_tight(page: PageLines, side: Indices, max_em: float) -> bool:
     """Whether there are several lines with a median spacing up to `max_em`."""
-    return len(side) > 1 and middle_value(np.diff(page.middle[side])) <= max_em * page.em_px
+    return len(side) > 1 and middle_value(_steps(page, side)) <= max_em * page.em_px
 
 
 def _is_short_paragraph(page: PageLines, side: Indices) -> bool:

@@ -22,9 +22,8 @@ from pipeline.text.layout.column_kinds import (
     are_address_blocks,
     are_aligned,
     are_blocks,
-    are_columns,
     are_table_rows,
-    are_text_and_notes,
+    texts_beside,
 )
 from pipeline.text.layout.gutters import Gutter, gutters, left_ends, right_ends
 from pipeline.text.layout.page_lines import Indices, PageLines, middle_value
@@ -33,6 +32,8 @@ _MAX_GUTTERS = 32
 """Maximum number of gutters that are classified, the tallest first."""
 _MAX_DEPTH = 32
 """Maximum depth of the recursion."""
+_MIN_LINES = 4
+"""Minimum lines of a part with a gutter."""
 _BREAK_EM = 0.8
 """Minimum white space between rows that divides a region, in line heights."""
 _APART_EM = 2.0
@@ -64,30 +65,42 @@ def regions(page: PageLines) -> list[Indices]:
 
 
 def _divided(page: PageLines, region: Indices, depth: int) -> Iterator[Indices]:
-    parts = _parts(page, region) if depth else [region]
+    found = gutters(page, region, _MAX_GUTTERS) if depth else []
+    parts = _parts(page, region, found) if depth else [region]
     if len(parts) == 1:
         yield region
         return
     for part in parts:
-        yield from _divided(page, part, depth - 1)
+        if _may_have_gutter(part, found):
+            yield from _divided(page, part, depth - 1)
+        else:
+            yield from _bands(page, part, _BREAK_EM * page.em_px)
 
 
-def _parts(page: PageLines, region: Indices) -> list[Indices]:
+def _may_have_gutter(part: Indices, found: Sequence[Gutter]) -> bool:
+    """Whether a part may have gutters: each is one of the region's, or a piece of it."""
+    if len(part) < _MIN_LINES or len(found) == _MAX_GUTTERS:
+        return len(part) >= _MIN_LINES
+    first, last = part[0], part[-1]
+    return any(gutter.first <= last and gutter.last >= first for gutter in found)
+
+
+def _parts(page: PageLines, region: Indices, found: Sequence[Gutter]) -> list[Indices]:
     """The non-empty parts of a region; the region itself where nothing divides it."""
-    found = gutters(page, region, _MAX_GUTTERS)
-    text = _first(page, found, _are_texts)
-    if text and are_columns(page, text.left_side, text.right_side):
-        text = _trimmed(page, text)
-        return _around(text, _column_parts(page, text))
+    notes = None
+    for gutter in found:
+        texts = texts_beside(page, gutter.left_side, gutter.right_side)
+        if texts == "columns":
+            text = _trimmed(page, gutter)
+            return _around(text, _column_parts(page, text))
+        if texts == "notes":
+            notes = gutter
+            break
     bands = _bands(page, region, _BREAK_EM * page.em_px)
     if len(bands) > 1:
         return bands
-    blocks = text or _first(page, found, are_blocks) or _address_gutter(page, found)
+    blocks = notes or _first(page, found, are_blocks) or _address_gutter(page, found)
     return _around(blocks, []) if blocks else [region]
-
-
-def _are_texts(page: PageLines, left: Indices, right: Indices) -> bool:
-    return are_columns(page, left, right) or are_text_and_notes(page, left, right)
 
 
 def _around(gutter: Gutter, parts: list[Indices]) -> list[Indices]:
@@ -196,7 +209,7 @@ def _is_table(page: PageLines, band: Indices, gutter: Gutter) -> bool:
     left, right = _divide(page, band, gutter)
     if not len(left) or not len(right) or not are_table_rows(page, left, right):
         return False
-    return not are_columns(page, right_ends(page, left), left_ends(page, right))
+    return texts_beside(page, right_ends(page, left), left_ends(page, right)) != "columns"
 
 
 def _is_caption(page: PageLines, band: Indices, table: Indices, gutter: Gutter) -> bool:
@@ -215,7 +228,7 @@ def _is_outside(page: PageLines, band: Indices, gutter: Gutter) -> bool:
     left, right = _divide(page, band, gutter)
     if len(left) and len(right):
         sides = right_ends(page, left), left_ends(page, right)
-        return not are_columns(page, *sides) and are_aligned(page, left, right)
+        return texts_beside(page, *sides) != "columns" and are_aligned(page, left, right)
     return _row_count(page, band) == 1
 
 

@@ -43,6 +43,16 @@ class Gutter:
     right_side: Indices
 
     @property
+    def first(self) -> int:
+        """The first line beside it."""
+        return int(min(self.left[0], self.right[0]))
+
+    @property
+    def last(self) -> int:
+        """The last line beside it."""
+        return int(max(self.left[-1], self.right[-1]))
+
+    @property
     def is_whole(self) -> bool:
         """Whether no line of the region is above or below it."""
         return not len(self.above) and not len(self.below)
@@ -62,6 +72,8 @@ def gutters(page: PageLines, region: Indices, limit: int) -> list[Gutter]:
     if len(region) < 4:
         return []
     is_left, is_right = _sides_of_strips(page, region)
+    if not len(is_left):
+        return []
     middle = page.middle[region]
     strips, starts, ends = _uncrossed_runs(~(is_left | is_right), middle, page.em_px)
     lefts = _counts(is_left)
@@ -96,14 +108,16 @@ def _sides_of_strips(page: PageLines, region: Indices) -> tuple[Flags, Flags]:
     x0, x1 = page.x0[region], page.x1[region]
     margin = np.minimum(_MARGIN_EM * page.em_px, (x1 - x0) / 4)
     x0, x1 = x0 + margin, x1 - margin
-    ends = np.sort(x1)
+    # Beyond these no line is on the right.
+    ends = np.sort(x1[x1 <= x0.max() - _MIN_GUTTER_EM * page.em_px])
+    if not len(ends):
+        none = np.zeros((0, len(region)), np.bool_)
+        return none, none
     step = max(_STEP_EM * page.em_px, float(ends[-1] - ends[0]) / _MAX_STRIPS)
     # Of ends closer than the step only the last is a candidate.
     places = np.floor(ends / step)
-    edges = ends[:-1][places[1:] > places[:-1]][:, np.newaxis]
-    is_left, is_right = x1 <= edges, x0 >= edges + _MIN_GUTTER_EM * page.em_px
-    wanted = is_right.any(axis=1)
-    return is_left[wanted], is_right[wanted]
+    edges = ends[np.append(places[1:] > places[:-1], True)][:, np.newaxis]
+    return x1 <= edges, x0 >= edges + _MIN_GUTTER_EM * page.em_px
 
 
 def _counts(flags: Flags) -> Indices:
@@ -123,7 +137,7 @@ def _uncrossed_runs(
     ends = np.ones((crosses.shape[0], crosses.shape[1] + 2), np.bool_)
     ends[:, 1:-1] = counts[:, last] > counts[:, first]
     places = np.flatnonzero(ends)
-    long = np.flatnonzero(np.diff(places) > 4)
+    long = np.flatnonzero(places[1:] - places[:-1] > 4)
     strips, starts = np.divmod(places[long], ends.shape[1])
     return strips, starts, places[long + 1] - strips * ends.shape[1] - 1
 

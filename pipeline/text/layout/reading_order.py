@@ -1,17 +1,17 @@
 """Sorts the lines of a page into reading order and joins them into blocks.
 
 Columns are read one after the other (`columns`); within a column the lines on one baseline form a
-row (`rows`), and rows form paragraphs and tables (`paragraphs`). Pages are read from left to right;
-for right-to-left scripts the caller mirrors the boxes.
+row (`rows`), and rows form paragraphs and tables (`paragraphs`). Pages of right-to-left scripts are
+ordered in the mirror (`direction`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import fmean
 
 from pipeline.text.layout.columns import regions
+from pipeline.text.layout.direction import is_right_to_left, mirrored
 from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.paragraphs import paragraphs, text_of
 from pipeline.text.layout.rows import Row, bounding_box, rows_of
@@ -37,6 +37,14 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
         The paragraphs and tables, with boxes in the pixels of the lines' boxes. The text of
         every line is in one of them.
     """
+    if not is_right_to_left(lines):
+        return _blocks(lines)
+    found = _blocks([replace(line, box=mirrored(line.box, width_px)) for line in lines])
+    return tuple(replace(block, box=block.box and mirrored(block.box, width_px)) for block in found)
+
+
+def _blocks(lines: Sequence[Line]) -> tuple[Block, ...]:
+    """The blocks of a page that is read from left to right."""
     vertical = vertical_lines(lines)
     upright = [line for line, is_vertical in zip(lines, vertical, strict=True) if not is_vertical]
     sideways = [line for line, is_vertical in zip(lines, vertical, strict=True) if is_vertical]
@@ -45,11 +53,14 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
     if _characters(sideways) > _characters(upright):
         groups = [(sideways, _turn_right), (upright, _unchanged)]
     turned = {_unchanged: _unchanged, _turn_right: _turn_left, _turn_left: _turn_right}
-    return tuple(
-        replace(block, box=back(block.box)) if block.box else block
-        for group, back in groups
-        for block in _upright_blocks([_moved(line, turned[back]) for line in group])
-    )
+    found: list[Block] = []
+    for group, back in groups:
+        if back is _unchanged:
+            found += _upright_blocks(group)
+            continue
+        for block in _upright_blocks([_moved(line, turned[back]) for line in group]):
+            found.append(replace(block, box=back(block.box)) if block.box else block)
+    return tuple(found)
 
 
 def _upright_blocks(lines: Sequence[Line]) -> list[Block]:
@@ -57,16 +68,18 @@ def _upright_blocks(lines: Sequence[Line]) -> list[Block]:
         return []
     page = page_lines(lines)
     return [
-        _block(paragraph)
+        _block(*paragraph)
         for region in regions(page)
         for paragraph in paragraphs(rows_of(page, region), page.em_px)
     ]
 
 
-def _block(paragraph: Sequence[Row]) -> Block:
+def _block(paragraph: Sequence[Row], is_listed: bool) -> Block:
     lines = [line for row in paragraph for line in row.lines]
-    score = fmean([line.score for line in lines])
-    return Block("text", text_of(paragraph), bounding_box([line.box for line in lines]), score)
+    score = sum([line.score for line in lines]) / len(lines)
+    return Block(
+        "text", text_of(paragraph, is_listed), bounding_box([line.box for line in lines]), score
+    )
 
 
 def _characters(lines: Sequence[Line]) -> int:

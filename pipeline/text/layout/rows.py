@@ -42,16 +42,21 @@ def rows_of(page: PageLines, part: Indices) -> list[Row]:
     """Group some lines of a page into rows, from top to bottom."""
     if not len(part):
         return []
+    if len(part) == 1 and page.marker[part[0]] < 0:
+        i = part[0]
+        edges = page.x0[i], page.y0[i], page.x1[i], page.y1[i]
+        x0, y0, x1, y1 = map(float, edges)
+        return [Row((page.lines[i],), (x0, y0, x1, y1))]
     markers = page.marker[part]
     part = np.concatenate((part, markers[markers >= 0]))
     order = part[np.lexsort((page.x1[part], page.x0[part], page.row[part]))]
     row = page.row[order]
     starts = np.concatenate(([0], np.flatnonzero(row[1:] != row[:-1]) + 1))
-    x0, x1 = page.x0[order[starts]], np.maximum.reduceat(page.x1[order], starts)
-    y0 = np.minimum.reduceat(page.y0[order], starts)
-    y1 = np.maximum.reduceat(page.y1[order], starts)
-    boxes = list(zip(x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), strict=True))
-    down = np.lexsort((x0, page.middle[order[starts]])).tolist()
+    left, right = page.x0[order[starts]], np.maximum.reduceat(page.x1[order], starts)
+    top = np.minimum.reduceat(page.y0[order], starts)
+    bottom = np.maximum.reduceat(page.y1[order], starts)
+    boxes = list(zip(left.tolist(), top.tolist(), right.tolist(), bottom.tolist(), strict=True))
+    down = np.lexsort((left, page.middle[order[starts]])).tolist()
     ends = [*starts[1:].tolist(), len(order)]
     begins, members, lines = starts.tolist(), order.tolist(), page.lines
     return [Row(tuple([lines[j] for j in members[begins[i] : ends[i]]]), boxes[i]) for i in down]

@@ -19,7 +19,7 @@ _MIN_SLOPE = 0.003
 """Smaller slopes (0.2 degrees) are left: rows and gutters bear them."""
 _MAX_SLOPE = 0.06
 """Larger ones are none of a page that was put straight on a scanner (3.4 degrees)."""
-_MAX_LINES = 300
+_MAX_LINES = 120
 """Lines that are compared with each other, the longest."""
 _LONG = 2.0
 """Minimum ratio of width to height of those."""
@@ -86,8 +86,9 @@ def _drift(x0: _Floats, y: _Floats, em_px: float) -> float:
     slopes = slopes[np.abs(slopes) <= _MAX_SLOPE]
     if not len(slopes):
         return 0.0
-    counts, edges = np.histogram(slopes, _BINS, (-_MAX_SLOPE, _MAX_SLOPE))
-    best = int(np.convolve(counts, (1, 2, 3, 2, 1), "same").argmax())
     step = 2 * _MAX_SLOPE / _BINS
-    middle = edges[best] + step / 2
+    places = np.minimum((slopes + _MAX_SLOPE) / step, _BINS - 1).astype(np.intp)
+    counts = np.bincount(places, minlength=_BINS)
+    best = int(np.convolve(counts, (1, 2, 3, 2, 1), "same").argmax())
+    middle = (best + 0.5) * step - _MAX_SLOPE
     return float(np.median(slopes[np.abs(slopes - middle) <= 2.5 * step]))

@@ -61,3 +61,20 @@ def test_a_misplaced_word_is_a_fault() -> None:
     assert not faults(sheet, " ".join(words))
     assert faults(sheet, " ".join([words[1], words[0], *words[2:]]))
     assert faults(sheet, " ".join(words[1:]))
+
+
+@pytest.mark.parametrize("shape", ["2 columns", "spanning heads", "references beside text", "form"])
+@pytest.mark.parametrize("script", ["Hebrew", "Arabic"])
+def test_columns_of_right_to_left_scripts_start_on_the_right(shape: str, script: str) -> None:
+    sheet = filled(shape, 0)
+    first = {"Hebrew": 0x05D0, "Arabic": 0x0627}[script]
+    letters = {chr(97 + i): chr(first + i) for i in range(26)}
+    mirrored = []
+    for each in layer_lines(sheet):
+        x0, y0, x1, y1 = each.box
+        text = each.text.lower().translate(str.maketrans(letters))
+        mirrored.append(Line(text, (WIDTH_PX - x1, y0, WIDTH_PX - x0, y1), 0.9))
+    back = str.maketrans({there: here for here, there in letters.items()})
+    found = text_of(mirrored).translate(back).split()
+    expected = [word.lower() for part in sheet.parts for word in " ".join(part.words).split()]
+    assert found == expected
