@@ -141,7 +141,7 @@ def is_running_text(page: PageLines, side: Indices) -> bool:
     return (
         middle_value(steps) <= _TIGHT_EM * page.em_px
         and _is_contiguous(steps, page.em_px)
-        and 2 * int(_full(page, side).sum()) >= len(side)
+        and int(_full(page, side).sum()) >= _MIN_FULL_SHARE * len(side)
     )
 
 

@@ -149,7 +149,7 @@ def _row_text(row: Row) -> str:
 
 def _separator(before: str, after: str) -> str:
     """The separator between two consecutive texts."""
-    if _HYPHEN.search(before):
+    if _HYPHEN.search(before[-3:]):  # the text may be long, and is searched at each line
         return "\n"
     if _WIDE_SCRIPT.match(before[-1:]) and _WIDE_SCRIPT.match(after[:1]):
         return ""

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from pipeline.text import layout
 from pipeline.types import Line
-from tests.support.page_shapes import HEIGHT_PX, WIDTH_PX, Sheet, engine_lines, faults, layer_lines
+from tests.support.page_shapes import HEIGHT_PX, WIDTH_PX, Sheet
 from tests.support.shapes import SHAPES, columns
+from tests.support.sheet_lines import engine_lines, faults, layer_lines
 
 
 def text_of(lines: list[Line]) -> str:
