@@ -6,7 +6,6 @@ coordinates whether their text came from the layer or from an engine.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -140,24 +139,21 @@ def read(
     lines = _without_duplicates(layer.lines if hidden else layer.visible)
     deg = turn_of(lines)
     width_px, height_px = turn_size(layer.width_px, layer.height_px, deg)
-    flip = _mirrored if _is_right_to_left(lines) else _unchanged
 
     def to_upright(box: Box) -> Box:
-        return flip(turn_box(box, layer.width_px, layer.height_px, deg), width_px)
+        return turn_box(box, layer.width_px, layer.height_px, deg)
 
     def to_page(box: Box | None) -> Box | None:
-        return box and turn_back(flip(box, width_px), width_px, height_px, deg)
+        return box and turn_back(box, width_px, height_px, deg)
 
     upright = [Line(line.text, to_upright(line.box), 1.0) for line in lines]
     if find_layout is None:
         found = layout.blocks(upright, width_px, height_px)
     else:
-        turned = [turn_box(line.box, layer.width_px, layer.height_px, deg) for line in lines]
-        seen = find_layout(turned, (width_px, height_px), deg)
-        regions = tuple(replace(each, box=flip(each.box, width_px)) for each in seen.regions)
+        seen = find_layout([line.box for line in upright], (width_px, height_px), deg)
         pictures = tuple(Region(RegionKind.PICTURE, to_upright(box)) for box in layer.pictures)
         rules = tuple(map(to_upright, layer.rules))
-        signs = PageSigns(seen.line_kinds, _styles(lines), (*pictures, *regions), rules)
+        signs = PageSigns(seen.line_kinds, _styles(lines), (*pictures, *seen.regions), rules)
         found = structured(upright, width_px, height_px, signs)
     blocks = tuple(replace(block, box=to_page(block.box), score=None) for block in found)
     return markdown(blocks), blocks, deg
@@ -165,26 +161,6 @@ def read(
 
 def _styles(lines: tuple[TextLayerLine, ...]) -> tuple[Style, ...]:
     return tuple(Style(line.size_px, line.is_bold) for line in lines)
-
-
-def _is_right_to_left(lines: tuple[TextLayerLine, ...]) -> bool:
-    """Whether most letters are of a right-to-left script.
-
-    The text of each line is in logical order already; only the order of lines side by side, and of
-    columns, has to be mirrored.
-    """
-    ways: Counter[str] = Counter()
-    for char, count in Counter("".join(line.text for line in lines)).items():
-        ways[unicodedata.bidirectional(char)] += count
-    return ways["R"] + ways["AL"] > ways["L"]
-
-
-def _mirrored(box: Box, width_px: int) -> Box:
-    return width_px - box[2], box[1], width_px - box[0], box[3]
-
-
-def _unchanged(box: Box, width_px: int) -> Box:
-    return box
 
 
 def _without_duplicates(lines: tuple[TextLayerLine, ...]) -> tuple[TextLayerLine, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.engines.ppocr.ink_runs import stretches
-from pipeline.text.layout.rows import Row, placed, rows
+from pipeline.text.layout.rows import Row, rows
 from pipeline.types import Line, Pixels
 
 Quads = npt.NDArray[np.floating]
@@ -133,7 +133,7 @@ def split(pixels: Pixels, quads: Quads) -> Quads:
         return quads
     em_px = median(line.box[3] - line.box[1] for line in lines)
     cuts: dict[int, list[_Gap]] = defaultdict(list)
-    for seam in _seams([_gapped(pixels, row, em_px) for row in rows(placed(lines))], em_px):
+    for seam in _seams([_gapped(pixels, row, em_px) for row in rows(lines)], em_px):
         for gap in seam.cuts(em_px) if seam.is_gutter(em_px) else ():
             if gap.line is not None:
                 cuts[gap.line].append(gap)

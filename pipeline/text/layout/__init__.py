@@ -1,8 +1,9 @@
 """Reading order, paragraphs and tables from the lines of a page. Pure and total.
 
-`reading_order` is the entry point. `columns` divides a page at the white strips that `gutters`
-finds; `column_kinds` distinguishes columns of text from tables and notes; `rows` groups lines on
-one baseline; `paragraphs` joins rows.
+`reading_order` is the entry point, for the lines of text layers and of engines. `page_lines` puts
+the lines of a page into arrays, straightened (`skew`). `columns` divides it at the white strips
+that `gutters` finds; `column_kinds` distinguishes columns of text from tables, notes and figures;
+`rows` groups lines on one baseline; `paragraphs` joins rows.
 """
 
 from pipeline.text.layout.reading_order import blocks

@@ -43,27 +43,40 @@ _HYPHEN = re.compile(r"\w[-\u2010\u00ad]$")
 _WIDE_SCRIPT = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60]")
 
 
-def paragraphs(column: Sequence[Row], em_px: float) -> list[list[Row]]:
-    """Divide the rows of a column, from top to bottom, into paragraphs and tables."""
+def paragraphs(column: Sequence[Row], em_px: float) -> list[tuple[list[Row], bool]]:
+    """Divide the rows of a column, from top to bottom, into paragraphs and tables.
+
+    Returns:
+        The rows of each, and whether each row is a line: of a table, or an entry with a leader.
+    """
     if not column:
         return []
     gaps = [below.box[1] - above.box[3] for above, below in pairwise(column)]
-    usual_gap = median(gaps) if gaps else 0.0
+    max_gap = (min(median(gaps), em_px) if gaps else 0.0) + _GAP_EM * em_px
     right = max(row.box[2] for row in column)
-    found = [[column[0]]]
-    for (above, below), gap in zip(pairwise(column), gaps, strict=True):
-        if gap > min(usual_gap, em_px) + _GAP_EM * em_px or _ends_between(
-            above, below, right, em_px
-        ):
-            found.append([])
-        found[-1].append(below)
+    listed = [_is_listed(row) for row in column]
+    found = [([column[0]], listed[0])]
+    for i, gap in enumerate(gaps):
+        above, below = column[i], column[i + 1]
+        if gap > max_gap or _ends_between(above, below, listed[i : i + 2], right, em_px):
+            found.append(([below], listed[i + 1]))
+        else:
+            found[-1][0].append(below)
+            found[-1] = found[-1][0], found[-1][1] or listed[i + 1]
     return found
 
 
-def text_of(paragraph: Sequence[Row]) -> str:
-    """The text of the rows of one paragraph or table."""
+def text_of(paragraph: Sequence[Row], is_listed: bool | None = None) -> str:
+    """The text of the rows of one paragraph or table.
+
+    Args:
+        paragraph: Its rows.
+        is_listed: Whether each row is a line; None to find out.
+    """
+    if is_listed is None:
+        is_listed = any(map(_is_listed, paragraph))
     texts = [_row_text(row) for row in paragraph]
-    if any(_is_listed(row) for row in paragraph):
+    if is_listed:
         return "\n".join(texts)
     joined = texts[0]
     for text in texts[1:]:
@@ -71,26 +84,28 @@ def text_of(paragraph: Sequence[Row]) -> str:
     return joined
 
 
-def _ends_between(above: Row, below: Row, right: float, em_px: float) -> bool:
+def _ends_between(
+    above: Row, below: Row, listed: Sequence[bool], right: float, em_px: float
+) -> bool:
     """Whether a paragraph ends between two closely spaced rows."""
-    if _is_rule(above) or _is_rule(below):
-        return not (_is_rule(above) and _is_rule(below))
-    if _is_listed(above) or _is_listed(below):
+    if any(listed):
+        rules = [listed[0] and _is_rule(above), listed[1] and _is_rule(below)]
         # A table row may continue in one cell; a table below text is a new block.
-        return not _is_listed(above)
+        return not all(rules) if any(rules) else not listed[0]
     if _ITEM.match(below.lines[0].text):
         return True
-    heights = sorted(row.box[3] - row.box[1] for row in (above, below))
+    heights = sorted((above.box[3] - above.box[1], below.box[3] - below.box[1]))
     if heights[1] > _SIZE * heights[0]:
         return True
-    ends_short = right - above.box[2] > _SHORT_EM * em_px
+    if right - above.box[2] <= _SHORT_EM * em_px:
+        return False
     indented = below.box[0] - above.box[0] > _INDENT_EM * em_px
-    return ends_short and (indented or above.lines[-1].text.endswith((".", ":", "!", "?")))
+    return indented or above.lines[-1].text.endswith((".", ":", "!", "?"))
 
 
 def _is_listed(row: Row) -> bool:
     """Whether the row belongs to a table or is an entry with a leader."""
-    if any(_is_cell_gap(row, i) for i in range(1, len(row.lines))):
+    if len(row.lines) > 1 and any(_is_cell_gap(row, i) for i in range(1, len(row.lines))):
         return True
     return any(_has_leader(line.text) for line in row.lines)
 
@@ -141,7 +156,7 @@ def _row_text(row: Row) -> str:
 
 def _separator(before: str, after: str) -> str:
     """The separator between two consecutive texts."""
-    if _HYPHEN.search(before):
+    if _HYPHEN.search(before[-3:]):  # the text may be long, and is searched at each line
         return "\n"
     if _WIDE_SCRIPT.match(before[-1:]) and _WIDE_SCRIPT.match(after[:1]):
         return ""

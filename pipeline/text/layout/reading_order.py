@@ -1,25 +1,22 @@
 """Sorts the lines of a page into reading order and joins them into blocks.
 
 Columns are read one after the other (`columns`); within a column the lines on one baseline form a
-row (`rows`), and rows form paragraphs and tables (`paragraphs`). Pages are read from left to right;
-for right-to-left scripts the caller mirrors the boxes.
+row (`rows`), and rows form paragraphs and tables (`paragraphs`). Pages of right-to-left scripts are
+ordered in the mirror (`direction`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import fmean, median
 
 from pipeline.text.layout.columns import regions
+from pipeline.text.layout.direction import is_right_to_left, mirrored
+from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.paragraphs import paragraphs, text_of
-from pipeline.text.layout.rows import PlacedLine, Row, bounding_box, placed, rows, sort_top_down
+from pipeline.text.layout.rows import Row, bounding_box, rows_of
+from pipeline.text.layout.vertical import vertical_lines
 from pipeline.types import Block, Box, Line
-
-_SIDEWAYS = 2.0
-"""A line of several characters with at least this ratio of height to width is vertical."""
-_MIN_EM_PX = 1.0
-"""Minimum line height that is assumed, px."""
 
 _Turn = Callable[[Box], Box]
 
@@ -29,6 +26,7 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
 
     Vertical lines are ordered separately, as on the rotated page. The direction with more text
     comes first: a stamp in the margin follows the page, and a table printed sideways stays whole.
+    Where most text is vertical it runs down, else up: boxes do not tell.
 
     Args:
         lines: The lines, in any order.
@@ -39,49 +37,61 @@ def blocks(lines: Sequence[Line], width_px: int, height_px: int) -> tuple[Block,
         The paragraphs and tables, with boxes in the pixels of the lines' boxes. The text of
         every line is in one of them.
     """
-    ordered = sort_top_down(lines)
-    upright = [line for line in ordered if not is_vertical(line)]
-    down = [line for line in ordered if is_vertical(line)]
-    groups = [(upright, _unchanged), (down, _turn_right)]
-    if _characters(down) > _characters(upright):
-        groups.reverse()
-    turned = {_unchanged: _unchanged, _turn_right: _turn_left}
-    return tuple(
-        replace(block, box=back(block.box)) if block.box else block
-        for group, back in groups
-        for block in _upright_blocks(placed([_moved(line, turned[back]) for line in group]))
-    )
+    if not is_right_to_left(lines):
+        return _blocks(lines)
+    found = _blocks([replace(line, box=mirrored(line.box, width_px)) for line in lines])
+    return tuple(replace(block, box=block.box and mirrored(block.box, width_px)) for block in found)
 
 
-def _upright_blocks(lines: Sequence[PlacedLine]) -> list[Block]:
-    return [_block(paragraph) for paragraph in ordered_paragraphs(lines)]
+def _blocks(lines: Sequence[Line]) -> tuple[Block, ...]:
+    """The blocks of a page that is read from left to right."""
+    vertical = vertical_lines(lines)
+    upright = [line for line, is_vertical in zip(lines, vertical, strict=True) if not is_vertical]
+    sideways = [line for line, is_vertical in zip(lines, vertical, strict=True) if is_vertical]
+    # Text beside upright text runs up, as stamps and the labels of axes do.
+    groups = [(upright, _unchanged), (sideways, _turn_left)]
+    if _characters(sideways) > _characters(upright):
+        groups = [(sideways, _turn_right), (upright, _unchanged)]
+    turned = {_unchanged: _unchanged, _turn_right: _turn_left, _turn_left: _turn_right}
+    found: list[Block] = []
+    for group, back in groups:
+        if back is _unchanged:
+            found += _upright_blocks(group)
+            continue
+        for block in _upright_blocks([_moved(line, turned[back]) for line in group]):
+            found.append(replace(block, box=back(block.box)) if block.box else block)
+    return tuple(found)
 
 
-def ordered_paragraphs(lines: Sequence[PlacedLine]) -> list[list[Row]]:
-    """The paragraphs and tables of upright lines, in reading order, as rows.
+def _upright_blocks(lines: Sequence[Line]) -> list[Block]:
+    return [_block(*paragraph) for paragraph in ordered_paragraphs(lines)]
+
+
+def ordered_paragraphs(lines: Sequence[Line]) -> list[tuple[list[Row], bool]]:
+    """The paragraphs and tables of upright lines that are read from left to right, in order.
 
     Args:
-        lines: Sorted by `sort_top_down`.
+        lines: The lines, in any order.
+
+    Returns:
+        The rows of each, and whether each row is a line (`paragraphs`).
     """
     if not lines:
         return []
-    em_px = max(_MIN_EM_PX, median(line.box[3] - line.box[1] for line in lines))
+    page = page_lines(lines)
     return [
         paragraph
-        for region in regions(lines, em_px)
-        for paragraph in paragraphs(rows(region), em_px)
+        for region in regions(page)
+        for paragraph in paragraphs(rows_of(page, region), page.em_px)
     ]
 
 
-def _block(paragraph: Sequence[Row]) -> Block:
-    score = fmean(line.score for row in paragraph for line in row.lines)
-    return Block("text", text_of(paragraph), bounding_box([row.box for row in paragraph]), score)
-
-
-def is_vertical(line: Line) -> bool:
-    """Whether a line runs down or up the page."""
-    x0, y0, x1, y1 = line.box
-    return len(line.text) > 2 and y1 - y0 > _SIDEWAYS * (x1 - x0)
+def _block(paragraph: Sequence[Row], is_listed: bool) -> Block:
+    lines = [line for row in paragraph for line in row.lines]
+    score = sum([line.score for line in lines]) / len(lines)
+    return Block(
+        "text", text_of(paragraph, is_listed), bounding_box([line.box for line in lines]), score
+    )
 
 
 def _characters(lines: Sequence[Line]) -> int:

@@ -1,34 +1,14 @@
-"""Groups lines that are side by side on one baseline into rows. Pure and total."""
+"""Lines that are side by side on one baseline, as rows. Pure and total."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
+import numpy as np
+
+from pipeline.text.layout.page_lines import Indices, PageLines, page_lines
 from pipeline.types import Box, Line
-
-_SHARED_HEIGHT = 0.5
-"""Two lines are on one row if they overlap by this share of the smaller one's height."""
-_MAX_BANDS = 512
-"""Maximum number of bands in which `rows` looks up the rows that a line may continue."""
-_MIN_BAND_PX = 1e-3
-"""Minimum height of a band: lines may have no height."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedLine(Line):
-    """A line with its rank among the lines of its page.
-
-    The parts of a page are divided recursively, and each time their lines are sorted. The rank is
-    computed once, so that sorting any subset compares integers.
-
-    Attributes:
-        rank: Its index when all lines are sorted by their left edges, ties as `sort_top_down`.
-    """
-
-    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +17,10 @@ class Row:
 
     Attributes:
         lines: At least one.
-        box: The bounding box of the lines.
+        box: The bounding box of the lines on the straightened page.
     """
 
-    lines: tuple[PlacedLine, ...]
+    lines: tuple[Line, ...]
     box: Box
 
 
@@ -52,86 +32,31 @@ def bounding_box(boxes: Sequence[Box]) -> Box:
     return min(x0), min(y0), max(x1), max(y1)
 
 
-def center_y(line: Line) -> float:
-    """The vertical centre of a line, px."""
-    return (line.box[1] + line.box[3]) / 2
+def rows(lines: Sequence[Line]) -> list[Row]:
+    """Group the lines of a page into rows, from top to bottom."""
+    page = page_lines(lines)
+    return rows_of(page, page.all)
 
 
-def sort_top_down(lines: Sequence[Line]) -> list[Line]:
-    """The lines sorted from top to bottom, independent of the given order."""
-    return sorted(lines, key=lambda line: (line.box[1], line.box, line.text, line.score))
-
-
-def placed(lines: Sequence[Line]) -> list[PlacedLine]:
-    """The lines in the given order, each with its rank among them."""
-    by_left_edge = sorted(sort_top_down(lines), key=lambda line: line.box[0])
-    ranks = {id(line): rank for rank, line in enumerate(by_left_edge)}
-    return [PlacedLine(line.text, line.box, line.score, ranks[id(line)]) for line in lines]
-
-
-def rows(lines: Iterable[PlacedLine]) -> list[Row]:
-    """Group lines into rows, from top to bottom.
-
-    Each line is appended to the row whose last line overlaps it most, so that the rows of a
-    slightly skewed page, whose two ends differ in height, stay whole.
-    """
-    ordered = sorted(lines, key=attrgetter("rank"))
-    top, band_px = _bands(ordered)
-    groups: list[list[PlacedLine]] = []
-    ends: list[Box] = []  # the box of the last line of each row
-    touching: defaultdict[int, list[int]] = defaultdict(list)  # rows with a line in a band
-    for line in ordered:
-        _, y0, _, y1 = line.box
-        bands = range(int((y0 - top) / band_px), int((y1 - top) / band_px) + 1)
-        near = [touching[band] for band in bands]
-        found = _continued(near, ends, line.box)
-        if found is None:
-            found = len(groups)
-            groups.append([line])
-            ends.append(line.box)
-        else:
-            groups[found].append(line)
-            ends[found] = line.box
-        for rows_of_band in near:
-            if found not in rows_of_band:
-                rows_of_band.append(found)
-    gathered = [Row(tuple(group), bounding_box([line.box for line in group])) for group in groups]
-    return sorted(gathered, key=lambda row: (center_y(row.lines[0]), row.box, row.lines[0].text))
-
-
-def _bands(lines: Sequence[Line]) -> tuple[float, float]:
-    """The top of some lines, and a height of bands of which a usual line touches two."""
-    if not lines:
-        return 0.0, 1.0
-    tops, bottoms = [line.box[1] for line in lines], [line.box[3] for line in lines]
-    top = min(tops)
-    mean_px = (sum(bottoms) - sum(tops)) / len(lines)
-    return top, max(mean_px, (max(bottoms) - top) / _MAX_BANDS, _MIN_BAND_PX)
-
-
-def _continued(near: Sequence[Sequence[int]], ends: Sequence[Box], box: Box) -> int | None:
-    """The index of the row that a line with this box continues, None for a new row.
-
-    A loop over plain numbers: only a few rows are near, for which NumPy calls cost more than they
-    save. Of rows that overlap the line equally the first is taken.
-
-    Args:
-        near: Indices of all rows that may overlap the line, and perhaps others, in several lists.
-        ends: The box of the last line of each row.
-        box: That of the line.
-    """
-    x0, y0, _, y1 = box
-    height = y1 - y0
-    # The boxes of neighbouring words may overlap by the margin that the detector adds.
-    max_end = x0 + height / 2
-    found, most = None, 0.0
-    for indices in near:
-        for index in indices:
-            _, top, right, bottom = ends[index]
-            if right > max_end or top >= y1 or bottom <= y0:
-                continue
-            shared = (bottom if bottom < y1 else y1) - (top if top > y0 else y0)
-            is_more = shared > most or (shared == most and found is not None and index < found)
-            if is_more and shared > _SHARED_HEIGHT * min(bottom - top, height):
-                found, most = index, shared
-    return found
+def rows_of(page: PageLines, part: Indices) -> list[Row]:
+    """Group some lines of a page into rows, from top to bottom."""
+    if not len(part):
+        return []
+    if len(part) == 1 and page.marker[part[0]] < 0:
+        i = part[0]
+        edges = page.x0[i], page.y0[i], page.x1[i], page.y1[i]
+        x0, y0, x1, y1 = map(float, edges)
+        return [Row((page.lines[i],), (x0, y0, x1, y1))]
+    markers = page.marker[part]
+    part = np.concatenate((part, markers[markers >= 0]))
+    order = part[np.lexsort((page.x1[part], page.x0[part], page.row[part]))]
+    row = page.row[order]
+    starts = np.concatenate(([0], np.flatnonzero(row[1:] != row[:-1]) + 1))
+    left, right = page.x0[order[starts]], np.maximum.reduceat(page.x1[order], starts)
+    top = np.minimum.reduceat(page.y0[order], starts)
+    bottom = np.maximum.reduceat(page.y1[order], starts)
+    boxes = list(zip(left.tolist(), top.tolist(), right.tolist(), bottom.tolist(), strict=True))
+    down = np.lexsort((left, page.middle[order[starts]])).tolist()
+    ends = [*starts[1:].tolist(), len(order)]
+    begins, members, lines = starts.tolist(), order.tolist(), page.lines
+    return [Row(tuple([lines[j] for j in members[begins[i] : ends[i]]]), boxes[i]) for i in down]

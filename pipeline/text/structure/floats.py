@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from pipeline.text.layout.rows import PlacedLine, Row, center_y
+from pipeline.text.layout.rows import Row
+from pipeline.text.structure.places import center_y
 from pipeline.text.structure.regions import Float
 from pipeline.types import Block, Box, Line
 
@@ -48,12 +49,12 @@ def _places(each: Float, em_px: float) -> Iterator[Place]:
         yield words, (x0, top, x1, top + height)
 
 
-def without_text(floats: Sequence[Float], lines: Sequence[PlacedLine]) -> list[Float]:
+def without_text(floats: Sequence[Float], lines: Sequence[Line]) -> list[Float]:
     """The floats that have none of these lines on them."""
     return [each for each in floats if not any(_is_on(line, each.box) for line in lines)]
 
 
-def _is_on(line: PlacedLine, box: Box) -> bool:
+def _is_on(line: Line, box: Box) -> bool:
     return box[1] < center_y(line) < box[3] and line.box[0] < box[2] and line.box[2] > box[0]
 
 

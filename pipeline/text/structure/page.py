@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from statistics import fmean
 
 from pipeline.text import layout
-from pipeline.text.layout.reading_order import is_vertical, ordered_paragraphs
-from pipeline.text.layout.rows import bounding_box, placed, sort_top_down
+from pipeline.text.layout.direction import is_right_to_left, mirrored
+from pipeline.text.layout.reading_order import ordered_paragraphs
+from pipeline.text.layout.rows import bounding_box
+from pipeline.text.layout.vertical import vertical_lines
 from pipeline.text.structure import aligned_tables, floats, regions
 from pipeline.text.structure.candidates import candidates
 from pipeline.text.structure.markdown import Kind, block_of
 from pipeline.text.structure.paragraph_kinds import Named, Paragraph, named
+from pipeline.text.structure.places import sort_top_down
 from pipeline.text.structure.regions import Float
 from pipeline.text.structure.signs import LineSigns, PageSigns
 from pipeline.text.structure.tables import Grid, pipes
@@ -37,20 +41,38 @@ def structured(
         The blocks, with boxes in the pixels of the lines' boxes. The words of every line are in
         one of them.
     """
-    upright = [line for line in lines if not is_vertical(line)]
-    down = [line for line in lines if is_vertical(line)]
-    if _characters(down) > _characters(upright):
+    if not is_right_to_left(lines):
+        return _structured(lines, width_px, height_px, signs)
+    flipped = [replace(line, box=mirrored(line.box, width_px)) for line in lines]
+    found = _structured(flipped, width_px, height_px, _mirrored_signs(signs, width_px))
+    return tuple(replace(block, box=block.box and mirrored(block.box, width_px)) for block in found)
+
+
+def _mirrored_signs(signs: PageSigns, width_px: int) -> PageSigns:
+    regions = tuple(replace(each, box=mirrored(each.box, width_px)) for each in signs.regions)
+    rules = tuple(mirrored(rule, width_px) for rule in signs.rules)
+    return replace(signs, regions=regions, rules=rules)
+
+
+def _structured(
+    lines: Sequence[Line], width_px: int, height_px: int, signs: PageSigns
+) -> tuple[Block, ...]:
+    """The blocks of a page that is read from left to right."""
+    vertical = vertical_lines(lines)
+    upright = [line for line, is_vertical in zip(lines, vertical, strict=True) if not is_vertical]
+    sideways = [line for line, is_vertical in zip(lines, vertical, strict=True) if is_vertical]
+    if _characters(sideways) > _characters(upright):
         return layout.blocks(lines, width_px, height_px)
     known = LineSigns(lines, signs, (width_px, height_px))
     wanted = candidates(signs.regions, signs.rules, (width_px, height_px), known.em_px)
-    floating, rest = regions.take(placed(sort_top_down(upright)), wanted, known)
+    floating, rest = regions.take(sort_top_down(upright), wanted, known)
     standing = floats.without_text(floating, rest)
     places = floats.stand_ins(standing, known.em_px)
     every = sort_top_down([*rest, *floats.as_lines(places)])
-    ordered = ordered_paragraphs(placed(every))
+    ordered = [paragraph for paragraph, _ in ordered_paragraphs(every)]
     found = list(_blocks(floats.divided(ordered, standing, places), known))
     others = [each for each in floating if each not in standing]
-    return (*floats.put_back(found, others), *layout.blocks(down, width_px, height_px))
+    return (*floats.put_back(found, others), *layout.blocks(sideways, width_px, height_px))
 
 
 def _characters(lines: Sequence[Line]) -> int:

@@ -10,12 +10,13 @@ from typing import Final
 
 from pipeline.text.layout.paragraphs import text_of
 from pipeline.text.layout.reading_order import ordered_paragraphs
-from pipeline.text.layout.rows import PlacedLine, bounding_box, center_y, rows
+from pipeline.text.layout.rows import bounding_box, rows
 from pipeline.text.structure.markdown import Kind
 from pipeline.text.structure.paragraph_kinds import is_caption
+from pipeline.text.structure.places import center_y, without
 from pipeline.text.structure.signs import LineSigns
 from pipeline.text.structure.tables import between_rules, grid, pipes
-from pipeline.types import Block, Box, LineKind, Region, RegionKind
+from pipeline.types import Block, Box, Line, LineKind, Region, RegionKind
 
 _NEAR_EM: Final = 1.5
 """Lines that the layout model takes for a table's belong to the one this near, in line heights."""
@@ -51,8 +52,8 @@ class Float:
 
 
 def take(
-    lines: Sequence[PlacedLine], regions: Iterable[Region], signs: LineSigns
-) -> tuple[list[Float], list[PlacedLine]]:
+    lines: Sequence[Line], regions: Iterable[Region], signs: LineSigns
+) -> tuple[list[Float], list[Line]]:
     """The tables and figures of a page, and the lines that are in none of them.
 
     A table whose lines make no rows and columns is none: its lines stay.
@@ -69,8 +70,7 @@ def take(
         made, used = make(region, rest, signs)
         if made is not None:
             found.append(made)
-            taken = {line.rank for line in used}
-            rest = [line for line in rest if line.rank not in taken]
+            rest = without(rest, used)
     return found, rest
 
 
@@ -79,7 +79,7 @@ def _touches(a: Box, b: Box, near: float) -> bool:
     return is_beside and a[1] <= b[3] + near and b[1] <= a[3] + near
 
 
-def _inside(lines: Sequence[PlacedLine], box: Box) -> list[PlacedLine]:
+def _inside(lines: Sequence[Line], box: Box) -> list[Line]:
     x0, y0, x1, y1 = box
     return [
         line
@@ -89,8 +89,8 @@ def _inside(lines: Sequence[PlacedLine], box: Box) -> list[PlacedLine]:
 
 
 def _table(
-    region: Region, lines: Sequence[PlacedLine], signs: LineSigns
-) -> tuple[Float | None, list[PlacedLine]]:
+    region: Region, lines: Sequence[Line], signs: LineSigns
+) -> tuple[Float | None, list[Line]]:
     box = _grown(region.box, lines, signs)
     members = [line for line in _inside(lines, box) if signs.kind(line) is not LineKind.CAPTION]
     members += _rest_of_rows(members, lines, signs.em_px)
@@ -103,18 +103,15 @@ def _table(
     return Float(Block(Kind.TABLE, pipes(cells), hull, score), hull), members
 
 
-def _rest_of_rows(
-    members: Sequence[PlacedLine], lines: Sequence[PlacedLine], em_px: float
-) -> list[PlacedLine]:
+def _rest_of_rows(members: Sequence[Line], lines: Sequence[Line], em_px: float) -> list[Line]:
     """Cells of a table's rows on the left or right of the region, where most rows have one."""
     if not members:
         return []
     left, _, right, _ = bounding_box([line.box for line in members])
     reach = _REACH_EM * em_px
-    taken = {line.rank for line in members}
-    lines = [line for line in lines if line.rank not in taken]
+    lines = without(lines, members)
     levels = sorted(center_y(row.lines[0]) for row in rows(members))
-    found: list[PlacedLine] = []
+    found: list[Line] = []
     for low, high in ((left - reach, left), (right, right + reach)):
         near = [line for line in lines if low <= line.box[0] and line.box[2] <= high]
         beside = [(i, line) for line in near if (i := _level(line, levels, em_px)) is not None]
@@ -124,7 +121,7 @@ def _rest_of_rows(
     return found
 
 
-def _level(line: PlacedLine, levels: Sequence[float], em_px: float) -> int | None:
+def _level(line: Line, levels: Sequence[float], em_px: float) -> int | None:
     """The index of the row that a line is level with."""
     y = center_y(line)
     at = bisect_left(levels, y)
@@ -139,7 +136,7 @@ def _is_in_margin(box: Box, signs: LineSigns) -> bool:
     return box[3] <= margin_px or box[1] >= signs.height_px - margin_px
 
 
-def _grown(box: Box, lines: Sequence[PlacedLine], signs: LineSigns) -> Box:
+def _grown(box: Box, lines: Sequence[Line], signs: LineSigns) -> Box:
     """The box of a table with the lines beside it that the layout model takes for a table's."""
     near = _NEAR_EM * signs.em_px
     for line in lines:
@@ -149,12 +146,12 @@ def _grown(box: Box, lines: Sequence[PlacedLine], signs: LineSigns) -> Box:
 
 
 def _figure(
-    region: Region, lines: Sequence[PlacedLine], signs: LineSigns
-) -> tuple[Float | None, list[PlacedLine]]:
+    region: Region, lines: Sequence[Line], signs: LineSigns
+) -> tuple[Float | None, list[Line]]:
     """A figure with the text in it; running text on a picture is none of its labels."""
     labels = [line for line in _inside(lines, region.box) if not is_caption(line.text)]
     if sum(len(line.text) >= _PARAGRAPH_CHARS for line in labels) > _MAX_PARAGRAPH_LINES:
         labels = []
-    text = "\n".join(map(text_of, ordered_paragraphs(labels)))
+    text = "\n".join(text_of(*paragraph) for paragraph in ordered_paragraphs(labels))
     score = fmean(line.score for line in labels) if labels else None
     return Float(Block(Kind.IMAGE, text, region.box, score), region.box), labels

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from pipeline.text.layout.reading_order import is_vertical
 from pipeline.text.layout.rows import Row
+from pipeline.text.layout.vertical import vertical_lines
 from pipeline.types import Box, Line, LineKind, Region
 
 _MIN_EM_PX: Final = 1.0
@@ -70,7 +70,12 @@ class LineSigns:
         self.has_kinds, self.has_styles = bool(signs.kinds), bool(signs.styles)
         self._kinds = dict(zip(keys, signs.kinds, strict=False))
         self._styles = dict(zip(keys, signs.styles, strict=False))
-        heights = [line.box[3] - line.box[1] for line in lines if not is_vertical(line)]
+        vertical = vertical_lines(lines)
+        heights = [
+            line.box[3] - line.box[1]
+            for line, is_vertical in zip(lines, vertical, strict=True)
+            if not is_vertical
+        ]
         self.em_px = max(_MIN_EM_PX, median(heights)) if heights else _MIN_EM_PX
         self.body_px = self._usual_size(lines)
         bold = sum(len(line.text) for line in lines if self._is_bold_line(line))

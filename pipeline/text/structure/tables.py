@@ -17,9 +17,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.text.layout.column_kinds import are_columns
-from pipeline.text.layout.rows import PlacedLine, Row, bounding_box, center_y, rows
-from pipeline.types import Box
+from pipeline.text.layout.column_kinds import texts_beside
+from pipeline.text.layout.page_lines import page_lines
+from pipeline.text.layout.rows import Row, bounding_box, rows
+from pipeline.text.structure.places import center_y
+from pipeline.types import Box, Line
 
 Grid = list[list[str]]
 """The text of each cell, row by row; all rows have as many cells."""
@@ -53,7 +55,7 @@ _MIN_RULED_CELL_ROWS: Final = 0.25
 _MAX_COLUMNS: Final = 64
 
 
-def grid(lines: Sequence[PlacedLine], rules: Sequence[Box], em_px: float) -> Grid | None:
+def grid(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> Grid | None:
     """The cells of a table, None where the lines don't form rows and columns.
 
     Args:
@@ -71,7 +73,7 @@ def grid(lines: Sequence[PlacedLine], rules: Sequence[Box], em_px: float) -> Gri
         return None
     cells = [_cells(row, edges) for row in found]
     is_ruled = bool(across or down)
-    if not is_ruled and _is_text(lines, edges, em_px):
+    if not is_ruled and _is_text(lines, edges):
         return None
     starts = _starts_by_rules(found, across, bool(down)) or _starts_by_gaps(found, cells, em_px)
     joined = _joined(cells, starts)
@@ -82,9 +84,7 @@ def grid(lines: Sequence[PlacedLine], rules: Sequence[Box], em_px: float) -> Gri
     return joined
 
 
-def between_rules(
-    lines: Sequence[PlacedLine], rules: Sequence[Box], em_px: float
-) -> list[PlacedLine]:
+def between_rules(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> list[Line]:
     """The lines that are level with the table's rules, if there are some between the columns.
 
     A caption above the table and notes below it are none of its rows.
@@ -118,13 +118,12 @@ def _escaped(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _is_text(lines: Sequence[PlacedLine], edges: Sequence[float], em_px: float) -> bool:
+def _is_text(lines: Sequence[Line], edges: Sequence[float]) -> bool:
     """Whether the columns are columns of running text."""
-    columns: list[list[PlacedLine]] = [[] for _ in range(len(edges) + 1)]
-    for line in sorted(lines, key=center_y):
-        columns[sum(edge < line.box[0] for edge in edges)].append(line)
-    filled = [column for column in columns if column]
-    return any(are_columns(left, right, em_px) for left, right in pairwise(filled))
+    page = page_lines(lines)
+    columns = np.searchsorted(np.sort(edges), page.x0[page.all])
+    filled = [page.all[columns == column] for column in np.unique(columns)]
+    return any(texts_beside(page, left, right) == "columns" for left, right in pairwise(filled))
 
 
 def _is_table(cells: Sequence[list[list[str]]], joined: Grid, is_ruled: bool) -> bool:

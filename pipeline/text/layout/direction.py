@@ -1,0 +1,28 @@
+"""Whether the lines of a page are read from right to left, and boxes as in a mirror. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from pipeline.types import Box, Line
+
+
+def is_right_to_left(lines: Sequence[Line]) -> bool:
+    """Whether most letters are of a right-to-left script.
+
+    The text of each line is in logical order already; only the order of lines side by side, and of
+    columns, has to be mirrored.
+    """
+    if all(line.text.isascii() for line in lines):
+        return False
+    ways: Counter[str] = Counter()
+    for char, count in Counter("".join([line.text for line in lines])).items():
+        ways[unicodedata.bidirectional(char)] += count
+    return ways["R"] + ways["AL"] > ways["L"]
+
+
+def mirrored(box: Box, width_px: int) -> Box:
+    """The box in the mirror image of the page."""
+    return width_px - box[2], box[1], width_px - box[0], box[3]
