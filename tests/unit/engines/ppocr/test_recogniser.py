@@ -98,3 +98,20 @@ def test_what_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(content)
     with pytest.raises(ConfigError, match="install another release of rapidocr"):
         Recogniser(tmp_path / "broken.onnx", threads=1)
+
+
+def test_an_amount_that_cannot_be_is_read_once_more(
+    recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [("total 37.499.96", 0.9), ("total 37,499.96", 0.8)]
+    monkeypatch.setattr(recogniser, "_read", lambda image: answers.pop(0))
+    assert recogniser.read(line("total 37,499.96")) == ("total 37,499.96", 0.8)
+    assert answers == []
+
+
+def test_an_amount_that_can_be_is_read_once(
+    recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [("total 37.499,96", 0.9)]
+    monkeypatch.setattr(recogniser, "_read", lambda image: answers.pop(0))
+    assert recogniser.read(line("total 37.499,96")) == ("total 37.499,96", 0.9)
