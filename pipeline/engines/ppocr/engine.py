@@ -17,9 +17,11 @@ import numpy as np
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
 from pipeline.engines.ppocr.coverage import coverage
+from pipeline.engines.ppocr.detector import find_lines
 from pipeline.engines.ppocr.half_width import half_width
 from pipeline.engines.ppocr.ink_runs import tight
 from pipeline.engines.ppocr.leader_lines import add_leaders
+from pipeline.engines.ppocr.recogniser import MIN_WIDTH_PX, Recogniser
 from pipeline.engines.ppocr.split_columns import split
 from pipeline.errors import ConfigError, EngineError
 from pipeline.imaging.transform import resize
@@ -33,9 +35,6 @@ _MIN_SIDE_PX = 64
 """Smaller images are padded to this: the detector works on squares of 32 px."""
 _GOOD_SIDE_PX = 736
 """Images with a shorter side than this are enlarged, as PP-OCR's own settings do."""
-
-_MIN_WIDTH_PX = 96
-"""Narrower crops (48 px high) are padded to this width for the recogniser."""
 
 
 class OnnxEngine:
@@ -51,7 +50,8 @@ class OnnxEngine:
     def __init__(self, config: OnnxConfig) -> None:
         self._max_side_px = config.max_side_px
         self._min_score = config.min_score
-        self._ocr = load(config)
+        self._ocr = load(config, recogniser=False)
+        self._recogniser = Recogniser(_model(_RECOGNISER), config.threads)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="onnx")
 
     async def generate(self, request: Request) -> Generation:
@@ -84,48 +84,63 @@ class OnnxEngine:
 
     def _recognised(self, canvas: Pixels) -> Iterator[Line]:
         """The lines of an image, those with narrow gutters in them cut."""
-        from rapidocr.ch_ppocr_rec import TextRecInput
-
         bgr = np.ascontiguousarray(canvas[:, :, ::-1])  # the models' order of colours
-        quads = self._ocr.text_det(bgr).boxes
-        if quads is None or not len(quads):
+        quads = find_lines(self._ocr.text_det, bgr)
+        if not len(quads):
             return
         quads = split(canvas, quads)
-        crops = self._ocr.crop_text_regions(bgr, quads)
-        read = self._ocr.text_rec(TextRecInput(img=crops, return_word_box=False))
-        for text, quad, score in zip(read.txts, quads, read.scores, strict=True):
+        for quad, crop in zip(quads, self._ocr.crop_text_regions(bgr, quads), strict=True):
+            text, score = self._recogniser.read(crop)
             (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
-            yield Line(half_width(text.strip()), tight(canvas, (x0, y0, x1, y1)), float(score))
+            yield Line(half_width(text.strip()), tight(canvas, (x0, y0, x1, y1)), score)
 
 
-def load(config: OnnxConfig) -> Any:
-    """A RapidOCR whose models are loaded and have run once."""
+def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:
+    """A RapidOCR whose models are loaded and have run once.
+
+    Args:
+        config: The number of threads is taken from it.
+        recogniser: Whether it is to read lines too, not only to find them.
+
+    Raises:
+        ConfigError: RapidOCR is not installed, or its wheel lacks a model.
+    """
     try:
         import cv2
         import rapidocr
     except ImportError as error:
         raise ConfigError(f"the engine onnx needs the package rapidocr: {error}") from error
-    models = Path(rapidocr.__file__).parent / "models"
     # Each process has one engine; N engines with N pools of OpenCV threads would fight.
     cv2.setNumThreads(config.threads)
-    ocr = rapidocr.RapidOCR(params=_parameters(config, models))
+    ocr = rapidocr.RapidOCR(params=_parameters(config))
     blank = np.full((_MIN_SIDE_PX, _MIN_SIDE_PX, 3), _WHITE, np.uint8)
     ocr(blank, use_rec=False)
-    ocr(blank, use_det=False, use_rec=True)
-    ocr.update_params(use_det=True)
+    if recogniser:
+        ocr(blank, use_det=False, use_rec=True)
+        ocr.update_params(use_det=True)
     return ocr
 
 
-def _parameters(config: OnnxConfig, models: Path) -> dict[str, Any]:
+def _model(name: str) -> Path:
+    """A model's file in RapidOCR's wheel.
+
+    Raises:
+        ConfigError: The wheel lacks it.
+    """
+    import rapidocr
+
+    path = Path(rapidocr.__file__).parent / "models" / name
+    if not path.is_file():
+        raise ConfigError(f"{name} is missing from the rapidocr wheel; reinstall rapidocr")
+    return path
+
+
+def _parameters(config: OnnxConfig) -> dict[str, Any]:
     """RapidOCR's settings. Explicit model paths keep it from downloading a missing one.
 
     Raises:
         ConfigError: The wheel lacks a model.
     """
-    detector, recogniser = models / _DETECTOR, models / _RECOGNISER
-    for path in (detector, recogniser):
-        if not path.is_file():
-            raise ConfigError(f"{path.name} is missing from the rapidocr wheel; reinstall rapidocr")
     return {
         "Global.log_level": "critical",
         # The classifier of upside-down lines turns some upright ones.
@@ -133,14 +148,14 @@ def _parameters(config: OnnxConfig, models: Path) -> dict[str, Any]:
         # Sizes are settled by `prepare` and `_canvas`.
         "Global.use_preprocess_img": False,
         "Global.use_vertical_padding": False,
-        "Det.model_path": str(detector),
+        "Det.model_path": str(_model(_DETECTOR)),
         "Det.limit_type": "max",
         "Det.limit_side_len": 100_000,
-        "Rec.model_path": str(recogniser),
+        "Rec.model_path": str(_model(_RECOGNISER)),
         # Batches are padded to their widest line, and no line to more than it needs: on a CPU
         # one at a time is a fifth faster, with the same text.
         "Rec.rec_batch_num": 1,
-        "Rec.rec_img_shape": [3, 48, _MIN_WIDTH_PX],
+        "Rec.rec_img_shape": [3, 48, MIN_WIDTH_PX],
         "EngineConfig.onnxruntime.intra_op_num_threads": config.threads,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
     }

@@ -1,0 +1,85 @@
+"""`pipeline.engines.ppocr.detector`: large text is found in a small image, small text is too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.config import OnnxConfig
+from pipeline.engines.ppocr import engine
+from pipeline.engines.ppocr.detector import find_lines, network_input
+from pipeline.types import Pixels
+
+
+class Detector:
+    """RapidOCR's detector, that keeps the sizes of what it is given."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+        self.sides: list[tuple[int, int]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def session(self, image: np.ndarray) -> np.ndarray:
+        self.sides.append(image.shape[2:])
+        return self.real.session(image)
+
+
+@pytest.fixture(scope="module")
+def models() -> Any:
+    return engine.load(OnnxConfig(), recogniser=False)
+
+
+@pytest.fixture
+def detector(models: Any) -> Detector:
+    return Detector(models.text_det)
+
+
+def page(font_px: float, lines: int, size: tuple[int, int] = (1240, 1754)) -> Pixels:
+    image = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(image)
+    for i in range(lines):
+        text = "every ship that came into the bay"
+        draw.text((90, 80 + i * 60), text, fill="black", font=ImageFont.load_default(font_px))
+    return np.asarray(image)
+
+
+def test_lines_of_usual_size_are_found_in_a_small_image(detector: Detector) -> None:
+    quads = find_lines(detector, page(23, 20))
+    assert detector.sides == [(1312, 928)]
+    assert quads.shape == (20, 4, 2)
+    assert quads[:, 0, 1] == pytest.approx(80 + 60 * np.arange(20), abs=8)
+    assert quads[:, 0, 0] == pytest.approx(90, abs=12)
+
+
+def test_small_lines_are_found_in_the_whole_image(detector: Detector) -> None:
+    quads = find_lines(detector, page(12, 20))
+    assert detector.sides == [(1312, 928), (1760, 1248)]
+    assert len(quads) == 20
+
+
+def test_small_lines_below_large_ones_are_enough(detector: Detector) -> None:
+    pixels = page(23, 10).copy()
+    pixels[700:1754] = page(12, 17)[60:1114]
+    assert len(find_lines(detector, pixels)) == 27
+    assert detector.sides == [(1312, 928), (1760, 1248)]
+
+
+def test_a_page_on_which_nothing_is_found_is_looked_at_again(detector: Detector) -> None:
+    assert find_lines(detector, page(20, 0)).shape == (0, 4, 2)
+    assert len(detector.sides) == 2
+
+
+def test_an_image_that_is_small_anyway_is_looked_at_once(detector: Detector) -> None:
+    assert len(find_lines(detector, page(12, 4, (640, 400)))) == 4
+    assert detector.sides == [(384, 640)]
+
+
+def test_colours_become_minus_one_to_one() -> None:
+    made = network_input(np.full((64, 40, 3), (0, 128, 255), np.uint8), 1.0)
+    assert made.shape == (1, 3, 64, 32)
+    assert made[0, :, 5, 5] == pytest.approx([-1, 0.004, 1], abs=0.001)
