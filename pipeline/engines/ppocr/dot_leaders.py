@@ -39,6 +39,8 @@ _NEAREST = 1.5
 """Least pitch, in diameters: the dots of some bold type stand this close."""
 _FURTHEST = 14.0
 """Most pitch, in diameters. Leaders by TeX have 7."""
+_TINY_PX = 1.1
+"""Dots of nearly two pixels that stand astride rows are seen as one pixel: they count as this."""
 _UNEVEN = 0.15
 """Part of the pitch by which a step may differ from it ..."""
 _ROUNDING_PX = 1.2
@@ -208,7 +210,7 @@ def _are_alike(dots: _Dots, other: _Ints, size: _Floats, step: _Floats) -> _Flag
     level = np.abs(dots.y[other] - dots.y) <= np.maximum(1.0, 0.3 * size)
     smaller = np.minimum(size, size[other])
     large = np.abs(size - size[other]) <= np.maximum(_ASTRIDE_PX, (_ROUND - 1) * smaller)
-    near = (step >= _NEAREST * size) & (step <= _FURTHEST * np.maximum(size, 1.0))
+    near = (step >= _NEAREST * size) & (step <= _FURTHEST * np.maximum(size, _TINY_PX))
     return level & near & large
 
 
