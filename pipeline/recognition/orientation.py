@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from PIL import Image
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr.engine import load
-from pipeline.imaging.projection import projection_profile
+from pipeline.imaging.projection import ProjectionProfile, projection_profile
 from pipeline.imaging.rotation import turn_pixels
 from pipeline.imaging.transform import fit, resize
 from pipeline.recognition.orientation_classifier import OrientationClassifier, model_path
@@ -37,6 +38,10 @@ _SHARP_ROW_RATIO: Final = 2.0
 _MAX_DESCENDER_EXCESS: Final = 0.1
 """... and where it is below minus this, the text is upside down. The classifier takes some Arabic
 and Persian pages for that; their profile is plain."""
+_ASCENDER_EXCESS: Final = 0.15
+"""Above this the text is upright, ..."""
+_BLURRED_ASCENDER_EXCESS: Final = 0.3
+"""... and above this where the row ratio is smaller."""
 _MIN_LINES: Final = 5
 """A page with fewer runs of ink as high as a line may be a picture, of which the classifier knows
 nothing."""
@@ -99,7 +104,7 @@ class OrientationDetector:
             if model is None:
                 return None
             self._classifier = OrientationClassifier(model)
-        deg, probability = self._classifier.turn(pixels)
+        deg, probability = self._classifier.turn(pixels, partial(_is_confirmed, pixels))
         if probability < _MIN_PROBABILITY or (deg and _is_contradicted(pixels, deg)):
             return None
         return deg
@@ -141,12 +146,29 @@ class OrientationDetector:
         return float(read.scores[0]), len(read.txts[0].replace(" ", ""))
 
 
-def _is_contradicted(pixels: Pixels, deg: int) -> bool:
-    """Whether the page's profile would plainly not be that of upright text after a turn."""
+def _is_confirmed(pixels: Pixels, deg: int) -> bool:
+    """Whether the page's profile speaks for a turn; against none it only must not speak."""
+    if deg == 0:
+        return not _is_contradicted(pixels, 0)
+    profile = _profile(pixels, deg)
+    is_text = profile.lines >= _MIN_LINES and profile.row_ratio >= 1 / _MAX_COLUMN_RATIO
+    least = _ASCENDER_EXCESS if profile.row_ratio > _SHARP_ROW_RATIO else _BLURRED_ASCENDER_EXCESS
+    return is_text and profile.ascender_excess > least
+
+
+def _profile(pixels: Pixels, deg: int) -> ProjectionProfile:
+    """The profile of a page after a turn."""
+    if deg == 0:
+        return projection_profile(pixels)
     # Bytes are turned faster than the triples of an RGB array.
     grey = np.asarray(Image.fromarray(pixels).convert("L"))
     turned = Image.fromarray(turn_pixels(grey, deg)).convert("RGB")
-    profile = projection_profile(np.asarray(turned))
+    return projection_profile(np.asarray(turned))
+
+
+def _is_contradicted(pixels: Pixels, deg: int) -> bool:
+    """Whether the page's profile would plainly not be that of upright text after a turn."""
+    profile = _profile(pixels, deg)
     if profile.lines < _MIN_LINES or profile.row_ratio < 1 / _MAX_COLUMN_RATIO:
         return True
     is_sharp = profile.row_ratio > _SHARP_ROW_RATIO

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,7 @@ class _Judge:
     def __init__(self, deg: int, probability: float) -> None:
         self._answer = deg, probability
 
-    def turn(self, pixels: Pixels) -> tuple[int, float]:
+    def turn(self, pixels: Pixels, confirms: Callable[[int], bool]) -> tuple[int, float]:
         return self._answer
 
 
