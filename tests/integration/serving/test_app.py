@@ -238,7 +238,7 @@ def test_the_readmes_clients(app: App) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("Harbour Instruments"), "the text layer of samples/ is trusted"
+    assert done.stdout.startswith("# Harbour Instruments"), "the text layer of samples/ is trusted"
 
 
 def test_errors_keep_their_status_behind_the_proxy(app: App) -> None:
