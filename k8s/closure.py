@@ -30,7 +30,7 @@ def closure(root: Path = ROOT, entry: str = ENTRY) -> list[Path]:
     """The files of our own that importing and running `entry` can want, relative to `root`.
 
     A module that is named in a string counts too: a child process and vLLM's plugins are started
-    by such names.
+    by such names. Docstrings do not count.
     """
     found: set[Path] = set()
     waiting = [entry]
@@ -55,13 +55,24 @@ def _files(root: Path, module: str) -> Iterator[Path]:
 
 
 def _wanted(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation: set[ast.AST] = set(_documentation(tree))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif node in documentation:
+            continue
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _MODULE.findall(node.value)
+
+
+def _documentation(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The strings that stand alone: docstrings name modules that they do not need."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.value
 
 
 def key(path: Path) -> str:

@@ -123,14 +123,14 @@ def test_the_service_runs_from_there_alone(tmp_path: Path):
 # The closure itself.
 
 
-def test_a_module_that_is_only_named_in_a_string_is_found(tmp_path: Path):
+def test_a_module_that_is_only_named_in_a_string_is_found_but_not_in_a_docstring(tmp_path: Path):
     (tmp_path / "serving").mkdir()
     (tmp_path / "pipeline/deep").mkdir(parents=True)
     sources = {
         "serving/app.py": 'COMMAND = ["python", "-m", "pipeline.deep.child"]\nimport json\n',
         "pipeline/__init__.py": "",
         "pipeline/deep/__init__.py": "",
-        "pipeline/deep/child.py": "def f():\n    from pipeline import late\n",
+        "pipeline/deep/child.py": "def f():\n 'See pipeline.never.'\n from pipeline import late\n",
         "pipeline/late.py": "",
         "pipeline/never.py": "",
     }
