@@ -85,6 +85,7 @@ class EngineSpec:
             with a `ConfigError`.
         prepare: Makes a request of an upright page. Pure; runs on CPU workers.
         read: The Markdown and the blocks of an answer, boxes in pixels of the upright page.
+        has_lines: Whether its answers are lines, whose structure is found afterwards.
         max_tokens: Most tokens of an answer, 0 for an engine without tokens.
         rungs: How each rung of the retry ladder changes the first request.
         has_second: Whether the ladder's rung `second_engine` may follow.
@@ -116,6 +117,7 @@ class EngineSpec:
     check: Callable[[Instruction, Recipe], None]
     prepare: Callable[[PageImage, Recipe, Instruction], Request]
     read: Callable[[Generation, Request], tuple[str, tuple[Block, ...]]]
+    has_lines: bool
     max_tokens: Callable[[Recipe], int]
     rungs: Mapping[Rung, RequestChange]
     has_second: bool

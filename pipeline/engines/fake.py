@@ -177,6 +177,7 @@ SPEC = EngineSpec(
     check=lambda instruction, recipe: None,
     prepare=prepare,
     read=read,
+    has_lines=False,
     max_tokens=lambda recipe: 0,
     rungs={
         Rung.NGRAM: lambda request, recipe: wider_ngram(request, recipe.ladder),

@@ -73,6 +73,9 @@ def make_recipe(options: Options, kind: EngineKind) -> Recipe:
     if Rung.SECOND.value in ladder.rungs:
         second = SPECS[ladder.second_engine]
         sections |= {second.name: second.settings(engine), "second": second.revision(engine)}
+    has_lines = spec.has_lines or any(
+        each.has_lines for each in SPECS.values() if each.name in sections
+    )
     recipe = Recipe(
         engine=kind,
         model=spec.model(engine),
@@ -80,7 +83,7 @@ def make_recipe(options: Options, kind: EngineKind) -> Recipe:
         task=Task(options.task),
         render=options.render,
         text_layer=options.text_layer,
-        structure=_structure(options),
+        structure=_structure(options, has_lines),
         route=_route(options.route),
         ladder=ladder,
         quality=options.quality,
@@ -90,15 +93,20 @@ def make_recipe(options: Options, kind: EngineKind) -> Recipe:
     return recipe
 
 
-def _structure(options: Options) -> StructureMode:
-    """`plain` where the task is not Markdown. Refuses the other modes where the model is missing.
+def _structure(options: Options, has_lines: bool) -> StructureMode:
+    """`plain` where the task is not Markdown.
+
+    Args:
+        options: The options.
+        has_lines: Whether an engine of the recipe gives lines, of which `auto` asks the model.
 
     Raises:
-        ConfigError: The layout model is not installed.
+        ConfigError: The layout model would be asked, and is not installed.
     """
     if Task(options.task) is not Task.MARKDOWN or options.structure == "plain":
         return "plain"
-    layout_model.check_installed()
+    if has_lines or options.structure == "layout":
+        layout_model.check_installed()
     return options.structure
 
 

@@ -72,6 +72,7 @@ SPEC = EngineSpec(
     check=_check,
     prepare=requests.prepare,
     read=_read,
+    has_lines=False,
     max_tokens=lambda recipe: requests.settings(recipe).max_tokens,
     rungs={
         Rung.NGRAM: requests.wider_ngram,

@@ -82,6 +82,7 @@ SPEC = EngineSpec(
     check=lambda instruction, recipe: None,
     prepare=prepare,
     read=read,
+    has_lines=True,
     max_tokens=lambda recipe: 0,
     # It finds lines and then reads them: it cannot loop and takes no prompt, and a page without
     # lines is a photograph or a drawing more often than an error.

@@ -68,6 +68,7 @@ SPEC = EngineSpec(
     check=lambda instruction, recipe: None,
     prepare=prepare,
     read=read,
+    has_lines=True,
     max_tokens=lambda recipe: 0,
     rungs={},
     has_second=False,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import EngineConfig, EngineKind, OcrOptions, Recipe, VllmConfig
+from pipeline.documents import layout_model
 from pipeline.engines.recipe import make_recipe, tasks
 from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError
@@ -104,3 +105,23 @@ def test_without_rapidocr_no_page_is_turned(monkeypatch: pytest.MonkeyPatch) -> 
     found = make_recipe(options, "vllm")
     assert not found.route.turn
     assert found.second == ""
+
+
+def test_the_layout_model_is_wanted_only_where_it_would_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing() -> None:
+        raise ConfigError("no model")
+
+    monkeypatch.setattr(layout_model, "check_installed", missing)
+    no_second = {"ladder": {"enabled": False}}
+    for structure in ("auto", "plain"):
+        options = OcrOptions(output="o", structure=structure, **no_second)
+        assert make_recipe(options, "vllm").structure == structure
+    assert (
+        make_recipe(OcrOptions(output="o", task="text", **no_second), "onnx").structure == "plain"
+    )
+    for kind, structure in (("vllm", "layout"), ("onnx", "auto"), ("onnx", "layout")):
+        options = OcrOptions(output="o", structure=structure, **no_second)
+        with pytest.raises(ConfigError, match="no model"):
+            make_recipe(options, kind)
