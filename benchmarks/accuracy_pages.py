@@ -132,7 +132,7 @@ class Pages:
 
     def layers(self, pages: Iterable[Truth]) -> Iterator[Reading]:
         """The visible text layer of each page, whatever the trust in it."""
-        options = LookOptions(min_trust=0.0)
+        options = LookOptions(min_trust=0.0, pictures="warn")
         with SandboxClient(render=self._render) as reader:
             for truth in pages:
                 path = str(self._paths[truth.name])
