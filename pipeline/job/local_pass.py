@@ -8,7 +8,6 @@ what is left; where nothing is left it is not started at all.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from pipeline.job.stages.quarantine import Quarantine
 from pipeline.job.stages.render import Render
 from pipeline.job.stages.settled import SettledRows
 from pipeline.job.task import Task
+from pipeline.output import shards
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import AnyPath
@@ -73,8 +73,8 @@ def settle(task: Task, plan: AnyPath, pages: AnyPath) -> Settled:
         JobError: A shard cannot be written.
     """
     begin, config = time.monotonic(), task.config
-    prefix = f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}-local"
-    sink, metrics = SettledRows(pages, prefix, config.parquet), JobMetrics()
+    sink = SettledRows(pages, f"{shards.new_prefix()}-local", config.parquet)
+    metrics = JobMetrics()
     quarantine = Quarantine(config.stages.max_lone_deaths)
     render = Render(config, task.recipe, metrics.add, quarantine, sink)
     todo = _todo(config, plan)

@@ -63,7 +63,8 @@ class LocalPlanner:
         self._left_out: Counter[str] = Counter()
         self._metrics = JobMetrics()
         self._plan: LocalPlan | None = None
-        self._known = threading.Event()
+        self._is_large = False
+        self._known = threading.Event()  # whether it is large
         self._error: Exception | None = None
         # The thread starts the reader's process, which Linux ends with it.
         self._thread = threading.Thread(target=self._run, name="local-plan", daemon=True)
@@ -90,7 +91,7 @@ class LocalPlanner:
             As `wait`.
         """
         self._known.wait()
-        return None if self._thread.is_alive() else self.wait()
+        return None if self._is_large else self.wait()
 
     def _run(self) -> None:
         try:
@@ -101,13 +102,17 @@ class LocalPlanner:
 
     def _planned(self) -> LocalPlan | None:
         tables: list[pa.Table] = []
+        rows = 0
         config = self.task.config
         quarantine = Quarantine(config.stages.max_lone_deaths)
         inspect = Inspect(config, self.task.recipe.hash(), self._metrics.add, quarantine)
         try:
             for documents in self._documents():
-                tables += inspect(documents)
-                if sum(map(len, tables)) > config.stages.local_pages:
+                found = list(inspect(documents))
+                tables += found
+                rows += sum(map(len, found))
+                if rows > config.stages.local_pages:
+                    self._is_large = True
                     self._known.set()
                 if time.monotonic() > self._deadline:
                     return None

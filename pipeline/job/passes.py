@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import sys
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -60,7 +58,7 @@ class Job(Task):
             recipe=task.recipe,
             listing=task.listing,
             shared=SharedState(config.stages.max_lone_deaths),
-            prefix=f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}",
+            prefix=shards.new_prefix(),
             log=log,
         )
 

@@ -79,7 +79,7 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         if planner and early and may_settle_here(config, early.summary):
             settled = settle(planner.task, plan, pages)
         if planner and early and early.summary.todo.rows == settled.written.written.rows:
-            finished = _finished_here(planner.task, early, settled, begin, log)
+            finished = _finished_here(planner.task, early, settled, begin, log, check)
         else:
             with ray_cluster.connected(config.ray), redeliver_signals():
                 job = Job.start(config, log)
@@ -128,12 +128,18 @@ def _check_found(config: OcrConfig, planned: LocalPlan) -> None:
 
 
 def _finished_here(
-    task: Task, planned: LocalPlan, settled: Settled, begin: float, log: Log
+    task: Task,
+    planned: LocalPlan,
+    settled: Settled,
+    begin: float,
+    log: Log,
+    check: Callable[[], None],
 ) -> receipt.Receipt:
     """The receipt of a job that was done in the driver: Ray is not started."""
     _check_found(task.config, planned)
     log(planned_line(planned.summary, 0))
     _assert_complete(planned.summary, settled.written)
+    check()
     stages = _merged(planned.stages, settled.stages)
     written, run_s = settled.written, settled.seconds
     return _receipt(task.config, task.recipe, planned, written, stages, begin, run_s)

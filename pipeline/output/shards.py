@@ -10,6 +10,8 @@ last part is there).
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,11 @@ def write_text(target: AnyPath, text: str) -> None:
     hidden = target.with_name(f".{target.name}.tmp")
     hidden.write_text(text, encoding="utf-8")
     hidden.replace(target)
+
+
+def new_prefix() -> str:
+    """The first part of the names of the shards that a run writes, unique to the run."""
+    return f"part-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
 
 
 def pages_folder(output: str, store: StoreConfig | None = None) -> AnyPath:

@@ -29,21 +29,19 @@ _MAX_SPAN_EM: Final = 3.0
 
 
 def read_lines(
-    lines: Iterable[dict[str, Any]], zoom: float, frame: Any, grounds: Callable[[], Grounds]
+    lines: Iterable[dict[str, Any]], to_pixels: PixelFrame, grounds: Callable[[], Grounds]
 ) -> tuple[list[TextLayerLine], float, float]:
     """The lines of a layer.
 
     Args:
         lines: PyMuPDF's lines.
-        zoom: Pixels of a point.
-        frame: The page's rectangle in pixels; its origin need not be 0.
+        to_pixels: The page's frame.
         grounds: What the page paints, computed for pages with white text only.
 
     Returns:
         The lines, and the shares of the visible characters that are white and in oversized boxes.
     """
     found: list[TextLayerLine] = []
-    to_pixels = PixelFrame.of(zoom, frame)
     visible = white = oversized = 0
     for line in lines:
         texts: list[str] = []

@@ -45,6 +45,8 @@ _MAX_PAIRS: Final = 1 << 18
 Mask = npt.NDArray[np.bool_]
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
+Kinds = npt.NDArray[np.int8]
+"""Kinds of what is painted, as in `painted`."""
 Boxes = npt.NDArray[np.float64]
 """Shape (boxes, 4): x0, y0, x1, y1."""
 
@@ -66,40 +68,45 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     text_page = mupdf.FzStextPage(mupdf.fz_bound_page(page))
     log, largest_image_px = painted.log(page, text_page)
     raw = list(_lines(text_page))
+    to_pixels = PixelFrame.of(zoom, frame)
+    kinds, painted_boxes = _in_pixels(log, to_pixels)
     grounds = cache(lambda: Grounds(page))
-    lines, white_share, oversized_box_share = read_lines(raw, zoom, frame, grounds)
+    lines, white_share, oversized_box_share = read_lines(raw, to_pixels, grounds)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
     drawing = replace(
-        _drawing_stats(log, boxes, size_px, zoom, frame),
+        _drawing_stats(kinds, painted_boxes, boxes, size_px, zoom),
         white_share=white_share,
         oversized_box_share=oversized_box_share,
         doubtful_numbers=_count_doubtful(raw, doubtful),
     )
     is_small = largest_image_px <= _MAX_IMAGE_PX
     if boxes and is_small and 0 < drawing.image_without_text_share < _MAX_PICTURES:
-        found = _pictures_with_text(page, log, inside, PixelFrame.of(zoom, frame))
+        found = _pictures_with_text(page, log, inside, to_pixels)
         drawing = replace(
             drawing,
             picture_characters=sum(count for _, count in found),
             pictures=tuple(box for box, _ in found),
         )
-    images, rules = _figures(log, size_px, zoom, frame)
+    images, rules = _figures(kinds, painted_boxes, size_px, zoom)
     return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing, images, rules)
 
 
+def _in_pixels(log: Sequence[tuple[int, Box]], to_pixels: PixelFrame) -> tuple[Kinds, Boxes]:
+    """Kinds and boxes (pixels) of the logged operations whose place is finite, in order."""
+    boxes = np.array([box for _, box in log], np.float64).reshape(-1, 4) * to_pixels.zoom
+    boxes -= (to_pixels.left, to_pixels.top, to_pixels.left, to_pixels.top)
+    kinds = np.array([kind for kind, _ in log], np.int8)
+    is_finite = np.isfinite(boxes).all(axis=1)
+    return kinds[is_finite], boxes[is_finite]
+
+
 def _figures(
-    log: Sequence[tuple[int, Box]], size_px: tuple[int, int], zoom: float, frame: Any
+    kinds: Kinds, boxes: Boxes, size_px: tuple[int, int], zoom: float
 ) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
     """Pictures and straight lines of the page, pixels."""
-    drawn = [(kind, box) for kind, box in log if kind != painted.TEXT]
-    if not drawn:
+    if (kinds == painted.TEXT).all():
         return (), ()
-    boxes = np.array([box for _, box in drawn], np.float64) * zoom
-    boxes -= (frame.x0, frame.y0, frame.x0, frame.y0)
-    kinds = np.array([kind for kind, _ in drawn], np.int8)
-    is_finite = np.isfinite(boxes).all(axis=1)
-    kinds, boxes = kinds[is_finite], boxes[is_finite]
     images = boxes[(kinds == painted.IMAGE) | (kinds == painted.IMAGE_MASK)]
     rules = figures.rules(boxes[kinds == painted.FILL_PATH], boxes[kinds == painted.OTHER], zoom)
     return figures.pictures(images, size_px, zoom), rules
@@ -153,18 +160,14 @@ def _bounded(lines: list[TextLayerLine]) -> Iterator[TextLayerLine]:
 
 
 def _drawing_stats(
-    log: Sequence[tuple[int, Box]],
+    kinds: Kinds,
+    boxes: Boxes,
     text_boxes: Sequence[Box],
     size_px: tuple[int, int],
     zoom: float,
-    frame: Any,
 ) -> DrawingStats:
-    """Compute the statistics of the logged operations (boxes in points)."""
-    boxes = np.array([box for _, box in log], np.float64).reshape(-1, 4) * zoom
-    boxes -= (frame.x0, frame.y0, frame.x0, frame.y0)
-    kinds = np.array([kind for kind, _ in log], np.int8)
-    with np.errstate(invalid="ignore"):  # comparisons with NaN are false, which is intended
-        on_page = np.isfinite(boxes).all(axis=1) & _overlaps(boxes, size_px)
+    """Compute the statistics of what is painted (`_in_pixels`)."""
+    on_page = _overlaps(boxes, size_px)
     kinds, boxes = kinds[on_page], boxes[on_page]
     is_text = kinds == painted.TEXT
     if is_text.all():

@@ -13,6 +13,7 @@ from pipeline.job.local_plan import LocalPlanner
 from pipeline.job.task import Task
 from pipeline.output import shards
 from tests.support import sample_documents
+from tests.support.small_jobs import config_of
 
 
 @pytest.fixture
@@ -23,15 +24,6 @@ def folder(tmp_path: Path) -> Path:
     (folder / "b.pdf").write_bytes(b"no document")
     (folder / "c.pdf").write_bytes(sample_documents.text_pdf(3))  # the bytes of a.pdf
     return folder
-
-
-def config_of(folder: Path, **more: object) -> OcrConfig:
-    return OcrConfig(
-        inputs=(str(folder),),
-        output=str(folder.parent / "out"),
-        engine={"kind": "fake"},
-        **more,  # type: ignore[arg-type]
-    )
 
 
 def settled(config: OcrConfig) -> tuple[local_pass.Settled, list[dict[str, object]]]:

@@ -18,6 +18,7 @@ from pipeline.job.local_plan import LocalPlanner, may_plan_here
 from pipeline.job.task import Task
 from pipeline.output import schema, shards
 from tests.support import job_stages, sample_documents
+from tests.support.small_jobs import config_of
 
 
 @pytest.fixture
@@ -29,15 +30,6 @@ def folder(tmp_path: Path) -> Path:
     (folder / "notes.txt").touch()
     (tmp_path / "plan").mkdir()
     return folder
-
-
-def config_of(folder: Path, **more: object) -> OcrConfig:
-    return OcrConfig(
-        inputs=(str(folder),),
-        output=str(folder.parent / "out"),
-        engine={"kind": "fake"},
-        **more,  # type: ignore[arg-type]
-    )
 
 
 def planner(config: OcrConfig, folder: Path) -> LocalPlanner:
