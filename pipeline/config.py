@@ -206,7 +206,7 @@ class VllmConfig(Settings):
             *("gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens"),
             *("prepare_threads", "enforce_eager", "cache_dir", "max_restarts", "profile_images"),
             *("plugin", "plugin_ngram", "plugin_encoder", "plugin_graphs", "plugin_compiled"),
-            *("plugin_steps", "plugin_tiles"),
+            *("plugin_steps", "plugin_tiles", "plugin_prefill_pages"),
         }
     )
     # Fields that change how the model runs but not its text: not part of a recipe's hash.
@@ -329,6 +329,10 @@ class VllmConfig(Settings):
     """Part of the plugin: the encoder compiled. Needs `plugin_encoder`."""
     plugin_steps: bool = True
     """Part of the plugin: less Python in each step of scheduler and model runner."""
+    plugin_prefill_pages: Annotated[int, Field(ge=1)] = 4
+    """Part of the plugin: pages whose prompts are computed together once half of `max_num_seqs` is
+    taken. A page waits for others for at most 8 steps of the decoder (about 0.2 s). 1: none
+    waits. Needs `plugin_steps`."""
     kv_cache_dtype: Literal["auto", "fp8"] = "auto"
     """Number format of keys and values. `fp8` halves their memory and what each step reads, and
     may change what is read: no accuracy was measured with it."""

@@ -83,6 +83,7 @@ def choose(config: VllmConfig, family: str) -> Choice:
     ngram = "ngram" not in left_out
     options = Options(
         **{name: name not in left_out for name in _PARTS},
+        prefill_pages=1 if "steps" in left_out else config.plugin_prefill_pages,
         second_runner=ngram and _on_second_runner(config, found),
         spread=config.load_format == "random",
     )

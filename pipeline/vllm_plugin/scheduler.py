@@ -4,6 +4,8 @@ In each step vLLM asks for room in the KV cache and for encoder inputs, request 
 256 requests that was the largest part of the time that the engine's Python took. A request that
 decodes one token mostly has room in its last block, and its pictures are behind it: both are
 seen from three numbers. Whatever is not that plain goes vLLM's own way.
+
+While many requests are decoded, those that enter do so several at a time.
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ from typing import Any
 from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
+
+from pipeline.vllm_plugin.options import Options
+
+_MOST_HELD_STEPS = 8
+"""Steps for which pages that could enter wait for others at most."""
 
 
 class DecodeKVCacheManager(KVCacheManager):  # type: ignore[misc]  # vLLM has no types here
@@ -48,11 +55,39 @@ class _DecodeSteps:
 
     kv_cache_manager: Any
     is_encoder_decoder: bool
+    max_num_running_reqs: int
+    prefill_capacity_bound: bool
+    prefill_pages: int
+    held_steps: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.prefill_pages = Options.from_config(self.vllm_config.additional_config).prefill_pages
+        self.held_steps = 0
         if DecodeKVCacheManager.applies(self.kv_cache_manager):
             self.kv_cache_manager.__class__ = DecodeKVCacheManager
+
+    def schedule(self, throttle_prefills: bool = False) -> Any:
+        """Plan a step; pages that could enter wait until enough of them can."""
+        if self._holds_pages():
+            self.prefill_capacity_bound = False  # else vLLM does not defer them
+            throttle_prefills = True
+        return super().schedule(throttle_prefills)  # type: ignore[misc]
+
+    def _holds_pages(self) -> bool:
+        """Whether the pages that could enter now wait for more.
+
+        Once the seats are taken, pages end and enter one by one. The encoder and the experts work
+        better on several pages, and a step without a prompt runs as one graph.
+        """
+        running, waiting = self.get_request_counts()  # type: ignore[attr-defined]
+        entering = min(self.max_num_running_reqs - running, waiting)
+        few = 0 < entering < self.prefill_pages
+        if few and 2 * running >= self.max_num_running_reqs and self.held_steps < _MOST_HELD_STEPS:
+            self.held_steps += 1
+            return True
+        self.held_steps = 0
+        return False
 
     def _try_schedule_encoder_inputs(
         self,
