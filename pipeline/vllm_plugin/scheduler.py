@@ -53,6 +53,7 @@ class DecodeKVCacheManager(KVCacheManager):  # type: ignore[misc]  # vLLM has no
 class _DecodeSteps:
     """The additions, to be put in front of a scheduler of vLLM's."""
 
+    vllm_config: Any
     kv_cache_manager: Any
     is_encoder_decoder: bool
     max_num_running_reqs: int

@@ -37,3 +37,55 @@ def test_as_much_comes_back_as_from_vllm() -> None:
 def test_a_page_in_its_prompt_goes_vllms_own_way() -> None:
     with pytest.raises(AttributeError):  # it asks for its encoder cache
         scheduler()._try_schedule_encoder_inputs(PAGE, 10, 1, 99)
+
+
+def loaded(running: int, waiting: int, pages: int = 4) -> Any:
+    """A scheduler of 16 seats; `deferred` has what each step said about prompts."""
+    made = scheduler()
+    made.max_num_running_reqs, made.prefill_pages, made.held_steps = 16, pages, 0
+    made.prefill_capacity_bound = True
+    made.get_request_counts = lambda: (running, waiting)
+    return made
+
+
+def deferred(made: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+
+    monkeypatch.setattr(
+        AsyncScheduler,
+        "schedule",
+        lambda self, throttle: throttle and not self.prefill_capacity_bound,
+    )
+    return [made.schedule() for _ in range(steps)]
+
+
+def test_pages_wait_for_others_for_eight_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deferred(loaded(14, 30), 10, monkeypatch) == [*[True] * 8, False, True]
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "pages"),
+    [
+        (12, 30, 4),  # four can enter
+        (16, 30, 4),  # none can
+        (15, 0, 4),  # none waits
+        (7, 1, 4),  # most seats are free: the page that waits would wait for nobody
+        (14, 30, 1),  # switched off
+    ],
+)
+def test_pages_enter_at_once(
+    running: int, waiting: int, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deferred(loaded(running, waiting, pages), 3, monkeypatch) == [False] * 3
+
+
+def test_vllm_can_be_told_to_defer_prompts() -> None:
+    """The argument that this rests on, in the installed version."""
+    import inspect
+
+    from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+
+    parameters = list(inspect.signature(AsyncScheduler.schedule).parameters)
+    assert parameters == ["self", "throttle_prefills"]
+    source = inspect.getsource(AsyncScheduler.schedule)
+    assert "self.prefill_capacity_bound" in source

@@ -19,7 +19,7 @@ from pipeline.vllm_plugin.options import Options
 
 OCR = "deepseek-ocr"
 PARTS = ("ngram", "encoder", "graphs", "compiled", "steps")
-ALL = Options(ngram=True, encoder=True, graphs=True, compiled=True, steps=True)
+ALL = Options(ngram=True, encoder=True, graphs=True, compiled=True, steps=True, prefill_pages=4)
 grids = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (1, 6), (5, 1)])
 
 
@@ -128,8 +128,9 @@ def test_auto_takes_every_part() -> None:
         ({"plugin": "off"}, Options()),
         ({"plugin": "off", "load_format": "random"}, Options(spread=True)),
         ({"plugin_ngram": False, "plugin_steps": False, "plugin_encoder": False}, Options()),
-        ({"plugin_graphs": False}, Options(ngram=True, encoder=True, compiled=True, steps=True)),
-        ({"enforce_eager": True}, Options(ngram=True, encoder=True, steps=True)),
+        ({"plugin_graphs": False}, replace(ALL, graphs=False)),
+        ({"enforce_eager": True}, replace(ALL, graphs=False, compiled=False)),
+        ({"plugin_prefill_pages": 1}, replace(ALL, prefill_pages=1)),
         (
             {"pipeline_parallel_size": 2},
             Options(ngram=True, encoder=True, graphs=True, compiled=True),
@@ -143,7 +144,7 @@ def test_each_part_has_a_switch(changes: dict[str, Any], parts: Options) -> None
 @pytest.mark.usefixtures("vllm_026")
 def test_another_family_keeps_its_own_encoder() -> None:
     chosen = choice.choose(VllmConfig(), "deepseek-ocr-2")
-    assert chosen.options == Options(ngram=True, steps=True)
+    assert chosen.options == Options(ngram=True, steps=True, prefill_pages=4)
     for part in ("encoder", "graphs", "compiled"):
         assert chosen.report()[part] == "off: the encoder of deepseek-ocr-2 is vLLM's own"
 
