@@ -212,7 +212,6 @@ CONTENT = [
     ([image(picture(), "image/bmp")], 415, "unsupported_media_type"),
     ([{"type": "image_url", "image_url": {"url": "data:image/png;base64,abc"}}], 400, None),
     ([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}], 400, None),
-    ([image(picture()), text("How much is the invoice?")], 400, "unknown_task"),
     ([image(sample_documents.text_pdf(6), "application/pdf")], 413, "too_many_pages"),
     ([image(picture())] * 4, 413, "too_many_images"),
     ([image(sample_documents.no_pages_pdf(), "application/pdf")], 422, "no_pages"),
