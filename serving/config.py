@@ -220,6 +220,9 @@ class IngressConfig(Settings):
     """CPUs that Ray reserves for an ingress replica."""
     on_head: bool = True
     """Run it on the head node, which stays while the workers are scaled to zero."""
+    stop_grace_s: Annotated[float, Field(ge=0)] = 60.0
+    """Seconds that answers which have begun get to finish when the service stops. Those that are
+    not finished then end with an error, and new requests get 503."""
     readers: Annotated[int, Field(ge=1)] = 2
     """Processes of one ingress replica that open documents and render pages."""
     slow_read_s: Annotated[float, Field(gt=0)] = 1.0

@@ -25,6 +25,7 @@ from serving.config import ServeConfig
 from serving.errors import ApiError, of_kind
 from serving.http import streaming
 from serving.http.middleware import LogEntry
+from serving.http.stream_formats import NDJSON, SSE, StreamFormat
 from serving.http.url_fetch import Fetcher
 from serving.ocr import chat_response, document_response, mistral
 from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat
@@ -78,7 +79,7 @@ class OcrHandler:
         )
         if request.stream:
             events = self._events(request, header, template, entry)
-            return _said(await self._streamed(events, entry, streaming.SSE, deadline_s), asked)
+            return _said(await self._streamed(events, entry, SSE, deadline_s), asked)
         async with streaming.timeout_at(deadline_s):
             pages = [page async for page in self._chat_pages(request, template)]
         chat_response.raise_if_all_failed(pages)
@@ -109,7 +110,7 @@ class OcrHandler:
         template = self._template(asked.instruction, None, Sampling())
         if stream:
             lines = self._lines(request, template, entry)
-            return _said(await self._streamed(lines, entry, streaming.NDJSON, deadline_s), asked)
+            return _said(await self._streamed(lines, entry, NDJSON, deadline_s), asked)
         async with streaming.timeout_at(deadline_s):
             answer = await self._document(request, template)
         _add_counts(
@@ -227,7 +228,7 @@ class OcrHandler:
         self,
         pieces: AsyncIterator[str],
         entry: LogEntry,
-        stream_format: streaming.StreamFormat,
+        stream_format: StreamFormat,
         deadline_s: float,
     ) -> Response:
         return await streaming.response(
