@@ -33,11 +33,14 @@ class Instruction:
         task: What is asked for.
         find: What `locate` looks for, "" for what the config says.
         prompt: One of the model's own prompts that no task stands for, None for the task's.
+        verbatim: A caller's own words for the model, which was not trained for them; "" without.
+            Then `task` says as what the answer is read.
     """
 
     task: Task
     find: str = ""
     prompt: str | None = None
+    verbatim: str = ""
 
 
 class FinishReason(StrEnum):
@@ -124,6 +127,7 @@ class Sampling:
         temperature: 0 picks the likeliest token every time, as DeepSeek-OCR's own scripts do.
         seed: Makes answers above temperature 0 repeatable, None where they need not be.
         stop: Strings that end the answer, which does not contain them.
+        ngram_size: Tokens of a sequence that may not be repeated, 0 for the config's.
         ngram_window: Tokens that are searched for a repeated sequence, 0 for the config's.
         cells_repeat: Whether empty table cells may repeat without end.
     """
@@ -131,6 +135,7 @@ class Sampling:
     temperature: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    ngram_size: int = 0
     ngram_window: int = 0
     cells_repeat: bool = True
 

@@ -120,6 +120,17 @@ class LimitConfig(Settings):
     """Maximum pages of one request that are read at a time."""
 
 
+class PromptConfig(Settings):
+    """What becomes of text in a request that is no task of the OCR model."""
+
+    unknown: Literal["auto", "markdown", "refuse", "pass"] = "auto"
+    """`markdown` reads the page as if there were no text, `refuse` answers 400, `pass` gives the
+    text to the model as it is, which then reads the page itself, not its text layer. `auto`: `pass`
+    for an engine that takes prompts (DeepSeek-OCR), `markdown` for the others."""
+    max_chars: Annotated[int, Field(ge=1)] = 4000
+    """Maximum characters of a text that is passed on (400)."""
+
+
 class FetchConfig(Settings):
     """Documents named by URL instead of sent. Off unless hosts are listed."""
 
@@ -209,6 +220,9 @@ class IngressConfig(Settings):
     """CPUs that Ray reserves for an ingress replica."""
     on_head: bool = True
     """Run it on the head node, which stays while the workers are scaled to zero."""
+    stop_grace_s: Annotated[float, Field(ge=0)] = 60.0
+    """Seconds that answers which have begun get to finish when the service stops. Those that are
+    not finished then end with an error, and new requests get 503."""
     readers: Annotated[int, Field(ge=1)] = 2
     """Processes of one ingress replica that open documents and render pages."""
     slow_read_s: Annotated[float, Field(gt=0)] = 1.0
@@ -289,6 +303,7 @@ class ServeConfig(Settings):
     http: HttpConfig = HttpConfig()
     auth: AuthConfig = AuthConfig()
     limits: LimitConfig = LimitConfig()
+    prompts: PromptConfig = PromptConfig()
     fetch: FetchConfig = FetchConfig()
     ray: RayConfig = RayConfig()
 

@@ -32,6 +32,7 @@ from serving.chat.handler import ChatHandler
 from serving.config import ChatConfig, ServeConfig
 from serving.http import streaming
 from serving.http.auth import Keys
+from serving.http.drain import Drain
 from serving.http.middleware import OPEN_PATHS, LogEntry, RequestMiddleware
 from serving.http.rate_limit import RateLimiter
 from serving.http.url_fetch import Fetcher
@@ -197,6 +198,7 @@ class Ingress:
         self._keys = Keys(config.auth, os.environ)
         self._counts = ReplicaCounts({OCR: config.scale.ocr, CHAT: config.scale.chat})
         self._config = config
+        self._drain = Drain()
         self._handlers = routes.Handlers(
             limits=config.limits,
             ocr=self._ocr_handler(ocr, recipe) if ocr and recipe else None,
@@ -243,6 +245,7 @@ class Ingress:
             RateLimiter(config.auth),
             config.limits,
             config.http,
+            self._drain,
             self._finish,
         )
         if not config.http.cors_origins:
@@ -252,6 +255,14 @@ class Ingress:
         return CORSMiddleware(
             app, allow_origins=origins, allow_methods=methods, allow_headers=["*"]
         )
+
+    async def drain(self, grace_s: float) -> int:
+        """Refuse new requests and end the running ones; how many were cut off.
+
+        Args:
+            grace_s: Seconds that they get.
+        """
+        return await self._drain.finish(grace_s)
 
     def _finish(self, entry: LogEntry) -> None:
         if entry.path not in OPEN_PATHS:  # probes would be most of the log

@@ -25,16 +25,20 @@ from serving.http import bodies
 from serving.http.middleware import log_entry
 from serving.http.openapi import describe
 from serving.http.validation import excerpt
-from serving.ocr import chat_response
+from serving.ocr import chat_response, mistral
 from serving.ocr.chat_request import ParsedOcrRequest, parse_ocr
 from serving.ocr.document_response import OcrDocument, OcrPage
 from serving.ocr.handler import OcrHandler
+from serving.ocr.mistral import MistralOcrRequest, MistralOcrResponse, ParsedMistralRequest
 from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
-from serving.ocr.uploads import Upload
+from serving.ocr.uploads import MEDIA_TYPES, Upload
 
 _FORM_FIELDS: Final = 16
 _FORM: Final = "multipart/form-data"
-_MODELS: Final = (ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage)
+_MODELS: Final = (
+    *(ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage),
+    *(MistralOcrRequest, MistralOcrResponse),
+)
 """Bodies of requests and responses, for the OpenAPI schema."""
 
 
@@ -159,28 +163,53 @@ class _Routes:
     ) -> Response:
         """Read a document: one result for every page, with blocks and boxes.
 
+        The document comes in JSON, in a form, or as the body itself with its own Content-Type;
+        then the options are in the query. Where the JSON has Mistral's form, so has the answer.
+
         With `stream` the response is a line of JSON for each page, in the order in which they are
         read; a stream that fails ends with a line that has `error`.
         """
         deadline_s = self._deadline_s()
         parsed = await self._parsed_ocr(request)
+        asked = parsed.ocr if isinstance(parsed, ParsedMistralRequest) else parsed
         model = self._handlers.ocr
-        if model is None or parsed.model not in ("", *model.names):
-            raise _unknown(parsed.model or "ocr", model.names if model else ())
+        if model is None or asked.model not in ("", *model.names):
+            raise _unknown(asked.model or "ocr", model.names if model else ())
         entry = log_entry(request.scope)
         entry.fields["model"] = model.names[0]
-        return await model.respond_with_blocks(parsed, stream, entry, deadline_s)
+        if not isinstance(parsed, ParsedMistralRequest):
+            return await model.respond_with_blocks(parsed, stream, entry, deadline_s)
+        if stream:
+            message = "Mistral's form has no streams; send the document as a string"
+            raise ApiError(400, "unsupported_parameter", message, param="stream")
+        return await model.respond_as_mistral(parsed, entry, deadline_s)
 
-    async def _parsed_ocr(self, request: Request) -> ParsedOcrRequest:
-        if bodies.media_type(request) != _FORM:
+    async def _parsed_ocr(self, request: Request) -> ParsedOcrRequest | ParsedMistralRequest:
+        kind = bodies.media_type(request)
+        if kind in MEDIA_TYPES:
+            return await self._parsed_bytes(request, kind)
+        if kind != _FORM:
             body = await bodies.json_body(request)
             # In a thread: decoding many MiB of base64 would block the event loop.
+            if mistral.is_mistral(body):
+                return await asyncio.to_thread(mistral.parse, body)
             return await asyncio.to_thread(parse_ocr, body, self._handlers.limits)
         async with request.form(
             max_files=1, max_fields=_FORM_FIELDS, max_part_size=self._handlers.limits.prompt_chars
         ) as form:
             fields, upload = await _form(form)
         return parse_ocr(fields, self._handlers.limits, upload)
+
+    async def _parsed_bytes(self, request: Request, kind: str) -> ParsedOcrRequest:
+        """A document that is the body itself, with its options in the query."""
+        content = await request.body()
+        if not content:
+            raise ApiError(400, "empty", "the body has no bytes", param="body")
+        options = {name: value for name, value in request.query_params.items() if name != "stream"}
+        if "password" in options:
+            message = "a password in an address ends up in logs; send a form with it"
+            raise ApiError(400, "unsupported_parameter", message, param="password")
+        return parse_ocr(options, self._handlers.limits, Upload("body", content, media_type=kind))
 
     def _deadline_s(self) -> float:
         return time.monotonic() + self._handlers.limits.request_s

@@ -15,6 +15,9 @@ from serving import proxy
 from serving.config import HttpConfig, ServeConfig
 from serving.http.auth import check_binding, is_bound_to_loopback
 
+_DRAIN_MARGIN_S = 10.0
+"""Seconds beyond the grace period in which ingress replicas have to say that they are done."""
+
 APP = "rayscribe"
 """Name of the Serve application."""
 
@@ -59,6 +62,7 @@ def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Even
     from serving.deployments import QUIET_LOGGING
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    say(f"Starting {' and '.join(config.models)}; requests are answered once a line says so.")
     try:
         http = {"host": config.http.host, "port": config.http.port}
         serve.start(http_options=http, logging_config=QUIET_LOGGING)
@@ -69,12 +73,35 @@ def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Even
         for line in _greeting(config):
             say(line)
         stop.wait()
-        say("Stopping: answers that have begun are finished.")
+        grace_s = config.ingress.stop_grace_s
+        say(f"Stopping: answers that have begun get {grace_s:g} s to finish.")
+        if cut := _drain(grace_s):
+            say(f"{cut} answers were not finished by then and ended with an error.")
     finally:
-        with suppress(TimeoutError):  # after a minute the requests that still run are cut off
-            serve.delete(APP)  # waits for the running requests
+        with suppress(TimeoutError):  # nothing runs any more, or the ingress does not answer
+            serve.delete(APP)
         if not _address(config.ray):
             serve.shutdown()
+
+
+def _drain(grace_s: float) -> int:
+    """End the answers of all ingress replicas; how many were cut off.
+
+    Serve ends the replicas of all deployments at a time, and with them pages that wait for one.
+    """
+    from ray import serve
+    from ray.serve.exceptions import RayServeException
+
+    from serving.deployments import INGRESS
+
+    ingress = serve.get_deployment_handle(INGRESS, APP)
+    try:
+        ended = ingress.broadcast("drain", grace_s).results(
+            timeout_s=grace_s + _DRAIN_MARGIN_S, return_exceptions=True
+        )
+    except (TimeoutError, RayServeException):
+        return 0
+    return sum(count for count in ended if isinstance(count, int))
 
 
 def _greeting(config: ServeConfig) -> list[str]:

@@ -81,6 +81,7 @@ class EngineSpec:
         revision: The model's commit or release, for the recipe.
         online_name: What the model is called in requests, unless the config names it.
         tasks: The tasks that it knows.
+        takes_prompts: Whether it can be given a caller's own words (`Instruction.verbatim`).
         check: Refuses an instruction that it cannot be given for another reason than its task,
             with a `ConfigError`.
         prepare: Makes a request of an upright page. Pure; runs on CPU workers.
@@ -114,6 +115,7 @@ class EngineSpec:
     revision: Callable[[EngineConfig], str]
     online_name: Callable[[EngineConfig], str]
     tasks: Callable[[Recipe], tuple[Task, ...]]
+    takes_prompts: bool
     check: Callable[[Instruction, Recipe], None]
     prepare: Callable[[PageImage, Recipe, Instruction], Request]
     read: Callable[[Generation, Request], tuple[str, tuple[Block, ...]]]

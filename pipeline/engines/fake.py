@@ -174,6 +174,7 @@ SPEC = EngineSpec(
     revision=lambda config: config.fake.handler,
     online_name=lambda config: "fake",
     tasks=lambda recipe: tuple(Task),
+    takes_prompts=False,
     check=lambda instruction, recipe: None,
     prepare=prepare,
     read=read,

@@ -115,4 +115,8 @@ class Routes:
     def _wants_text(self, instruction: Instruction | None) -> bool:
         if instruction is None:
             return self._recipe.task in _TEXT_TASKS
-        return instruction.task in _TEXT_TASKS and instruction.prompt is None
+        return (
+            instruction.task in _TEXT_TASKS
+            and instruction.prompt is None
+            and not instruction.verbatim
+        )

@@ -14,6 +14,7 @@ from serving.chat.allowed_fields import check_fields
 from serving.config import ServeConfig
 from serving.http import streaming
 from serving.http.middleware import LogEntry
+from serving.http.stream_formats import SSE
 
 
 class ChatBackend(Protocol):
@@ -70,7 +71,7 @@ class ChatHandler:
             return await streaming.response(
                 _counted(self.backend.stream(body), entry, include_usage),
                 entry,
-                streaming.SSE,
+                SSE,
                 deadline_s=deadline_s,
                 heartbeat_s=self.config.ingress.heartbeat_s,
             )

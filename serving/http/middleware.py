@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -23,7 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.config import HttpConfig, LimitConfig
 from serving.errors import ApiError
 from serving.http.auth import Keys
+from serving.http.drain import Drain
 from serving.http.rate_limit import RateLimiter
+from serving.http.stream_formats import error_piece
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +103,7 @@ class RequestMiddleware:
         rate_limiter: Limits the requests of each caller.
         limits: Limits of a body's size and time.
         http: Allowed web origins.
+        drain: Runs the answers, and ends them when the service stops.
         on_done: Called with the log entry of every request when it has ended.
     """
 
@@ -111,6 +114,7 @@ class RequestMiddleware:
         rate_limiter: RateLimiter,
         limits: LimitConfig,
         http: HttpConfig,
+        drain: Drain,
         on_done: Callable[[LogEntry], None],
     ) -> None:
         self._origins = frozenset(http.cors_origins)
@@ -118,6 +122,7 @@ class RequestMiddleware:
         self._keys = keys
         self._rate_limiter = rate_limiter
         self._limits = limits
+        self._drain = drain
         self._on_done = on_done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,7 +137,8 @@ class RequestMiddleware:
         scope["rayscribe.log_entry"] = entry
         out = _Sender(send, entry)
         try:
-            await self._admit(scope, headers, entry, _bounded(receive, headers, self._limits), out)
+            receive = _bounded(receive, headers, self._limits)
+            await self._drain.run(self._admit(scope, headers, entry, receive, out))
         except ApiError as error:
             entry.set_error(error)
             await _send_error(error, scope, receive, out)
@@ -175,10 +181,12 @@ class _Sender:
     def __init__(self, send: Send, entry: LogEntry) -> None:
         self._send = send
         self._entry = entry
+        self.media_type = ""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._entry.status = message["status"]
+            self.media_type = _media_type(message.get("headers", ()))
         await self._send(message)
 
     @property
@@ -189,8 +197,16 @@ class _Sender:
 
 async def _send_error(error: ApiError, scope: Scope, receive: Receive, send: _Sender) -> None:
     if send.has_started:
-        return  # the status has been sent; the connection is closed in mid-response
+        # The status has been sent: a stream ends with the error, anything else in mid-response.
+        if piece := error_piece(send.media_type, error):
+            await send({"type": "http.response.body", "body": piece.encode(), "more_body": False})
+        return
     await JSONResponse(error.body(), error.status, error.headers())(scope, receive, send)
+
+
+def _media_type(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    found = (value for name, value in headers if name.lower() == b"content-type")
+    return next(found, b"").decode("latin-1").partition(";")[0].strip()
 
 
 def _request_id(headers: dict[str, str]) -> str:

@@ -59,7 +59,8 @@ def describe(app: FastAPI, models: Sequence[type[BaseModel]], *, has_chat: bool)
 
     Args:
         app: Its routes are described.
-        models: Those with the names ChatRequest, OcrFields, OcrRequest, OcrDocument and OcrPage.
+        models: Those with the names ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage,
+            MistralOcrRequest and MistralOcrResponse.
         has_chat: Whether a chat model is served, whose requests have more fields.
     """
     generated = app.openapi
@@ -100,11 +101,14 @@ def _describe_posts(paths: dict[str, Any], has_chat: bool) -> None:
     ocr["requestBody"] = {
         "required": True,
         "content": {
-            _JSON: {"schema": _ref("OcrRequest")},
+            _JSON: {"schema": {"anyOf": [_ref("OcrRequest"), _ref("MistralOcrRequest")]}},
             "multipart/form-data": {"schema": _ref("OcrForm")},
         },
     }
     ocr["responses"]["200"] = _response("The document's pages.", "OcrDocument")
+    ocr["responses"]["200"]["content"][_JSON]["schema"] = {
+        "anyOf": [_ref("OcrDocument"), _ref("MistralOcrResponse")]
+    }
     ocr["responses"]["200"]["content"]["application/x-ndjson"] = {"schema": _ref("OcrPage")}
 
 

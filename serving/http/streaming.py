@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from starlette.responses import StreamingResponse
 
 from serving.errors import ApiError
 from serving.http.middleware import LogEntry
+from serving.http.stream_formats import StreamFormat
 
 T = TypeVar("T")
 
 _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _log = logging.getLogger(__name__)
-
-
-def _sse_error(error: ApiError) -> str:
-    return f"data: {json.dumps(error.body())}\n\n"
-
-
-def _ndjson_error(error: ApiError) -> str:
-    return json.dumps(error.body()) + "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class StreamFormat:
-    """How a stream is written.
-
-    Attributes:
-        media_type: Its Content-Type.
-        heartbeat: Text that parsers of the format ignore.
-        error: Makes the last piece of a stream that fails after it has started.
-    """
-
-    media_type: str
-    heartbeat: str
-    error: Callable[[ApiError], str]
-
-
-SSE: Final = StreamFormat("text/event-stream", ": waiting\n\n", _sse_error)
-"""Server-sent events. A stream that breaks ends with its error and without `[DONE]`."""
-NDJSON: Final = StreamFormat("application/x-ndjson", "\n", _ndjson_error)
-"""One JSON value a line."""
 
 
 async def response(

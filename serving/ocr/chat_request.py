@@ -21,6 +21,7 @@ from serving.ocr.request_models import (
     RefusalPart,
     TextPart,
     UserMessage,
+    VllmArgs,
 )
 from serving.ocr.uploads import Upload, from_base64, from_uri
 
@@ -72,9 +73,10 @@ class ParsedOcrRequest:
 def parse_chat(body: object, limits: LimitConfig) -> ParsedChatRequest:
     """Parse a chat completion of the OCR model.
 
-    Only the last user message is used: the model takes neither instructions nor a conversation.
-    All other messages are validated and count towards `limits.prompt_chars`, and are ignored
-    otherwise; their images are neither decoded nor fetched.
+    The task is that of the last user message, the documents those of the last user message that
+    has any: the model takes neither instructions nor a conversation. All other messages are
+    validated and count towards `limits.prompt_chars`, and are ignored otherwise; their images are
+    neither decoded nor fetched.
 
     Args:
         body: The body of the request, any parsed JSON.
@@ -86,21 +88,19 @@ def parse_chat(body: object, limits: LimitConfig) -> ParsedChatRequest:
     """
     request = parsed(ChatRequest, body)
     _check_characters(sum(map(len, _texts(request))), limits)
-    index, message = _last_user(request)
+    prompt = _prompt(_user_messages(request)[-1][1])
+    index, message = _last_with_document(request)
     param = f"messages[{index}].content"
     count = sum(not isinstance(part, TextPart) for part in message.content)
-    if not count:
-        text = "the last user message has no image or document: send an image_url or a file part"
-        raise ApiError(400, "image_missing", text, param=param)
     if count > limits.images:
         text = f"{count} images and documents in one request; {limits.images} are allowed"
         raise ApiError(413, "too_many_images", text, param=param)
     return ParsedChatRequest(
         model=request.model,
         uploads=_uploads(message, param),
-        prompt="\n".join(part.text for part in message.content if isinstance(part, TextPart)),
+        prompt=prompt,
         max_tokens=_max_tokens(request),
-        sampling=Sampling(request.temperature, request.seed, request.stop),
+        sampling=_sampling(request),
         stream=request.stream,
         include_usage=_include_usage(request),
     )
@@ -144,12 +144,29 @@ def _check_characters(count: int, limits: LimitConfig) -> None:
         raise ApiError(413, "prompt_too_long", text)
 
 
-def _last_user(request: ChatRequest) -> tuple[int, UserMessage]:
-    for index in reversed(range(len(request.messages))):
-        message = request.messages[index]
-        if isinstance(message, UserMessage):
+def _user_messages(request: ChatRequest) -> list[tuple[int, UserMessage]]:
+    found = [
+        (index, message)
+        for index, message in enumerate(request.messages)
+        if isinstance(message, UserMessage)
+    ]
+    if not found:
+        raise ApiError(400, "invalid_value", "there is no user message", param="messages")
+    return found
+
+
+def _last_with_document(request: ChatRequest) -> tuple[int, UserMessage]:
+    """The last user message that has an image or a document: a follow-up refers to that one."""
+    messages = _user_messages(request)
+    for index, message in reversed(messages):
+        if any(not isinstance(part, TextPart) for part in message.content):
             return index, message
-    raise ApiError(400, "invalid_value", "there is no user message", param="messages")
+    text = "no user message has an image or document: send an image_url or a file part"
+    raise ApiError(400, "image_missing", text, param=f"messages[{messages[-1][0]}].content")
+
+
+def _prompt(message: UserMessage) -> str:
+    return "\n".join(part.text for part in message.content if isinstance(part, TextPart))
 
 
 def _uploads(message: UserMessage, param: str) -> tuple[Upload, ...]:
@@ -164,6 +181,18 @@ def _uploads(message: UserMessage, param: str) -> tuple[Upload, ...]:
                 from_base64(file.file_data, f"{place}.file.file_data", file.filename or "")
             )
     return tuple(found)
+
+
+def _sampling(request: ChatRequest) -> Sampling:
+    rule = request.vllm_xargs or VllmArgs()
+    return Sampling(
+        request.temperature,
+        request.seed,
+        request.stop,
+        ngram_size=rule.ngram_size or 0,
+        ngram_window=rule.window_size or 0,
+        cells_repeat=rule.whitelist_token_ids != [],
+    )
 
 
 def _max_tokens(request: ChatRequest) -> int | None:

@@ -17,8 +17,10 @@ from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
+from pipeline.engines.deepseek_ocr import grounded, prompts
 from pipeline.recognition import answer
 from pipeline.types import FinishReason, Generation, Recognition, Status
+from serving.errors import of_kind
 
 NumberedPage = tuple[int, Recognition]
 """A page's number over all documents of the request, from 1, and its result."""
@@ -65,6 +67,32 @@ def bounded(recognition: Recognition, max_tokens: int | None, stop: Sequence[str
     generation = replace(recognition.generation or Generation(), finish_reason=reason)
     status = answer.status(generation, text)
     return replace(recognition, status=status, text=text, blocks=(), generation=generation)
+
+
+def raise_if_all_failed(pages: Sequence[NumberedPage]) -> None:
+    """Raise the first page's error where no page was read.
+
+    Raises:
+        ApiError: By the kind of that error.
+    """
+    failures = [recognition.failure for _, recognition in pages]
+    first = failures[0]
+    if first is not None and all(failures):
+        raise of_kind(first.kind, first.message, "messages")
+
+
+def as_asked(recognition: Recognition, prompt: str, width_px: int, height_px: int) -> Recognition:
+    """A page's text with labels and boxes, where the caller's prompt asks for DeepSeek's grammar.
+
+    Args:
+        recognition: The page. One without blocks keeps its text.
+        prompt: The prompt of the request.
+        width_px: Width of the page's image.
+        height_px: Its height.
+    """
+    if not (prompts.asks_for_boxes(prompt) and recognition.blocks):
+        return recognition
+    return replace(recognition, text=grounded.write(recognition.blocks, width_px, height_px))
 
 
 def join(pages: Iterable[NumberedPage], separator: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, Response
 
 from pipeline.config import Recipe
 from pipeline.engines.recipe import check
-from pipeline.engines.recipe import tasks as known_tasks
 from pipeline.engines.registry import SPECS
 from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError
@@ -26,13 +25,18 @@ from serving.config import ServeConfig
 from serving.errors import ApiError, of_kind
 from serving.http import streaming
 from serving.http.middleware import LogEntry
+from serving.http.stream_formats import NDJSON, SSE, StreamFormat
 from serving.http.url_fetch import Fetcher
-from serving.ocr import chat_response, document_response
+from serving.ocr import chat_response, document_response, mistral
 from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat
+from serving.ocr.mistral import ParsedMistralRequest
 from serving.ocr.page_reader import RequestTemplate
-from serving.ocr.prompt_task import parse_prompt
+from serving.ocr.prompt_task import AskedPrompt, read_prompt
 from serving.ocr.service import LoadedDocument, OcrService
 from serving.ocr.uploads import Upload
+
+PROMPT_HEADER = "Rayscribe-Prompt"
+"""The header of an answer that says what was made of the request's prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +72,21 @@ class OcrHandler:
         """
         # In a thread: decoding many MiB of base64 would block the event loop.
         request = await asyncio.to_thread(parse_chat, body, self.config.limits)
-        instruction = self._instruction(request.prompt)
-        template = self._template(instruction, request.max_tokens, request.sampling)
+        asked = self._asked(request.prompt)
+        template = self._template(asked.instruction, request.max_tokens, request.sampling)
         header = chat_response.CompletionHeader(
             f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), self.names[0]
         )
         if request.stream:
             events = self._events(request, header, template, entry)
-            return await self._streamed(events, entry, streaming.SSE, deadline_s)
+            return _said(await self._streamed(events, entry, SSE, deadline_s), asked)
         async with streaming.timeout_at(deadline_s):
             pages = [page async for page in self._chat_pages(request, template)]
-        _raise_if_all_failed(pages)
+        chat_response.raise_if_all_failed(pages)
         answer = chat_response.completion(header, pages, self.config.ocr.page_separator)
         assert answer.usage is not None  # noqa: S101 - `completion` sets it
         _add_counts(entry, len(pages), answer.usage.prompt_tokens, answer.usage.completion_tokens)
-        return JSONResponse(answer.model_dump(mode="json", exclude_unset=True))
+        return _said(JSONResponse(answer.model_dump(mode="json", exclude_unset=True)), asked)
 
     async def respond_with_blocks(
         self, request: ParsedOcrRequest, stream: bool, entry: LogEntry, deadline_s: float
@@ -98,34 +102,50 @@ class OcrHandler:
         Raises:
             ApiError: As `respond`.
         """
-        instruction = (
-            Instruction(request.task)
+        asked = (
+            AskedPrompt(Instruction(request.task))
             if request.task
-            else self._instruction(request.prompt, "prompt")
+            else self._asked(request.prompt, "prompt")
         )
-        template = self._template(instruction, None, Sampling())
+        template = self._template(asked.instruction, None, Sampling())
         if stream:
             lines = self._lines(request, template, entry)
-            return await self._streamed(lines, entry, streaming.NDJSON, deadline_s)
+            return _said(await self._streamed(lines, entry, NDJSON, deadline_s), asked)
         async with streaming.timeout_at(deadline_s):
             answer = await self._document(request, template)
         _add_counts(
             entry, len(answer.pages), answer.usage.prompt_tokens, answer.usage.output_tokens
         )
+        return _said(Response(answer.model_dump_json(), media_type="application/json"), asked)
+
+    async def respond_as_mistral(
+        self, request: ParsedMistralRequest, entry: LogEntry, deadline_s: float
+    ) -> Response:
+        """Answer a request to `/v1/ocr` in Mistral's form.
+
+        Args:
+            request: The document and its options.
+            entry: Gets the counts of pages and tokens.
+            deadline_s: When the answer must be complete, by `time.monotonic`.
+
+        Raises:
+            ApiError: As `respond`; also where no page was read.
+        """
+        template = self._template(Instruction(Task(self.recipe.task)), None, Sampling())
+        async with streaming.timeout_at(deadline_s):
+            document = await self._document(request.ocr, template)
+        errors = [page.error for page in document.pages]
+        if errors[0] is not None and all(errors):
+            raise of_kind(errors[0].kind, errors[0].message, "document")
+        usage = document.usage
+        _add_counts(entry, len(document.pages), usage.prompt_tokens, usage.output_tokens)
+        answer = mistral.answer(document, request)
         return Response(answer.model_dump_json(), media_type="application/json")
 
     # --- what is requested
 
-    def _instruction(self, prompt: str, param: str = "messages") -> Instruction:
-        instruction = parse_prompt(prompt, Task(self.recipe.task))
-        if instruction is None:
-            tasks = ", ".join(known_tasks(self.recipe))
-            message = (
-                "the OCR model does not take free text. Send no text, 'Convert to Markdown', "
-                f"'Extract all text', or one of its own prompts; its tasks are: {tasks}"
-            )
-            raise ApiError(400, "unknown_task", message, param=param)
-        return instruction
+    def _asked(self, prompt: str, param: str = "messages") -> AskedPrompt:
+        return read_prompt(prompt, self.recipe, self.config.prompts, param)
 
     def _template(
         self, instruction: Instruction, max_tokens: int | None, sampling: Sampling
@@ -170,13 +190,16 @@ class OcrHandler:
                 yield number, self._bounded(result, request)
 
     def _bounded(self, page: PageResult, request: ParsedChatRequest) -> Recognition:
-        """The page's text within `max_tokens` and `stop` of the request."""
+        """The page's text in the form that is asked for, within `max_tokens` and `stop`."""
         is_by_engine = (
             page.source is Source.OCR and page.recognition.rung not in WITHOUT_FIRST_ENGINE
         )
-        if SPECS[self.recipe.engine].keeps_bounds and is_by_engine:
-            return page.recognition  # vLLM has applied both
-        return chat_response.bounded(page.recognition, request.max_tokens, request.sampling.stop)
+        recognition = page.recognition
+        if not (SPECS[self.recipe.engine].keeps_bounds and is_by_engine):  # else vLLM has
+            recognition = chat_response.bounded(
+                recognition, request.max_tokens, request.sampling.stop
+            )
+        return chat_response.as_asked(recognition, request.prompt, page.width_px, page.height_px)
 
     async def _document(
         self, request: ParsedOcrRequest, template: RequestTemplate
@@ -205,7 +228,7 @@ class OcrHandler:
         self,
         pieces: AsyncIterator[str],
         entry: LogEntry,
-        stream_format: streaming.StreamFormat,
+        stream_format: StreamFormat,
         deadline_s: float,
     ) -> Response:
         return await streaming.response(
@@ -241,7 +264,7 @@ class OcrHandler:
                 if any(recognition.failure is None for _, recognition in pages):
                     yield held
                     held = ""
-        _raise_if_all_failed(pages)
+        chat_response.raise_if_all_failed(pages)
         usage = chat_response.usage(pages)
         _add_counts(entry, len(pages), usage.prompt_tokens, usage.completion_tokens)
         yield stream.end()
@@ -262,16 +285,10 @@ class OcrHandler:
         _add_counts(entry, count, None, None)
 
 
-def _raise_if_all_failed(pages: Sequence[chat_response.NumberedPage]) -> None:
-    """Raise the first page's error where no page was read.
-
-    Raises:
-        ApiError: By the kind of that error.
-    """
-    failures = [recognition.failure for _, recognition in pages]
-    first = failures[0]
-    if first is not None and all(failures):
-        raise of_kind(first.kind, first.message, "messages")
+def _said(response: Response, asked: AskedPrompt) -> Response:
+    """A response with a header that says what was made of the prompt."""
+    response.headers[PROMPT_HEADER] = asked.said
+    return response
 
 
 def _add_counts(

@@ -1,17 +1,23 @@
-"""Maps the prompt of a request to a task. English only. Pure.
+"""Maps the prompt of a request to a task, or decides what becomes of it. English only. Pure.
 
-DeepSeek-OCR was trained with six prompts and does not follow others. So a sentence is not passed
-on to the model: it is mapped to a task, or refused if it asks for something else. A sentence
+DeepSeek-OCR was trained with six prompts. So a sentence that asks for one of them in other words is
+mapped to its task; what becomes of all others is set by `prompts.unknown`. A sentence
 belongs to a task if it has one of the task's cue words, and otherwise only words that are allowed
-beside them: "extract the text" is `text`, "extract the text and translate it" is refused.
+beside them: "extract the text" is `text`, "extract the text and translate it" is none.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from pipeline.config import Recipe
 from pipeline.engines.deepseek_ocr import prompts
+from pipeline.engines.recipe import tasks as known_tasks
+from pipeline.engines.registry import SPECS
 from pipeline.types import Instruction, Task
+from serving.config import PromptConfig
+from serving.errors import ApiError
 
 _MAX_CHARS = 500
 """A longer prompt is refused: it asks for more than a task."""
@@ -78,6 +84,69 @@ _LOCATE = re.compile(
 )
 _PLACE = rf"(?:in|on|from|within) (?:the |this |that |my )?(?:{_PLACES.replace(' ', '|')})"
 _TAIL = re.compile(rf",? (?:please|{_PLACE})$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPrompt:
+    """What is made of a request's prompt.
+
+    Attributes:
+        instruction: What the model is asked for.
+        is_unknown: Whether the prompt is no task.
+    """
+
+    instruction: Instruction
+    is_unknown: bool = False
+
+    @property
+    def said(self) -> str:
+        """The same for the caller: `task=NAME`, `unknown; task=NAME`, or `verbatim`."""
+        if self.instruction.verbatim:
+            return "verbatim"
+        task = f"task={self.instruction.task}"
+        return f"unknown; {task}" if self.is_unknown else task
+
+
+def read_prompt(text: str, recipe: Recipe, config: PromptConfig, param: str) -> AskedPrompt:
+    """What a prompt asks for; what is no task, by `prompts.unknown`.
+
+    Args:
+        text: The prompt.
+        recipe: The engine, and the task where there is no prompt.
+        config: What becomes of others.
+        param: The field of the request that has the prompt.
+
+    Raises:
+        ApiError: 400: it is no task and is refused, or too long to be passed on.
+    """
+    default = Task(recipe.task)
+    if instruction := parse_prompt(text, default):
+        return AskedPrompt(instruction)
+    way = config.unknown
+    if way == "auto":
+        way = "pass" if SPECS[recipe.engine].takes_prompts else "markdown"
+    if way == "markdown":
+        return AskedPrompt(Instruction(default), is_unknown=True)
+    if way == "pass" and len(text) <= config.max_chars:
+        return AskedPrompt(_verbatim(text), is_unknown=True)
+    if way == "pass":
+        message = f"a prompt that is no task may have {config.max_chars} characters"
+    else:
+        message = (
+            "the OCR model does not take free text. Send no text, 'Convert to Markdown', "
+            "'Extract all text', or one of its own prompts; its tasks are: "
+            + ", ".join(known_tasks(recipe))
+        )
+    raise ApiError(400, "unknown_task", message, param=param)
+
+
+def _verbatim(text: str) -> Instruction:
+    """A prompt that the model is given as it is.
+
+    Its answer is read as Markdown with regions where the prompt asks for those, else as text.
+    """
+    task = Task.MARKDOWN if prompts.asks_for_boxes(text) else Task.TEXT
+    return Instruction(task, verbatim=text)
 
 
 def parse_prompt(text: str, default: Task) -> Instruction | None:

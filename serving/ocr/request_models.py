@@ -19,8 +19,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.config import TaskName
+from pipeline.engines.deepseek_ocr.model import WHITELIST_IDS
 from pipeline.page_range import PageSelection
 from serving.http.validation import Body, Text
+
+MAX_NGRAM_SIZE: Final = 256
+MAX_NGRAM_WINDOW: Final = 4096
+"""The cost of a token grows with the window that is searched."""
 
 # --- messages
 
@@ -55,6 +60,8 @@ class ImagePart(Body):
 
     type: Literal["image_url"]
     image_url: ImageUrl
+    uuid: Text | None = None
+    """Accepted and ignored: vLLM's name for an image in its cache."""
 
 
 class File(Body):
@@ -125,7 +132,10 @@ class AssistantMessage(Body):
 
 
 class UserMessage(Body):
-    """Images and documents, and the task in words. Only the last user message is used."""
+    """Images and documents, and the task in words.
+
+    The task of the last user message is used, and the documents of the last one that has any.
+    """
 
     role: Literal["user"]
     content: Annotated[
@@ -146,6 +156,8 @@ class StreamOptions(Body):
     """End with a chunk that has the token counts."""
     include_obfuscation: bool | None = None
     """Accepted and ignored."""
+    continuous_usage_stats: bool | None = None
+    """Accepted and ignored: vLLM's option for token counts in every chunk."""
 
 
 _NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
@@ -162,6 +174,21 @@ _NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
     "tool_choice": ("none", "auto"),
     "store": (False,),
     "service_tier": ("auto", "default"),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    # vLLM's own.
+    "top_k": (-1, 0),
+    "min_p": (0,),
+    "min_tokens": (0,),
+    "repetition_penalty": (1,),
+    "length_penalty": (1,),
+    "use_beam_search": (False,),
+    "ignore_eos": (False,),
+    "stop_token_ids": ([],),
+    "include_stop_str_in_output": (False,),
+    "skip_special_tokens": (False,),
+    "echo": (False,),
+    "add_generation_prompt": (True,),
 }
 """Parameters that have no meaning for the OCR model, and the values that change nothing."""
 
@@ -179,13 +206,39 @@ def _listed(stop: object) -> object:
 _StopString = Annotated[Text, Field(min_length=1)]
 
 
+class VllmArgs(Body):
+    """The arguments of DeepSeek-OCR's rule against repetition, by the names of vLLM's clients.
+
+    Without effect on an engine that does not write tokens.
+    """
+
+    ngram_size: Annotated[int, Field(ge=2, le=MAX_NGRAM_SIZE)] | None = None
+    """Tokens of a sequence that may not be repeated within the window."""
+    window_size: Annotated[int, Field(ge=2, le=MAX_NGRAM_WINDOW)] | None = None
+    """Tokens that are searched for it."""
+    whitelist_token_ids: Annotated[list[int], Field(max_length=16)] | None = None
+    """Tokens that may repeat: those of empty table cells (128821, 128822), or none."""
+
+    @field_validator("whitelist_token_ids")
+    @classmethod
+    def _is_cells(cls, ids: list[int] | None) -> list[int] | None:
+        if ids and set(ids) != set(WHITELIST_IDS):
+            raise PydanticCustomError(
+                "unsupported_parameter",
+                "only {allowed} or [] is supported",
+                {"allowed": repr(list(WHITELIST_IDS))},
+            )
+        return ids
+
+
 class ChatRequest(Body):
-    """A chat completion of the OCR model: documents in the last user message, text as answer."""
+    """A chat completion of the OCR model: documents in a user message, text as answer."""
 
     model: Text
     """The model's name."""
     messages: Annotated[list[Message], Field(min_length=1), FailFast()]
-    """The conversation. Only its last user message is used; it must have an image or a document."""
+    """The conversation. The task is that of its last user message; the documents are those of the
+    last one that has any."""
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
     """Sampling temperature. The default is 0, other than in OpenAI's API."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -204,6 +257,9 @@ class ChatRequest(Body):
     """Answer page by page, as server-sent events."""
     stream_options: StreamOptions | None = None
     """Options of a stream; only with `stream`."""
+
+    vllm_xargs: VllmArgs | None = None
+    """The rule against repetition, where it is to differ from the service's."""
 
     user: Text | None = None
     """Accepted and ignored."""
@@ -229,11 +285,31 @@ class ChatRequest(Body):
     tool_choice: Any = _neutral("tool_choice")
     store: Any = _neutral("store")
     service_tier: Any = _neutral("service_tier")
+    functions: Any = _neutral("functions")
+    function_call: Any = _neutral("function_call")
+    top_k: Any = _neutral("top_k")
+    min_p: Any = _neutral("min_p")
+    min_tokens: Any = _neutral("min_tokens")
+    repetition_penalty: Any = _neutral("repetition_penalty")
+    length_penalty: Any = _neutral("length_penalty")
+    use_beam_search: Any = _neutral("use_beam_search")
+    ignore_eos: Any = _neutral("ignore_eos")
+    stop_token_ids: Any = _neutral("stop_token_ids")
+    include_stop_str_in_output: Any = _neutral("include_stop_str_in_output")
+    skip_special_tokens: Any = _neutral("skip_special_tokens")
+    echo: Any = _neutral("echo")
+    add_generation_prompt: Any = _neutral("add_generation_prompt")
 
     @field_validator(*_NEUTRAL)
     @classmethod
     def _is_neutral(cls, value: Any, info: ValidationInfo) -> Any:
         allowed = _NEUTRAL[str(info.field_name)]
+        if info.field_name == "response_format" and value != {"type": "text"}:
+            raise PydanticCustomError(
+                "unsupported_parameter",
+                "the OCR model writes text, not JSON of your schema; /v1/ocr gives each page as"
+                " JSON with its blocks and boxes",
+            )
         if not any(_equal(value, other) for other in allowed):
             raise PydanticCustomError(
                 "unsupported_parameter",

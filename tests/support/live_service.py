@@ -25,6 +25,7 @@ from serving.chat.fake import FakeChatEngine
 from serving.chat.handler import ChatHandler
 from serving.config import ChatConfig, ServeConfig
 from serving.http.auth import Keys
+from serving.http.drain import Drain
 from serving.http.middleware import LogEntry, RequestMiddleware
 from serving.http.rate_limit import RateLimiter
 from serving.http.url_fetch import Fetcher
@@ -93,6 +94,7 @@ class Online:
         model: The OCR model's name.
         pending: How many pages were still to be read, after every change.
         pages: The result of every page.
+        drain: Ends the answers when the service stops.
     """
 
     url: str
@@ -103,6 +105,7 @@ class Online:
     model: str
     pending: list[int] = field(default_factory=list)
     pages: list[Recognition] = field(default_factory=list)
+    drain: Drain = field(default_factory=Drain)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         return ask(urllib.request.Request(self.url + path, headers=dict(headers or {})))
@@ -172,12 +175,14 @@ def running(
         return {"ocr": routes.ModelState(0, 0), CHAT: routes.ModelState(1, 1)}
 
     handlers = routes.Handlers(config.limits, model, ChatHandler((CHAT,), chat, config), states)
+    drain = Drain()
     app = RequestMiddleware(
         routes.build(handlers),
         Keys(config.auth, environment or {}),
         RateLimiter(config.auth),
         config.limits,
         config.http,
+        drain,
         log.append,
     )
     port = free_port()
@@ -189,7 +194,7 @@ def running(
         while not server.started:
             threading.Event().wait(0.01)
         url = f"http://127.0.0.1:{port}"
-        yield Online(url, ocr, chat, readers, log, "ocr", pending, pages)
+        yield Online(url, ocr, chat, readers, log, "ocr", pending, pages, drain)
     finally:
         server.should_exit = True
         thread.join()

@@ -34,6 +34,9 @@ SPECIAL_TOKENS = (IMAGE_TOKEN, "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|
 WHITELIST = ("<td>", "</td>")
 """Tokens that may repeat without end: the empty cells of a table (repository)."""
 
+WHITELIST_IDS = (128821, 128822)
+"""Their ids in the model's own tokenizer, by which clients of vLLM name them (repository)."""
+
 SKIP_SPECIAL_TOKENS = False
 """`<td>` and `<|ref|>` are special tokens, and the output is made of them (repository)."""
 
@@ -111,7 +114,7 @@ def ngram_args(
         sampling: What a request changes of it.
     """
     return {
-        "ngram_size": config.ngram_size,
+        "ngram_size": sampling.ngram_size or config.ngram_size,
         "window_size": sampling.ngram_window or config.ngram_window,
         "whitelist_token_ids": list(whitelist) if sampling.cells_repeat else [],
     }

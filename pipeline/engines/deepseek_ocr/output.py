@@ -38,9 +38,9 @@ _BOX = re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\]")
 _LABEL = re.compile(r"[a-z]+(?:[_-][a-z]+)*")
 _CENTER = re.compile(r"</?center>", re.IGNORECASE)
 _GROUNDING = "<|grounding|>"
-_LAST = 999
+LAST = 999
 """The coordinate of the right and the lower edge."""
-_PICTURES = frozenset({"image", "figure", "picture"})
+PICTURES = frozenset({"image", "figure", "picture"})
 _PLAIN = "text"
 
 
@@ -72,7 +72,7 @@ def parse(text: str, width_px: int, height_px: int) -> tuple[str, tuple[Block, .
         if block is None:
             continue
         blocks.append(block)
-        if block.kind in _PICTURES:
+        if block.kind in PICTURES:
             parts.append(f"![{block.kind}](#block-{len(blocks)})")
         if block.text:
             parts.append(block.text)
@@ -129,7 +129,7 @@ def _hull(boxes: list[Box], width_px: int, height_px: int) -> Box | None:
 
 
 def _to_pixels(coordinate: float, side_px: int) -> float:
-    return min(max(coordinate * side_px / _LAST, 0.0), float(max(side_px, 0)))
+    return min(max(coordinate * side_px / LAST, 0.0), float(max(side_px, 0)))
 
 
 def _clean(text: str) -> str:

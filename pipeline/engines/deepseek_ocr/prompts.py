@@ -33,6 +33,9 @@ _OTHER_PROMPTS: Final[Mapping[str, tuple[str, ...]]] = {OCR.name: (_GROUNDED_TEX
 _MAX_PHRASE_CHARS: Final = 500
 """Longest phrase that a request may look for: the prompt has to leave room for the answer."""
 
+GROUNDING: Final = "<|grounding|>"
+"""Asks for regions with labels and boxes."""
+
 _MARKUP: Final = re.compile(r"<\|[^|]*\|>|<\uff5c[^\uff5c]*\uff5c>|<image>", re.IGNORECASE)
 
 
@@ -67,13 +70,36 @@ def prompt_for(instruction: Instruction, family: ModelFamily, find: str = "") ->
         find: What `locate` looks for where the instruction does not say.
 
     Raises:
-        ConfigError: The model has no such prompt, or `locate` has no plain phrase to look for.
+        ConfigError: The model has no such prompt, `locate` has no plain phrase to look for, or a
+            caller's own words hold markup.
     """
+    if instruction.verbatim:
+        return _verbatim_prompt(instruction.verbatim)
     if instruction.prompt is None:
         return task_prompt(instruction.task, family, instruction.find or find)
     if instruction.prompt not in _OTHER_PROMPTS[family.name]:
         raise ConfigError(f"{family.name} has no prompt {instruction.prompt!r}")
     return instruction.prompt
+
+
+def _verbatim_prompt(text: str) -> str:
+    """A caller's own words as a prompt, behind the placeholder of the image.
+
+    Raises:
+        ConfigError: They hold other markup than the placeholder and the call for boxes in front.
+    """
+    words = text.strip().removeprefix(IMAGE_TOKEN).strip()
+    if has_markup(words.removeprefix(GROUNDING)):
+        raise ConfigError(
+            f"a prompt of your own may start with {IMAGE_TOKEN} and {GROUNDING}, and hold no other"
+            " special token of the model"
+        )
+    return f"{IMAGE_TOKEN}\n{words}"
+
+
+def asks_for_boxes(prompt: str) -> bool:
+    """Whether a prompt asks for regions with labels and boxes."""
+    return GROUNDING in prompt
 
 
 def parse_prompt(text: str) -> Instruction | None:

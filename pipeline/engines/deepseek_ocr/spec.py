@@ -69,6 +69,7 @@ SPEC = EngineSpec(
     revision=lambda config: revision(config.vllm),
     online_name=lambda config: family(config.vllm).name,
     tasks=_tasks,
+    takes_prompts=True,
     check=_check,
     prepare=requests.prepare,
     read=_read,

@@ -79,6 +79,7 @@ SPEC = EngineSpec(
     revision=lambda config: revision(),
     online_name=lambda config: "pp-ocrv6",
     tasks=lambda recipe: (Task.MARKDOWN, Task.TEXT),  # its lines are the same for both
+    takes_prompts=False,
     check=lambda instruction, recipe: None,
     prepare=prepare,
     read=read,

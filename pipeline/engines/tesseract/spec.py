@@ -65,6 +65,7 @@ SPEC = EngineSpec(
     revision=lambda config: f"tesserocr {version('tesserocr')}",
     online_name=lambda config: "tesseract",
     tasks=lambda recipe: (Task.MARKDOWN, Task.TEXT),  # its lines are the same for both
+    takes_prompts=False,
     check=lambda instruction, recipe: None,
     prepare=prepare,
     read=read,

@@ -8,6 +8,7 @@ below is joined to it. Each line goes into one cell: no word is lost or doubled.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -26,6 +27,8 @@ from pipeline.types import Box, Line
 Grid = list[list[str]]
 """The text of each cell, row by row; all rows have as many cells."""
 
+_PIPE: Final = re.compile(r"(?<!\\)\|")
+_RULE: Final = re.compile(r"\|(?: --- \|)+")
 _BINS_EM: Final = 4
 """White space is looked for in steps of a quarter of a line height."""
 _MAX_BINS: Final = 4096
@@ -112,6 +115,18 @@ def pipes(cells: Grid) -> str:
     texts = ["| " + " | ".join(map(_escaped, row)) + " |" for row in cells]
     texts.insert(1, "|" + " --- |" * len(cells[0]))
     return "\n".join(texts)
+
+
+def cells_of(table: str) -> Grid:
+    """The cells of a table of `pipes`, row by row; none where the text is no such table."""
+    lines = table.splitlines()
+    if len(lines) < 2 or not _RULE.fullmatch(lines[1]):
+        return []
+    rows = [line for at, line in enumerate(lines) if at != 1]
+    return [
+        [cell.strip().replace("\\|", "|") for cell in _PIPE.split(row.strip())[1:-1]]
+        for row in rows
+    ]
 
 
 def _escaped(text: str) -> str:

@@ -279,14 +279,25 @@ def test_a_stream_whose_replica_dies_says_so(app: App) -> None:
     assert app.post("/v1/chat/completions", chat_body(1)).status == 200  # by another one
 
 
-def test_a_stream_ends_in_full_while_the_service_stops(app: App) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(app.post, "/v1/chat/completions", chat_body(100, stream=True))
+def test_answers_are_finished_while_the_service_stops_and_new_ones_refused(app: App) -> None:
+    """A stream of the chat model, and pages of a document that wait for the only OCR replica."""
+    pictures = [image(sample_documents.saved(sample_documents.corner_picture(60, 40), "PNG"))] * 8
+    with ThreadPoolExecutor(2) as pool:
+        stream = pool.submit(app.post, "/v1/chat/completions", chat_body(100, stream=True))
+        pages = pool.submit(app.chat, *pictures)
         time.sleep(1.5)
         app.started.process.send_signal(signal.SIGTERM)
-        answer = future.result(timeout=60)
+        wait(lambda: app.get("/health").status == 503, 10)
+        refused = app.post("/v1/chat/completions", chat_body(1))
+        assert (refused.status, refused.error["code"]) == (503, "stopping")
+        assert refused.headers["Retry-After"]
+        answer = stream.result(timeout=60)
         assert answer.body.decode().endswith("data: [DONE]\n\n")
         assert answer.body.decode().count('"content": " word"') == 99
+        read = pages.result(timeout=60)
+        assert read.status == 200, read.body
+        assert read.body.count(b"page of 60x40 px") == 8
     _, errors = app.started.process.communicate(timeout=60)
     assert app.started.process.returncode == 0, errors
-    assert "Stopping: answers that have begun are finished." in errors
+    assert "Stopping: answers that have begun get 60 s to finish." in errors
+    assert "ended with an error" not in errors

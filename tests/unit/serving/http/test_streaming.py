@@ -10,6 +10,7 @@ import pytest
 from serving.errors import ApiError
 from serving.http import streaming
 from serving.http.middleware import LogEntry
+from serving.http.stream_formats import NDJSON, SSE, StreamFormat
 
 
 class Source:
@@ -145,9 +146,9 @@ async def test_a_coalesced_stream_that_is_closed_closes_its_source() -> None:
     assert source.closed
 
 
-@pytest.mark.parametrize("stream_format", [streaming.SSE, streaming.NDJSON])
+@pytest.mark.parametrize("stream_format", [SSE, NDJSON])
 async def test_the_last_piece_of_a_broken_response_is_its_error(
-    stream_format: streaming.StreamFormat,
+    stream_format: StreamFormat,
 ) -> None:
     error = ApiError(502, "engine", "the engine died\n\ndata: [DONE]")
     entry = LogEntry("id", "POST", "/v1/ocr")
@@ -162,4 +163,4 @@ async def test_the_last_piece_of_a_broken_response_is_its_error(
     assert (first, entry.error) == ("a", "engine")
     assert response.headers["content-type"].startswith(stream_format.media_type)
     assert json.loads(last.removeprefix("data: ")) == error.body()
-    assert last.count("\n") == (2 if stream_format is streaming.SSE else 1)
+    assert last.count("\n") == (2 if stream_format is SSE else 1)

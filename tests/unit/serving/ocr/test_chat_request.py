@@ -115,6 +115,21 @@ def test_parameters_that_change_nothing_are_accepted() -> None:
         "tool_choice": "none",
         "logit_bias": {},
         "stop": [],
+        "functions": [],
+        "function_call": "none",
+        "top_k": -1,
+        "min_p": 0.0,
+        "min_tokens": 0,
+        "repetition_penalty": 1.0,
+        "length_penalty": 1.0,
+        "use_beam_search": False,
+        "ignore_eos": False,
+        "stop_token_ids": [],
+        "include_stop_str_in_output": False,
+        "skip_special_tokens": False,
+        "echo": False,
+        "add_generation_prompt": True,
+        "vllm_xargs": {},
     }
     nothing = dict.fromkeys([*neutral, "audio", "temperature", "stream", "vllm_xargs", "anything"])
     assert parse_chat(a_body(**neutral), LIMITS) == parse_chat(a_body(), LIMITS)
@@ -138,11 +153,13 @@ def test_parameters_that_change_nothing_are_accepted() -> None:
         ("tools", [{"type": "function"}]),
         ("tool_choice", "required"),
         ("reasoning_effort", "high"),
-        ("functions", []),
+        ("functions", [{}]),
+        ("response_format", {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}),
         ("audio", {}),
         ("prediction", {}),
         ("mm_processor_kwargs", {}),
-        ("vllm_xargs", {"ngram_size": 1}),
+        ("repetition_penalty", 1.1),
+        ("ignore_eos", True),
         ("chat_template", ""),
         ("chat_template_kwargs", {}),
         ("kv_transfer_params", {}),
@@ -153,6 +170,54 @@ def test_parameters_that_change_nothing_are_accepted() -> None:
 )
 def test_what_is_not_supported_is_refused_by_its_name(name: str, value: object) -> None:
     assert refused(a_body(**{name: value})) == (400, "unsupported_parameter", name)
+
+
+def test_json_of_a_schema_is_refused_with_the_path_that_gives_json() -> None:
+    with pytest.raises(ApiError, match="/v1/ocr"):
+        parse_chat(a_body(response_format={"type": "json_object"}), LIMITS)
+
+
+def test_the_body_that_vllms_recipe_sends() -> None:
+    rule = {"ngram_size": 30, "window_size": 90, "whitelist_token_ids": [128821, 128822]}
+    body = a_body(temperature=0.0, max_tokens=2048, skip_special_tokens=False, vllm_xargs=rule)
+    assert parse_chat(body, LIMITS).sampling == Sampling(ngram_size=30, ngram_window=90)
+
+
+def test_the_rule_against_repetition_may_differ() -> None:
+    body = a_body(vllm_xargs={"window_size": 200, "whitelist_token_ids": []})
+    assert parse_chat(body, LIMITS).sampling == Sampling(ngram_window=200, cells_repeat=False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "name"),
+    [
+        ({"ngram_size": 1}, "invalid_value", "ngram_size"),
+        ({"ngram_size": 10_000}, "invalid_value", "ngram_size"),
+        ({"ngram_size": "30"}, "invalid_type", "ngram_size"),
+        ({"window_size": 1_000_000}, "invalid_value", "window_size"),
+        ({"whitelist_token_ids": [5]}, "unsupported_parameter", "whitelist_token_ids"),
+        ({"other": 1}, "unsupported_parameter", "other"),
+    ],
+)
+def test_levers_of_the_engine_are_refused(rule: dict[str, Any], code: str, name: str) -> None:
+    assert refused(a_body(vllm_xargs=rule)) == (400, code, f"vllm_xargs.{name}")
+
+
+def test_a_follow_up_refers_to_the_last_picture() -> None:
+    messages = [
+        user(image(), words("OCR")),
+        user(image(PDF)),
+        {"role": "assistant", "content": "a page"},
+        user(words("now as markdown")),
+    ]
+    ask = parse_chat(a_body(messages=messages), LIMITS)
+    assert ask.prompt == "now as markdown"
+    assert [part.param for part in ask.uploads] == ["messages[1].content[0].image_url.url"]
+
+
+def test_vllms_name_of_a_picture_is_ignored() -> None:
+    named = a_body(messages=[user(image() | {"uuid": "sha256"})])
+    assert parse_chat(named, LIMITS) == parse_chat(a_body(), LIMITS)
 
 
 @pytest.mark.parametrize(

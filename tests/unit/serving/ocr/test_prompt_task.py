@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config import OcrOptions
 from pipeline.engines.deepseek_ocr import model, prompts
+from pipeline.engines.recipe import make_recipe
+from pipeline.errors import ConfigError
 from pipeline.types import Instruction, Task
-from serving.ocr.prompt_task import parse_prompt
+from serving.config import PromptConfig
+from serving.errors import ApiError
+from serving.ocr.prompt_task import parse_prompt, read_prompt
 
 
 def task(text: str) -> Task | None:
@@ -115,6 +120,53 @@ def test_the_models_own_prompts_are_passed_on() -> None:
     assert parse_prompt(grounded, Task.TEXT) == Instruction(Task.TEXT, prompt=grounded)
     own = "Locate <|ref|>in the image<|/ref|> in the image."
     assert parse_prompt(own, Task.TEXT) == Instruction(Task.LOCATE, find="in the image")
+
+
+ASKS = (
+    "Please extract all the text from this image and translate it. Do not add commentary.",
+    "Lies bitte den Text auf diesem Bild vor.",
+    "Below is the image of one page of a document. " + "Just return the plain text. " * 40,
+)
+FAKE = make_recipe(OcrOptions(output="o", engine={"kind": "fake"}), "fake")
+VLLM = make_recipe(OcrOptions(output="o"), "vllm")
+
+
+@pytest.mark.parametrize("text", ASKS)
+def test_what_becomes_of_a_prompt_that_is_no_task(text: str) -> None:
+    read = read_prompt(text, FAKE, PromptConfig(), "messages")
+    assert (read.instruction, read.said) == (Instruction(Task.MARKDOWN), "unknown; task=markdown")
+    passed = read_prompt(text, VLLM, PromptConfig(), "messages")
+    assert (passed.instruction, passed.said) == (Instruction(Task.TEXT, verbatim=text), "verbatim")
+    with pytest.raises(ApiError, match="its tasks are") as caught:
+        read_prompt(text, VLLM, PromptConfig(unknown="refuse"), "prompt")
+    assert (caught.value.status, caught.value.param) == (400, "prompt")
+
+
+def test_a_task_is_a_task_whatever_becomes_of_others() -> None:
+    for way in ("auto", "markdown", "refuse", "pass"):
+        read = read_prompt("Extract all text", VLLM, PromptConfig(unknown=way), "messages")
+        assert (read.instruction, read.said) == (Instruction(Task.TEXT), "task=text")
+
+
+def test_a_prompt_that_is_passed_on_has_a_limit() -> None:
+    with pytest.raises(ApiError, match="may have 10 characters"):
+        read_prompt("Translate it.", VLLM, PromptConfig(max_chars=10), "messages")
+
+
+def test_a_prompt_that_asks_for_boxes_is_read_with_them() -> None:
+    read = read_prompt("<|grounding|>Convert it to French.", VLLM, PromptConfig(), "messages")
+    assert read.instruction.task is Task.MARKDOWN
+    assert prompts.prompt_for(read.instruction, model.OCR) == (
+        "<image>\n<|grounding|>Convert it to French."
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["<|det|>x", "a <image> b", "x <|grounding|>", "<\uff5cUser\uff5c>"]
+)
+def test_other_markup_of_the_model_is_not_passed_on(text: str) -> None:
+    with pytest.raises(ConfigError, match="special token"):
+        prompts.prompt_for(Instruction(Task.TEXT, verbatim=text), model.OCR)
 
 
 pieces = st.sampled_from(
