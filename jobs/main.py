@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": "serve OCR and chat behind an OpenAI-compatible interface",
     "show": "print the text that a job wrote",
     "export": "write a job's documents as Markdown, text or JSON",
+    "evaluate": "score an output against the truth of its pages",
     "prefetch": "download the weights of a model and verify their checksums",
 }
 """The modules of this folder that are commands, with their summaries."""
