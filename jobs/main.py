@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": "serve OCR and chat behind an OpenAI-compatible interface",
     "show": "print the text that a job wrote",
     "export": "write a job's documents as Markdown, text or JSON",
+    "view": "show pages beside their text in a browser, or write that as a site",
     "evaluate": "score an output against the truth of its pages",
     "prefetch": "download the weights of a model and verify their checksums",
 }

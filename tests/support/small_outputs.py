@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config import OutputConfig
@@ -10,7 +11,7 @@ from pipeline.output import shards
 from pipeline.output.completed import page_id
 from pipeline.output.rows import pages_table
 from pipeline.output.schema import PAGES
-from pipeline.types import PageIds, PageRef, PageResult, Recognition, Source, Status
+from pipeline.types import Block, PageIds, PageRef, PageResult, Recognition, Source, Status
 
 
 def page(
@@ -42,3 +43,8 @@ def write_pages(folder: Path, *parts: Sequence[PageResult], per_group: int = 2) 
 def write_output(folder: Path, texts: Mapping[tuple[str, int], str]) -> Path:
     """Write an output of one shard; texts by URI and page."""
     return write_pages(folder, [page(uri, number, text) for (uri, number), text in texts.items()])
+
+
+def with_blocks(result: PageResult, *blocks: Block) -> PageResult:
+    """The same page with regions."""
+    return replace(result, recognition=replace(result.recognition, blocks=blocks))
