@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rich.console import Console
+from rich.progress import Progress
+
 from pipeline.documents.passwords import Passwords
 from pipeline.errors import ConfigError, RayscribeError
 from pipeline.output.page_pictures import PagePictures
@@ -104,7 +107,12 @@ def _serve(site: Site, arguments: argparse.Namespace) -> int:
 def _write(site: Site, to: Path) -> int:
     from pipeline.output.view.static_site import write
 
-    done = write(site, to)
+    # Nothing is shown where standard error is no terminal.
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("pages", total=len(site))
+        done = write(site, to, lambda pages: bar.advance(task, pages))
     kept = f", {done.kept} pictures there already" if done.kept else ""
     print(f"{done.files} files of {len(site)} pages{kept}")
     if done.not_drawn:

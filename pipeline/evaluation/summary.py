@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Estimate
+from pipeline.text.printable import printable
 
 _WORST: Final = 8
 """Pages that a comparison names."""
@@ -79,7 +80,7 @@ def table(
         return f"{name:{layout.name}} {len(group):6}{joined}"
 
     for name in by_document if documents is None else documents:
-        short = name.removeprefix(folder)
+        short = printable(name.removeprefix(folder))
         shown = short if len(short) <= layout.name else f"...{short[-layout.name + 3 :]}"
         yield row(shown, by_document[name], _value)
     yield row("mean of pages", pages, _value)
@@ -135,7 +136,7 @@ def comparison(
     for a, b in sorted(pairs, key=lambda pair: -abs(pair[1].cer - pair[0].cer))[:_WORST]:
         if a.cer != b.cer or a.words_f1 != b.words_f1:
             yield (
-                f"    {b.document} p{b.page}: CER {a.cer:.4f} to {b.cer:.4f},"
+                f"    {printable(b.document)} p{b.page}: CER {a.cer:.4f} to {b.cer:.4f},"
                 f" words F1 {a.words_f1:.4f} to {b.words_f1:.4f}"
             )
 

@@ -12,6 +12,7 @@ from pipeline.output.report.changes import Changes
 from pipeline.output.report.cost import Costs
 from pipeline.output.report.findings import SCORE_BINS, Findings
 from pipeline.output.report.summary import Report
+from pipeline.text.printable import printable
 
 WIDTH: Final = 80
 _HEAD: Final = 11
@@ -47,10 +48,8 @@ def lines(report: Report) -> Iterator[str]:
 
 
 def _entry(head: str, text: str, indent: int = _HEAD) -> Iterator[str]:
-    # Names of documents may have signs that move the cursor of a terminal.
-    printable = "".join(sign if sign.isprintable() else "?" for sign in text)
     yield from textwrap.wrap(
-        printable,
+        printable(text),
         WIDTH,
         initial_indent=f"{head:<{indent}}",
         subsequent_indent=" " * indent,

@@ -4,7 +4,7 @@ Data are scripts that call `rayscribe(name, value)`: a page that is opened from 
 scripts beside it, and nothing else. Of all pages a few short fields are loaded at once, everything
 else of a page when it is shown, and texts for a search some hundred pages at a time.
 
-    index.html  view.css  view.js       as they are in `assets`
+    index.html  view.css  *.js          as they are in `assets`
     data/index.js                       documents, counts, how many parts there are
     data/pages-K.js  data/texts-K.js    short fields, and texts to search, of a part of the pages
     pages/ID.js                         one page: blocks, Markdown, attempts, timings
@@ -43,7 +43,7 @@ _ID_CHARS: Final = 16
 _ASSETS: Final = {
     "index.html": "text/html; charset=utf-8",
     "view.css": "text/css; charset=utf-8",
-    "view.js": "text/javascript; charset=utf-8",
+    **dict.fromkeys(("page.js", "view.js"), "text/javascript; charset=utf-8"),
 }
 _SCRIPT_TYPE: Final = "text/javascript; charset=utf-8"
 _PART: Final = re.compile(r"data/(pages|texts)-(\d{1,6})\.js")
@@ -129,16 +129,16 @@ class Site:
         return None
 
     def paths(self) -> Iterator[str]:
-        """Yield the path of every file, pictures last and each document's together."""
+        """Yield the path of every file that is no picture."""
         yield from _ASSETS
         yield "data/index.js"
         for kind, size in (("pages", _PAGES_PER_PART), ("texts", _TEXTS_PER_PART)):
             yield from (f"data/{kind}-{part}.js" for part in range(_parts(len(self), size)))
-        for page_id in self._by_id:
-            yield f"pages/{page_id}.js"
-        for page_id in self._by_id:
-            yield f"thumbs/{page_id}.webp"
-            yield f"pictures/{page_id}.webp"
+        yield from (f"pages/{page_id}.js" for page_id in self._by_id)
+
+    def page_ids(self) -> Iterator[str]:
+        """Yield the names of the pages' pictures, those of a document one after the other."""
+        yield from self._by_id
 
     def _overview(self) -> dict[str, Any]:
         names = list(self._documents)

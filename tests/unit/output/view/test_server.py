@@ -44,8 +44,7 @@ def test_there_is_nothing_else(client: TestClient, path: str) -> None:
 
 
 def test_a_page_without_its_original_says_so(client: TestClient, site: Site) -> None:
-    path = next(path for path in site.paths() if path.startswith("pictures/"))
-    answer = client.get(f"/{path}")
+    answer = client.get(f"/pictures/{next(site.page_ids())}.webp")
     assert answer.status_code == 404
     assert answer.text == "no such file"
 

@@ -135,20 +135,22 @@ def test_the_policy_of_the_page_is_that_of_the_server() -> None:
 
 
 def test_the_viewer_asks_nothing_of_the_network_and_evaluates_nothing() -> None:
-    code = (Path(sites.__file__).parent / "assets" / "view.js").read_text()
+    assets = Path(sites.__file__).parent / "assets"
+    code = "".join(path.read_text() for path in assets.glob("*.js"))
+    assert code.count("innerHTML") == 2
     assert not re.search(r"https?://|\bfetch\(|XMLHttpRequest|eval\(|new Function|import\(", code)
 
 
 def test_a_static_site_is_written_once_and_pictures_are_kept(site: Site, tmp_path: Path) -> None:
     to = tmp_path / "site"
     first = static_site.write(site, to)
-    # 3 assets, index, 1 part each of pages and texts, 3 pages, 2 pages drawn in two sizes
-    assert (first.files, first.kept, first.not_drawn) == (13, 0, 1)
+    # 4 assets, index, 1 part each of pages and texts, 3 pages, 2 pages drawn in two sizes
+    assert (first.files, first.kept, first.not_drawn) == (14, 0, 1)
     assert sorted(path.name for path in to.iterdir()) == [
-        *("data", "index.html", "pages", "pictures", "thumbs", "view.css", "view.js")
+        *("data", "index.html", "page.js", "pages", "pictures", "thumbs", "view.css", "view.js")
     ]
     again = static_site.write(site, to)
-    assert (again.files, again.kept) == (9, 4)
+    assert (again.files, again.kept) == (10, 4)
 
 
 def test_a_folder_with_other_files_is_not_written_into(site: Site, tmp_path: Path) -> None:
