@@ -13,6 +13,7 @@ function show() {
   $("place").title = data.uri;
   document.title = `${name} ${data.page}`;
   $("image").alt = `${name}, page ${data.page}`;
+  $("image").style.aspectRatio = data.width_px ? `${data.width_px} / ${data.height_px}` : "";
   for (const one of $("tabs").children) {
     one.setAttribute("aria-selected", String(one.dataset.tab === tab));
     one.hidden = one.dataset.tab === "raw" && !data.raw;

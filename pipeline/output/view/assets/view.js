@@ -106,11 +106,11 @@ async function search() {
 
 async function open(id) {
   if (current !== id) { current = id; $("picture").scrollTop = 0; $("content").scrollTop = 0; }
+  $("image").src = `pictures/${id}.webp`; // before the thumbnails, which are drawn by the same threads
+  $("sheet").hidden = false; $("no-picture").hidden = true;
   const place = placeOf.get(id);
   if (place !== undefined) reveal(shown[place]);
   draw();
-  $("image").src = `pictures/${id}.webp`;
-  $("sheet").hidden = false; $("no-picture").hidden = true;
   if (!loaded.has(id)) {
     try { loaded.set(id, await load(id, `pages/${id}.js`)); } catch { $("content").replaceChildren(element("p", "alert", "This page is not there.")); return; }
     if (loaded.size > KEPT_PAGES) loaded.delete(loaded.keys().next().value);
