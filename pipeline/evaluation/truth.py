@@ -92,7 +92,9 @@ def form_of(place: Path) -> str:
     """
     if not place.exists():
         raise ConfigError(f"--truth {place}: there is no such file or folder")
-    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    files = (
+        [place] if place.is_file() else [path for path in place.rglob("[!.]*") if path.is_file()]
+    )
     found = sorted({_ENDINGS[path.suffix] for path in files if path.suffix in _ENDINGS})
     if len(found) != 1:
         said = f"files of several forms ({', '.join(found)})" if found else "no truth"

@@ -48,6 +48,7 @@ def test_markdown_files_have_pages_at_anchors_and_no_front_matter(tmp_path: Path
 def test_the_form_is_found_by_the_ending(tmp_path: Path, name: str, form: str) -> None:
     (tmp_path / name).touch()
     (tmp_path / "picture.png").touch()
+    (tmp_path / ".state.jsonl").touch()
     assert truth.form_of(tmp_path) == truth.form_of(tmp_path / name) == form
 
 
