@@ -2,7 +2,8 @@
 
 Documents with equal bytes, and rows of several recipes, count once.
 
-Both indexes are in memory, about 350 bytes a page of each; texts are read some hundred at a time.
+Both indexes are in memory, about half a kilobyte a page of each; texts are read 256 pages at a
+time.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ POLICY: Final = (
 )
 """Content-Security-Policy of the site; also in `assets/index.html`."""
 MAX_PAGES: Final = 200_000
-"""Pages of a site: their short fields, about 100 bytes each, are in the browser's memory."""
+"""Pages of a site: the browser keeps their short fields in memory."""
 _PAGES_PER_PART: Final = 2000
 _TEXTS_PER_PART: Final = 200
 _ID_CHARS: Final = 16
