@@ -12,7 +12,8 @@ the PDF's text layer says, so it has the order in which the page was written dow
 not always the order in which it is read. Layers are taken whatever the trust in them. Pages are
 recognised as a job does it, but that the ladder has no rungs: one of them is the layer, the truth.
 
-Needs the extra `evaluate`. The measures are those of `pipeline.evaluation.metrics`:
+Needs the extra `evaluate`. Tables, intervals, comparisons and `--from` are those of the command
+`jobs.evaluate`, the measures those of `pipeline.evaluation.metrics`:
 
 - Words F1: words are runs of letters and digits, compared as multisets. It does not see order.
 - CER: Levenshtein distance over the length of the truth. It sees order, and is over 1 where there

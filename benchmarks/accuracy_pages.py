@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from benchmarks import degraded_layers
 from benchmarks.degraded_pages import degrade
@@ -21,6 +20,8 @@ from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import build_engine
 from pipeline.engines.request import prepare_request
 from pipeline.errors import PageError
+from pipeline.evaluation.output_texts import OutputTexts
+from pipeline.evaluation.truth import text_files
 from pipeline.recognition.recognise import failed, recognise
 from pipeline.recognition.result import page_result
 from pipeline.recognition.route import Routes
@@ -30,7 +31,6 @@ from pipeline.types import Generation, PageRef, PageResult, Recognition, Request
 
 _STEP = 7
 """Between the degradations of neighbouring pages; has no factor in common with their number."""
-_TRUTH_NAME = re.compile(r"(?P<name>.+)\.p(?P<index>\d+)\.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,9 @@ def truths(folder: Path, only: Sequence[str] = ()) -> list[Truth]:
         folder: Holds files `NAME.pNNNN.txt`, NNNN counted from 0.
         only: Names, or beginnings of names, of the documents that are wanted; none: all.
     """
-    found = []
-    for path in sorted(folder.iterdir()):
-        match = _TRUTH_NAME.fullmatch(path.name)
-        if match and (not only or match["name"].startswith(tuple(only))):
-            page = int(match["index"]) + 1
-            found.append(Truth(match["name"], page, path.read_text(encoding="utf-8")))
-    return found
+    wanted = tuple(only) or ("",)
+    found = (page for page in text_files(folder) if page.page and page.name.startswith(wanted))
+    return [Truth(page.name, page.page or 0, page.text) for page in found]
 
 
 def sample(pages: Sequence[Truth], count: int, seed: int = 16) -> list[Truth]:
@@ -202,14 +198,10 @@ class Recorder:
 
 def written(pages: Iterable[Truth], output: Path) -> Iterator[Reading]:
     """Take pages from the output of a job; one that is not there has no text."""
-    import pyarrow.dataset as parquet
-
-    table = parquet.dataset(output / "pages", format="parquet").to_table(["uri", "page", "text"])
-    texts = {
-        (PurePath(row["uri"]).stem, row["page"]): row["text"] or "" for row in table.to_pylist()
-    }
+    texts = OutputTexts(output / "pages")
     for truth in pages:
-        yield Reading(texts.get((truth.name, truth.page), ""))
+        uri = texts.find(truth.name)
+        yield Reading(texts.page(uri, truth.page).text if uri else "")
 
 
 def _settled(truth: Truth, view: PageView | PageError) -> Reading:

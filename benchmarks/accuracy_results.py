@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.accuracy_pages import Reading, Truth
-from pipeline.evaluation import intervals
-from pipeline.evaluation.intervals import Estimate
+from pipeline.evaluation import summary
 from pipeline.evaluation.metrics import character_error_rate, page_metrics
+from pipeline.evaluation.summary import Layout, Measure
 from pipeline.text.words import folded
 
 _LEADER = re.compile(r"(?:\.\s?){4,}")
-MEASURES = ("words_f1", "cer", "dotless_cer", "engine_cer", "order", "seconds")
-_HEADS = ("words F1", "CER", "no dots", "engine CER", "order", "CPU s")
-_WORST = 8
-"""Pages that a comparison names."""
+MEASURES = (
+    Measure("words_f1", "words F1"),
+    Measure("cer", "CER"),
+    Measure("dotless_cer", "no dots"),
+    Measure("engine_cer", "engine CER"),
+    Measure("order", "order"),
+    Measure("seconds", "CPU s"),
+)
+_LAYOUT = Layout(name=36, value=10, gap=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,10 @@ def page_score(way: str, truth: Truth, reading: Reading, degradation: str = "") 
 def save(scores: Sequence[PageScore], path: Path) -> None:
     """Write the pages and the means as JSON."""
     content = {
-        "means": {way: _means(group) for way, group in _by_way(scores).items()},
+        "means": {way: summary.means(group, MEASURES) for way, group in _by_way(scores).items()},
         "pages": [asdict(score) for score in scores],
     }
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    summary.write_json(content, path)
 
 
 def load(path: Path) -> list[PageScore]:
@@ -106,87 +111,23 @@ def load(path: Path) -> list[PageScore]:
 def show(scores: Sequence[PageScore]) -> None:
     """Print a line for each document, and the means with their intervals; degraded pages apart."""
     for way, group in _by_way(scores).items():
-        print(f"\n{way:36}  pages  " + "  ".join(f"{head:>10}" for head in _HEADS))
-        documents: defaultdict[str, list[PageScore]] = defaultdict(list)
-        for score in group:
-            documents[score.document].append(score)
-        for name, pages in documents.items():
-            print(_row(name, pages, lambda estimate: f"{estimate.value:.4f}"))
-        print(_row("mean of pages", group, lambda estimate: f"{estimate.value:.4f}"))
-        print(_row("  95 %, from", group, lambda estimate: _end(estimate.low)))
-        print(_row("  to", group, lambda estimate: _end(estimate.high)))
+        print("", *summary.table(way, group, MEASURES, _LAYOUT), sep="\n")
 
 
-def compare(before: Iterable[PageScore], after: Iterable[PageScore]) -> None:
+def compare(before: Sequence[PageScore], after: Sequence[PageScore]) -> None:
     """Print what changed on the pages that both have, and where most."""
-    old = {_key(page): page for page in before}
-    pairs = [(old[_key(page)], page) for page in after if _key(page) in old]
-    for way in dict.fromkeys(_way(page) for _, page in pairs):
-        chosen = [(a, b) for a, b in pairs if _way(b) == way]
-        print(f"\nafter - before, {way}, {len(chosen)} pages of both")
-        for name, head in zip(MEASURES, _HEADS, strict=True):
-            _compare_measure(name, head, chosen)
-        _name_worst(chosen)
-
-
-def _compare_measure(name: str, head: str, pairs: Sequence[tuple[PageScore, PageScore]]) -> None:
-    known = [
-        (_value(b, name) - _value(a, name), b.document)
-        for a, b in pairs
-        if getattr(a, name) is not None and getattr(b, name) is not None
-    ]
-    if known:
-        mean = intervals.mean(*zip(*known, strict=True))
-        print(f"  {head:>10}  {mean.value:+.4f}  ({_end(mean.low)} to {_end(mean.high)})")
-
-
-def _name_worst(pairs: Sequence[tuple[PageScore, PageScore]]) -> None:
-    moved = sorted(pairs, key=lambda pair: -abs(pair[1].cer - pair[0].cer))
-    for a, b in moved[:_WORST]:
-        if a.cer != b.cer or a.words_f1 != b.words_f1:
-            print(
-                f"    {b.document} p{b.page}: CER {a.cer:.4f} to {b.cer:.4f},"
-                f" words F1 {a.words_f1:.4f} to {b.words_f1:.4f}"
-            )
+    old = _by_way(before)
+    for way, group in _by_way(after).items():
+        if way in old:
+            print("", *summary.comparison(way, old[way], group, MEASURES, _key), sep="\n")
 
 
 def _by_way(scores: Iterable[PageScore]) -> dict[str, list[PageScore]]:
     ways: defaultdict[str, list[PageScore]] = defaultdict(list)
     for score in scores:
-        ways[_way(score)].append(score)
+        ways[f"{score.way}, degraded" if score.degradation else score.way].append(score)
     return ways
-
-
-def _way(page: PageScore) -> str:
-    return f"{page.way}, degraded" if page.degradation else page.way
 
 
 def _key(page: PageScore) -> tuple[str, str, str, int]:
     return page.way, page.degradation, page.document, page.page
-
-
-def _means(pages: Sequence[PageScore]) -> dict[str, dict[str, float | None]]:
-    known = {name: _mean(pages, name) for name in MEASURES}
-    return {name: asdict(mean) for name, mean in known.items() if mean}
-
-
-def _mean(pages: Sequence[PageScore], name: str) -> Estimate | None:
-    """The mean of a measure over the pages that have it, None where none has."""
-    known = [
-        (_value(page, name), page.document) for page in pages if getattr(page, name) is not None
-    ]
-    return intervals.mean(*zip(*known, strict=True)) if known else None
-
-
-def _value(page: PageScore, name: str) -> float:
-    return float(getattr(page, name))
-
-
-def _row(name: str, pages: Sequence[PageScore], text: Callable[[Estimate], str]) -> str:
-    means = (_mean(pages, measure) for measure in MEASURES)
-    cells = [f"{'-' if mean is None else text(mean):>10}" for mean in means]
-    return f"{name[:36]:36}  {len(pages):5}  " + "  ".join(cells)
-
-
-def _end(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

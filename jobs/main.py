@@ -18,6 +18,9 @@ COMMANDS = {
     "serve": "serve OCR and chat behind an OpenAI-compatible interface",
     "show": "print the text that a job wrote",
     "export": "write a job's documents as Markdown, text or JSON",
+    "view": "show pages beside their text in a browser, or write that as a site",
+    "report": "say what came out of a job, what it cost, and what changed",
+    "evaluate": "score an output against the truth of its pages",
     "prefetch": "download the weights of a model and verify their checksums",
 }
 """The modules of this folder that are commands, with their summaries."""

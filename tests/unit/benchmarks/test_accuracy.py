@@ -3,12 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import accuracy, accuracy_pages, accuracy_results, degraded_pages
 from benchmarks.accuracy_pages import Reading, Truth
+from tests.support.small_outputs import write_output
 
 
 def test_leaders_count_except_where_they_are_left_out() -> None:
@@ -58,10 +57,7 @@ def corpus(tmp_path: Path) -> Path:
     truth.mkdir(parents=True)
     for page in (0, 1):
         (truth / f"report.p000{page}.txt").write_text("ships and dues")
-    (tmp_path / "pages").mkdir()
-    rows = [{"uri": "/in/report.pdf", "page": 1, "text": "ships and\n\ndues"}]
-    table = pa.Table.from_pylist([*rows, {"uri": "/in/report.pdf", "page": 3, "text": None}])
-    pq.write_table(table, tmp_path / "pages" / "part-0.parquet")
+    write_output(tmp_path, {("/in/report.pdf", 1): "ships and\n\ndues", ("/in/report.pdf", 3): ""})
     return tmp_path
 
 

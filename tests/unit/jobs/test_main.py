@@ -62,7 +62,7 @@ def test_errors_name_the_command():
     ("argv", "code", "says"),
     [
         (["orc"], 2, "unknown command orc; did you mean ocr?"),
-        (["zzz"], 2, "choose from ocr, serve, show, export, prefetch"),
+        (["zzz"], 2, "choose from ocr, serve, show, export, view, report, evaluate, prefetch"),
         ([], 2, "usage: rayscribe"),
         (["--version"], 0, "rayscribe 0."),
     ],
