@@ -31,6 +31,7 @@ TextLayerMode = Literal["auto", "never", "always", "only"]
 PictureMode = Literal["read", "warn"]
 StructureMode = Literal["auto", "layout", "plain"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
+StatusName = Literal["ok", "blank", "truncated", "failed"]
 RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
 """Names of the rungs that may follow the first attempt."""
 FAKE_HANDLERS = (
@@ -505,6 +506,13 @@ class OutputConfig(Settings):
     """Compression level of zstd."""
 
 
+class FigureConfig(Settings):
+    """Figures that exports cut out of the pages of the originals."""
+
+    max_side_px: Annotated[int, Field(ge=16)] = 1600
+    """Maximum width and height of a figure. A larger one is made smaller."""
+
+
 class LockConfig(Settings):
     """The lock that prevents two jobs from writing to one output."""
 
@@ -659,3 +667,32 @@ class OcrConfig(OcrOptions):
         if not inputs:
             raise ValueError("name at least one file, folder, glob or @list")
         return inputs
+
+
+class ExportOptions(Settings):
+    """What the flags of an export can set: everything but the output that it reads."""
+
+    to: Annotated[str, Field(min_length=1), COMMON]
+    """Folder for the files, a local one."""
+    format: Annotated[tuple[str, ...], COMMON] = ("markdown",)
+    """Formats, separated by commas."""
+    match: Annotated[str, COMMON] = ""
+    """Only documents with this text in their URI."""
+    status: Annotated[tuple[StatusName, ...], COMMON] = ()
+    """Only pages with one of these statuses. Empty: all."""
+    password: Annotated[str, Field(repr=False)] = ""
+    """Password for encrypted originals, or @FILE, as that of the job."""
+    passwords: str = ""
+    """CSV with the passwords of originals, as that of the job."""
+    input: InputConfig = InputConfig()
+    store: StoreConfig = StoreConfig()
+    read: ReadConfig = ReadConfig()
+    render: RenderConfig = RenderConfig()
+    figures: FigureConfig = FigureConfig()
+
+
+class ExportConfig(ExportOptions):
+    """Write the documents of a job's output as files."""
+
+    output: str
+    """The --output of a job."""

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.cli import common_fields, load_yaml, read, validate
-from pipeline.config import OcrConfig, OcrOptions, Settings
+from pipeline.config import ExportConfig, ExportOptions, OcrConfig, OcrOptions, Settings
 from pipeline.errors import ConfigError
 from serving.config import ServeConfig
 
@@ -93,6 +93,21 @@ def test_all_wrong_values_are_named_at_once():
         parse("a", "--output", "o", "--render.dpi", "1", "--read.wall-s", "0")
     assert "render.dpi" in str(caught.value)
     assert "read.wall_s" in str(caught.value)
+
+
+def test_a_positional_that_is_no_list_takes_one_value(capsys: pytest.CaptureFixture[str]):
+    def parse_one(*argv: str) -> ExportConfig:
+        return read(ExportConfig, ExportOptions, argv, "prog", "output", "formats:\n  one\n  two")
+
+    assert parse_one("out", "--to", "files").output == "out"
+    with pytest.raises(ConfigError, match="OUTPUT is missing: The --output of a job"):
+        parse_one("--to", "files")
+    with pytest.raises(ConfigError, match=r"usage: prog OUTPUT --to DIR \[options\]"):
+        parse_one("--too", "files")
+    for flag in ("--help", "--help-all"):
+        with pytest.raises(SystemExit):
+            parse_one(flag)
+        assert capsys.readouterr().out.endswith("formats:\n  one\n  two\n")
 
 
 def test_an_empty_file_is_no_settings(tmp_path: Path):
