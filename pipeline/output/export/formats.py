@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.errors import ConfigError
-from pipeline.output.export import dolma, jsonl, markdown, text
+from pipeline.output.export import dolma, html, jsonl, markdown, text
 from pipeline.output.export.source import Write
 
 
@@ -33,6 +33,12 @@ FORMATS: Final[Mapping[str, Format]] = {
         ".md",
         markdown.write,
         "Markdown with front matter, an anchor for each page, and figures beside it",
+        ("figures", "render"),
+    ),
+    "html": Format(
+        ".html",
+        html.write,
+        "one HTML file that needs no other, figures in it",
         ("figures", "render"),
     ),
     "text": Format(".txt", text.write, "plain text, a form feed after each page"),
