@@ -513,6 +513,27 @@ class FigureConfig(Settings):
     """Maximum width and height of a figure. A larger one is made smaller."""
 
 
+class ChunkConfig(Settings):
+    """Chunks for retrieval."""
+
+    tokenizer: str = "words"
+    """Counts tokens: a tokenizer.json of the library tokenizers, a folder with one, or `words`, by
+    which a word, a character of a script without spaces, or another sign is one."""
+    max_tokens: Annotated[int, Field(ge=16)] = 512
+    """Maximum tokens of a chunk's text, without its headings."""
+
+
+class DatasetConfig(Settings):
+    """Parquet files with the images of pages."""
+
+    pages_per_file: Annotated[int, Field(ge=1)] = 1000
+    """Pages after which another file is begun. A document is never divided."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=95)] = 90
+    """Quality of the images, JPEG files of pages drawn at `render.dpi`."""
+    row_group_mib: Annotated[int, Field(ge=1)] = 32
+    """Size of a row group, MiB: so much is held in memory."""
+
+
 class LockConfig(Settings):
     """The lock that prevents two jobs from writing to one output."""
 
@@ -689,6 +710,8 @@ class ExportOptions(Settings):
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
     figures: FigureConfig = FigureConfig()
+    chunks: ChunkConfig = ChunkConfig()
+    dataset: DatasetConfig = DatasetConfig()
 
 
 class ExportConfig(ExportOptions):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.errors import ConfigError
-from pipeline.output.export import dolma, html, jsonl, markdown, text
+from pipeline.output.export import chunks, docling, dolma, html, jsonl, markdown, text
 from pipeline.output.export.source import Write
 
 
@@ -44,6 +44,15 @@ FORMATS: Final[Mapping[str, Format]] = {
     "text": Format(".txt", text.write, "plain text, a form feed after each page"),
     "jsonl": Format(
         ".jsonl", jsonl.write, "one JSON object a page: text, blocks with boxes, status"
+    ),
+    "chunks": Format(
+        ".chunks.jsonl",
+        chunks.write,
+        "chunks for retrieval: headings, text, pages, boxes, tokens",
+        ("chunks",),
+    ),
+    "docling": Format(
+        ".docling.json", docling.write, "a DoclingDocument: structure, cells, boxes in points"
     ),
     "dolma": Format(".dolma.jsonl", dolma.write, "one JSON object a document, with page spans"),
 }

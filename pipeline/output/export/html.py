@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
+from pipeline.output.export.captions import captioned
 from pipeline.output.export.elements import Element, Item, Role, elements
 from pipeline.output.export.figures import Figure, Figures
 from pipeline.output.export.inline import Inline
@@ -93,26 +94,18 @@ class _PageWriter:
         self._number, self._figures = page.ref.page, figures
 
     def body(self, parts: Sequence[Element]) -> Iterator[str]:
-        """Yield the elements; a caption goes into the figure before or the table after it."""
-        skipped = -1
-        for at, part in enumerate(parts):
-            after = parts[at + 1] if at + 1 < len(parts) else None
-            if at == skipped:
-                continue
+        """Yield the elements of the page."""
+        for part, caption in captioned(parts):
+            text = caption.text if caption else ""
             if part.role is Role.FIGURE:
-                caption = after.text if after and after.role is Role.CAPTION else ""
-                skipped = at + 1 if caption else skipped
-                yield from self._figure(part, caption)
-            elif part.role is Role.CAPTION and after and after.role is Role.TABLE:
-                skipped = at + 1
-                yield from self._table(after.cells, part.text)
+                yield from self._figure(part, text)
+            elif part.role is Role.TABLE:
+                yield from self._table(part.cells, text)
             else:
                 yield from self._element(part)
 
     def _element(self, part: Element) -> Iterator[str]:
-        if part.role is Role.TABLE:
-            yield from self._table(part.cells)
-        elif part.role is Role.LIST:
+        if part.role is Role.LIST:
             yield from self._list(part.items)
         elif part.role is Role.HEADING:
             yield f'<h{part.level} dir="auto">{self.inline(part.text)}</h{part.level}>\n'
@@ -133,7 +126,7 @@ class _PageWriter:
                 yield f"<li>{self.inline(item.text)}</li>\n"
         yield "</ul>\n"
 
-    def _table(self, cells: Cells, caption: str = "") -> Iterator[str]:
+    def _table(self, cells: Cells, caption: str) -> Iterator[str]:
         yield '<figure class="table">\n'
         if caption:
             yield f'<figcaption dir="auto">{self.inline(caption)}</figcaption>\n'
@@ -148,7 +141,8 @@ class _PageWriter:
         tag = "th" if cell.is_head else "td"
         spans = f' rowspan="{cell.rows}"' if cell.rows > 1 else ""
         spans += f' colspan="{cell.columns}"' if cell.columns > 1 else ""
-        return f"<{tag}{spans}>{self.inline(cell.text)}</{tag}>"
+        text = self.inline(cell.text).replace("\n", "<br>\n")
+        return f"<{tag}{spans}>{text}</{tag}>"
 
     def _figure(self, part: Element, caption: str) -> Iterator[str]:
         yield f'<figure id="page-{self._number}-block-{part.block}">\n'

@@ -9,7 +9,7 @@ from typing import Final
 from markdown_it import MarkdownIt
 
 _SCRIPTS: Final = re.compile(r"&lt;(su[bp])&gt;(.{0,200}?)&lt;/\1&gt;", re.DOTALL)
-_BREAK: Final = re.compile(r"&lt;br ?/?&gt;|\n")
+_BREAK: Final = re.compile(r"&lt;br ?/?&gt;")
 # No HTML, no pictures, which would be fetched from elsewhere, no links, which nobody has checked.
 _MARKDOWN: Final = MarkdownIt("zero", {"html": False}).enable(
     ["emphasis", "backticks", "escape", "strikethrough"]
@@ -29,6 +29,6 @@ class Inline:
     def __call__(self, text: str) -> str:
         """The HTML; sub- and superscripts and line breaks are the tags that are kept."""
         if not self._is_markdown:
-            return _BREAK.sub("<br>\n", escape(text))
+            return escape(text)
         html = _SCRIPTS.sub(r"<\1>\2</\1>", _MARKDOWN.renderInline(text))
         return _BREAK.sub("<br>\n", html.strip())

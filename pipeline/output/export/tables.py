@@ -10,8 +10,10 @@ from typing import Final
 
 _DELIMITER: Final = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
 _PIPE: Final = re.compile(r"(?<!\\)\|")
-_MAX_SPAN: Final = 1000
-"""Maximum of a cell's spans, as that of `colspan` in HTML."""
+_MAX_SPAN: Final = 100
+"""Maximum of a cell's spans: a loop of a model can have any number."""
+_MAX_COLUMNS: Final = 1000
+"""Cells from this column on span one."""
 _CELLS: Final = frozenset({"td", "th"})
 _KEPT: Final = frozenset({"sup", "sub"})
 """Tags in a cell that stay in its text, as in text outside of tables."""
@@ -138,6 +140,8 @@ class _TableParser(HTMLParser):
         while self._reach.get(self._column, 0) > self._row:
             self._column += 1
         text, is_head = "".join(self._text).strip(), self._tag == "th"
+        if self._column >= _MAX_COLUMNS:
+            self._columns = 1
         self._text = None
         self.cells.append(Cell(self._row, self._column, text, self._rows, self._columns, is_head))
         for column in range(self._column, self._column + self._columns):
