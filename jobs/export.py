@@ -16,8 +16,8 @@ from pipeline.config import ExportConfig, ExportOptions
 from pipeline.documents.originals import Originals
 from pipeline.errors import ConfigError, RayscribeError
 from pipeline.output.export.documents import OutputIndex, Selection
-from pipeline.output.export.formats import FORMATS, check_names
-from pipeline.output.export.run import Exported, export
+from pipeline.output.export.formats import check_names, summaries
+from pipeline.output.export.run import Exported, export, passes
 from pipeline.output.shards import pages_folder
 
 PROG = "python -m jobs.export"
@@ -73,7 +73,7 @@ def run(config: ExportConfig, index: OutputIndex) -> Exported:
         JobError: A file cannot be written.
         DocumentError: A shard of the output cannot be fetched.
     """
-    progress = _Progress(index.pages)
+    progress = _Progress(index.pages * passes(config.format))
     try:
         with Originals(config) as originals:
             done = export(index, config, originals, progress)
@@ -95,7 +95,7 @@ def summary(done: Exported, to: str) -> Iterator[str]:
 
 
 def _formats() -> str:
-    known = "\n".join(f"  {name:<10}{each.summary}" for name, each in FORMATS.items())
+    known = "\n".join(f"  {name:<10}{each}" for name, each in summaries().items())
     return f"formats:\n{known}"
 
 

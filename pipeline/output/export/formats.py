@@ -58,6 +58,16 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 
 
+DATASET: Final = "dataset"
+"""The format with files for all documents together (`pipeline.output.export.dataset`)."""
+
+
+def summaries() -> dict[str, str]:
+    """What each format is, in one line."""
+    known = {name: each.summary for name, each in FORMATS.items()}
+    return known | {DATASET: "Parquet with images of pages and text, for load_dataset"}
+
+
 def check_names(names: Iterable[str]) -> None:
     """Check names of formats.
 
@@ -65,5 +75,5 @@ def check_names(names: Iterable[str]) -> None:
         ConfigError: There is no such format.
     """
     for name in names:
-        if name not in FORMATS:
-            raise ConfigError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
+        if name not in summaries():
+            raise ConfigError(f"unknown format {name!r}; choose from {', '.join(summaries())}")
