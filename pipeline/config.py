@@ -639,6 +639,11 @@ class OcrOptions(Settings):
     writes it: not at all (plain); by PyMuPDF's layout model, about 150 ms of a CPU a page, and by
     fonts (layout); by the layout model on pages that onnx or tesseract reads and by fonts and drawn
     lines in text layers, about 1 ms a page (auto)."""
+    export: Annotated[tuple[str, ...], COMMON] = ()
+    """Formats in which the documents of the output are written as files after the job, such as
+    markdown,html. Empty: none."""
+    export_to: str = ""
+    """Folder for these files, a local one. Empty: `export` in the output."""
     gpu_hour_price: Annotated[float, Field(ge=0)] = 0.0
     """Price of one GPU for an hour, in any currency. The receipt then has the cost of a million
     pages. 0: none."""
@@ -663,6 +668,9 @@ class OcrOptions(Settings):
     engine: EngineConfig = EngineConfig()
     ladder: LadderConfig = LadderConfig()
     quality: QualityConfig = QualityConfig()
+    figures: FigureConfig = FigureConfig()
+    chunks: ChunkConfig = ChunkConfig()
+    dataset: DatasetConfig = DatasetConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
     lock: LockConfig = LockConfig()
