@@ -7,21 +7,27 @@ is missing of a file, such as figures of an original that is gone, is a warning 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Final
 
 from pipeline.cli import read
-from pipeline.config import ExportConfig, ExportOptions
+from pipeline.config import ExportConfig, ExportOptions, OcrConfig, OcrOptions
 from pipeline.documents.originals import Originals
 from pipeline.errors import ConfigError, RayscribeError
+from pipeline.job import preflight
 from pipeline.output.export.documents import OutputIndex, Selection
-from pipeline.output.export.formats import FORMATS, check_names
-from pipeline.output.export.run import Exported, export
+from pipeline.output.export.formats import check_names, summaries
+from pipeline.output.export.run import Exported, export, passes
+from pipeline.output.export.tokens import counter
 from pipeline.output.shards import pages_folder
+from pipeline.storage import uris
 
 PROG = "python -m jobs.export"
+DEFAULT_FOLDER: Final = "export"
+"""Where the files of a job's `--export` are, in its output."""
 _INTERVAL_S: Final = 0.5
 
 
@@ -34,7 +40,7 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
     """
     try:
         config = read(ExportConfig, ExportOptions, argv, prog, "output", _formats())
-        check_names(config.format)
+        check_formats(config)
         index = index_of(config)
     except RayscribeError as error:
         print(f"{prog}: {error}", file=sys.stderr)
@@ -49,6 +55,50 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         return 1
     print("\n".join(summary(done, config.to)))
     return 3 if done.left_out else 0
+
+
+def after_job(config: OcrConfig) -> ExportConfig:
+    """The export that a job's `--export` asks for.
+
+    Raises:
+        ConfigError: A format is unknown, or there is no folder that this process can write to.
+    """
+    if uris.is_store(config.output) and not config.export_to:
+        raise ConfigError(f"--export with --output {config.output} needs --export-to DIR")
+    to = config.export_to or os.path.join(config.output, DEFAULT_FOLDER)
+    if preflight.is_submitted() and not os.path.isabs(to):
+        raise ConfigError(f"--export-to {to} is relative: give a submitted job an absolute path")
+    for each in config.inputs:
+        if _is_inside(to, each):
+            raise ConfigError(
+                f"--export-to {to} is inside of the input {each}: the next job would read the "
+                "files as documents; name another folder"
+            )
+    shared = ExportOptions.model_fields.keys() & OcrOptions.model_fields.keys()
+    settings = {name: getattr(config, name) for name in shared}
+    files = ExportConfig(output=config.output, to=to, format=config.export, **settings)
+    check_formats(files)
+    return files
+
+
+def _is_inside(folder: str, given: str) -> bool:
+    """Whether a folder is in one that an input names, or that its pattern searches."""
+    root, wildcard, _ = given.partition("**")
+    if uris.is_store(given) or not (wildcard or os.path.isdir(given)):
+        return False
+    root = os.path.realpath(root or ".")
+    return os.path.commonpath([root, os.path.realpath(folder)]) == root
+
+
+def check_formats(config: ExportOptions) -> None:
+    """Check the formats before anything is read.
+
+    Raises:
+        ConfigError: There is no such format, or its tokenizer cannot be loaded.
+    """
+    check_names(config.format)
+    if "chunks" in config.format:
+        counter(config.chunks.tokenizer)
 
 
 def index_of(config: ExportConfig) -> OutputIndex:
@@ -74,7 +124,7 @@ def run(config: ExportConfig, index: OutputIndex) -> Exported:
         JobError: A file cannot be written.
         DocumentError: A shard of the output cannot be fetched.
     """
-    progress = _Progress(index.pages)
+    progress = _Progress(index.pages * passes(config.format))
     try:
         with Originals(config) as originals:
             done = export(index, config, originals, progress)
@@ -98,7 +148,7 @@ def summary(done: Exported, to: str) -> Iterator[str]:
 
 
 def _formats() -> str:
-    known = "\n".join(f"  {name:<10}{each.summary}" for name, each in FORMATS.items())
+    known = "\n".join(f"  {name:<16}{each}" for name, each in summaries().items())
     return f"formats:\n{known}"
 
 

@@ -513,6 +513,27 @@ class FigureConfig(Settings):
     """Maximum width and height of a figure. A larger one is made smaller."""
 
 
+class ChunkConfig(Settings):
+    """Chunks for retrieval."""
+
+    tokenizer: str = "words"
+    """Counts tokens: a tokenizer.json of the library tokenizers, a folder with one, or `words`, by
+    which a word, a character of a script without spaces, or another sign is one."""
+    max_tokens: Annotated[int, Field(ge=16)] = 512
+    """Maximum tokens of a chunk's text, without its headings."""
+
+
+class DatasetConfig(Settings):
+    """Parquet files with the images of pages."""
+
+    pages_per_file: Annotated[int, Field(ge=1)] = 1000
+    """Pages after which another file is begun. A document is never divided."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=95)] = 90
+    """Quality of the images, JPEG files of pages drawn at `render.dpi`."""
+    row_group_mib: Annotated[int, Field(ge=1)] = 32
+    """Size of a row group, MiB: so much is held in memory."""
+
+
 class LockConfig(Settings):
     """The lock that prevents two jobs from writing to one output."""
 
@@ -618,6 +639,11 @@ class OcrOptions(Settings):
     writes it: not at all (plain); by PyMuPDF's layout model, about 150 ms of a CPU a page, and by
     fonts (layout); by the layout model on pages that onnx or tesseract reads and by fonts and drawn
     lines in text layers, about 1 ms a page (auto)."""
+    export: Annotated[tuple[str, ...], COMMON] = ()
+    """Formats in which the documents of the output are written as files after the job, such as
+    markdown,html. Empty: none."""
+    export_to: str = ""
+    """Folder for these files, a local one. Empty: `export` in the output."""
     gpu_hour_price: Annotated[float, Field(ge=0)] = 0.0
     """Price of one GPU for an hour, in any currency. The receipt then has the cost of a million
     pages. 0: none."""
@@ -642,6 +668,9 @@ class OcrOptions(Settings):
     engine: EngineConfig = EngineConfig()
     ladder: LadderConfig = LadderConfig()
     quality: QualityConfig = QualityConfig()
+    figures: FigureConfig = FigureConfig()
+    chunks: ChunkConfig = ChunkConfig()
+    dataset: DatasetConfig = DatasetConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
     lock: LockConfig = LockConfig()
@@ -689,6 +718,8 @@ class ExportOptions(Settings):
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
     figures: FigureConfig = FigureConfig()
+    chunks: ChunkConfig = ChunkConfig()
+    dataset: DatasetConfig = DatasetConfig()
 
 
 class ExportConfig(ExportOptions):

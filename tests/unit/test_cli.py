@@ -177,14 +177,14 @@ def flags_in(text: str) -> list[str]:
     ]
 
 
-def test_help_has_the_ten_common_flags(
+def test_help_has_the_common_flags(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     text = help_text(capsys, monkeypatch, "--help")
     assert max(len(line) for line in text.splitlines()) <= 80
     assert set(flags_in(text)) - {"--help-all"} == {
         *("--config", "--output", "--engine.kind", "--text-layer", "--pages", "--password"),
-        *("--retry", "--fail-on", "--overwrite", "--dry-run"),
+        *("--retry", "--fail-on", "--overwrite", "--dry-run", "--export"),
     }
     assert text.endswith("All other settings: rayscribe ocr --help-all\n")
 

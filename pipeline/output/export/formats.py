@@ -9,8 +9,11 @@ from typing import Final
 from pipeline.errors import ConfigError
 from pipeline.output.export import (
     alto,
+    chunks,
+    docling,
     dolma,
     hocr,
+    html,
     jsonl,
     markdown,
     searchable_pdf,
@@ -43,6 +46,12 @@ FORMATS: Final[Mapping[str, Format]] = {
         "Markdown with front matter, an anchor for each page, and figures beside it",
         ("figures", "render"),
     ),
+    "html": Format(
+        ".html",
+        html.write,
+        "one HTML file that needs no other, figures in it",
+        ("figures", "render"),
+    ),
     "text": Format(".txt", text.write, "plain text, a form feed after each page"),
     "jsonl": Format(
         ".jsonl", jsonl.write, "one JSON object a page: text, blocks with boxes, status"
@@ -55,8 +64,27 @@ FORMATS: Final[Mapping[str, Format]] = {
     ),
     "hocr": Format(".hocr", hocr.write, "hOCR: blocks, lines and words with boxes, as HTML"),
     "alto": Format(".alto.xml", alto.write, "ALTO 4: blocks, lines and words with boxes, as XML"),
+    "chunks": Format(
+        ".chunks.jsonl",
+        chunks.write,
+        "chunks for retrieval: headings, text, pages, boxes, tokens",
+        ("chunks",),
+    ),
+    "docling": Format(
+        ".docling.json", docling.write, "a DoclingDocument: structure, cells, boxes in points"
+    ),
     "dolma": Format(".dolma.jsonl", dolma.write, "one JSON object a document, with page spans"),
 }
+
+
+DATASET: Final = "dataset"
+"""The format with files for all documents together (`pipeline.output.export.dataset`)."""
+
+
+def summaries() -> dict[str, str]:
+    """What each format is, in one line."""
+    known = {name: each.summary for name, each in FORMATS.items()}
+    return known | {DATASET: "Parquet with images of pages and text, for load_dataset"}
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -66,5 +94,5 @@ def check_names(names: Iterable[str]) -> None:
         ConfigError: There is no such format.
     """
     for name in names:
-        if name not in FORMATS:
-            raise ConfigError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
+        if name not in summaries():
+            raise ConfigError(f"unknown format {name!r}; choose from {', '.join(summaries())}")

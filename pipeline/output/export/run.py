@@ -7,7 +7,6 @@ each was written: run again, an export writes what is missing and what was read 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,9 +18,11 @@ from urllib.parse import quote
 from pipeline.config import ExportOptions
 from pipeline.documents.page_text import PageText
 from pipeline.errors import JobError, RecordedError, RefusedError
+from pipeline.output.export.dataset import DatasetExport
 from pipeline.output.export.documents import ExportedDocument, OutputIndex
 from pipeline.output.export.figures import Figure, FigureCutter
-from pipeline.output.export.formats import FORMATS, Format
+from pipeline.output.export.files import write_file
+from pipeline.output.export.formats import DATASET, FORMATS, Format
 from pipeline.output.export.names import common_folder, distinct, file_name
 from pipeline.output.export.source import DocumentSource
 from pipeline.output.export.state import State
@@ -96,10 +97,34 @@ def export(
     try:
         to.mkdir(parents=True, exist_ok=True)
         with State(to) as state:
-            _Exporter(index, options, originals, state, done).run(formats, report)
+            documents = [name for name in formats if name != DATASET]
+            if documents:
+                _Exporter(index, options, originals, state, done).run(documents, report)
+            if DATASET in formats:
+                _export_dataset(index, options, originals, state, done, report)
     except OSError as error:
         raise JobError(f"cannot write to {to}: {error.strerror or error}") from error
     return done
+
+
+def passes(formats: Iterable[str]) -> int:
+    """How often each page is reported: the data set is written after all other formats."""
+    names = set(formats)
+    return bool(names - {DATASET}) + (DATASET in names)
+
+
+def _export_dataset(
+    index: OutputIndex,
+    options: ExportOptions,
+    originals: PageDrawer,
+    state: State,
+    done: Exported,
+    report: Report,
+) -> None:
+    dataset = DatasetExport(options, originals.page, state, done.warn, report)
+    dataset.write(index)
+    done.files[DATASET], done.kept[DATASET] = dataset.files, dataset.kept
+    done.pages = max(done.pages, dataset.pages)
 
 
 class _Exporter:
@@ -196,20 +221,3 @@ def _encoded(part: str | bytes) -> bytes:
         return part
     # Lone surrogates, which some PDFs have, are no UTF-8.
     return part.encode("utf-8", "replace")
-
-
-def write_file(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file, which appears once it is whole.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f".{path.name[:100]}.partial")
-    try:
-        with hidden.open("wb") as file:
-            file.writelines(parts)
-    except BaseException:
-        hidden.unlink(missing_ok=True)
-        raise
-    os.replace(hidden, path)

@@ -58,6 +58,10 @@ class State:
             return False
         return all((self._folder / name).exists() for name in (file, *known.beside))
 
+    def own(self, prefix: str) -> set[str]:
+        """The files that an export wrote whose names begin so."""
+        return {name for name in self._own if name.startswith(prefix)}
+
     def check_own(self, file: str) -> None:
         """Check that a file may be replaced.
 

@@ -43,7 +43,7 @@ def test_it_writes_files_and_says_what_it_did(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--format", "markdwn"], "unknown format 'markdwn'; choose from markdown, text"),
+        (["--format", "markdwn"], "unknown format 'markdwn'; choose from markdown, html"),
         (["--status", "good"], "Input should be 'ok', 'blank', 'truncated' or 'failed'"),
         (["--match", "nothing"], "look at --match and --status"),
         (["--too", "x"], "unknown flag --too; did you mean --to"),

@@ -232,5 +232,5 @@ def test_no_name_leaves_the_folder_or_is_too_long(uris: list[str]) -> None:
 
 def test_an_unknown_format_is_refused_with_those_that_there_are() -> None:
     check_names(FORMATS)
-    with pytest.raises(ConfigError, match="unknown format 'markdwn'; choose from markdown, text"):
+    with pytest.raises(ConfigError, match="unknown format 'markdwn'; choose from markdown, html"):
         check_names(["text", "markdwn"])
