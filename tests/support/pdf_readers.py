@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,10 @@ def poppler_words(pdf: Path, geometry: Geometry, page: int = 1) -> list[tuple[st
     for word in root.iter("{http://www.w3.org/1999/xhtml}word"):
         sides = [float(word.get(name, "nan")) for name in ("xMin", "yMin", "xMax", "yMax")]
         box = (sides[0] - left, sides[1] - top, sides[2] - left, sides[3] - top)
-        found.append(((word.text or "").strip(_MARKS), box))
+        text = (word.text or "").strip(_MARKS)
+        # With -bbox, letters of right-to-left words are in the order in which they are seen.
+        is_reversed = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
+        found.append((text[::-1] if is_reversed else text, box))
     return found
 
 
