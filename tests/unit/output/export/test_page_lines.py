@@ -60,6 +60,12 @@ def test_a_block_without_lines_on_a_page_with_lines_stays_empty() -> None:
     assert [len(block.lines) for block in found] == [1, 0]
 
 
+def test_a_line_without_a_word_is_none() -> None:
+    blocks = [Block("text", "x", (0, 0, 100, 20))]
+    [found] = lined_blocks(read(blocks, [Line(" \x0b", (0, 0, 100, 20), 1.0)]))
+    assert found.lines == ()
+
+
 def test_of_a_mixed_page_only_the_layers_lines_are_estimated() -> None:
     blocks = [
         Block("text", "of the layer", (0, 0, 500, 20)),
