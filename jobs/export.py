@@ -1,7 +1,8 @@
 """Files from an output: ``rayscribe export OUTPUT --format markdown,text --to DIR``.
 
-Exit codes: 0 all files are written; 1 a file cannot be written; 2 wrong usage or config. What is
-missing of a document, such as figures of an original that is gone, is a warning.
+Exit codes: 0 all files are written; 1 the folder cannot be written; 2 wrong usage or config; 3 some
+documents were left out, such as signed PDFs that would have to be changed: warnings say why. What
+is missing of a file, such as figures of an original that is gone, is a warning too.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         print(f"{prog}: {error}", file=sys.stderr)
         return 1
     print("\n".join(summary(done, config.to)))
-    return 0
+    return 3 if done.left_out else 0
 
 
 def after_job(config: OcrConfig) -> ExportConfig:
@@ -141,6 +142,8 @@ def summary(done: Exported, to: str) -> Iterator[str]:
     for name, files in done.files.items():
         kept = f", {done.kept[name]} there already" if done.kept[name] else ""
         yield f"{name:<10} {files} files{kept}"
+    if done.left_out:
+        yield f"{done.left_out} files left out, for the reasons above"
     yield f"{done.pages} pages into {to}"
 
 

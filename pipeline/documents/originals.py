@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Self
 
 from pipeline.config import ExportOptions
+from pipeline.documents import page_text
 from pipeline.documents.attachment_files import extractor
+from pipeline.documents.page_text import PageText
 from pipeline.documents.passwords import Passwords
-from pipeline.documents.sandbox import SandboxClient
-from pipeline.errors import DocumentError, ErrorKind, RecordedError
+from pipeline.documents.sandbox.searchable_client import SearchableClient
+from pipeline.errors import DocumentError, ErrorKind, RecordedError, RefusedError
 from pipeline.storage.document_cache import DocumentCache, containing_pdf
 from pipeline.types import PageImage, PageRef
 
@@ -29,7 +35,7 @@ class Originals:
 
     def __init__(self, options: ExportOptions) -> None:
         self._passwords = Passwords.read(options)
-        self._client = SandboxClient(options.read, options.render, options.input)
+        self._client = SearchableClient(options.read, options.render, options.input)
         self._cache = DocumentCache(
             options.store,
             options.input,
@@ -52,6 +58,32 @@ class Originals:
         self._check(ref, outer, passwords)
         path = self._cache.path(ref.uri, ref.doc_id, outer)
         return self._client.render(path, ref.page, passwords)
+
+    @contextmanager
+    def searchable(self, ref: PageRef, pages: Iterable[PageText]) -> Iterator[Path]:
+        """A copy of a document as a PDF with invisible text, which is deleted at the end.
+
+        Args:
+            ref: One of its pages.
+            pages: The text of its pages.
+
+        Raises:
+            RecordedError: The document is gone or another one, or cannot be opened, fetched or
+                copied.
+            RefusedError: It must not be changed.
+            JobError: The sandbox's process does not start.
+        """
+        outer = containing_pdf(ref.uri)
+        passwords = self._passwords.of(ref.uri, outer)
+        self._check(ref, outer, passwords)
+        with TemporaryDirectory(prefix="rayscribe-searchable-") as folder:
+            text, target = Path(folder, "text.jsonl"), Path(folder, "copy.pdf")
+            page_text.write(text, pages)
+            path = self._cache.path(ref.uri, ref.doc_id, outer)
+            copy = self._client.add_text(path, str(text), str(target), passwords)
+            if copy.refusal:
+                raise RefusedError(copy.refusal)
+            yield target
 
     def _check(self, ref: PageRef, outer: str, passwords: tuple[str, ...]) -> None:
         """Compare the bytes of a document, unless they are those of the last call."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import ExportOptions, OutputConfig
+from pipeline.documents.page_text import PageText
 from pipeline.errors import DocumentError, ErrorKind
 from pipeline.output import shards
 from pipeline.output.completed import page_id
@@ -74,6 +76,9 @@ class NoOriginals:
     """Originals that are gone."""
 
     def page(self, ref: PageRef) -> PageImage:
+        raise DocumentError(ErrorKind.NOT_FOUND, "no such file")
+
+    def searchable(self, ref: PageRef, pages: Iterable[PageText]) -> AbstractContextManager[Path]:
         raise DocumentError(ErrorKind.NOT_FOUND, "no such file")
 
     def __enter__(self) -> NoOriginals:

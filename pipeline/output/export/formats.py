@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.errors import ConfigError
-from pipeline.output.export import chunks, docling, dolma, html, jsonl, markdown, text
+from pipeline.output.export import (
+    alto,
+    chunks,
+    docling,
+    dolma,
+    hocr,
+    html,
+    jsonl,
+    markdown,
+    searchable_pdf,
+    text,
+)
 from pipeline.output.export.source import Write
 
 
@@ -45,6 +56,14 @@ FORMATS: Final[Mapping[str, Format]] = {
     "jsonl": Format(
         ".jsonl", jsonl.write, "one JSON object a page: text, blocks with boxes, status"
     ),
+    "searchable-pdf": Format(
+        ".searchable.pdf",
+        searchable_pdf.write,
+        "the original as a PDF whose recognised text is found and selected",
+        ("render",),
+    ),
+    "hocr": Format(".hocr", hocr.write, "hOCR: blocks, lines and words with boxes, as HTML"),
+    "alto": Format(".alto.xml", alto.write, "ALTO 4: blocks, lines and words with boxes, as XML"),
     "chunks": Format(
         ".chunks.jsonl",
         chunks.write,

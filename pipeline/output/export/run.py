@@ -10,12 +10,14 @@ import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote
 
 from pipeline.config import ExportOptions
-from pipeline.errors import JobError
+from pipeline.documents.page_text import PageText
+from pipeline.errors import JobError, RecordedError, RefusedError
 from pipeline.output.export.dataset import DatasetExport
 from pipeline.output.export.documents import ExportedDocument, OutputIndex
 from pipeline.output.export.figures import Figure, FigureCutter
@@ -40,6 +42,9 @@ class PageDrawer(AbstractContextManager["PageDrawer"], Protocol):
     def page(self, ref: PageRef) -> PageImage:
         """Draw a page; raises RecordedError."""
 
+    def searchable(self, ref: PageRef, pages: Iterable[PageText]) -> AbstractContextManager[Path]:
+        """A copy of a document with invisible text; raises RecordedError or RefusedError."""
+
 
 @dataclass(slots=True)
 class Exported:
@@ -51,6 +56,7 @@ class Exported:
         pages: Pages of the files that were written, each once.
         warnings: What was missing, the first `MAX_WARNINGS`.
         warned: Number of all warnings.
+        left_out: Files that cannot be written for their documents; each has a warning.
     """
 
     files: dict[str, int] = field(default_factory=dict)
@@ -58,6 +64,7 @@ class Exported:
     pages: int = 0
     warnings: list[str] = field(default_factory=list)
     warned: int = 0
+    left_out: int = 0
 
     def warn(self, message: str) -> None:
         """Count a warning."""
@@ -155,8 +162,14 @@ class _Exporter:
         pages = self._index.results(document)
         self._done.pages += len(pages)
         for name in missing:
-            self._write(names[name], digests[name], FORMATS[name], pages, figures)
-            self._done.files[name] += 1
+            try:
+                self._write(names[name], digests[name], FORMATS[name], pages, figures)
+            except (RecordedError, RefusedError) as error:
+                self._done.left_out += 1
+                self._state.leave_out(names[name], str(error))
+                self._done.warn(f"{document.uri}: no {name}: {error}")
+            else:
+                self._done.files[name] += 1
 
     def _digest(self, document: ExportedDocument, kind: Format) -> str:
         """Identity of a file: the rows, and the settings where the format has any."""
@@ -172,7 +185,8 @@ class _Exporter:
         warned = self._done.warned
         cutter = FigureCutter(self._originals.page, self._options.figures, self._done.warn)
         saved = _SavedFigures(self._to, figures, self._state)
-        source = DocumentSource(pages, self._options, cutter.figures, saved)
+        searchable = partial(self._originals.searchable, pages[0].ref)
+        source = DocumentSource(pages, self._options, cutter.figures, saved, searchable)
         write_file(self._to / file, (_encoded(part) for part in kind.write(source)))
         is_whole = self._done.warned == warned
         self._state.add(file, digest, saved.names, is_whole=is_whole)
@@ -202,6 +216,8 @@ def _name(document: ExportedDocument, folder: str, suffix: str, taken: set[str])
     return name
 
 
-def _encoded(part: str) -> bytes:
+def _encoded(part: str | bytes) -> bytes:
+    if isinstance(part, bytes):
+        return part
     # Lone surrogates, which some PDFs have, are no UTF-8.
     return part.encode("utf-8", "replace")

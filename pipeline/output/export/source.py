@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import ExportOptions
+from pipeline.documents.page_text import PageText
+from pipeline.errors import DocumentError, ErrorKind
 from pipeline.output.export.figures import Figure, Figures
 from pipeline.types import PageResult
 
@@ -21,6 +25,15 @@ def nowhere(figure: Figure) -> str:
     return ""
 
 
+def no_copy(pages: Iterable[PageText]) -> AbstractContextManager[Path]:
+    """For tests without originals.
+
+    Raises:
+        DocumentError: Always.
+    """
+    raise DocumentError(ErrorKind.NOT_FOUND, "there is no original")
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentSource:
     """A document of an output.
@@ -30,15 +43,17 @@ class DocumentSource:
         options: The settings of the export.
         figures: Cuts the figures out of a page, which is drawn for it.
         saved: Writes a figure beside the document's file, and returns its relative URL.
+        searchable: A copy of the original as a PDF with invisible text, as long as it is open.
     """
 
     pages: Sequence[PageResult]
     options: ExportOptions
     figures: Callable[[PageResult], Figures] = no_figures
     saved: Callable[[Figure], str] = nowhere
+    searchable: Callable[[Iterable[PageText]], AbstractContextManager[Path]] = no_copy
 
 
-Write = Callable[[DocumentSource], Iterator[str]]
+Write = Callable[[DocumentSource], Iterator[str] | Iterator[bytes]]
 """Yields the parts of a document's file."""
 
 

@@ -92,6 +92,11 @@ class State:
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()
 
+    def leave_out(self, file: str, why: str) -> None:
+        """Record that a file cannot be written now; the next export tries again."""
+        self._file.write(json.dumps({"file": file, "left_out": why}) + "\n")
+        self._file.flush()
+
     def _know(self, file: str, written: _Written) -> None:
         self._written[file] = written
         self._own |= {file, *written.beside}
