@@ -1,7 +1,7 @@
 """The OCR job: ``rayscribe ocr`` or ``python -m jobs.ocr INPUT... --output DIR``.
 
 Exit codes: 0 every wanted page has a row with status ok or blank; 3 the job finished and every
-wanted page has a row, but some failed or were cut off, or documents were left out of the export
+wanted page has a row, but some failed or were cut off, or `--export` left documents out
 (`--fail-on none` makes this 0); 1 the job did not finish, or the files of `--export` could not be
 written; 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
 """
@@ -32,7 +32,7 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         config = read(OcrConfig, OcrOptions, argv, prog, "inputs")
         files = _files(config)
         code = _run(config)
-        return _export(files, code, config, prog) if files else code
+        return _export(files, code, prog, config) if files else code
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return USAGE
@@ -79,7 +79,7 @@ def _files(config: OcrConfig) -> ExportConfig | None:
     return export.after_job(config)
 
 
-def _export(files: ExportConfig, code: int, config: OcrConfig, prog: str) -> int:
+def _export(files: ExportConfig, code: int, prog: str, config: OcrConfig) -> int:
     """Write the files of a job that ended with an exit code; return the exit code of both."""
     if code not in (COMPLETE, BAD_PAGES):
         return code
@@ -97,7 +97,7 @@ def _export(files: ExportConfig, code: int, config: OcrConfig, prog: str) -> int
         )
         return NOT_FINISHED
     print("\n".join(export.summary(done, files.to)))
-    return BAD_PAGES if done.left_out and config.fail_on != "none" else code
+    return BAD_PAGES if done.left_out and config.fail_on == "failed" else code
 
 
 def _may_overwrite(config: OcrConfig) -> bool:

@@ -95,6 +95,16 @@ def test_the_documents_are_exported_after_the_job(
     assert "0 files, 1 there already" in capsys.readouterr().out
 
 
+def test_documents_that_an_export_leaves_out_are_like_bad_pages(
+    job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    # The original of the page does not exist.
+    exports.output(tmp_path / "out/pages", [exports.page("/in/a.pdf", 1, "words")])
+    assert job(True, "--export", "searchable-pdf") == 3
+    assert "1 files left out" in capsys.readouterr().out
+    assert job(True, "--export", "searchable-pdf", "--fail-on", "none") == 0
+
+
 def test_an_export_that_fails_says_so_and_how_to_go_on(
     job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
