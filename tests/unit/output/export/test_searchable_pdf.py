@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from pipeline.output.export.visual_order import visual_order
 from pipeline.types import Block, Line, PageIds, PageResult, Recognition, Source, Status
 from tests.support.exports import options, output, page
 from tests.support.pdf_readers import READERS, Geometry, mupdf_words
-from tests.support.sample_documents import Page, pdf, text_content
+from tests.support.sample_documents import Page, carrying_pdf, pdf, text_content
 
 LETTER = Geometry(size_pt=(612, 792), crop=(0, 0, 612, 792))
 SIGNED = b"/AcroForm<</Fields[<</FT/Sig/T(s)/V<</Type/Sig>>>>]>>"
@@ -190,3 +191,29 @@ def test_right_to_left_text_without_its_package_says_what_to_install(
         exported([read(original, Line("שלום", BOX, 0.9))], tmp_path)
     exported([read(original, Line("latin needs none", BOX, 0.9))], tmp_path)
     assert (tmp_path / "to" / "a.pdf.searchable.pdf").exists()
+
+
+def test_a_member_of_an_archive_and_an_attachment_become_searchable(tmp_path: Path) -> None:
+    inner = pdf([Page()])
+    outer = carrying_pdf([("inner.pdf", inner)])
+    archive = tmp_path / "in.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.pdf", inner)
+    (tmp_path / "outer.pdf").write_bytes(outer)
+    places = [f"{archive}!/a.pdf", f"{tmp_path}/outer.pdf!/inner.pdf"]
+    copy = tmp_path / "inner.pdf"
+    copy.write_bytes(inner)
+    known = read(copy, Line("word", BOX, 0.9))
+    rows = [
+        replace(
+            known,
+            ref=replace(known.ref, uri=place),
+            ids=replace(known.ids, page_id=f"{number:032x}"),
+        )
+        for number, place in enumerate(places)
+    ]
+    done = exported(rows, tmp_path)
+    assert (done.files, done.warnings) == ({"searchable-pdf": 2}, [])
+    for made in (tmp_path / "to").rglob("*.searchable.pdf"):
+        assert made.read_bytes().startswith(inner)
+        assert [word for word, _ in mupdf_words(made, LETTER)] == ["word"]
