@@ -2,9 +2,8 @@
 
 Exit codes: 0 every wanted page has a row with status ok or blank; 3 the job finished and every
 wanted page has a row, but some failed or were cut off, or `--export` left documents out
-(`--fail-on none` makes this 0); 1 the job
-did not finish, or the files of `--export` could not be written; 2 wrong usage or config; 130
-stopped by Ctrl-C or SIGTERM.
+(`--fail-on none` makes this 0); 1 the job did not finish, or the files of `--export` could not be
+written; 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
