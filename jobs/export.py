@@ -148,7 +148,7 @@ def summary(done: Exported, to: str) -> Iterator[str]:
 
 
 def _formats() -> str:
-    known = "\n".join(f"  {name:<10}{each}" for name, each in summaries().items())
+    known = "\n".join(f"  {name:<16}{each}" for name, each in summaries().items())
     return f"formats:\n{known}"
 
 

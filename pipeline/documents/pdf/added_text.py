@@ -13,7 +13,7 @@ from typing import Any, Final
 from pymupdf import mupdf
 
 from pipeline.documents.page_text import PageText
-from pipeline.documents.pdf.invisible_font import InvisibleFont, bounds, font_file
+from pipeline.documents.pdf.invisible_font import InvisibleFont
 from pipeline.documents.pdf.invisible_text import Matrix, content
 from pipeline.documents.pdf.objects import PdfObjects, reference
 
@@ -62,9 +62,9 @@ class AddedText:
         if self._font_object is None:
             return
         font, name = self._font, _FONT_NAME.encode()
-        program = font_file()
+        program = font.file()
         file = reference(self._objects.add_stream(program, b"/Length1 %d" % len(program)))
-        x0, y0, x1, y1 = bounds()
+        x0, y0, x1, y1 = font.bounds()
         descriptor = self._objects.add(
             b"<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0"
             b"/Ascent %d/Descent %d/CapHeight %d/StemV 80/FontFile2 %s>>",

@@ -1,15 +1,17 @@
 """A font whose glyphs are never drawn: for text that is found, selected and copied.
 
-Every character has the same glyph, a box, and the width that `pipeline.text.char_widths` gives it.
-Glyphs without an outline would do for MuPDF and poppler; PDFium drops rotated text of such a font.
-The characters of a document get codes in the order of their first use, and `ToUnicode` maps the
-codes back, whatever they are. Sources: PDF 32000-1, 9.7 (composite fonts) and 9.10.3 (ToUnicode);
-OpenType's chapters on the tables of a TrueType font. Pure.
+Every glyph is a box, as wide as `pipeline.text.char_widths` says of its characters. Glyphs without
+an outline would do for MuPDF and poppler; PDFium drops rotated text of such a font, and its
+selection is as wide as the outlines. The characters of a document get codes in the order of their
+first use, and `ToUnicode` maps the codes back, whatever they are. Sources: PDF 32000-1, 9.7
+(composite fonts) and 9.10.3 (ToUnicode); OpenType's chapters on TrueType's tables. Pure.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from pipeline.text.char_widths import char_width
@@ -18,7 +20,8 @@ ASCENT: Final = 0.8
 DESCENT: Final = 0.2
 """Parts of the height of a line above and below its baseline."""
 _UNITS: Final = 1000
-_BOX_WIDTH: Final = 500
+_MIN_BOX: Final = 100
+"""Width of the outline of marks, whose advance is 0."""
 _MAX_CODE: Final = 0xFFFF
 _REPLACEMENT: Final = "\ufffd"
 _PER_SECTION: Final = 100
@@ -52,8 +55,20 @@ class InvisibleFont:
         return [round(char_width(char) * _UNITS) for char in self._codes]
 
     def glyphs(self) -> bytes:
-        """The map from codes to glyphs: all have glyph 1, but for the code 0, which none has."""
-        return b"\0\0" + b"\0\1" * len(self._codes)
+        """The map from codes to glyphs, from code 0 on."""
+        number = {width: index for index, width in enumerate(self._glyph_widths())}
+        return b"".join(struct.pack(">H", number[width]) for width in (0, *self.widths()))
+
+    def file(self) -> bytes:
+        """A TrueType font with a glyph for each width."""
+        return _font_file(self._glyph_widths())
+
+    def bounds(self) -> tuple[int, int, int, int]:
+        """A box around all glyphs: x0, y0, x1, y1 in thousandths of an em."""
+        return _box(max(self._glyph_widths()))
+
+    def _glyph_widths(self) -> list[int]:
+        return sorted({0, *self.widths()})
 
     def to_unicode(self) -> bytes:
         """The map from codes to characters, a CMap."""
@@ -75,16 +90,19 @@ class InvisibleFont:
         return b"\n".join([*lines, b"endcmap end end"])
 
 
-def font_file() -> bytes:
-    """A TrueType font with two glyphs, both a box of half an em from descent to ascent."""
-    outline = _box_outline()
+def _font_file(widths: Sequence[int]) -> bytes:
+    """A TrueType font with a box for each of some widths, the last one the widest."""
+    outlines = [_outline(width) for width in widths]
+    ends = list(accumulate((len(outline) for outline in outlines), initial=0))
+    # Version, glyphs, points and contours of a glyph, none of a composite one, zones; the rest 0.
+    profile = (0x10000, len(widths), 4, 1, 0, 0, 2, *[0] * 8)
     tables = {
-        b"glyf": outline * 2,
-        b"head": _head(),
-        b"hhea": _hhea(),
-        b"hmtx": struct.pack(">HhHh", _BOX_WIDTH, 0, _BOX_WIDTH, 0),
-        b"loca": struct.pack(">HHH", *(len(outline) // 2 * index for index in range(3))),
-        b"maxp": struct.pack(">I14H", 0x10000, 2, 4, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0),
+        b"glyf": b"".join(outlines),
+        b"head": _head(widths[-1]),
+        b"hhea": _hhea(widths[-1], len(widths)),
+        b"hmtx": b"".join(struct.pack(">Hh", width, 0) for width in widths),
+        b"loca": b"".join(struct.pack(">H", end // 2) for end in ends),
+        b"maxp": struct.pack(">I14H", *profile),
     }
     directory, body, offset = b"", b"", 12 + 16 * len(tables)
     for tag, content in tables.items():
@@ -95,13 +113,13 @@ def font_file() -> bytes:
     return head + directory + body
 
 
-def bounds() -> tuple[int, int, int, int]:
-    """The box of the glyphs: x0, y0, x1, y1 in thousandths of an em."""
-    return 0, -round(DESCENT * _UNITS), _BOX_WIDTH, round(ASCENT * _UNITS)
+def _box(width: int) -> tuple[int, int, int, int]:
+    """The outline of a glyph: x0, y0, x1, y1 in thousandths of an em."""
+    return 0, -round(DESCENT * _UNITS), max(width, _MIN_BOX), round(ASCENT * _UNITS)
 
 
-def _box_outline() -> bytes:
-    x0, y0, x1, y1 = bounds()
+def _outline(width: int) -> bytes:
+    x0, y0, x1, y1 = _box(width)
     corners = b"\1" * 4  # all on the outline, each coordinate in two bytes
     across = struct.pack(">4h", x0, 0, x1 - x0, 0)
     down = struct.pack(">4h", y0, y1 - y0, 0, y0 - y1)
@@ -110,23 +128,23 @@ def _box_outline() -> bytes:
     return head + corners + across + down
 
 
-def _head() -> bytes:
+def _head(widest: int) -> bytes:
     magic, flags, no_date, regular, smallest_ppem = 0x5F0F3CF5, 3, 0, 0, 8
     left_to_right, short_offsets, glyph_format = 2, 0, 0
     return struct.pack(
         ">IIIIHHqq4hHHhhh",
-        *(0x10000, 0x10000, 0, magic, flags, _UNITS, no_date, no_date, *bounds()),
+        *(0x10000, 0x10000, 0, magic, flags, _UNITS, no_date, no_date, *_box(widest)),
         *(regular, smallest_ppem, left_to_right, short_offsets, glyph_format),
     )
 
 
-def _hhea() -> bytes:
-    _, descender, width, ascender = bounds()
+def _hhea(widest: int, glyphs: int) -> bytes:
+    _, descender, right, ascender = _box(widest)
     slope = (1, 0, 0)
     return struct.pack(
         ">IhhhHhhh3h4hhH",
-        *(0x10000, ascender, descender, 0, width, 0, 0, width, *slope),
-        *(0, 0, 0, 0, 0, 2),
+        *(0x10000, ascender, descender, 0, widest, 0, 0, right, *slope),
+        *(0, 0, 0, 0, 0, glyphs),
     )
 
 

@@ -91,7 +91,7 @@ def elements(page: PageResult) -> list[Element]:
     blocks = page.recognition.blocks
     if has_text_in_blocks(page):
         numbered = enumerate(blocks, 1)
-        return [part for number, block in numbered for part in _of_block(block, number)]
+        return [part for number, block in numbered for part in of_block(block, number)]
     # What a model wrote outside of its regions: the text has all of it.
     return list(_of_text(page.recognition.text, page))
 
@@ -107,7 +107,8 @@ def _of_text(text: str, page: PageResult) -> Iterator[Element]:
     yield from _parts(text[at:], "")
 
 
-def _of_block(block: Block, number: int) -> Iterator[Element]:
+def of_block(block: Block, number: int) -> Iterator[Element]:
+    """The elements of a block, which has this number on its page."""
     if block.kind in PICTURES:
         yield Element(Role.FIGURE, block.text.strip(), number, block.box)
     elif role := _ROLES.get(block.kind):

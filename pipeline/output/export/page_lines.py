@@ -67,16 +67,17 @@ class Word:
 def lined_blocks(page: PageResult) -> list[LinedBlock]:
     """The blocks of a page in reading order, with their lines.
 
-    Blocks without a box, which some engines give, have no lines.
+    Blocks without a box, which some engines give, have no lines. Every line has a word.
     """
     recognition = page.recognition
-    groups = _by_block(recognition.blocks, recognition.lines)
-    directions = dict(zip(recognition.lines, _directions(page, recognition.lines), strict=True))
+    lines = [line for line in recognition.lines if line.text.strip()]
+    groups = _by_block(recognition.blocks, lines)
+    directions = dict(zip(lines, _directions(page, lines), strict=True))
     # Of a page with lines only the blocks of its text layer have none.
     is_set = not recognition.lines or page.source is Source.MIXED
     found = []
-    for block, lines in groups:
-        placed = tuple(PlacedLine(one.text, one.box, directions[one], one.score) for one in lines)
+    for block, inside in groups:
+        placed = tuple(PlacedLine(one.text, one.box, directions[one], one.score) for one in inside)
         if not placed and is_set and block.box:
             placed = tuple(_set_in_box(block, block.box, page))
         found.append(LinedBlock(block.kind, block.box, placed))
