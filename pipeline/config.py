@@ -532,6 +532,8 @@ class DatasetConfig(Settings):
     """Quality of the images, JPEG files of pages drawn at `render.dpi`."""
     row_group_mib: Annotated[int, Field(ge=1)] = 32
     """Size of a row group, MiB: so much is held in memory."""
+    readers: Annotated[int, Field(ge=0)] = 0
+    """Sandbox processes that draw pages side by side. 0: as many as CPUs."""
 
 
 class LockConfig(Settings):
