@@ -109,7 +109,8 @@ def index_of(config: ExportConfig) -> OutputIndex:
         JobError: The output is on a store that does not answer.
         DocumentError: A shard cannot be fetched.
     """
-    selection = Selection(config.match, frozenset(config.status))
+    scores = config.min_text_score, config.max_text_score
+    selection = Selection(config.match, frozenset(config.status), scores)
     index = OutputIndex(pages_folder(config.output, config.store), selection)
     if not index.pages:
         raise ConfigError(_nothing(config))
@@ -153,8 +154,9 @@ def _formats() -> str:
 
 
 def _nothing(config: ExportConfig) -> str:
-    if config.match or config.status:
-        return f"no such pages in {config.output}; look at --match and --status"
+    if config.match or config.status or (config.min_text_score, config.max_text_score) != (0, 1):
+        flags = "--match, --status, --min-text-score and --max-text-score"
+        return f"no such pages in {config.output}; look at {flags}"
     return f"no pages in {config.output}; name the --output of a job"
 
 

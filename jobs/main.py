@@ -17,7 +17,7 @@ COMMANDS = {
     "ocr": "recognise documents: one row of Parquet for every page",
     "serve": "serve OCR and chat behind an OpenAI-compatible interface",
     "show": "print the text that a job wrote",
-    "export": "write a job's documents as Markdown, text or JSON",
+    "export": "write the documents of a job as Markdown, HTML, PDF, JSON or a data set",
     "prefetch": "download the weights of a model and verify their checksums",
 }
 """The modules of this folder that are commands, with their summaries."""

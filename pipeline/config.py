@@ -532,6 +532,8 @@ class DatasetConfig(Settings):
     """Quality of the images, JPEG files of pages drawn at `render.dpi`."""
     row_group_mib: Annotated[int, Field(ge=1)] = 32
     """Size of a row group, MiB: so much is held in memory."""
+    readers: Annotated[int, Field(ge=0)] = 0
+    """Sandbox processes that draw pages side by side. 0: as many as CPUs."""
 
 
 class LockConfig(Settings):
@@ -709,6 +711,11 @@ class ExportOptions(Settings):
     """Only documents with this text in their URI."""
     status: Annotated[tuple[StatusName, ...], COMMON] = ()
     """Only pages with one of these statuses. Empty: all."""
+    min_text_score: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Only pages with this text score or more. 0: all, also those without a score."""
+    max_text_score: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Only pages with this text score or less, such as to look at bad ones. 1: all, also those
+    without a score."""
     password: Annotated[str, Field(repr=False)] = ""
     """Password for encrypted originals, or @FILE, as that of the job."""
     passwords: str = ""

@@ -34,6 +34,7 @@ class Originals:
     """
 
     def __init__(self, options: ExportOptions) -> None:
+        self._options = options
         self._passwords = Passwords.read(options)
         self._client = SearchableClient(options.read, options.render, options.input)
         self._cache = DocumentCache(
@@ -44,6 +45,10 @@ class Originals:
         )
         self._checked: tuple[str, str] | None = None
         self._error: RecordedError | None = None
+
+    def another(self) -> Originals:
+        """The same documents, opened in a process of its own, for another thread."""
+        return Originals(self._options)
 
     def page(self, ref: PageRef) -> PageImage:
         """Draw a page, as displayed, at `render.dpi`.

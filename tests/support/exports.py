@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pipeline.config import ExportOptions, OutputConfig
 from pipeline.documents.page_text import PageText
@@ -78,10 +78,13 @@ class NoOriginals:
     def page(self, ref: PageRef) -> PageImage:
         raise DocumentError(ErrorKind.NOT_FOUND, "no such file")
 
+    def another(self) -> Self:
+        return self
+
     def searchable(self, ref: PageRef, pages: Iterable[PageText]) -> AbstractContextManager[Path]:
         raise DocumentError(ErrorKind.NOT_FOUND, "no such file")
 
-    def __enter__(self) -> NoOriginals:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -9,7 +9,6 @@ cannot be done, the row has none.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,13 +17,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from pipeline.config import ExportOptions
-from pipeline.errors import RecordedError
 from pipeline.output.export.documents import ExportedDocument, OutputIndex
-from pipeline.output.export.figures import Draw, missing_reason
 from pipeline.output.export.files import partial_file, write_file
+from pipeline.output.export.page_images import DrawnPage, PageImages
 from pipeline.output.export.state import State
 from pipeline.types import PageResult
 
@@ -82,7 +79,7 @@ class DatasetExport:
 
     Attributes:
         options: The settings of the export.
-        draw: Draws pages of the originals.
+        images: Draws pages of the originals.
         state: Which files are written.
         warn: Told of each page without an image.
         report: Told of progress.
@@ -92,7 +89,7 @@ class DatasetExport:
     """
 
     options: ExportOptions
-    draw: Draw
+    images: PageImages
     state: State
     warn: Callable[[str], None]
     report: Callable[[int], None]
@@ -144,22 +141,23 @@ class DatasetExport:
     ) -> Iterator[list[dict[str, Any]]]:
         rows: list[dict[str, Any]] = []
         size_bytes = 0
-        for document in documents:
-            for page in index.results(document):
-                rows.append(self._row(page))
-                size_bytes += _size_bytes(rows[-1])
-                if size_bytes > self.options.dataset.row_group_mib * _MIB:
-                    yield rows
-                    rows, size_bytes = [], 0
-                self.pages += 1
-            self.report(document.pages)
+        pages = (page for document in documents for page in index.results(document))
+        for page in self.images.drawn(pages):
+            rows.append(self._row(page))
+            size_bytes += _size_bytes(rows[-1])
+            if size_bytes > self.options.dataset.row_group_mib * _MIB:
+                yield rows
+                rows, size_bytes = [], 0
+            self.pages += 1
+            self.report(1)
         if rows:
             yield rows
 
-    def _row(self, page: PageResult) -> dict[str, Any]:
+    def _row(self, drawn: DrawnPage) -> dict[str, Any]:
+        page = drawn.result
         ref, recognition = page.ref, page.recognition
         return {
-            "image": self._image(page),
+            "image": self._image(drawn),
             "markdown": recognition.text,
             "inference_info": _inference_info(page),
             "uri": ref.uri,
@@ -172,24 +170,20 @@ class DatasetExport:
             "page_id": page.ids.page_id,
         }
 
-    def _image(self, page: PageResult) -> dict[str, Any] | None:
+    def _image(self, drawn: DrawnPage) -> dict[str, Any] | None:
         """The page as `datasets` stores images, None where it cannot be drawn."""
-        ref = page.ref
-        try:
-            if not ref.page:
-                return None  # the document has no pages that could be drawn
-            pixels = self.draw(ref).pixels
-        except RecordedError as error:
+        ref = drawn.result.ref
+        if drawn.missing:
             self._missing += 1
-            self.warn(f"{ref.uri}, page {ref.page}: no image: {missing_reason(error)}")
+            self.warn(f"{ref.uri}, page {ref.page}: no image: {drawn.missing}")
+        if not drawn.jpeg:
             return None
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=self.options.dataset.jpeg_quality)
         name = ref.uri.rpartition("/")[2]
-        return {"bytes": file.getvalue(), "path": f"{name}-{ref.page}.jpg"}
+        return {"bytes": drawn.jpeg, "path": f"{name}-{ref.page}.jpg"}
 
     def _digest(self, documents: Iterable[ExportedDocument]) -> str:
-        settings = self.options.model_dump_json(include={"dataset", "render"})
+        dataset = self.options.dataset.model_dump(exclude={"readers"})
+        settings = f"{dataset} {self.options.render}"
         parts = [settings, *(f"{each.uri} {each.digest}" for each in documents)]
         text = "\n".join(parts).encode("utf-8", "surrogatepass")
         return hashlib.sha256(text).hexdigest()[:32]

@@ -24,6 +24,7 @@ from pipeline.output.export.figures import Figure, FigureCutter
 from pipeline.output.export.files import write_file
 from pipeline.output.export.formats import DATASET, FORMATS, Format
 from pipeline.output.export.names import common_folder, distinct, file_name
+from pipeline.output.export.page_images import PageImages
 from pipeline.output.export.source import DocumentSource
 from pipeline.output.export.state import State
 from pipeline.types import PageImage, PageRef, PageResult
@@ -41,6 +42,9 @@ class PageDrawer(AbstractContextManager["PageDrawer"], Protocol):
 
     def page(self, ref: PageRef) -> PageImage:
         """Draw a page; raises RecordedError."""
+
+    def another(self) -> PageDrawer:
+        """One more, with a process of its own, for another thread."""
 
     def searchable(self, ref: PageRef, pages: Iterable[PageText]) -> AbstractContextManager[Path]:
         """A copy of a document with invisible text; raises RecordedError or RefusedError."""
@@ -121,8 +125,9 @@ def _export_dataset(
     done: Exported,
     report: Report,
 ) -> None:
-    dataset = DatasetExport(options, originals.page, state, done.warn, report)
-    dataset.write(index)
+    with PageImages(originals.another, options.dataset) as images:
+        dataset = DatasetExport(options, images, state, done.warn, report)
+        dataset.write(index)
     done.files[DATASET], done.kept[DATASET] = dataset.files, dataset.kept
     done.pages = max(done.pages, dataset.pages)
 

@@ -45,7 +45,7 @@ def test_it_writes_files_and_says_what_it_did(
     [
         (["--format", "markdwn"], "unknown format 'markdwn'; choose from markdown, html"),
         (["--status", "good"], "Input should be 'ok', 'blank', 'truncated' or 'failed'"),
-        (["--match", "nothing"], "look at --match and --status"),
+        (["--match", "nothing"], "look at --match, --status, --min-text-score"),
         (["--too", "x"], "unknown flag --too; did you mean --to"),
         (["--password", "@nowhere"], "nowhere cannot be read"),
     ],

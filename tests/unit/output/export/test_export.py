@@ -28,9 +28,9 @@ def pages(tmp_path: Path) -> Path:
     return output(
         tmp_path / "pages",
         [
-            page("/in/b/two.pdf", 3, "three"),
-            page("/in/one.png", 1, "a title"),
-            page("/in/b/two.pdf", 1, "one"),
+            replace(page("/in/b/two.pdf", 3, "three"), text_score=0.75),
+            replace(page("/in/one.png", 1, "a title"), text_score=0.5),
+            replace(page("/in/b/two.pdf", 1, "one"), text_score=0.5),
         ],
         [page("/in/b/two.pdf", 2)],
     )
@@ -166,6 +166,9 @@ def test_a_file_that_is_not_from_an_export_is_never_replaced(pages: Path, tmp_pa
         (Selection("two"), [("/in/b/two.pdf", [1, 2, 3])]),
         (Selection(statuses=["failed"]), [("/in/b/two.pdf", [2])]),
         (Selection("one", ["failed"]), []),
+        (Selection(scores=(0.6, 1.0)), [("/in/b/two.pdf", [3])]),
+        (Selection(scores=(0.0, 0.6)), [("/in/b/two.pdf", [1]), ("/in/one.png", [1])]),
+        (Selection("two", scores=(0.5, 0.6)), [("/in/b/two.pdf", [1])]),
     ],
 )
 def test_documents_and_pages_can_be_chosen(

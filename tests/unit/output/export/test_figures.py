@@ -178,3 +178,13 @@ def test_figures_are_png_files_within_their_limit() -> None:
     cutter = FigureCutter(lambda ref: image, FigureConfig(max_side_px=16), Exported().warn)
     (figure,) = cutter.figures(a_page("/in/a.pdf")).values()
     assert max(Image.open(io.BytesIO(figure.png)).size) == 16
+
+
+def test_another_drawer_draws_the_same_page_in_a_process_of_its_own(
+    index: OutputIndex, originals: Originals
+) -> None:
+    (document,) = index.documents()
+    ref = index.results(document)[0].ref
+    with originals.another() as other:
+        assert (other.page(ref).pixels == originals.page(ref).pixels).all()
+    assert originals.page(ref).pixels.size
