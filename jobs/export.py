@@ -1,119 +1,163 @@
 """Files from an output: ``rayscribe export OUTPUT --format markdown,text --to DIR``.
 
-Writes one file for every document of an output. Run again, it writes what is missing and what was
-read again since.
+Exit codes: 0 all files are written; 1 the folder cannot be written; 2 wrong usage or config; 3 some
+documents were left out, such as signed PDFs that would have to be changed: warnings say why. What
+is missing of a file, such as figures of an original that is gone, is a warning too.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Final
 
-from pipeline.errors import RayscribeError
+from pipeline.cli import read
+from pipeline.config import ExportConfig, ExportOptions, OcrConfig, OcrOptions
+from pipeline.documents.originals import Originals
+from pipeline.errors import ConfigError, RayscribeError
+from pipeline.job import preflight
 from pipeline.output.export.documents import OutputIndex, Selection
-from pipeline.output.export.formats import FORMATS
-from pipeline.output.export.run import Exported, export
+from pipeline.output.export.formats import check_names, summaries
+from pipeline.output.export.run import Exported, export, passes
+from pipeline.output.export.tokens import counter
 from pipeline.output.shards import pages_folder
-from pipeline.storage.flags import add_store_flags, store_of
-from pipeline.types import Status
+from pipeline.storage import uris
 
 PROG = "python -m jobs.export"
+DEFAULT_FOLDER: Final = "export"
+"""Where the files of a job's `--export` are, in its output."""
 _INTERVAL_S: Final = 0.5
 
 
 def main(argv: Sequence[str], prog: str = PROG) -> int:
-    """Export, and return the exit code: 0; 1 where a file cannot be written; 2 for wrong usage.
+    """Export, and return the exit code.
 
     Args:
         argv: The arguments, without the program's name.
         prog: The command that help and messages show.
     """
-    arguments = _parser(prog).parse_args(argv)
-    selection = Selection(arguments.match, frozenset(arguments.status))
     try:
-        index = OutputIndex(pages_folder(arguments.output, store_of(arguments)), selection)
+        config = read(ExportConfig, ExportOptions, argv, prog, "output", _formats())
+        check_formats(config)
+        index = index_of(config)
     except RayscribeError as error:
-        print(f"{arguments.output}: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         return 2
-    if not index.pages:
-        print(_nothing(arguments), file=sys.stderr)
-        return 2
-    progress = _Progress(index.pages)
     try:
-        done = export(index, arguments.format, Path(arguments.to), progress)
+        done = run(config, index)
+    except ConfigError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 2
     except RayscribeError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 1
+    print("\n".join(summary(done, config.to)))
+    return 3 if done.left_out else 0
+
+
+def after_job(config: OcrConfig) -> ExportConfig:
+    """The export that a job's `--export` asks for.
+
+    Raises:
+        ConfigError: A format is unknown, or there is no folder that this process can write to.
+    """
+    if uris.is_store(config.output) and not config.export_to:
+        raise ConfigError(f"--export with --output {config.output} needs --export-to DIR")
+    to = config.export_to or os.path.join(config.output, DEFAULT_FOLDER)
+    if preflight.is_submitted() and not os.path.isabs(to):
+        raise ConfigError(f"--export-to {to} is relative: give a submitted job an absolute path")
+    for each in config.inputs:
+        if _is_inside(to, each):
+            raise ConfigError(
+                f"--export-to {to} is inside of the input {each}: the next job would read the "
+                "files as documents; name another folder"
+            )
+    shared = ExportOptions.model_fields.keys() & OcrOptions.model_fields.keys()
+    settings = {name: getattr(config, name) for name in shared}
+    files = ExportConfig(output=config.output, to=to, format=config.export, **settings)
+    check_formats(files)
+    return files
+
+
+def _is_inside(folder: str, given: str) -> bool:
+    """Whether a folder is in one that an input names, or that its pattern searches."""
+    root, wildcard, _ = given.partition("**")
+    if uris.is_store(given) or not (wildcard or os.path.isdir(given)):
+        return False
+    root = os.path.realpath(root or ".")
+    return os.path.commonpath([root, os.path.realpath(folder)]) == root
+
+
+def check_formats(config: ExportOptions) -> None:
+    """Check the formats before anything is read.
+
+    Raises:
+        ConfigError: There is no such format, or its tokenizer cannot be loaded.
+    """
+    check_names(config.format)
+    if "chunks" in config.format:
+        counter(config.chunks.tokenizer)
+
+
+def index_of(config: ExportConfig) -> OutputIndex:
+    """The documents that are exported.
+
+    Raises:
+        ConfigError: There are none.
+        JobError: The output is on a store that does not answer.
+        DocumentError: A shard cannot be fetched.
+    """
+    scores = config.min_text_score, config.max_text_score
+    selection = Selection(config.match, frozenset(config.status), scores)
+    index = OutputIndex(pages_folder(config.output, config.store), selection)
+    if not index.pages:
+        raise ConfigError(_nothing(config))
+    return index
+
+
+def run(config: ExportConfig, index: OutputIndex) -> Exported:
+    """Write the files, with a line of progress, and print what is missing of them.
+
+    Raises:
+        ConfigError: A file with passwords cannot be read.
+        JobError: A file cannot be written.
+        DocumentError: A shard of the output cannot be fetched.
+    """
+    progress = _Progress(index.pages * passes(config.format))
+    try:
+        with Originals(config) as originals:
+            done = export(index, config, originals, progress)
     finally:
         progress.end()
-    print("\n".join(_summary(done, arguments.to)))
-    return 0
+    for warning in done.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if more := done.warned - len(done.warnings):
+        print(f"warning: and {more} more", file=sys.stderr)
+    return done
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    _, _, description = (__doc__ or "").partition("\n\n")
-    known = "\n".join(f"  {name:<10}{each.summary}" for name, each in FORMATS.items())
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=description,
-        epilog=f"formats:\n{known}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
-    parser.add_argument(
-        "--format",
-        type=_formats,
-        default=["markdown"],
-        metavar="NAME[,NAME]",
-        help="formats, separated by commas (default: markdown)",
-    )
-    parser.add_argument("--to", required=True, metavar="DIR", help="the folder of the files")
-    parser.add_argument("--match", default="", metavar="WORD", help="part of the documents' URIs")
-    parser.add_argument(
-        "--status",
-        type=_statuses,
-        default=[],
-        metavar="NAME[,NAME]",
-        help=f"only pages with such a status: {', '.join(Status)}",
-    )
-    add_store_flags(parser)
-    return parser
-
-
-def _formats(text: str) -> list[str]:
-    return _listed(text, FORMATS, "format")
-
-
-def _statuses(text: str) -> list[str]:
-    return _listed(text, list(Status), "status")
-
-
-def _listed(text: str, known: Iterable[str], what: str) -> list[str]:
-    choices = [str(name) for name in known]
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    for name in names:
-        if name not in choices:
-            message = f"unknown {what} {name!r}; choose from {', '.join(choices)}"
-            raise argparse.ArgumentTypeError(message)
-    return names
-
-
-def _nothing(arguments: argparse.Namespace) -> str:
-    if arguments.match or arguments.status:
-        return f"no such pages in {arguments.output}; look at --match and --status"
-    return f"no pages in {arguments.output}; name the --output of a job"
-
-
-def _summary(done: Exported, to: str) -> list[str]:
-    lines = []
+def summary(done: Exported, to: str) -> Iterator[str]:
+    """What an export did, in lines."""
     for name, files in done.files.items():
         kept = f", {done.kept[name]} there already" if done.kept[name] else ""
-        lines.append(f"{name:<10} {files} files{kept}")
-    return [*lines, f"{done.pages} pages into {to}"]
+        yield f"{name:<10} {files} files{kept}"
+    if done.left_out:
+        yield f"{done.left_out} files left out, for the reasons above"
+    yield f"{done.pages} pages into {to}"
+
+
+def _formats() -> str:
+    known = "\n".join(f"  {name:<16}{each}" for name, each in summaries().items())
+    return f"formats:\n{known}"
+
+
+def _nothing(config: ExportConfig) -> str:
+    if config.match or config.status or (config.min_text_score, config.max_text_score) != (0, 1):
+        flags = "--match, --status, --min-text-score and --max-text-score"
+        return f"no such pages in {config.output}; look at {flags}"
+    return f"no pages in {config.output}; name the --output of a job"
 
 
 class _Progress:

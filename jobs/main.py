@@ -17,7 +17,7 @@ COMMANDS = {
     "ocr": "recognise documents: one row of Parquet for every page",
     "serve": "serve OCR and chat behind an OpenAI-compatible interface",
     "show": "print the text that a job wrote",
-    "export": "write a job's documents as Markdown, text or JSON",
+    "export": "write the documents of a job as Markdown, HTML, PDF, JSON or a data set",
     "view": "show pages beside their text in a browser, or write that as a site",
     "report": "say what came out of a job, what it cost, and what changed",
     "evaluate": "score an output against the truth of its pages",

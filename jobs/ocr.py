@@ -1,8 +1,9 @@
 """The OCR job: ``rayscribe ocr`` or ``python -m jobs.ocr INPUT... --output DIR``.
 
 Exit codes: 0 every wanted page has a row with status ok or blank; 3 the job finished and every
-wanted page has a row, but some failed or were cut off (`--fail-on none` makes this 0); 1 the job
-did not finish; 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
+wanted page has a row, but some failed or were cut off, or `--export` left documents out
+(`--fail-on none` makes this 0); 1 the job did not finish, or the files of `--export` could not be
+written; 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.cli import read
-from pipeline.config import OcrConfig, OcrOptions
-from pipeline.errors import ConfigError, JobError
+from pipeline.config import ExportConfig, OcrConfig, OcrOptions
+from pipeline.errors import ConfigError, JobError, RayscribeError
 from pipeline.job import preflight, signals
 
 PROG = "python -m jobs.ocr"
@@ -29,7 +30,9 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
     """
     try:
         config = read(OcrConfig, OcrOptions, argv, prog, "inputs")
-        return _run(config)
+        files = _files(config)
+        code = _run(config)
+        return _export(files, code, prog, config) if files else code
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return USAGE
@@ -61,6 +64,40 @@ def _run(config: OcrConfig) -> int:
     print(report.receipt(receipt))
     print(report.next_steps(receipt, config.output))
     return COMPLETE if receipt.complete or config.fail_on == "none" else BAD_PAGES
+
+
+def _files(config: OcrConfig) -> ExportConfig | None:
+    """The export that follows the job, None where there is none.
+
+    Raises:
+        ConfigError: It cannot be made.
+    """
+    if not config.export or config.dry_run:
+        return None
+    from jobs import export
+
+    return export.after_job(config)
+
+
+def _export(files: ExportConfig, code: int, prog: str, config: OcrConfig) -> int:
+    """Write the files of a job that ended with an exit code; return the exit code of both."""
+    if code not in (COMPLETE, BAD_PAGES):
+        return code
+    from jobs import export
+
+    try:
+        done = export.run(files, export.index_of(files))
+    except RayscribeError as error:
+        formats = ",".join(files.format)
+        command = ["rayscribe", "export", files.output, "--format", formats, "--to", files.to]
+        print(
+            f"{prog}: the rows of the job are in {files.output}; the export failed: {error}\n"
+            f"To write the files:\n  {shlex.join(command)}",
+            file=sys.stderr,
+        )
+        return NOT_FINISHED
+    print("\n".join(export.summary(done, files.to)))
+    return BAD_PAGES if done.left_out and config.fail_on == "failed" else code
 
 
 def _may_overwrite(config: OcrConfig) -> bool:

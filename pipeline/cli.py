@@ -13,7 +13,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -28,7 +28,12 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read(
-    model: type[M], flags: type[BaseModel], argv: Sequence[str], prog: str, positional: str = ""
+    model: type[M],
+    flags: type[BaseModel],
+    argv: Sequence[str],
+    prog: str,
+    positional: str = "",
+    epilog: str = "",
 ) -> M:
     """Build a model from command-line arguments and the YAML file that they may name.
 
@@ -37,13 +42,15 @@ def read(
         flags: The part of it that has flags: a base class of `model`.
         argv: The arguments, without the program's name.
         prog: The command that the help text shows.
-        positional: The field of `model` that takes the positional arguments; "" for none.
+        positional: The field of `model` that takes the positional arguments, or the one that it
+            takes where the field is no tuple; "" for none.
+        epilog: Lines for the end of the help text.
 
     Raises:
         ConfigError: Wrong usage; the message says what to change.
         SystemExit: `--help` or `--help-all` (code 0).
     """
-    parser = _parser(model, flags, prog, positional)
+    parser = _parser(model, flags, prog, positional, epilog)
     source = CliSettingsSource[Any](
         type("Flags", (BaseSettings, flags), {"__doc__": ""}),
         root_parser=parser,
@@ -59,14 +66,17 @@ def read(
     values = _merge(load_yaml(given.config) if given.config else {}, source(parsed_args=given)())
     if positional and given.positional:
         values[positional] = given.positional
-    return validate(model, values)
+    return validate(model, values, positional)
 
 
-def _parser(model: type[M], flags: type[BaseModel], prog: str, positional: str) -> _Parser:
+def _parser(
+    model: type[M], flags: type[BaseModel], prog: str, positional: str, epilog: str
+) -> _Parser:
     parser = _Parser(
         flags,
+        epilog,
         prog=prog,
-        usage=f"{prog} {'INPUT... --output DIR ' if positional else ''}[options]",
+        usage=f"{prog} {_wanted(model, flags, positional)}[options]",
         description=(model.__doc__ or "").partition("\n")[0],
         formatter_class=argparse.HelpFormatter,
         add_help=False,
@@ -74,15 +84,42 @@ def _parser(model: type[M], flags: type[BaseModel], prog: str, positional: str) 
         allow_abbrev=False,
     )
     if positional:
-        parser.add_argument("positional", metavar="INPUT", nargs="*", help=_help(model, positional))
+        parser.add_argument(
+            "positional",
+            metavar=_metavar(positional),
+            nargs="*" if _takes_many(model, positional) else "?",
+            help=_help(model, positional),
+        )
     parser.add_argument("--config", metavar="FILE.yaml", help="Settings in YAML; flags win.")
     parser.add_argument("-h", "--help", action=_Help, nargs=0, help="Show the common flags.")
     parser.add_argument("--help-all", action=_Help, nargs=0, help="Show all flags.")
     return parser
 
 
-def validate(model: type[M], values: Mapping[str, Any]) -> M:
+def _wanted(model: type[BaseModel], flags: type[BaseModel], positional: str) -> str:
+    """What has to be given, as the line of usage shows it."""
+    if not positional:
+        return ""
+    many = "..." if _takes_many(model, positional) else ""
+    required = [name for name, field in flags.model_fields.items() if field.is_required()]
+    return f"{_metavar(positional)}{many} " + "".join(f"--{name} DIR " for name in required)
+
+
+def _metavar(positional: str) -> str:
+    return positional.removesuffix("s").upper()
+
+
+def _takes_many(model: type[BaseModel], field: str) -> bool:
+    return get_origin(model.model_fields[field].annotation) is tuple
+
+
+def validate(model: type[M], values: Mapping[str, Any], positional: str = "") -> M:
     """Build a model from plain values.
+
+    Args:
+        model: What to build.
+        values: Its fields.
+        positional: The field that is no flag, for messages; "" for none.
 
     Raises:
         ConfigError: A value is wrong or missing, or a key is unknown; the message names all.
@@ -90,7 +127,7 @@ def validate(model: type[M], values: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(model, detail) for detail in error.errors()]
+        lines = [_explain(model, detail, positional) for detail in error.errors()]
         raise ConfigError("\n".join(lines)) from None
 
 
@@ -131,9 +168,11 @@ def common_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 class _Parser(argparse.ArgumentParser):
     """Raises instead of exiting, names the nearest known flag, and has two lengths of help."""
 
-    def __init__(self, flags: type[BaseModel], **arguments: Any) -> None:
+    def __init__(self, flags: type[BaseModel], lines: str, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._flags = flags
+        # Not argparse's epilog, whose lines would be filled.
+        self._lines = f"\n{lines}\n" if lines else ""
 
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ")
@@ -148,7 +187,7 @@ class _Parser(argparse.ArgumentParser):
         """All flags, grouped by the sections of the config."""
         for action in self._actions:
             _tidy(action)
-        return super().format_help()
+        return super().format_help() + self._lines
 
     def format_common_help(self) -> str:
         """The flags that are marked `COMMON`, and how to see the others."""
@@ -159,7 +198,7 @@ class _Parser(argparse.ArgumentParser):
         formatter.add_arguments(self._common_actions())
         formatter.end_section()
         formatter.add_text(f"All other settings: {self.prog} --help-all")
-        return formatter.format_help()
+        return formatter.format_help() + self._lines
 
     def _common_actions(self) -> Iterator[argparse.Action]:
         shown = {f"--{path}".replace("_", "-") for path in common_fields(self._flags)}
@@ -237,7 +276,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {match[0]}?" if match else ""
 
 
-def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
+def _explain(model: type[BaseModel], detail: ErrorDetails, positional: str) -> str:
     keys = [str(part) for part in detail["loc"]]
     name = ".".join(keys)
     if detail["type"] == "extra_forbidden":
@@ -246,7 +285,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
             f"unknown setting {name}{_nearest(keys[-1], section.model_fields if section else ())}"
         )
     if detail["type"] == "missing":
-        flag = "INPUT" if name == "inputs" else f"--{name}".replace("_", "-")
+        flag = _metavar(name) if name == positional else f"--{name}".replace("_", "-")
         return f"{flag} is missing: {_help(model, keys[0]) or 'it has no default'}"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "retired":

@@ -31,6 +31,7 @@ TextLayerMode = Literal["auto", "never", "always", "only"]
 PictureMode = Literal["read", "warn"]
 StructureMode = Literal["auto", "layout", "plain"]
 TaskName = Literal["markdown", "text", "figure", "locate", "describe"]
+StatusName = Literal["ok", "blank", "truncated", "failed"]
 RUNGS = tuple(rung.value for rung in Rung if rung is not Rung.BASE)
 """Names of the rungs that may follow the first attempt."""
 FAKE_HANDLERS = (
@@ -509,6 +510,36 @@ class OutputConfig(Settings):
     """Compression level of zstd."""
 
 
+class FigureConfig(Settings):
+    """Figures that exports cut out of the pages of the originals."""
+
+    max_side_px: Annotated[int, Field(ge=16)] = 1600
+    """Maximum width and height of a figure. A larger one is made smaller."""
+
+
+class ChunkConfig(Settings):
+    """Chunks for retrieval."""
+
+    tokenizer: str = "words"
+    """Counts tokens: a tokenizer.json of the library tokenizers, a folder with one, or `words`, by
+    which a word, a character of a script without spaces, or another sign is one."""
+    max_tokens: Annotated[int, Field(ge=16)] = 512
+    """Maximum tokens of a chunk's text, without its headings."""
+
+
+class DatasetConfig(Settings):
+    """Parquet files with the images of pages."""
+
+    pages_per_file: Annotated[int, Field(ge=1)] = 1000
+    """Pages after which another file is begun. A document is never divided."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=95)] = 90
+    """Quality of the images, JPEG files of pages drawn at `render.dpi`."""
+    row_group_mib: Annotated[int, Field(ge=1)] = 32
+    """Size of a row group, MiB: so much is held in memory."""
+    readers: Annotated[int, Field(ge=0)] = 0
+    """Sandbox processes that draw pages side by side. 0: as many as CPUs."""
+
+
 class LockConfig(Settings):
     """The lock that prevents two jobs from writing to one output."""
 
@@ -614,6 +645,11 @@ class OcrOptions(Settings):
     writes it: not at all (plain); by PyMuPDF's layout model, about 150 ms of a CPU a page, and by
     fonts (layout); by the layout model on pages that onnx or tesseract reads and by fonts and drawn
     lines in text layers, about 1 ms a page (auto)."""
+    export: Annotated[tuple[str, ...], COMMON] = ()
+    """Formats in which the documents of the output are written as files after the job, such as
+    markdown,html. Empty: none."""
+    export_to: str = ""
+    """Folder for these files, a local one. Empty: `export` in the output."""
     gpu_hour_price: Annotated[float, Field(ge=0)] = 0.0
     """Price of one GPU for an hour, in any currency. The receipt then has the cost of a million
     pages. 0: none."""
@@ -638,6 +674,9 @@ class OcrOptions(Settings):
     engine: EngineConfig = EngineConfig()
     ladder: LadderConfig = LadderConfig()
     quality: QualityConfig = QualityConfig()
+    figures: FigureConfig = FigureConfig()
+    chunks: ChunkConfig = ChunkConfig()
+    dataset: DatasetConfig = DatasetConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
     lock: LockConfig = LockConfig()
@@ -663,3 +702,39 @@ class OcrConfig(OcrOptions):
         if not inputs:
             raise ValueError("name at least one file, folder, glob or @list")
         return inputs
+
+
+class ExportOptions(Settings):
+    """What the flags of an export can set: everything but the output that it reads."""
+
+    to: Annotated[str, Field(min_length=1), COMMON]
+    """Folder for the files, a local one."""
+    format: Annotated[tuple[str, ...], COMMON] = ("markdown",)
+    """Formats, separated by commas."""
+    match: Annotated[str, COMMON] = ""
+    """Only documents with this text in their URI."""
+    status: Annotated[tuple[StatusName, ...], COMMON] = ()
+    """Only pages with one of these statuses. Empty: all."""
+    min_text_score: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Only pages with this text score or more. 0: all, also those without a score."""
+    max_text_score: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Only pages with this text score or less, such as to look at bad ones. 1: all, also those
+    without a score."""
+    password: Annotated[str, Field(repr=False)] = ""
+    """Password for encrypted originals, or @FILE, as that of the job."""
+    passwords: str = ""
+    """CSV with the passwords of originals, as that of the job."""
+    input: InputConfig = InputConfig()
+    store: StoreConfig = StoreConfig()
+    read: ReadConfig = ReadConfig()
+    render: RenderConfig = RenderConfig()
+    figures: FigureConfig = FigureConfig()
+    chunks: ChunkConfig = ChunkConfig()
+    dataset: DatasetConfig = DatasetConfig()
+
+
+class ExportConfig(ExportOptions):
+    """Write the documents of a job's output as files."""
+
+    output: str
+    """The --output of a job."""

@@ -56,7 +56,8 @@ class Line:
 
     Attributes:
         text: The text of the line.
-        box: Its box in pixels of the *request's* image.
+        box: Its box in pixels of the *request's* image; in a `Recognition` of the page image as
+            displayed.
         score: The engine's confidence, 0 to 1.
     """
 

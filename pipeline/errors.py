@@ -75,5 +75,9 @@ class PageError(RecordedError):
     """A page that cannot be read, drawn or recognised: one row for that page."""
 
 
+class RefusedError(RayscribeError):
+    """A document must not be changed: an export leaves it out, with the reason, and goes on."""
+
+
 class EngineError(RayscribeError):
     """The engine failed: retry the page, or restart the engine."""

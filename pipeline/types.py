@@ -247,6 +247,8 @@ class Recognition:
         warnings: What may be wrong with the text.
         score_parts: Of its score, what the image and the engine's answer say; None where no engine
             read the text of the page.
+        lines: The lines that an engine with lines read, in its order, boxes on the page as
+            displayed. Those of a text layer are not kept: the PDF has them.
     """
 
     status: Status
@@ -259,6 +261,7 @@ class Recognition:
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[str, ...] = ()
     score_parts: ScoreParts | None = None
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Self
 
-from pipeline.config import OcrOptions
+from pipeline.config import ExportOptions, OcrOptions
 from pipeline.errors import ConfigError
 
 _COLUMNS = {"uri", "password"}
@@ -29,7 +29,7 @@ class Passwords:
     common: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, options: OcrOptions) -> Self:
+    def read(cls, options: OcrOptions | ExportOptions) -> Self:
         """Read the password files given in the options.
 
         Raises:

@@ -14,7 +14,7 @@ from pipeline.types import Block, Box, Generation, Line, Request
 
 def read(generation: Generation, request: Request) -> tuple[str, tuple[Block, ...]]:
     """The lines of an answer as blocks in reading order, boxes inside the page."""
-    lines = _on_page(generation.lines, request)
+    lines = on_page(generation.lines, request)
     size = (request.page_width_px, request.page_height_px)
     found = generation.layout
     if found is None:
@@ -29,7 +29,8 @@ def read(generation: Generation, request: Request) -> tuple[str, tuple[Block, ..
     return markdown(blocks), blocks
 
 
-def _on_page(lines: tuple[Line, ...], request: Request) -> list[Line]:
+def on_page(lines: tuple[Line, ...], request: Request) -> list[Line]:
+    """The lines of an answer, boxes in pixels of the upright page and inside it."""
     x, y = _scales(request)
     return [Line(line.text, _scaled(line.box, x, y, request), line.score) for line in lines]
 

@@ -7,13 +7,26 @@ sees upright pages only, and all that comes after it the page as displayed.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from pipeline.config import Recipe
+from pipeline.engines import line_answers
 from pipeline.engines.base import EngineSpec
 from pipeline.engines.recipe import check, tasks
 from pipeline.engines.registry import SPECS
 from pipeline.imaging.rotation import turn_back, turn_pixels
-from pipeline.types import Block, Generation, Instruction, PageImage, Request, Sampling, Task
+from pipeline.types import (
+    Block,
+    Generation,
+    Instruction,
+    Line,
+    PageImage,
+    Request,
+    Sampling,
+    Task,
+)
+
+_Part = TypeVar("_Part", Block, Line)
 
 
 def prepare_request(
@@ -75,8 +88,14 @@ def read_answer(
     return text, tuple(_as_displayed(block, request) for block in blocks)
 
 
-def _as_displayed(block: Block, request: Request) -> Block:
-    if not request.turned_deg or block.box is None:
-        return block
+def read_lines(generation: Generation, request: Request) -> tuple[Line, ...]:
+    """The lines of an answer in the engine's order, boxes in pixels of the page as displayed."""
+    lines = line_answers.on_page(generation.lines, request)
+    return tuple(_as_displayed(line, request) for line in lines)
+
+
+def _as_displayed(part: _Part, request: Request) -> _Part:
+    if not request.turned_deg or part.box is None:
+        return part
     size = (request.page_width_px, request.page_height_px)
-    return replace(block, box=turn_back(block.box, *size, request.turned_deg))
+    return replace(part, box=turn_back(part.box, *size, request.turned_deg))

@@ -21,6 +21,7 @@ from pipeline.types import (
     Failure,
     FinishReason,
     Generation,
+    Line,
     Outcome,
     PageIds,
     PageRef,
@@ -66,6 +67,7 @@ def _result_row(result: PageResult) -> Row:
     if generation:
         row |= {name: getattr(generation, name) for name in schema.GENERATION}
     row["blocks"] = [block_row(block, _points_per_px(result)) for block in recognition.blocks]
+    row["lines"] = [line_row(line) for line in recognition.lines]
     parts = result.text_score_parts
     row["text_score_parts"] = dataclasses.asdict(parts) if parts else None
     row["attempts"] = [dataclasses.asdict(attempt) for attempt in recognition.attempts]
@@ -95,6 +97,8 @@ def _page_result(row: Row) -> PageResult:
         failure=failure_of(row),
         rung=Rung(row["rung"]) if row["rung"] else None,
         attempts=tuple(_attempt(attempt) for attempt in row["attempts"]),
+        # An output may have shards from before there was this column.
+        lines=tuple(line_of(line) for line in row.get("lines") or ()),
     )
     return PageResult(
         ref=ref_of(row),
@@ -188,3 +192,13 @@ def block_of(row: Row) -> Block:
     """The region of a row of `block_row`."""
     box = row["box_px"]
     return Block(row["kind"], row["text"], box and box_of(box), row["score"])
+
+
+def line_row(line: Line) -> Row:
+    """A line as a row of its own."""
+    return {"text": line.text, "score": line.score, "box_px": box_row(line.box)}
+
+
+def line_of(row: Row) -> Line:
+    """The line of a row of `line_row`."""
+    return Line(row["text"], box_of(row["box_px"]), row["score"])

@@ -23,6 +23,7 @@ _BLOCK = pa.struct(
         ("box_pt", pa.struct(_BOX)),
     ]
 )
+_LINE = pa.struct([("text", pa.string()), ("score", pa.float32()), ("box_px", pa.struct(_BOX))])
 _ATTEMPT = pa.struct(
     [
         ("rung", pa.string()),
@@ -80,6 +81,7 @@ PAGES = pa.schema(
         *_IDS,
         *_REF,
         *_SETTLED,
+        ("lines", pa.list_(_LINE)),
         ("raw", pa.string()),
         *_FAILURE,
         *_IMAGE,
@@ -104,7 +106,12 @@ PAGES = pa.schema(
         ("generate_ms", pa.float64()),
     ]
 )
-"""One row for every page. The README describes each column."""
+"""One row for every page. The README describes each column.
+
+`lines` is a column of its own: readers of `blocks` do not load it, and the answers of the service
+and the columns between stages do not grow with it. With 66 lines a page it takes 1.8 kB of a page's
+4.5 kB (0.65 kB without the texts; points beside the pixels would add 0.5 kB). Rows of an output
+older than the column lack it."""
 
 PLAN = pa.schema(
     [

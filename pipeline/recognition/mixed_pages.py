@@ -14,7 +14,7 @@ from typing import Final
 from pipeline.documents.mixed_pages import unread_pictures
 from pipeline.imaging.rotation import turn_box
 from pipeline.text.structure import markdown
-from pipeline.types import Block, Box, Crop, MixedPage, Recognition, Rung, Status
+from pipeline.types import Block, Box, Crop, Line, MixedPage, Recognition, Rung, Status
 
 _MIN_SHARE: Final = 0.25
 """Least share of the estimated characters that has to be read for no warning: the estimate is
@@ -34,7 +34,8 @@ def with_layer(read: Recognition, mixed: MixedPage, deg: int) -> Recognition:
         mixed: The rest of the page.
         deg: The clockwise turn that makes the page's text upright.
     """
-    found = read.blocks if read.status is Status.OK else ()
+    is_read = read.status is Status.OK
+    found = read.blocks if is_read else ()
     count = sum(len("".join(block.text.split())) for block in found)
     blocks = _in_order(mixed, [_on_page(block, mixed.crops) for block in found if block.text], deg)
     lost = unread_pictures(mixed.characters if count < _MIN_SHARE * mixed.characters else 0)
@@ -44,6 +45,7 @@ def with_layer(read: Recognition, mixed: MixedPage, deg: int) -> Recognition:
         status=Status.OK,
         text=markdown(blocks),
         blocks=blocks,
+        lines=tuple(_line_on_page(line, mixed.crops) for line in read.lines) if is_read else (),
         failure=None,
         rung=read.rung if count else Rung.LAYER,
         warnings=(*read.warnings, *lost, *why),
@@ -57,10 +59,20 @@ def _on_page(block: Block, crops: Sequence[Crop]) -> tuple[Crop, Block]:
     """
     if block.box is None:
         return crops[0], replace(block, box=crops[0].box if len(crops) == 1 else None)
-    x0, y0, x1, y1 = block.box
+    crop, box = _placed(block.box, crops)
+    return crop, replace(block, box=box)
+
+
+def _line_on_page(line: Line, crops: Sequence[Crop]) -> Line:
+    return replace(line, box=_placed(line.box, crops)[1])
+
+
+def _placed(box: Box, crops: Sequence[Crop]) -> tuple[Crop, Box]:
+    """The picture that a box is in, and the box on the page."""
+    x0, y0, x1, y1 = box
     crop = min(crops, key=lambda crop: _distance(crop, (x0 + x1) / 2, (y0 + y1) / 2))
     across, down = crop.box[0] - crop.left_px, crop.box[1] - crop.top_px
-    return crop, replace(block, box=(x0 + across, y0 + down, x1 + across, y1 + down))
+    return crop, (x0 + across, y0 + down, x1 + across, y1 + down)
 
 
 def _distance(crop: Crop, x: float, y: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pipeline.config import Recipe
 from pipeline.engines.base import Engine, EngineSpec
 from pipeline.engines.registry import reading_engine
-from pipeline.engines.request import read_answer
+from pipeline.engines.request import read_answer, read_lines
 from pipeline.errors import ConfigError, EngineError, ErrorKind, JobError
 from pipeline.imaging.ink import ink_ppm
 from pipeline.recognition import answer, retry_ladder
@@ -129,6 +129,7 @@ def _read(
         generation=replace(generation, text="", lines=(), layout=None),
         warnings=(_unread_warning(unread, spec),) if unread else (),
         score_parts=image_parts(generation, text, blocks, request),
+        lines=read_lines(generation, request),
     )
 
 

@@ -20,6 +20,7 @@ from pipeline.types import (
     Failure,
     FinishReason,
     Generation,
+    Line,
     Outcome,
     PageIds,
     PageRef,
@@ -113,6 +114,7 @@ def recognitions() -> st.SearchStrategy[Recognition]:
     """Results of `recognise`."""
     score = st.none() | st.floats(0, 1, width=32)
     blocks = st.lists(st.builds(Block, texts, texts, st.none() | boxes(), score), max_size=3)
+    lines = st.lists(st.builds(Line, texts, boxes(), st.floats(0, 1, width=32)), max_size=3)
     return st.builds(
         Recognition,
         status=st.sampled_from(Status),
@@ -123,6 +125,7 @@ def recognitions() -> st.SearchStrategy[Recognition]:
         failure=st.none() | st.builds(Failure, st.sampled_from(ErrorKind), texts),
         rung=st.none() | st.sampled_from(Rung),
         attempts=st.lists(attempts(), max_size=2).map(tuple),
+        lines=lines.map(tuple),
     )
 
 

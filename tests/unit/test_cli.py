@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.cli import common_fields, load_yaml, read, validate
-from pipeline.config import OcrConfig, OcrOptions, Settings
+from pipeline.config import ExportConfig, ExportOptions, OcrConfig, OcrOptions, Settings
 from pipeline.errors import ConfigError
 from serving.config import ServeConfig
 
@@ -95,6 +95,21 @@ def test_all_wrong_values_are_named_at_once():
     assert "read.wall_s" in str(caught.value)
 
 
+def test_a_positional_that_is_no_list_takes_one_value(capsys: pytest.CaptureFixture[str]):
+    def parse_one(*argv: str) -> ExportConfig:
+        return read(ExportConfig, ExportOptions, argv, "prog", "output", "formats:\n  one\n  two")
+
+    assert parse_one("out", "--to", "files").output == "out"
+    with pytest.raises(ConfigError, match="OUTPUT is missing: The --output of a job"):
+        parse_one("--to", "files")
+    with pytest.raises(ConfigError, match=r"usage: prog OUTPUT --to DIR \[options\]"):
+        parse_one("--too", "files")
+    for flag in ("--help", "--help-all"):
+        with pytest.raises(SystemExit):
+            parse_one(flag)
+        assert capsys.readouterr().out.endswith("formats:\n  one\n  two\n")
+
+
 def test_an_empty_file_is_no_settings(tmp_path: Path):
     file = tmp_path / "empty.yaml"
     file.write_text("")
@@ -162,14 +177,14 @@ def flags_in(text: str) -> list[str]:
     ]
 
 
-def test_help_has_the_ten_common_flags(
+def test_help_has_the_common_flags(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     text = help_text(capsys, monkeypatch, "--help")
     assert max(len(line) for line in text.splitlines()) <= 80
     assert set(flags_in(text)) - {"--help-all"} == {
         *("--config", "--output", "--engine.kind", "--text-layer", "--pages", "--password"),
-        *("--retry", "--fail-on", "--overwrite", "--dry-run"),
+        *("--retry", "--fail-on", "--overwrite", "--dry-run", "--export"),
     }
     assert text.endswith("All other settings: rayscribe ocr --help-all\n")
 

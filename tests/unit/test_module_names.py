@@ -157,3 +157,8 @@ def test_every_contract_on_imports_names_modules_that_exist():
 
 def test_the_console_scripts_exist():
     assert [name for name in PROJECT["project"]["scripts"].values() if not resolves(name)] == []
+
+
+def test_the_entry_points_of_plugins_exist():
+    groups = PROJECT["project"]["entry-points"].values()
+    assert [name for group in groups for name in group.values() if not resolves(name)] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from pipeline.config import OcrConfig, Settings
+from pipeline.config import ExportConfig, OcrConfig, Settings
 from serving.config import ServeConfig
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,10 @@ def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from models(kind)
 
 
-MODELS = sorted({*models(OcrConfig), *models(ServeConfig)}, key=lambda model: model.__name__)
+MODELS = sorted(
+    {*models(OcrConfig), *models(ServeConfig), *models(ExportConfig)},
+    key=lambda model: model.__name__,
+)
 
 
 def last_name(node: ast.expr | None) -> str:

@@ -45,6 +45,8 @@ class SandboxClient:
         input: Limits the size of a file.
     """
 
+    _worker_module = "pipeline.documents.sandbox.worker"
+
     def __init__(
         self,
         read: ReadConfig | None = None,
@@ -57,7 +59,7 @@ class SandboxClient:
             "render": (render or RenderConfig()).model_dump(),
             "input": (input or InputConfig()).model_dump(),
         }
-        self._supervisor = Supervisor(read, limits)
+        self._supervisor = Supervisor(read, limits, self._worker_module)
         self._lock = threading.Lock()
 
     @property
@@ -269,10 +271,7 @@ class SandboxClient:
             raise error_type(ErrorKind.CRASH, shorten(message)) from None
 
     def kill(self) -> None:
-        """Kill the worker from another thread: the current call raises CRASH.
-
-        The next call starts another worker.
-        """
+        """Kill the worker from another thread: the call raises CRASH, the next starts another."""
         self._supervisor.kill()
 
     def close(self) -> None:

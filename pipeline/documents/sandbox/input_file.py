@@ -10,6 +10,7 @@ from io import RawIOBase
 from pipeline.errors import DocumentError, ErrorKind
 
 _MIB = 1 << 20
+_SNIFFED_BYTES = 1024
 
 
 def check(path: str, max_file_mib: int) -> os.stat_result:
@@ -54,6 +55,16 @@ def opened(path: str) -> RawIOBase:
     except OSError as error:
         message = f"cannot be opened: {error.strerror}"
         raise DocumentError(ErrorKind.UNREADABLE, message) from None
+
+
+def is_pdf(path: str) -> bool:
+    """Whether a file begins as a PDF.
+
+    Raises:
+        DocumentError: NOT_FOUND, or UNREADABLE.
+    """
+    with opened(path) as file:
+        return b"%PDF-" in (file.read(_SNIFFED_BYTES) or b"")
 
 
 def sha256(path: str) -> str:

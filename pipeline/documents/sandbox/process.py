@@ -19,10 +19,11 @@ class WorkerProcess:
     """A running worker process and the channel to it.
 
     Args:
+        module: What it runs.
         descriptors: File descriptors of the shared memory, inherited under the same numbers.
     """
 
-    def __init__(self, descriptors: Sequence[int]) -> None:
+    def __init__(self, module: str, descriptors: Sequence[int]) -> None:
         self.descriptors = list(descriptors)
         self._channel, theirs = socket.socketpair()
         self._errors, their_errors = os.pipe()
@@ -30,7 +31,7 @@ class WorkerProcess:
         # when the worker has died. Output that does not fit into the pipe is dropped.
         os.set_blocking(self._errors, False)
         os.set_blocking(their_errors, False)
-        command = [sys.executable, "-P", "-m", "pipeline.documents.sandbox.worker"]
+        command = [sys.executable, "-P", "-m", module]
         try:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), str(os.getpid()), str(self._errors)],

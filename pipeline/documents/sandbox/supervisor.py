@@ -56,13 +56,14 @@ class Supervisor:
     Args:
         read: Limits of time, memory and pages.
         limits: The configuration sections that the worker is started with.
+        module: The module that the worker runs.
 
     Attributes:
         buffers: Shared memory; the worker fills the first one that is free. Empty once closed.
     """
 
-    def __init__(self, read: ReadConfig, limits: dict[str, Any]) -> None:
-        self._read, self._limits = read, limits
+    def __init__(self, read: ReadConfig, limits: dict[str, Any], module: str) -> None:
+        self._read, self._limits, self._module = read, limits, module
         self.buffers = [SharedBuffer(create_memory()) for _ in range(_BUFFERS)]
         self._worker: WorkerProcess | None = None
         self._queue: deque[SentRequest] = deque()
@@ -230,7 +231,7 @@ class Supervisor:
         problem = ""
         for attempt in range(_START_TRIES):
             time.sleep(attempt * _START_PAUSE_S)
-            worker = WorkerProcess([buffer.descriptor for buffer in self.buffers])
+            worker = WorkerProcess(self._module, [buffer.descriptor for buffer in self.buffers])
             try:
                 worker.send(encode(self._limits | {"buffers": worker.descriptors}))
                 worker.receive(_START_S)

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pipeline.documents.pdf.document import PdfFile
 
 _MIB: Final = 1 << 20
-_SNIFFED_BYTES: Final = 1024
 
 
 class DocumentFile(Protocol):
@@ -61,13 +60,13 @@ class DocumentFile(Protocol):
         """Close the file."""
 
 
-def main() -> None:
+def main(worker_type: type[Worker] | None = None) -> None:
     """Answer the parent's requests until it closes the channel."""
     channel_number, parent_pid, errors = (int(argument) for argument in sys.argv[1:4])
     exit_with_parent(parent_pid)
     channel = socket.socket(fileno=channel_number)
     try:
-        worker = Worker(receive(channel), errors)
+        worker = (worker_type or Worker)(receive(channel), errors)
         send(channel, {"ready": True})
         worker.serve(channel)
     except (EOFError, OSError):
@@ -118,15 +117,7 @@ class Worker:
     def _handle(self, request: Message) -> Message:
         buffer = self._buffers[request["buffer"]]
         try:
-            if request["do"] == "inspect":
-                return self._inspect(request["path"], request["password"], buffer)
-            if request["do"] == "look":
-                return self._look(request, buffer)
-            if request["do"] == "attachments":
-                return self._attachments(request["path"], request["password"], buffer)
-            if request["do"] == "extract":
-                return self._extract(request)
-            return self._render_page(request["path"], request["password"], request["page"], buffer)
+            return self._answer(request, buffer)
         except RecordedError as error:
             if error.kind is not ErrorKind.NO_TEXT_LAYER:  # the document itself has no fault
                 self._close()
@@ -136,6 +127,17 @@ class Worker:
         except Exception as error:
             self._close()
             return _failure(ErrorKind.INTERNAL, f"{type(error).__name__}: {error}")
+
+    def _answer(self, request: Message, buffer: SharedBuffer) -> Message:
+        if request["do"] == "inspect":
+            return self._inspect(request["path"], request["password"], buffer)
+        if request["do"] == "look":
+            return self._look(request, buffer)
+        if request["do"] == "attachments":
+            return self._attachments(request["path"], request["password"], buffer)
+        if request["do"] == "extract":
+            return self._extract(request)
+        return self._render_page(request["path"], request["password"], request["page"], buffer)
 
     def _inspect(self, path: str, password: list[str], buffer: SharedBuffer) -> Message:
         size_bytes = input_file.check(path, self._input.max_file_mib).st_size
@@ -216,9 +218,7 @@ class Worker:
     def _open_by_content(self, path: str, password: list[str]) -> DocumentFile:
         from pipeline.documents.images.decode import ImageFile
 
-        with input_file.opened(path) as file:
-            is_pdf = b"%PDF-" in file.read(_SNIFFED_BYTES)
-        if is_pdf:
+        if input_file.is_pdf(path):
             return self._pdf(path, password)
         try:
             return ImageFile(path, self._render.max_image_pixels, self._read.max_pages)

@@ -7,11 +7,11 @@ rows of its PDF. Attachments of attachments are not followed: hostile files nest
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from pipeline.config import OcrOptions
+from pipeline.documents.attachment_files import extractor
 from pipeline.documents.attachments import SelectedAttachments, select
 from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import SandboxClient
@@ -19,13 +19,10 @@ from pipeline.errors import DocumentError, ErrorKind, RecordedError
 from pipeline.job.stages.plan import Planner
 from pipeline.job.stages.records import PlannedPage
 from pipeline.storage import uris
-from pipeline.storage.document_cache import DocumentCache, ExtractAttachment, containing_pdf
+from pipeline.storage.document_cache import DocumentCache, containing_pdf
 from pipeline.types import Document
 
 _PDF: Final = "application/pdf"
-
-OnWarnings = Callable[[tuple[str, ...]], object]
-"""Takes the reader's warnings from writing an attachment out."""
 
 
 class Contents:
@@ -123,26 +120,6 @@ class Contents:
 
     def _set_warnings(self, warnings: tuple[str, ...]) -> None:
         self._extract_warnings = warnings
-
-
-def extractor(
-    reader: SandboxClient, passwords: Passwords, on_warnings: OnWarnings | None = None
-) -> ExtractAttachment:
-    """The function that `DocumentCache` writes attachments out with.
-
-    Args:
-        reader: Opens their PDFs.
-        passwords: Of those PDFs.
-        on_warnings: Called after each attachment, with the reader's warnings.
-    """
-
-    def extract(path: str, outer: str, name: str, target: str) -> str:
-        doc_id, warnings = reader.extract(path, name, target, passwords.of(outer))
-        if on_warnings is not None:
-            on_warnings(warnings)
-        return doc_id
-
-    return extract
 
 
 def _may_have_attachments(pages: list[PlannedPage]) -> bool:

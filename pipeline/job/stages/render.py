@@ -14,6 +14,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from pipeline.config import OcrOptions, Recipe
+from pipeline.documents.attachment_files import extractor
 from pipeline.documents.look import PageView
 from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import SandboxClient
@@ -21,7 +22,6 @@ from pipeline.engines.request import prepare_request
 from pipeline.errors import DocumentError, ErrorKind, PageError, RecordedError
 from pipeline.job.metrics import SendReport, StageMonitor, ms_since
 from pipeline.job.stages import rows
-from pipeline.job.stages.contents import extractor
 from pipeline.job.stages.quarantine import POISON_MESSAGE, Isolation, PageMonitor
 from pipeline.job.stages.records import PlannedPage, PreparedPage
 from pipeline.job.stages.results import row_result

@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.output.rows import page_results
+from pipeline.output.schema import PAGES
 from pipeline.storage.paths import AnyPath, parquet, shards
 from pipeline.types import PageResult
 
-_COLUMNS: Final = ["uri", "doc_id", "page", "status", "page_id"]
+_COLUMNS: Final = ["uri", "doc_id", "page", "status", "page_id", "text_score"]
 _ORDER: Final = ("uri", "doc_id", "page")
 _CACHED_SHARDS: Final = 4
 """Shards that are kept in memory: the pages of a document lie in few of them."""
@@ -34,17 +35,30 @@ class Selection:
     Attributes:
         word: Part of a document's URI, "" for all documents.
         statuses: Statuses of pages, empty for all.
+        scores: Minimum and maximum text score; a page without one is wanted where both are open.
     """
 
     word: str = ""
     statuses: Collection[str] = ()
+    scores: tuple[float, float] = (0.0, 1.0)
 
     def mask(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
-        """Which rows, with the columns uri and status, are wanted."""
+        """Which rows, with the columns uri, status and text_score, are wanted."""
         wanted = pc.match_substring(rows["uri"], self.word)
-        if not self.statuses:
-            return wanted
-        return pc.and_(wanted, pc.is_in(rows["status"], pa.array(sorted(self.statuses))))
+        if self.statuses:
+            known = pc.is_in(rows["status"], pa.array(sorted(self.statuses)))
+            wanted = pc.and_(wanted, known)
+        least, most = self.scores
+        if least > 0:
+            wanted = pc.and_(wanted, _true(pc.greater_equal(rows["text_score"], least)))
+        if most < 1:
+            wanted = pc.and_(wanted, _true(pc.less_equal(rows["text_score"], most)))
+        return wanted
+
+
+def _true(mask: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A mask in which null is false."""
+    return pc.fill_null(mask, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +135,7 @@ class OutputIndex:
 
 _EMPTY: Final = pa.schema(
     [
-        *((name, pa.int32() if name == "page" else pa.string()) for name in _COLUMNS),
+        *((name, PAGES.field(name).type) for name in _COLUMNS),
         ("shard", pa.int64()),
         ("row", pa.int64()),
     ]

@@ -1,146 +1,98 @@
-"""The formats of an export: each turns the pages of a document into the text of one file. Pure."""
+"""The formats of an export: one module for each, and the table of them all."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from pipeline.types import PageResult, Status
-
-Write = Callable[[Sequence[PageResult]], str]
-
-_PAGE_BREAK: Final = "\f"
-"""Between the pages of a text file, as pdftotext does."""
+from pipeline.errors import ConfigError
+from pipeline.output.export import (
+    alto,
+    chunks,
+    docling,
+    dolma,
+    hocr,
+    html,
+    jsonl,
+    markdown,
+    searchable_pdf,
+    text,
+)
+from pipeline.output.export.source import Write
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format.
+    """A format with one file for each document.
 
     Attributes:
         suffix: What is appended to the document's name.
-        write: Gives the file's content for the pages of a document, in order.
+        write: Yields the parts of the file.
         summary: What it is, in one line.
+        sections: The settings that change what is written.
     """
 
     suffix: str
     write: Write
     summary: str
-
-
-def markdown(pages: Sequence[PageResult]) -> str:
-    """Markdown with YAML front matter, and an anchor ``page-N`` before each page.
-
-    A page without text says why: the document has all of its pages.
-    """
-    front = "\n".join(["---", *_front_matter(pages), "---"])
-    return "\n\n".join([front, *(_markdown_page(page) for page in pages)]) + "\n"
-
-
-def text(pages: Sequence[PageResult]) -> str:
-    """The text of all pages, with a form feed after each, as pdftotext writes it."""
-    return "".join(page.recognition.text.rstrip("\n") + "\n" + _PAGE_BREAK for page in pages)
-
-
-def jsonl(pages: Sequence[PageResult]) -> str:
-    """One JSON object a page and line: what the service answers of a page, and where it is from."""
-    return "".join(json.dumps(_record(page), ensure_ascii=False) + "\n" for page in pages)
-
-
-def dolma(pages: Sequence[PageResult]) -> str:
-    """One JSON object in Dolma's form, with the spans of the pages.
-
-    `attributes.pdf_page_numbers` has for each page [first character, end, page number], as olmOCR
-    writes them.
-    """
-    parts: list[str] = []
-    spans: list[list[int]] = []
-    at = 0
-    for page in pages:
-        part = page.recognition.text
-        if parts:
-            part = "\n" + part
-        parts.append(part)
-        spans.append([at, at + len(part), page.ref.page])
-        at += len(part)
-    first = pages[0]
-    record = {
-        "id": first.ref.doc_id or first.ids.page_id,
-        "text": "".join(parts),
-        "source": "rayscribe",
-        "metadata": {
-            "Source-File": first.ref.uri,
-            "pdf-total-pages": first.ref.page_count,
-            "recipe_hash": first.ids.recipe_hash,
-        },
-        "attributes": {"pdf_page_numbers": spans},
-    }
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    sections: tuple[str, ...] = ()
 
 
 FORMATS: Final[Mapping[str, Format]] = {
-    "markdown": Format(".md", markdown, "Markdown with front matter and an anchor for each page"),
-    "text": Format(".txt", text, "plain text, a form feed after each page"),
-    "jsonl": Format(".jsonl", jsonl, "one JSON object a page: text, blocks with boxes, status"),
-    "dolma": Format(".dolma.jsonl", dolma, "one JSON object a document, with page spans"),
+    "markdown": Format(
+        ".md",
+        markdown.write,
+        "Markdown with front matter, an anchor for each page, and figures beside it",
+        ("figures", "render"),
+    ),
+    "html": Format(
+        ".html",
+        html.write,
+        "one HTML file that needs no other, figures in it",
+        ("figures", "render"),
+    ),
+    "text": Format(".txt", text.write, "plain text, a form feed after each page"),
+    "jsonl": Format(
+        ".jsonl", jsonl.write, "one JSON object a page: text, blocks with boxes, status"
+    ),
+    "searchable-pdf": Format(
+        ".searchable.pdf",
+        searchable_pdf.write,
+        "the original as a PDF whose recognised text is found and selected",
+        ("render",),
+    ),
+    "hocr": Format(".hocr", hocr.write, "hOCR: blocks, lines and words with boxes, as HTML"),
+    "alto": Format(".alto.xml", alto.write, "ALTO 4: blocks, lines and words with boxes, as XML"),
+    "chunks": Format(
+        ".chunks.jsonl",
+        chunks.write,
+        "chunks for retrieval: headings, text, pages, boxes, tokens",
+        ("chunks",),
+    ),
+    "docling": Format(
+        ".docling.json", docling.write, "a DoclingDocument: structure, cells, boxes in points"
+    ),
+    "dolma": Format(".dolma.jsonl", dolma.write, "one JSON object a document, with page spans"),
 }
 
 
-def _front_matter(pages: Sequence[PageResult]) -> list[str]:
-    first = pages[0]
-    fields: dict[str, Any] = {
-        "source": first.ref.uri,
-        "sha256": first.ref.doc_id,
-        "page_count": first.ref.page_count,
-        "engine": _some(page.engine for page in pages),
-        "model": _some(page.model for page in pages),
-        "recipe_hash": _some(page.ids.recipe_hash for page in pages),
-    }
-    without = [page.ref.page for page in pages if page.recognition.status is Status.FAILED]
-    if without:
-        fields["failed_pages"] = without
-    # JSON is YAML: strings are quoted, whatever is in them.
-    return [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
+DATASET: Final = "dataset"
+"""The format with files for all documents together (`pipeline.output.export.dataset`)."""
 
 
-def _some(values: Any) -> str:
-    """The value that all pages have; several, separated by commas, where they differ."""
-    return ", ".join(sorted({value for value in values if value}))
+def summaries() -> dict[str, str]:
+    """What each format is, in one line."""
+    known = {name: each.summary for name, each in FORMATS.items()}
+    return known | {DATASET: "Parquet with images of pages and text, for load_dataset"}
 
 
-def _markdown_page(page: PageResult) -> str:
-    anchor = f'<a id="page-{page.ref.page}"></a>'
-    recognition = page.recognition
-    if recognition.failure:
-        said = " ".join(recognition.failure.message.split())
-        return f"{anchor}\n\n> Page {page.ref.page} was not read: {said}"
-    # Block anchors of pictures are unique in a page only.
-    body = recognition.text.replace("](#block-", f"](#page-{page.ref.page}-block-").strip()
-    return f"{anchor}\n\n{body}".rstrip()
+def check_names(names: Iterable[str]) -> None:
+    """Check names of formats.
 
-
-def _record(page: PageResult) -> dict[str, Any]:
-    ref, recognition = page.ref, page.recognition
-    failure = recognition.failure
-    return {
-        "uri": ref.uri,
-        "doc_id": ref.doc_id,
-        "page": ref.page,
-        "page_count": ref.page_count,
-        "page_id": page.ids.page_id,
-        "status": recognition.status,
-        "source": page.source,
-        "text": recognition.text,
-        "blocks": [asdict(block) for block in recognition.blocks],
-        "width_px": page.width_px,
-        "height_px": page.height_px,
-        "width_pt": ref.width_pt,
-        "height_pt": ref.height_pt,
-        "turned_deg": page.turned_deg,
-        "error": {"kind": failure.kind, "message": failure.message} if failure else None,
-        "warnings": list(page.warnings),
-        "engine": page.engine,
-        "model": page.model,
-    }
+    Raises:
+        ConfigError: There is no such format.
+    """
+    for name in names:
+        if name not in summaries():
+            raise ConfigError(f"unknown format {name!r}; choose from {', '.join(summaries())}")

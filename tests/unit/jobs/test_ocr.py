@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs import ocr
+from jobs import export, ocr
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import report, run
-from tests.support import sample_documents
+from tests.support import exports, sample_documents
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +75,84 @@ def test_the_receipt_is_printed_whatever_the_exit_code(
 ):
     job(False)
     assert capsys.readouterr().out == "the receipt\nwhat comes next\n"
+
+
+def test_the_documents_are_exported_after_the_job(
+    job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    exports.output(tmp_path / "out/pages", [exports.page("/in/a.pdf", 1, "words")])
+    assert job(True, "--export", "text,markdown") == 0
+    assert (tmp_path / "out/export/a.pdf.txt").read_text() == "words\n\f"
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "text       1 files",
+        "markdown   1 files",
+        f"1 pages into {tmp_path}/out/export",
+    ]
+    assert job(False, "--export", "text", "--export-to", str(tmp_path / "to")) == 3
+    assert (tmp_path / "to/a.pdf.txt").exists()
+    # The files of an export by hand and of the job have one state.
+    assert export.main([str(tmp_path / "out"), "--to", str(tmp_path / "to"), "--format=text"]) == 0
+    assert "0 files, 1 there already" in capsys.readouterr().out
+
+
+def test_documents_that_an_export_leaves_out_are_like_bad_pages(
+    job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    # The original of the page does not exist.
+    exports.output(tmp_path / "out/pages", [exports.page("/in/a.pdf", 1, "words")])
+    assert job(True, "--export", "searchable-pdf") == 3
+    assert "1 files left out" in capsys.readouterr().out
+    assert job(True, "--export", "searchable-pdf", "--fail-on", "none") == 0
+
+
+def test_an_export_that_fails_says_so_and_how_to_go_on(
+    job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    exports.output(tmp_path / "out/pages", [exports.page("/in/a.pdf", 1, "words")])
+    (tmp_path / "file").touch()
+    assert job(True, "--export", "text", "--export-to", str(tmp_path / "file/to")) == 1
+    said = capsys.readouterr()
+    assert "the receipt" in said.out
+    assert "rows of the job are in" in said.err
+    assert f"export {tmp_path}/out --format text --to {tmp_path}/file/to" in said.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--export", "pdf"], "unknown format 'pdf'; choose from markdown"),
+        (["--export", "chunks", "--chunks.tokenizer", "nowhere"], "no file nowhere"),
+        (["--export", "text", "--output", "s3://bucket/out"], "needs --export-to DIR"),
+    ],
+)
+def test_an_export_that_cannot_be_made_is_wrong_usage_before_the_job(
+    job: Callable[..., int], flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+):
+    assert job(AssertionError("the job was started"), *flags) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_submitted_job_needs_an_absolute_folder_for_its_files(
+    job: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    assert job(True, "--export", "text", "--export-to", "files") == 2
+    assert "absolute path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.png"])
+def test_files_are_not_put_where_the_next_job_would_read_them(
+    job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], pattern: str
+):
+    assert job(True, "--export", "text", f"{tmp_path}/{pattern}") == 2
+    assert "is inside of the input" in capsys.readouterr().err
+
+
+def test_nothing_is_exported_after_a_job_that_did_not_finish(
+    job: Callable[..., int], tmp_path: Path
+):
+    exports.output(tmp_path / "out/pages", [exports.page("/in/a.pdf", 1, "words")])
+    assert job(JobError("the disk is full"), "--export", "text") == 1
+    assert not (tmp_path / "out/export").exists()

@@ -34,6 +34,13 @@ def test_points_are_null_where_the_page_has_no_size():
     assert row["blocks"][0]["box_px"]["x1"] == 5.0
 
 
+def test_rows_from_before_there_were_lines_are_read():
+    ref = PageRef("/a.pdf", "d", 1, 1, "application/pdf", 612.0, 792.0)
+    page = PageResult(ref, Recognition(Status.OK, "x", (Block("text", "x"),)))
+    table = rows.pages_table([page]).drop_columns(["lines"])
+    assert rows.page_results(table) == [page]
+
+
 def test_every_column_of_the_output_is_in_the_readme():
     from tests.support.job_process import ROOT
 

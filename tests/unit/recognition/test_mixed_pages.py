@@ -25,6 +25,7 @@ from pipeline.types import (
     Block,
     Box,
     Crop,
+    Line,
     MixedPage,
     PageRef,
     PageResult,
@@ -61,6 +62,22 @@ def joined(
     crops = tuple(Crop(box, 0, top) for box, top in zip(boxes, tops, strict=True))
     read = Recognition(Status.OK, "read", tuple(found), rung=Rung.BASE)
     return [one.text for one in with_layer(read, MixedPage(blocks, crops, 20), deg).blocks]
+
+
+def test_lines_of_pictures_go_to_their_places_on_the_page() -> None:
+    crops = (Crop((100, 400, 300, 500), 0, 0), Crop((500, 600, 700, 650), 0, 124))
+    lines = (Line("one", (10, 20, 90, 40), 0.9), Line("two", (5, 130, 90, 150), 0.8))
+    blocks = tuple(block(line.text, line.box) for line in lines)
+    read = Recognition(Status.OK, "read", blocks, rung=Rung.BASE, lines=lines)
+    found = with_layer(read, MixedPage(COLUMNS, crops, 6), 0)
+    assert [line.box for line in found.lines] == [(110, 420, 190, 440), (505, 606, 590, 626)]
+    assert {line.box for line in found.lines} < {one.box for one in found.blocks}
+
+
+def test_nothing_is_kept_of_pictures_whose_reading_was_cut_off() -> None:
+    line = Line(WORDS, (10, 20, 90, 40), 0.9)
+    cut = Recognition(Status.TRUNCATED, WORDS, (block(WORDS, line.box),), lines=(line,))
+    assert with_layer(cut, MixedPage(COLUMNS, (Crop(PICTURE, 0, 0),), 6), 0).lines == ()
 
 
 def in_crop(top: float, text: str = WORDS) -> Block:

@@ -85,6 +85,16 @@ async def test_lines_become_blocks_in_pixels_of_the_page():
     )
     assert result.text == "hello"
     assert result.blocks[0].box == (2.0, 2.0, 20.0, 8.0)
+    assert result.lines == (Line("hello", (2.0, 2.0, 20.0, 8.0), 0.9),)
+
+
+async def test_lines_of_a_turned_page_are_on_the_page_as_displayed():
+    line = Line("hello", (1.0, 2.0, 10.0, 6.0), 0.9)
+    engine = FakeEngine(lambda request: Generation(lines=(line,)))
+    request = replace(request_of(), turned_deg=90)  # displayed it is 30 wide and 40 high
+    result = await recognise(engine, request, make_recipe(OcrOptions(output="o"), "onnx"))
+    assert [each.box for each in result.lines] == [(2.0, 30.0, 6.0, 39.0)]
+    assert result.blocks[0].box == result.lines[0].box
 
 
 async def test_a_fault_of_ours_costs_the_page():

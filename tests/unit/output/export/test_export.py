@@ -12,38 +12,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import OutputConfig
-from pipeline.errors import ErrorKind, JobError
-from pipeline.output import shards
-from pipeline.output.completed import page_id
+from pipeline.errors import ConfigError, JobError
 from pipeline.output.export.documents import OutputIndex, Selection
-from pipeline.output.export.formats import FORMATS
+from pipeline.output.export.formats import FORMATS, check_names
 from pipeline.output.export.names import common_folder, distinct, file_name
-from pipeline.output.export.run import STATE_NAME, export
-from pipeline.output.rows import pages_table
-from pipeline.types import Block, Failure, PageIds, PageRef, PageResult, Recognition, Source, Status
-
-
-def page(uri: str, number: int, text: str = "", *, doc_id: str = "ab" * 32) -> PageResult:
-    recognition = Recognition(Status.OK, text, (Block("text", text, (1, 2, 3, 4), 0.5),))
-    if not text:
-        failure = Failure(ErrorKind.RENDER, "cannot be\ndrawn")
-        recognition = Recognition(Status.FAILED, failure=failure)
-    return PageResult(
-        PageRef(uri, doc_id, number, 3, "application/pdf", 612, 792),
-        recognition,
-        Source.OCR if text else None,
-        ids=PageIds(page_id(uri, doc_id, number, "r"), "c", "r"),
-        engine="fake",
-        model="m",
-    )
-
-
-def output(folder: Path, *parts: Sequence[PageResult]) -> Path:
-    folder.mkdir(exist_ok=True)
-    for number, results in enumerate(parts):
-        shards.write_pages(folder / f"part-{number}.parquet", OutputConfig(), pages_table(results))
-    return folder
+from pipeline.output.export.run import export
+from pipeline.output.export.state import STATE_NAME
+from pipeline.types import PageRef, PageResult
+from tests.support.exports import NoOriginals, options, output, page, source_of
 
 
 @pytest.fixture
@@ -52,9 +28,9 @@ def pages(tmp_path: Path) -> Path:
     return output(
         tmp_path / "pages",
         [
-            page("/in/b/two.pdf", 3, "three"),
-            page("/in/one.png", 1, "a title"),
-            page("/in/b/two.pdf", 1, "one"),
+            replace(page("/in/b/two.pdf", 3, "three"), text_score=0.75),
+            replace(page("/in/one.png", 1, "a title"), text_score=0.5),
+            replace(page("/in/b/two.pdf", 1, "one"), text_score=0.5),
         ],
         [page("/in/b/two.pdf", 2)],
     )
@@ -62,7 +38,12 @@ def pages(tmp_path: Path) -> Path:
 
 def test_every_page_is_in_its_documents_file_in_order(pages: Path, tmp_path: Path) -> None:
     told: list[int] = []
-    done = export(OutputIndex(pages), ["text", "markdown"], tmp_path / "to", told.append)
+    done = export(
+        OutputIndex(pages),
+        options(tmp_path / "to", ["text", "markdown"]),
+        NoOriginals(),
+        told.append,
+    )
     assert (tmp_path / "to/b/two.pdf.txt").read_text() == "one\n\f\n\fthree\n\f"
     assert (tmp_path / "to/one.png.txt").read_text() == "a title\n\f"
     assert (done.files, done.pages, sum(told)) == ({"text": 2, "markdown": 2}, 4, 4)
@@ -97,13 +78,18 @@ def test_every_page_is_in_its_documents_file_in_order(pages: Path, tmp_path: Pat
     ]
 
 
+def written(name: str, pages: Sequence[PageResult]) -> str:
+    return "".join(FORMATS[name].write(source_of(pages)))
+
+
 def test_a_picture_of_each_page_has_an_anchor_of_its_own() -> None:
-    written = FORMATS["markdown"].write([page("/a", 7, "![image](#block-3)")])
-    assert "![image](#page-7-block-3)" in written
+    assert "![image](#page-7-block-3)" in written(
+        "markdown", [page("/a", 7, "![image](#block-3)", blocks=())]
+    )
 
 
 def test_json_lines_have_what_is_known_of_a_page() -> None:
-    lines = FORMATS["jsonl"].write([page("/a", 1, 'quoted "é"'), page("/a", 2)]).splitlines()
+    lines = written("jsonl", [page("/a", 1, 'quoted "é"'), page("/a", 2)]).splitlines()
     good, bad = map(json.loads, lines)
     assert (good["text"], good["status"], good["error"]) == ('quoted "é"', "ok", None)
     assert good["blocks"] == [
@@ -115,7 +101,7 @@ def test_json_lines_have_what_is_known_of_a_page() -> None:
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
 def test_the_spans_of_dolma_cover_the_text_page_by_page(texts: list[str]) -> None:
     made = [page("/a", number, text) for number, text in enumerate(texts, 1)]
-    record = json.loads(FORMATS["dolma"].write(made))
+    record = json.loads(written("dolma", made))
     spans = record["attributes"]["pdf_page_numbers"]
     assert [number for _, _, number in spans] == list(range(1, len(texts) + 1))
     assert "".join(record["text"][begin:end] for begin, end, _ in spans) == record["text"]
@@ -127,17 +113,17 @@ def test_the_spans_of_dolma_cover_the_text_page_by_page(texts: list[str]) -> Non
 
 def test_what_is_there_and_whole_is_left(pages: Path, tmp_path: Path) -> None:
     to = tmp_path / "to"
-    export(OutputIndex(pages), ["text"], to)
+    export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     (to / "one.png.txt").write_text("edited by hand, and kept")
     (to / "b/two.pdf.txt").unlink()
-    done = export(OutputIndex(pages), ["text"], to)
+    done = export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     assert (done.files, done.kept, done.pages) == ({"text": 1}, {"text": 1}, 3)
     assert (to / "one.png.txt").read_text() == "edited by hand, and kept"
 
 
 def test_a_document_that_was_read_again_is_written_again(pages: Path, tmp_path: Path) -> None:
     to = tmp_path / "to"
-    export(OutputIndex(pages), ["text"], to)
+    export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     output(
         pages,
         [
@@ -147,7 +133,7 @@ def test_a_document_that_was_read_again_is_written_again(pages: Path, tmp_path: 
         ],
         [page("/in/b/two.pdf", 2, "two, now")],
     )
-    done = export(OutputIndex(pages), ["text"], to)
+    done = export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     assert (done.files, done.kept) == ({"text": 1}, {"text": 1})
     assert "two, now" in (to / "b/two.pdf.txt").read_text()
 
@@ -156,11 +142,11 @@ def test_an_export_that_was_killed_while_it_wrote_its_state_goes_on(
     pages: Path, tmp_path: Path
 ) -> None:
     to = tmp_path / "to"
-    export(OutputIndex(pages), ["text"], to)
+    export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     state = to / STATE_NAME
     state.write_text(state.read_text()[:-9])  # in the middle of the second line
     (to / "one.png.txt").unlink()
-    done = export(OutputIndex(pages), ["text"], to)
+    done = export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     assert done.files == {"text": 1}
     assert (to / "one.png.txt").exists()
 
@@ -170,7 +156,7 @@ def test_a_file_that_is_not_from_an_export_is_never_replaced(pages: Path, tmp_pa
     to.mkdir()
     (to / "one.png.txt").write_text("mine")
     with pytest.raises(JobError, match=r"one\.png\.txt is there, and not from an export"):
-        export(OutputIndex(pages), ["text"], to)
+        export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     assert (to / "one.png.txt").read_text() == "mine"
 
 
@@ -180,6 +166,9 @@ def test_a_file_that_is_not_from_an_export_is_never_replaced(pages: Path, tmp_pa
         (Selection("two"), [("/in/b/two.pdf", [1, 2, 3])]),
         (Selection(statuses=["failed"]), [("/in/b/two.pdf", [2])]),
         (Selection("one", ["failed"]), []),
+        (Selection(scores=(0.6, 1.0)), [("/in/b/two.pdf", [3])]),
+        (Selection(scores=(0.0, 0.6)), [("/in/b/two.pdf", [1]), ("/in/one.png", [1])]),
+        (Selection("two", scores=(0.5, 0.6)), [("/in/b/two.pdf", [1])]),
     ],
 )
 def test_documents_and_pages_can_be_chosen(
@@ -200,14 +189,18 @@ def test_contents_that_a_place_had_one_after_the_other_are_two_documents(tmp_pat
         page("/in/a.pdf", 1, "new", doc_id="2" * 64),
     )
     pages = output(tmp_path / "pages", [new, old])
-    export(OutputIndex(pages), ["text"], tmp_path / "to")
+    export(OutputIndex(pages), options(tmp_path / "to", ["text"]), NoOriginals())
     assert (tmp_path / "to/a.pdf.txt").read_text() == "old\n\f"
     assert (tmp_path / "to/a.pdf-22222222.txt").read_text() == "new\n\f"
 
 
 def test_a_document_that_could_not_be_opened_has_a_file_that_says_so(tmp_path: Path) -> None:
     bad = replace(page("/in/a.pdf", 0), ref=PageRef("/in/a.pdf", "", 0, 0, "", 0, 0))
-    export(OutputIndex(output(tmp_path / "pages", [bad])), ["markdown"], tmp_path / "to")
+    export(
+        OutputIndex(output(tmp_path / "pages", [bad])),
+        options(tmp_path / "to", ["markdown"]),
+        NoOriginals(),
+    )
     assert "> Page 0 was not read: cannot be drawn" in (tmp_path / "to/a.pdf.md").read_text()
 
 
@@ -238,3 +231,9 @@ def test_no_name_leaves_the_folder_or_is_too_long(uris: list[str]) -> None:
         assert not {"", ".", ".."} & set(parts)
         assert all(len(part.encode()) < 255 for part in parts)
         assert distinct(name, "ab" * 32) != name
+
+
+def test_an_unknown_format_is_refused_with_those_that_there_are() -> None:
+    check_names(FORMATS)
+    with pytest.raises(ConfigError, match="unknown format 'markdwn'; choose from markdown, html"):
+        check_names(["text", "markdwn"])

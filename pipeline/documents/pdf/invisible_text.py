@@ -1,0 +1,75 @@
+"""The content stream of a page's invisible text. Pure.
+
+Every line is one string in text render mode 3, as high as its box and stretched to its length. The
+stream leaves the graphics state as it found it: it can stand before those of a page.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from pipeline.documents.page_text import PageText, TextRun
+from pipeline.documents.pdf.invisible_font import DESCENT, InvisibleFont
+from pipeline.text.char_widths import text_width
+
+Matrix = tuple[float, float, float, float, float, float]
+"""a, b, c, d, e, f: the point (x, y) becomes (a x + c y + e, b x + d y + f)."""
+
+_ALONG: Final = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}
+"""Where text runs on the page as displayed, x to the right and y down."""
+_MIN_SIDE: Final = 0.1
+"""Smaller lines are left out, units of user space."""
+
+
+def content(page: PageText, to_page: Matrix, font: InvisibleFont, font_name: str) -> bytes:
+    """The content stream, empty for a page without text.
+
+    Args:
+        page: The text.
+        to_page: From pixels of the page as displayed to its user space.
+        font: Gives the characters their codes.
+        font_name: The font's name in the page's resources.
+    """
+    lines = [_line(run, to_page, font, font_name) for run in page.runs]
+    shown = [line for line in lines if line]
+    return b"\n".join([b"q BT 3 Tr", *shown, b"ET Q\n"]) if shown else b""
+
+
+def _line(run: TextRun, to_page: Matrix, font: InvisibleFont, font_name: str) -> bytes:
+    x0, y0, x1, y1 = run.box
+    along = _ALONG[run.direction_deg]
+    up = (along[1], -along[0])
+    across, height = (abs(v[0] * (x1 - x0) + v[1] * (y1 - y0)) for v in (along, up))
+    whole, tall = _turned(along, across, to_page), _turned(up, height, to_page)
+    size, length = math.hypot(*tall), math.hypot(*whole)
+    natural = text_width(run.text) * size
+    if not all(math.isfinite(v) and v > _MIN_SIDE for v in (size, length, natural)):
+        return b""
+    # From the middle of the box to the beginning of the baseline.
+    middle = _moved(((x0 + x1) / 2, (y0 + y1) / 2), to_page)
+    back, down = -0.5, DESCENT - 0.5
+    start = (m + back * w + down * t for m, w, t in zip(middle, whole, tall, strict=True))
+    matrix = (*(v / length for v in whole), *(v / size for v in tall), *start)
+    return b"/%s %s Tf %s Tz %s Tm <%s> Tj" % (
+        font_name.encode(),
+        _number(size),
+        _number(100 * length / natural),
+        b" ".join(map(_number, matrix)),
+        font.encode(run.text).hex().encode(),
+    )
+
+
+def _moved(point: tuple[float, float], by: Matrix) -> tuple[float, float]:
+    x, y = point
+    return by[0] * x + by[2] * y + by[4], by[1] * x + by[3] * y + by[5]
+
+
+def _turned(unit: tuple[int, int], length: float, by: Matrix) -> tuple[float, float]:
+    x, y = unit[0] * length, unit[1] * length
+    return by[0] * x + by[2] * y, by[1] * x + by[3] * y
+
+
+def _number(value: float) -> bytes:
+    """A number as PDF writes it: without an exponent."""
+    return f"{value:.4f}".rstrip("0").rstrip(".").encode()
