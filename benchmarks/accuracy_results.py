@@ -13,11 +13,12 @@ from benchmarks.accuracy_pages import Reading, Truth
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Estimate
 from pipeline.evaluation.metrics import character_error_rate, page_metrics
+from pipeline.evaluation.unmarked import without_marks
 from pipeline.text.words import folded
 
 _LEADER = re.compile(r"(?:\.\s?){4,}")
-MEASURES = ("words_f1", "cer", "dotless_cer", "engine_cer", "order", "seconds")
-_HEADS = ("words F1", "CER", "no dots", "engine CER", "order", "CPU s")
+MEASURES = ("words_f1", "cer", "plain_cer", "dotless_cer", "engine_cer", "order", "seconds")
+_HEADS = ("words F1", "CER", "plain CER", "no dots", "engine CER", "order", "CPU s")
 _WORST = 8
 """Pages that a comparison names."""
 
@@ -30,18 +31,20 @@ class PageScore:
         way: "layer", "ocr" or "job".
         document: The document's name.
         page: 1-based number.
-        words_f1: As `pipeline.evaluation.metrics.PageMetrics`.
-        cer: The same.
-        dotless_cer: The character error rate where four dots or more are taken for white space on
+        words_f1: As `pipeline.evaluation.metrics.PageMetrics`, without the marks of Markdown.
+        cer: The character error rate of what was written, marks of Markdown included.
+        dotless_cer: That without marks and where four dots or more are taken for white space on
             both sides. It tells missed leaders from missed text.
         engine_cer: That of the engine's lines in the engine's own order; None without an engine.
-        order: As `PageMetrics`.
+        order: As `PageMetrics`, without marks.
         lines: As `PageMetrics`.
         seconds: CPU seconds, None where they are not known.
         degradation: What was done to the page before it was read, "" for nothing.
         text_score: The page's own estimate, None where it has none.
         trust: The trust in its text layer, None where that was not looked at.
         parts: What the text score is made of.
+        plain_cer: The character error rate without the marks of Markdown on both sides
+            (`pipeline.evaluation.unmarked`); None in results from before it was measured.
     """
 
     way: str
@@ -58,6 +61,7 @@ class PageScore:
     text_score: float | None = None
     trust: float | None = None
     parts: dict[str, float | None] = field(default_factory=dict)
+    plain_cer: float | None = None
 
 
 def without_leaders(text: str) -> str:
@@ -67,17 +71,19 @@ def without_leaders(text: str) -> str:
 
 def page_score(way: str, truth: Truth, reading: Reading, degradation: str = "") -> PageScore:
     """Compare a page with its truth."""
-    metrics, engine = page_metrics(reading.text, truth.text), reading.engine_text
+    text, true = without_marks(reading.text), without_marks(truth.text)
+    metrics, engine = page_metrics(text, true), reading.engine_text
     result = reading.result
     parts = result.text_score_parts if result else None
-    dotless = character_error_rate(without_leaders(reading.text), without_leaders(truth.text))
+    dotless = character_error_rate(without_leaders(text), without_leaders(true))
     return PageScore(
         way=way,
         degradation=degradation,
         document=truth.name,
         page=truth.page,
         words_f1=metrics.words_f1,
-        cer=metrics.cer,
+        cer=character_error_rate(reading.text, truth.text),
+        plain_cer=metrics.cer,
         dotless_cer=dotless,
         engine_cer=None if engine is None else character_error_rate(engine, truth.text),
         order=metrics.order,
