@@ -1,6 +1,6 @@
 """Upright letters one below the other that are one word, as on stamps and spines. Pure and total.
 
-Each letter is a line of a text layer of its own, and would be spliced into the lines beside it.
+Each letter is a line of its own, and would be spliced into the lines beside it.
 What tells a word from a column of labels or cells: these are level with the text that they belong
 to.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from statistics import fmean
 from typing import Final
 
 from pipeline.types import Box, Line
@@ -16,8 +17,8 @@ from pipeline.types import Box, Line
 _MIN_LETTERS: Final = 4
 _SAME_PLACE: Final = 0.35
 """Maximum distance of the centres of two letters across the stack, in heights."""
-_SAME_HEIGHT: Final = 1.2
-"""Maximum height of a letter's box by that of another one."""
+_SAME_HEIGHT: Final = 1.45
+"""Maximum height of a letter's box by that of the one above: a detector's boxes vary."""
 _MAX_PITCH: Final = 2.5
 """Maximum distance from letter to letter, in heights."""
 _EVEN: Final = 1.3
@@ -42,6 +43,21 @@ def letter_stacks(lines: Sequence[Line]) -> list[list[int]]:
         return []
     letters.sort(key=lambda i: (_center(lines[i].box)[1], i))
     return [stack for stack in _chains(lines, letters) if _is_word(lines, stack)]
+
+
+def with_words_of_stacks(lines: Sequence[Line]) -> list[Line]:
+    """The lines with the letters of each stack as one line, in the place of the first letter."""
+    stacks = letter_stacks(lines)
+    words = {stack[0]: _word([lines[i] for i in stack]) for stack in stacks}
+    inside = {i for stack in stacks for i in stack[1:]}
+    return [words.get(i, line) for i, line in enumerate(lines) if i not in inside]
+
+
+def _word(letters: Sequence[Line]) -> Line:
+    x0, y0, x1, y1 = zip(*(letter.box for letter in letters), strict=True)
+    text = "".join(letter.text.strip() for letter in letters)
+    box = (min(x0), min(y0), max(x1), max(y1))
+    return Line(text, box, fmean(letter.score for letter in letters))
 
 
 def _is_letter(line: Line) -> bool:

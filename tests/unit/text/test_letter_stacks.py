@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.text.letter_stacks import letter_stacks
+from pipeline.text.letter_stacks import letter_stacks, with_words_of_stacks
 from pipeline.text.text_layer import TextLayer, TextLayerLine, read
 from pipeline.types import Line
 
@@ -51,6 +51,12 @@ def test_two_stacks_side_by_side_are_two_words_whatever_their_order() -> None:
 )
 def test_other_letters_are_none(lines: list[Line]) -> None:
     assert letter_stacks(lines) == []
+
+
+def test_the_letters_of_a_stack_become_one_line_in_the_place_of_the_first() -> None:
+    before, after = rows(2, top=110, pitch=400)
+    joined = with_words_of_stacks([before, *stack("RECEIVED"), after])
+    assert joined == [before, Line("RECEIVED", (100, 100, 112, 334), 1.0), after]
 
 
 def test_a_page_without_lines_has_none() -> None:
