@@ -7,6 +7,7 @@ to.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean
@@ -15,6 +16,8 @@ from typing import Final
 from pipeline.types import Box, Line
 
 _MIN_LETTERS: Final = 4
+_MAX_LETTERS: Final = 1000
+"""A page with more single letters is set letter by letter: below each other they mean nothing."""
 _SAME_PLACE: Final = 0.35
 """Maximum distance of the centres of two letters across the stack, in heights."""
 _SAME_HEIGHT: Final = 1.45
@@ -39,10 +42,11 @@ def letter_stacks(lines: Sequence[Line]) -> list[list[int]]:
         The indices of the letters of each, from top to bottom; no line is in two.
     """
     letters = [i for i, line in enumerate(lines) if _is_letter(line)]
-    if len(letters) < _MIN_LETTERS:
+    if not _MIN_LETTERS <= len(letters) <= _MAX_LETTERS:
         return []
     letters.sort(key=lambda i: (_center(lines[i].box)[1], i))
-    return [stack for stack in _chains(lines, letters) if _is_word(lines, stack)]
+    bottoms = sorted((line.box[3], i) for i, line in enumerate(lines))
+    return [stack for stack in _chains(lines, letters) if _is_word(lines, stack, bottoms)]
 
 
 def with_words_of_stacks(lines: Sequence[Line]) -> list[Line]:
@@ -94,19 +98,30 @@ def _follows(lines: Sequence[Line], chain: Sequence[int], letter: int) -> bool:
     return max(pitch, usual) <= _EVEN * min(pitch, usual)
 
 
-def _is_word(lines: Sequence[Line], stack: Sequence[int]) -> bool:
-    """Whether the letters are no labels: not an alphabet, and not level with other text."""
+def _is_word(
+    lines: Sequence[Line], stack: Sequence[int], bottoms: Sequence[tuple[float, int]]
+) -> bool:
+    """Whether the letters are no labels: not an alphabet, and not level with other text.
+
+    Args:
+        lines: The page's lines.
+        stack: The indices of the letters.
+        bottoms: Lower edge and index of every line, sorted.
+    """
     codes = [ord(lines[i].text.strip()) for i in stack]
     if len({below - above for above, below in pairwise(codes)}) == 1:
         return False
     members = set(stack)
-    others = [line.box for i, line in enumerate(lines) if i not in members]
-    level = sum(any(_is_level(lines[i].box, box) for box in others) for i in stack)
+    level = sum(not members.issuperset(_level(lines[i].box, bottoms)) for i in stack)
     return level <= _MAX_LEVEL_SHARE * len(stack)
 
 
-def _is_level(letter: Box, box: Box) -> bool:
-    return abs(letter[3] - box[3]) <= _LEVEL * (letter[3] - letter[1])
+def _level(letter: Box, bottoms: Sequence[tuple[float, int]]) -> list[int]:
+    """The indices of the lines that end as far down as a letter."""
+    near = _LEVEL * (letter[3] - letter[1])
+    first = bisect_left(bottoms, (letter[3] - near, -1))
+    last = bisect_right(bottoms, (letter[3] + near, len(bottoms)))
+    return [i for _, i in bottoms[first:last]]
 
 
 def _center(box: Box) -> tuple[float, float]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from random import Random
+
 import pytest
 
 from pipeline.text.letter_stacks import letter_stacks, with_words_of_stacks
@@ -57,6 +60,18 @@ def test_the_letters_of_a_stack_become_one_line_in_the_place_of_the_first() -> N
     before, after = rows(2, top=110, pitch=400)
     joined = with_words_of_stacks([before, *stack("RECEIVED"), after])
     assert joined == [before, Line("RECEIVED", (100, 100, 112, 334), 1.0), after]
+
+
+def test_a_page_of_letters_alone_is_left_as_it_is_in_time() -> None:
+    random = Random(4)
+    lines = [
+        Line("x", (x, y, x + 9, y + 12), 1.0)
+        for x, y in ((random.randrange(800), random.randrange(1000)) for _ in range(20_000))
+    ]
+    began = time.process_time()
+    assert letter_stacks(lines) == []
+    assert letter_stacks([Line("x", (0, 0, 9, 12), 1.0)] * 1000) == []
+    assert time.process_time() - began < 3
 
 
 def test_a_page_without_lines_has_none() -> None:
