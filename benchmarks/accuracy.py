@@ -17,10 +17,13 @@ Needs the extra `evaluate`. Tables, intervals, comparisons and `--from` are thos
 
 - Words F1: words are runs of letters and digits, compared as multisets. It does not see order.
 - CER: Levenshtein distance over the length of the truth. It sees order, and is over 1 where there
-  is more wrong text than truth. Dots of leaders and dotted rules are characters like all others.
-- No dots: the same where four dots or more are taken for white space on both sides.
+  is more wrong text than truth. Dots of leaders and dotted rules are characters like all others,
+  and so are the marks of Markdown, which no truth has.
+- Plain CER: the same without the marks of Markdown, as are words F1 and order: structure is no
+  error of the text.
+- No dots: plain CER where four dots or more are taken for white space on both sides.
 - Engine CER: that of the engine's lines in the engine's own order.
-- Order: Kendall's tau over the lines of the truth that are found in the text, -1 to 1.
+- Order: Kendall's tau over the lines of the truth that are found once in the text, -1 to 1.
 
 How the text score orders pages by their error is printed by `benchmarks.text_score`, which says
 more of it; `--degraded` adds pages whose pictures or layers were made worse on purpose.

@@ -21,17 +21,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import get_args
 
-from benchmarks.accuracy import Truth, character_error_rate, folded, truths, words_f1
+from benchmarks.accuracy_pages import Truth, truths
 from pipeline.config import ReadConfig, RenderConfig, StructureMode
 from pipeline.documents.page_structure import layout_finder
 from pipeline.documents.pdf.document import PdfFile
+from pipeline.evaluation.metrics import character_error_rate
+from pipeline.evaluation.unmarked import without_marks
 from pipeline.text import text_layer as layers
+from pipeline.text.words import folded, words_f1
 
 _CORPUS = Path("../shared/corpus/accuracy")
-_FIGURE = re.compile(r"!\[image\]\(#block-\d+\)")
-_HEADING = re.compile(r"^#+ ", re.MULTILINE)
-_RULE = re.compile(r"^\|( --- \|)+$", re.MULTILINE)
-_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
 _MODES: tuple[StructureMode, ...] = get_args(StructureMode)
 
 
@@ -43,14 +42,6 @@ class Measured:
     f1: list[float] = field(default_factory=list)
     cer: list[float] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
-
-
-def without_marks(markdown: str) -> str:
-    """The text of Markdown that `pipeline.text.structure` wrote."""
-    text = _RULE.sub("", _HEADING.sub("", _FIGURE.sub(" ", markdown)))
-    return _ROW.sub(lambda row: row[0].replace("\\|", "\0").replace("|", " "), text).replace(
-        "\0", "|"
-    )
 
 
 def words(text: str) -> Counter[str]:

@@ -66,8 +66,8 @@ def line_places(text: str, truth: str) -> list[int]:
     """Where the lines of the truth are found in a text.
 
     A line may be a part of a longer one in the text: paragraphs are found as well as lines. Left
-    out are short lines, lines that occur more than once, and those of which nothing similar is
-    found.
+    out are short lines, and those of which nothing similar is found or more than one stretch: it
+    cannot be told which of them is the line.
 
     Returns:
         For each line of the truth that is found, in the truth's order, the position of its first
@@ -81,11 +81,20 @@ def line_places(text: str, truth: str) -> list[int]:
 
 
 def _place(line: str, text: str) -> int | None:
-    """Where the stretch of a text is that is most similar to a line, None for none."""
+    """Where the only stretch of a text is that is similar to a line, None for none or several."""
     if len(text) < len(line):
         return 0 if fuzz.ratio(line, text) >= _MIN_MATCH else None
     match = fuzz.partial_ratio_alignment(line, text, score_cutoff=_MIN_MATCH)
-    return match.dest_start if match else None
+    if match is None:
+        return None
+    others = (text[: match.dest_start], text[match.dest_end :])
+    # Not in what is shorter than the line: a part of the line would count there.
+    if any(
+        len(other) >= len(line) and fuzz.partial_ratio(line, other) >= _MIN_MATCH
+        for other in others
+    ):
+        return None
+    return match.dest_start
 
 
 def order_score(places: list[int]) -> float | None:

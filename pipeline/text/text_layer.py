@@ -7,12 +7,13 @@ coordinates whether their text came from the layer or from an engine.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from pipeline.imaging.rotation import TURNS, turn_back, turn_box, turn_size
 from pipeline.text import layout
+from pipeline.text.letter_stacks import letter_stacks
 from pipeline.text.structure import PageSigns, Style, markdown, structured
 from pipeline.types import Block, Box, Line, PageLayout, Region, RegionKind
 
@@ -146,6 +147,7 @@ def read(
     def to_page(box: Box | None) -> Box | None:
         return box and turn_back(box, width_px, height_px, deg)
 
+    lines = _with_words_of_stacks(lines, to_upright)
     upright = [Line(line.text, to_upright(line.box), 1.0) for line in lines]
     if find_layout is None:
         found = layout.blocks(upright, width_px, height_px)
@@ -157,6 +159,24 @@ def read(
         found = structured(upright, width_px, height_px, signs)
     blocks = tuple(replace(block, box=to_page(block.box), score=None) for block in found)
     return markdown(blocks), blocks, deg
+
+
+def _with_words_of_stacks(
+    lines: tuple[TextLayerLine, ...], to_upright: Callable[[Box], Box]
+) -> tuple[TextLayerLine, ...]:
+    """The lines with the letters of each stack as one line."""
+    if sum(len(line.text) == 1 for line in lines) < 2:
+        return lines
+    stacks = letter_stacks([Line(line.text, to_upright(line.box), 1.0) for line in lines])
+    words = {stack[0]: _word([lines[i] for i in stack]) for stack in stacks}
+    inside = {i for stack in stacks for i in stack[1:]}
+    return tuple(words.get(i, line) for i, line in enumerate(lines) if i not in inside)
+
+
+def _word(letters: Sequence[TextLayerLine]) -> TextLayerLine:
+    x0, y0, x1, y1 = zip(*(letter.box for letter in letters), strict=True)
+    text = "".join(letter.text.strip() for letter in letters)
+    return replace(letters[0], text=text, box=(min(x0), min(y0), max(x1), max(y1)))
 
 
 def _styles(lines: tuple[TextLayerLine, ...]) -> tuple[Style, ...]:

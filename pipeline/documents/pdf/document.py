@@ -198,7 +198,8 @@ class PdfFile:
             warnings = (*repairs, *mupdf_log.take())
             mupdf_log.check_memory(*warnings)
             lost = damage.lost_content(page_object)
-            return replace(found, warnings=(*warnings, lost) if lost else warnings)
+            said = (*warnings, *filter(None, (lost,)), *found.warnings)
+            return replace(found, warnings=said)
 
     def attachments(self) -> list[str]:
         """The unique names of its embedded files.

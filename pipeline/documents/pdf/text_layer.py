@@ -36,6 +36,7 @@ _MAX_PICTURES: Final = 0.3
 """With more than this share of the page in pictures without text, a layer is not trusted anyway."""
 _MAX_IMAGE_PX: Final = 16_000_000
 """A page with a larger image is not drawn for the text in it: that would need 50 MB and more."""
+_NOT_LOOKED_AT: Final = "no text was searched in the pictures of the page"
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
 _EDGE_PX: Final = 2.0
@@ -80,8 +81,11 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
         oversized_box_share=oversized_box_share,
         doubtful_numbers=_count_doubtful(raw, doubtful),
     )
-    is_small = largest_image_px <= _MAX_IMAGE_PX
-    if boxes and is_small and 0 < drawing.image_without_text_share < _MAX_PICTURES:
+    warnings: tuple[str, ...] = ()
+    is_wanted = bool(boxes) and 0 < drawing.image_without_text_share < _MAX_PICTURES
+    if is_wanted and largest_image_px > _MAX_IMAGE_PX:
+        warnings = (f"an image of {largest_image_px / 1e6:.0f} megapixels: {_NOT_LOOKED_AT}",)
+    elif is_wanted:
         found = _pictures_with_text(page, log, inside, to_pixels)
         drawing = replace(
             drawing,
@@ -89,7 +93,7 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
             pictures=tuple(box for box, _ in found),
         )
     images, rules = _figures(kinds, painted_boxes, size_px, zoom)
-    return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing, images, rules)
+    return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing, images, rules, warnings)
 
 
 def _in_pixels(log: Sequence[tuple[int, Box]], to_pixels: PixelFrame) -> tuple[Kinds, Boxes]:

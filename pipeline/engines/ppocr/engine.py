@@ -25,6 +25,7 @@ from pipeline.engines.ppocr.recogniser import MIN_WIDTH_PX, Recogniser
 from pipeline.engines.ppocr.split_columns import split
 from pipeline.errors import ConfigError, EngineError
 from pipeline.imaging.transform import resize
+from pipeline.text.letter_stacks import with_words_of_stacks
 from pipeline.types import Generation, Line, Pixels, Request
 
 _DETECTOR = "PP-OCRv6_det_small.onnx"
@@ -73,8 +74,9 @@ class OnnxEngine:
             raise EngineError(f"PP-OCR failed on a page: {error}") from error
         on_image = (_on_image(line, scale, width_px, height_px) for line in found)
         lines = add_leaders([line for line in on_image if line], dots)
-        kept = tuple(line for line in lines if line.score >= self._min_score)
-        return Generation(lines=kept, coverage=coverage(map(self._length, found)))
+        kept = [line for line in lines if line.score >= self._min_score]
+        words = tuple(with_words_of_stacks(kept))
+        return Generation(lines=words, coverage=coverage(map(self._length, found)))
 
     def _length(self, line: Line) -> tuple[str, float]:
         """What was read in a line, and its length by its height."""

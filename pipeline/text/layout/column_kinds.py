@@ -46,6 +46,12 @@ _MIN_TABLE_ROWS = 3
 _MIN_TABLE_CELLS = 2.5
 """Minimum rows, and mean of cells a row, of a table across two columns of text."""
 
+_MARGIN = 0.5
+"""Maximum width of a column of notes, as a share of the text's beside it ..."""
+_HOLE_EM = 4.0
+"""... and minimum line spacing that it has somewhere, in line heights: notes stand beside the text
+that they are about."""
+
 _ASIDE_EM = 3.0
 """Minimum white space between two address blocks, in line heights."""
 _MAX_ADDRESS_LINES = 8
@@ -67,12 +73,20 @@ def texts_beside(page: PageLines, left: Indices, right: Indices) -> Texts | None
     if all(running):
         aligned = are_aligned(page, left, right)
         if not aligned or all(_continues_sentences(page, side) for side in sides):
-            return "columns"
+            is_margin = _are_notes(page, left, right) or _are_notes(page, right, left)
+            return "notes" if is_margin else "columns"
     for text, notes, is_running in ((left, right, running[0]), (right, left, running[1])):
         is_note = is_running and _is_block(page, notes) and _is_worded_prose(page, text)
         if is_note and not are_aligned(page, notes, text):
             return "notes"
     return None
+
+
+def _are_notes(page: PageLines, notes: Indices, text: Indices) -> bool:
+    """Whether one of two columns of running text is notes in the margin of the other."""
+    narrow, wide = (page.x1[side].max() - page.x0[side].min() for side in (notes, text))
+    hole_px = _HOLE_EM * page.em_px
+    return bool(narrow <= _MARGIN * wide and _steps(page, notes).max() > hole_px)
 
 
 def are_blocks(page: PageLines, left: Indices, right: Indices) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.text.layout.skew import straightened
-from pipeline.types import Line
+from pipeline.types import Box, Line
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -96,7 +96,7 @@ class PageLines:
 
 def page_lines(lines: Sequence[Line]) -> PageLines:
     """The lines of a page as arrays, independent of the given order."""
-    lines = sorted(lines, key=lambda line: (line.box[1] + line.box[3], line.box, line.text))
+    lines = sorted(lines, key=_down)
     boxes = np.array([line.box for line in lines], np.float64).reshape(-1, 4)
     x0, y0 = np.minimum(boxes[:, :2], boxes[:, 2:]).T
     x1, y1 = np.maximum(boxes[:, :2], boxes[:, 2:]).T
@@ -123,6 +123,11 @@ def middle_value(values: Floats | Indices) -> float:
     """The median of at least one number: on short arrays faster than NumPy's."""
     ordered = sorted(values.tolist())
     return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def _down(line: Line) -> tuple[float, Box, str, float]:
+    """Sorts lines from top to bottom, whatever their order was."""
+    return line.box[1] + line.box[3], line.box, line.text, line.score
 
 
 def _has_words(text: str) -> bool:

@@ -101,4 +101,9 @@ def test_a_picture_whose_text_is_in_the_layer_is_not_counted(tmp_path: Path) -> 
 
 def test_an_image_that_is_large_is_not_decoded_for_it(tmp_path: Path) -> None:
     large = np.pad(STAMP, ((0, 8000), (0, 4000)), constant_values=255)
-    assert in_pictures(layer_of(tmp_path, page_with(large))) == 0
+    layer = layer_of(tmp_path, page_with(large))
+    assert in_pictures(layer) == 0
+    [warning] = layer.warnings
+    assert warning.startswith("an image of ")
+    assert warning.endswith("megapixels: no text was searched in the pictures of the page")
+    assert layer_of(tmp_path, page_with(STAMP)).warnings == ()

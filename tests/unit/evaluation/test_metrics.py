@@ -46,6 +46,11 @@ def test_short_repeated_and_missing_lines_are_left_out() -> None:
     assert metrics.line_places(f"p. 3 {FIRST} {SECOND}", f"p. 3\n{FIRST}\n{FIRST}\n{THIRD}") == []
 
 
+def test_a_line_that_is_similar_to_two_stretches_of_the_text_is_left_out() -> None:
+    paragraph = f"{FIRST}, {SECOND}, {FIRST.replace('k', 'h')}, {THIRD}"
+    assert metrics.line_places(paragraph, f"{FIRST}\n{SECOND}") == [len(FIRST) + 2]
+
+
 def test_a_text_shorter_than_a_line_is_not_found_inside_it() -> None:
     assert metrics.line_places("clerk counts", FIRST) == []
     assert metrics.line_places(FIRST[:-1], FIRST) == [0]

@@ -264,6 +264,13 @@ def test_every_text_is_in_one_block(lines: list[Line]) -> None:
     assert after == before
 
 
+def test_the_order_given_does_not_matter_where_lines_differ_in_their_scores_alone() -> None:
+    doubted, sure = (Line("1", (0.0, 0.0, 12.0, 22.0), score) for score in (0.0, 1.0))
+    other = Line("1", (0.0, 0.0, 0.0, 30.0), 0.0)
+    given_order = layout.blocks([doubted, sure, other], WIDTH_PX, HEIGHT_PX)
+    assert layout.blocks([sure, doubted, other], WIDTH_PX, HEIGHT_PX) == given_order
+
+
 @given(pages, st.randoms())
 def test_the_order_given_does_not_matter(lines: list[Line], random: Random) -> None:
     shuffled = list(lines)

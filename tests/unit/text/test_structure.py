@@ -278,3 +278,22 @@ def test_the_number_of_a_heading_makes_no_table() -> None:
         lines += prose(top + 60, 5)
     blocks = structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns())
     assert not any(block.kind == "table" for block in blocks)
+
+
+def test_notes_far_apart_in_the_margin_are_no_column() -> None:
+    margin, text = {"left": 100.0, "width": 220.0}, {"left": 400.0, "width": 700.0}
+    heading = column(400, "Starting a New", "program or a", "function", **margin)
+    note = ("Note: a program", "is saved while", "it is written, no", "need to save it", "by hand")
+    lines = [
+        *column(120, "Each time you start", "the editor shows what", "was open before", **text),
+        *heading,
+        *column(900, *note, **margin),
+        *prose(400, 8, **text),
+        *prose(720, 12, **text),
+    ]
+    texts = [block.text for block in structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns())]
+    read = " ".join(" ".join(texts).split())
+    places = [
+        read.index(words) for words in ("Each time", "Starting", "The old", "Note: a program")
+    ]
+    assert places == sorted(places)

@@ -48,35 +48,72 @@ def page(font_px: float, lines: int, size: tuple[int, int] = (1240, 1754)) -> Pi
     return np.asarray(image)
 
 
+def scales(detector: Detector, pixels: Pixels) -> list[float]:
+    """About at which scales an image with lines down to its bottom was looked at."""
+    inked = np.flatnonzero((pixels < 128).any(axis=(1, 2)))
+    height_px = float(inked[-1] - inked[0])
+    return [round((sides[0] - 64) / height_px, 1) for sides in detector.sides]
+
+
 def test_lines_of_usual_size_are_found_in_a_small_image(detector: Detector) -> None:
-    quads = find_lines(detector, page(23, 20))
-    assert detector.sides == [(1312, 928)]
+    pixels = page(23, 20)
+    quads = find_lines(detector, pixels)
+    assert scales(detector, pixels) == [0.7]
     assert quads.shape == (20, 4, 2)
     assert quads[:, 0, 1] == pytest.approx(80 + 60 * np.arange(20), abs=8)
     assert quads[:, 0, 0] == pytest.approx(90, abs=12)
 
 
-def test_small_lines_are_found_in_the_whole_image(detector: Detector) -> None:
-    quads = find_lines(detector, page(12, 20))
-    assert detector.sides == [(1312, 928), (1760, 1248)]
-    assert len(quads) == 20
+def test_small_lines_are_found_at_full_resolution_at_once(detector: Detector) -> None:
+    pixels = page(12, 20)
+    assert len(find_lines(detector, pixels)) == 20
+    assert scales(detector, pixels) == [1.0]
 
 
-def test_small_lines_below_large_ones_are_enough(detector: Detector) -> None:
+def test_the_white_around_the_text_is_not_looked_at(detector: Detector) -> None:
+    pixels = np.full((1754, 1240, 3), 255, np.uint8)
+    pixels[700:1100, 300:900] = page(12, 5)[50:450, 60:660]
+    quads = find_lines(detector, pixels)
+    assert detector.sides == [(320, 256)]
+    assert quads[:, 0, 1] == pytest.approx(700 + 30 + 60 * np.arange(5), abs=8)
+    assert quads[:, 0, 0] == pytest.approx(300 + 30, abs=12)
+
+
+def test_lines_that_are_small_though_their_letters_did_not_say_so_are_looked_at_again(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.engines.ppocr.detector.letter_height", lambda grey: 20.0)
+    pixels = page(12, 20)
+    assert len(find_lines(detector, pixels)) == 20
+    assert scales(detector, pixels) == [0.8, 1.0]
+
+
+def test_small_lines_below_large_ones_are_found_too(detector: Detector) -> None:
     pixels = page(23, 10).copy()
     pixels[700:1754] = page(12, 17)[60:1114]
     assert len(find_lines(detector, pixels)) == 27
-    assert detector.sides == [(1312, 928), (1760, 1248)]
 
 
-def test_a_page_on_which_nothing_is_found_is_looked_at_again(detector: Detector) -> None:
-    assert find_lines(detector, page(20, 0)).shape == (0, 4, 2)
+def test_a_page_with_ink_on_which_nothing_is_found_is_looked_at_again(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector, "postprocess_op", lambda *_: ([], []), raising=False)
+    assert find_lines(detector, page(23, 20)).shape == (0, 4, 2)
     assert len(detector.sides) == 2
+
+
+def test_a_page_without_ink_is_not_looked_at(detector: Detector) -> None:
+    assert find_lines(detector, page(20, 0)).shape == (0, 4, 2)
+    assert detector.sides == []
 
 
 def test_an_image_that_is_small_anyway_is_looked_at_once(detector: Detector) -> None:
     assert len(find_lines(detector, page(12, 4, (640, 400)))) == 4
-    assert detector.sides == [(384, 640)]
+    assert len(detector.sides) == 1
+
+
+def test_light_lines_on_a_dark_page_are_found(detector: Detector) -> None:
+    assert len(find_lines(detector, 255 - page(23, 20))) == 20
 
 
 def test_colours_become_minus_one_to_one() -> None:

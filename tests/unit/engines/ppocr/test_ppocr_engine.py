@@ -99,6 +99,7 @@ async def test_red_and_blue_are_not_swapped(
     monkeypatch.setattr(engine._ocr.text_det, "session", lambda x: seen.append(x) or detect(x))
     pixels = picture(800, 800)
     pixels[:] = (200, 10, 20)
+    pixels[390:410, 200:600] = 0
     await engine.generate(request(pixels))
     assert seen[0][0, :, 0, 0] == pytest.approx([20 / 127.5 - 1, 10 / 127.5 - 1, 200 / 127.5 - 1])
 
@@ -136,7 +137,7 @@ async def test_a_failure_of_the_model_is_an_engine_error(
 
     monkeypatch.setattr(engine._ocr.text_det, "session", fail)
     with pytest.raises(EngineError, match="no room"):
-        await engine.generate(request(picture(100, 100)))
+        await engine.generate(request(drawn({(20, 20): "harbour"}, (300, 90), 36)))
 
 
 def test_a_missing_model_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
