@@ -13,12 +13,14 @@ from benchmarks.accuracy_pages import Reading, Truth
 from pipeline.evaluation import summary
 from pipeline.evaluation.metrics import character_error_rate, page_metrics
 from pipeline.evaluation.summary import Layout, Measure
+from pipeline.evaluation.unmarked import without_marks
 from pipeline.text.words import folded
 
 _LEADER = re.compile(r"(?:\.\s?){4,}")
 MEASURES = (
     Measure("words_f1", "words F1"),
     Measure("cer", "CER"),
+    Measure("plain_cer", "plain CER"),
     Measure("dotless_cer", "no dots"),
     Measure("engine_cer", "engine CER"),
     Measure("order", "order"),
@@ -35,18 +37,20 @@ class PageScore:
         way: "layer", "ocr" or "job".
         document: The document's name.
         page: 1-based number.
-        words_f1: As `pipeline.evaluation.metrics.PageMetrics`.
-        cer: The same.
-        dotless_cer: The character error rate where four dots or more are taken for white space on
+        words_f1: As `pipeline.evaluation.metrics.PageMetrics`, without the marks of Markdown.
+        cer: The character error rate of what was written, marks of Markdown included.
+        dotless_cer: That without marks and where four dots or more are taken for white space on
             both sides. It tells missed leaders from missed text.
         engine_cer: That of the engine's lines in the engine's own order; None without an engine.
-        order: As `PageMetrics`.
+        order: As `PageMetrics`, without marks.
         lines: As `PageMetrics`.
         seconds: CPU seconds, None where they are not known.
         degradation: What was done to the page before it was read, "" for nothing.
         text_score: The page's own estimate, None where it has none.
         trust: The trust in its text layer, None where that was not looked at.
         parts: What the text score is made of.
+        plain_cer: The character error rate without the marks of Markdown on both sides
+            (`pipeline.evaluation.unmarked`); None in results from before it was measured.
     """
 
     way: str
@@ -63,6 +67,7 @@ class PageScore:
     text_score: float | None = None
     trust: float | None = None
     parts: dict[str, float | None] = field(default_factory=dict)
+    plain_cer: float | None = None
 
 
 def without_leaders(text: str) -> str:
@@ -72,17 +77,19 @@ def without_leaders(text: str) -> str:
 
 def page_score(way: str, truth: Truth, reading: Reading, degradation: str = "") -> PageScore:
     """Compare a page with its truth."""
-    metrics, engine = page_metrics(reading.text, truth.text), reading.engine_text
+    text, true = without_marks(reading.text), without_marks(truth.text)
+    metrics, engine = page_metrics(text, true), reading.engine_text
     result = reading.result
     parts = result.text_score_parts if result else None
-    dotless = character_error_rate(without_leaders(reading.text), without_leaders(truth.text))
+    dotless = character_error_rate(without_leaders(text), without_leaders(true))
     return PageScore(
         way=way,
         degradation=degradation,
         document=truth.name,
         page=truth.page,
         words_f1=metrics.words_f1,
-        cer=metrics.cer,
+        cer=character_error_rate(reading.text, truth.text),
+        plain_cer=metrics.cer,
         dotless_cer=dotless,
         engine_cer=None if engine is None else character_error_rate(engine, truth.text),
         order=metrics.order,

@@ -8,16 +8,18 @@ from typing import Final
 
 import jiwer
 
-from pipeline.evaluation.metrics import page_metrics
+from pipeline.evaluation.metrics import character_error_rate, page_metrics
 from pipeline.evaluation.output_texts import OutputTexts, ReadPage
 from pipeline.evaluation.summary import Measure
 from pipeline.evaluation.tables import table_score, tables_of
 from pipeline.evaluation.truth import Truth
+from pipeline.evaluation.unmarked import without_marks
 from pipeline.text.words import folded
 
 MEASURES: Final = (
-    Measure("words_f1", "words F1"),
+    Measure("words_f1", "wordsF1"),
     Measure("cer", "CER"),
+    Measure("plain_cer", "plain"),
     Measure("wer", "WER"),
     Measure("order", "order"),
     Measure("tables", "tables"),
@@ -34,8 +36,10 @@ class PageScore:
         page: 1-based number, 0 for the document as a whole.
         status: Of the row, "" where the output has none: its text counts as empty.
         source: Where the text is from, "" where it is not known.
-        words_f1: Harmonic mean of precision and recall of the words, 0 to 1.
-        cer: Edits of characters over the characters of the truth.
+        words_f1: Harmonic mean of precision and recall of the words, 0 to 1; as `wer` and `order`
+            without the marks of Markdown (`pipeline.evaluation.unmarked`).
+        cer: Edits of characters over the characters of the truth, marks of Markdown included.
+        plain_cer: The same without these marks on both sides.
         wer: Edits of words over the words of the truth.
         order: Kendall's tau over the lines of the truth that are found, None for fewer than two.
         lines: Lines of the truth that are found.
@@ -49,6 +53,7 @@ class PageScore:
     source: str
     words_f1: float
     cer: float
+    plain_cer: float
     wer: float
     order: float | None
     lines: int
@@ -72,7 +77,8 @@ def page_scores(truths: Iterable[Truth], texts: OutputTexts) -> Iterator[PageSco
 
 def page_score(uri: str, truth: Truth, read: ReadPage) -> PageScore:
     """Compare what was read with the truth."""
-    metrics = page_metrics(read.text, truth.text)
+    text, true = without_marks(read.text), without_marks(truth.text)
+    metrics = page_metrics(text, true)
     tables = truth.tables and table_score(tables_of(read.text), truth.tables)
     return PageScore(
         document=uri,
@@ -80,8 +86,9 @@ def page_score(uri: str, truth: Truth, read: ReadPage) -> PageScore:
         status=read.status,
         source=read.source,
         words_f1=metrics.words_f1,
-        cer=metrics.cer,
-        wer=word_error_rate(read.text, truth.text),
+        cer=character_error_rate(read.text, truth.text),
+        plain_cer=metrics.cer,
+        wer=word_error_rate(text, true),
         order=metrics.order,
         lines=metrics.lines,
         tables=tables if isinstance(tables, float) else None,

@@ -44,8 +44,8 @@ class Layout:
         gap: Between two columns.
     """
 
-    name: int = 27
-    value: int = 8
+    name: int = 25
+    value: int = 7
     gap: int = 1
 
 
