@@ -238,8 +238,8 @@ class IngressConfig(Settings):
     """Events per second over all streams of one chat replica. Above it, tokens that arrive between
     two events are sent in one; the first token of an answer is never delayed."""
     heartbeat_s: Annotated[float, Field(gt=0)] = 15.0
-    """Seconds without an event after which a stream sends a comment, against idle timeouts of
-    clients and proxies."""
+    """Seconds without an event after which a stream of events sends a comment, against idle
+    timeouts of clients and proxies. A stream of lines sends one only where it is asked for."""
 
 
 class OcrModelConfig(Settings):

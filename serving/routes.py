@@ -24,6 +24,7 @@ from serving.errors import ApiError
 from serving.http import bodies
 from serving.http.middleware import log_entry
 from serving.http.openapi import describe
+from serving.http.stream_formats import NDJSON, NDJSON_WITH_HEARTBEATS
 from serving.http.validation import excerpt
 from serving.ocr import chat_response, mistral
 from serving.ocr.chat_request import ParsedOcrRequest, parse_ocr
@@ -34,6 +35,8 @@ from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
 from serving.ocr.uploads import MEDIA_TYPES, Upload
 
 _FORM_FIELDS: Final = 16
+_QUERY: Final = ("stream", "heartbeat")
+"""Parameters of `/v1/ocr` in the query that are no options of the document."""
 _FORM: Final = "multipart/form-data"
 _MODELS: Final = (
     *(ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage),
@@ -160,6 +163,7 @@ class _Routes:
         self,
         request: Request,
         stream: bool = Query(False, description="Send each page as soon as it is read."),
+        heartbeat: bool = Query(False, description="Send a line while a stream waits."),
     ) -> Response:
         """Read a document: one result for every page, with blocks and boxes.
 
@@ -167,7 +171,8 @@ class _Routes:
         then the options are in the query. Where the JSON has Mistral's form, so has the answer.
 
         With `stream` the response is a line of JSON for each page, in the order in which they are
-        read; a stream that fails ends with a line that has `error`.
+        read; a stream that fails ends with a line that has `error`. With `heartbeat` it has lines
+        `{"type": "heartbeat"}` where nothing was sent for a while.
         """
         deadline_s = self._deadline_s()
         parsed = await self._parsed_ocr(request)
@@ -178,7 +183,10 @@ class _Routes:
         entry = log_entry(request.scope)
         entry.fields["model"] = model.names[0]
         if not isinstance(parsed, ParsedMistralRequest):
-            return await model.respond_with_blocks(parsed, stream, entry, deadline_s)
+            lines = NDJSON_WITH_HEARTBEATS if heartbeat else NDJSON
+            return await model.respond_with_blocks(
+                parsed, lines if stream else None, entry, deadline_s
+            )
         if stream:
             message = "Mistral's form has no streams; send the document as a string"
             raise ApiError(400, "unsupported_parameter", message, param="stream")
@@ -205,7 +213,9 @@ class _Routes:
         content = await request.body()
         if not content:
             raise ApiError(400, "empty", "the body has no bytes", param="body")
-        options = {name: value for name, value in request.query_params.items() if name != "stream"}
+        options = {
+            name: value for name, value in request.query_params.items() if name not in _QUERY
+        }
         if "password" in options:
             message = "a password in an address ends up in logs; send a form with it"
             raise ApiError(400, "unsupported_parameter", message, param="password")

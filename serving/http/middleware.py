@@ -83,6 +83,17 @@ class LogEntry:
         """Milliseconds since the request came in."""
         return round((time.perf_counter() - self.begin_s) * 1000, 1)
 
+    def add_counts(
+        self, pages: int, prompt_tokens: int | None, completion_tokens: int | None
+    ) -> None:
+        """Add what was read; counts that are None are left out."""
+        counts = {
+            "pages": pages,
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+        }
+        self.fields |= {name: count for name, count in counts.items() if count is not None}
+
     def set_error(self, error: ApiError) -> None:
         """Set the error that the request was answered with."""
         self.error = error.code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from serving.errors import ApiError
@@ -24,7 +24,7 @@ class StreamFormat:
 
     Attributes:
         media_type: Its Content-Type.
-        heartbeat: Text that parsers of the format ignore.
+        heartbeat: Text that says that the stream is alive; "" for none.
         error: Makes the last piece of a stream that fails after it has started.
     """
 
@@ -35,8 +35,10 @@ class StreamFormat:
 
 SSE: Final = StreamFormat("text/event-stream", ": waiting\n\n", _sse_error)
 """Server-sent events. A stream that breaks ends with its error and without `[DONE]`."""
-NDJSON: Final = StreamFormat("application/x-ndjson", "\n", _ndjson_error)
-"""One JSON value a line."""
+NDJSON: Final = StreamFormat("application/x-ndjson", "", _ndjson_error)
+"""One JSON value a line. There is no line that all parsers ignore, so there is no heartbeat."""
+NDJSON_WITH_HEARTBEATS: Final = replace(NDJSON, heartbeat='{"type": "heartbeat"}\n')
+"""The same for callers that know heartbeats."""
 
 
 def error_piece(media_type: str, error: ApiError) -> str:

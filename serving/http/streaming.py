@@ -104,7 +104,7 @@ async def with_heartbeats(
         pieces: What is sent.
         deadline_s: When the last piece must be there, by `time.monotonic`.
         heartbeat_s: Seconds without a piece after which a heartbeat is yielded.
-        heartbeat: The text of a heartbeat.
+        heartbeat: The text of a heartbeat, "" for none.
 
     Raises:
         ApiError: 504, the deadline has passed.
@@ -118,7 +118,7 @@ async def with_heartbeats(
                 if left_s <= 0:
                     raise deadline_exceeded()
                 await asyncio.wait({task}, timeout=min(left_s, heartbeat_s))
-                if not task.done() and time.monotonic() < deadline_s:
+                if heartbeat and not task.done() and time.monotonic() < deadline_s:
                     yield heartbeat
             try:
                 piece = task.result()

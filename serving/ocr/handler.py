@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,17 +22,17 @@ from pipeline.page_range import PageSelection
 from pipeline.recognition.retry_ladder import WITHOUT_FIRST_ENGINE
 from pipeline.types import Instruction, PageResult, Recognition, Sampling, Source, Task
 from serving.config import ServeConfig
-from serving.errors import ApiError, of_kind
+from serving.errors import ApiError
 from serving.http import streaming
 from serving.http.middleware import LogEntry
-from serving.http.stream_formats import NDJSON, SSE, StreamFormat
+from serving.http.stream_formats import SSE, StreamFormat
 from serving.http.url_fetch import Fetcher
 from serving.ocr import chat_response, document_response, mistral
 from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat
 from serving.ocr.mistral import ParsedMistralRequest
 from serving.ocr.page_reader import RequestTemplate
 from serving.ocr.prompt_task import AskedPrompt, read_prompt
-from serving.ocr.service import LoadedDocument, OcrService
+from serving.ocr.service import LoadedDocument, OcrService, RequestPages
 from serving.ocr.uploads import Upload
 
 PROMPT_HEADER = "Rayscribe-Prompt"
@@ -80,22 +80,29 @@ class OcrHandler:
         if request.stream:
             events = self._events(request, header, template, entry)
             return _said(await self._streamed(events, entry, SSE, deadline_s), asked)
-        async with streaming.timeout_at(deadline_s):
-            pages = [page async for page in self._chat_pages(request, template)]
+        async with (
+            streaming.timeout_at(deadline_s),
+            self._opened(request, template) as numbered,
+        ):
+            pages = [page async for page in numbered]
         chat_response.raise_if_all_failed(pages)
         answer = chat_response.completion(header, pages, self.config.ocr.page_separator)
         assert answer.usage is not None  # noqa: S101 - `completion` sets it
-        _add_counts(entry, len(pages), answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        entry.add_counts(len(pages), answer.usage.prompt_tokens, answer.usage.completion_tokens)
         return _said(JSONResponse(answer.model_dump(mode="json", exclude_unset=True)), asked)
 
     async def respond_with_blocks(
-        self, request: ParsedOcrRequest, stream: bool, entry: LogEntry, deadline_s: float
+        self,
+        request: ParsedOcrRequest,
+        stream: StreamFormat | None,
+        entry: LogEntry,
+        deadline_s: float,
     ) -> Response:
         """Answer a request to `/v1/ocr`.
 
         Args:
             request: The document and its options.
-            stream: Whether each page is sent as soon as it is read.
+            stream: How each page is sent as soon as it is read; None for one answer.
             entry: Gets the counts of pages and tokens.
             deadline_s: When the answer must be complete, by `time.monotonic`.
 
@@ -110,12 +117,10 @@ class OcrHandler:
         template = self._template(asked.instruction, None, Sampling())
         if stream:
             lines = self._lines(request, template, entry)
-            return _said(await self._streamed(lines, entry, NDJSON, deadline_s), asked)
+            return _said(await self._streamed(lines, entry, stream, deadline_s), asked)
         async with streaming.timeout_at(deadline_s):
             answer = await self._document(request, template)
-        _add_counts(
-            entry, len(answer.pages), answer.usage.prompt_tokens, answer.usage.output_tokens
-        )
+        entry.add_counts(len(answer.pages), answer.usage.prompt_tokens, answer.usage.output_tokens)
         return _said(Response(answer.model_dump_json(), media_type="application/json"), asked)
 
     async def respond_as_mistral(
@@ -134,12 +139,9 @@ class OcrHandler:
         template = self._template(Instruction(Task(self.recipe.task)), None, Sampling())
         async with streaming.timeout_at(deadline_s):
             document = await self._document(request.ocr, template)
-        errors = [page.error for page in document.pages]
-        if errors[0] is not None and all(errors):
-            raise of_kind(errors[0].kind, errors[0].message, "document")
-        usage = document.usage
-        _add_counts(entry, len(document.pages), usage.prompt_tokens, usage.output_tokens)
         answer = mistral.answer(document, request)
+        usage = document.usage
+        entry.add_counts(len(document.pages), usage.prompt_tokens, usage.output_tokens)
         return Response(answer.model_dump_json(), media_type="application/json")
 
     # --- what is requested
@@ -174,16 +176,24 @@ class OcrHandler:
 
     # --- pages
 
-    async def _chat_pages(
+    @asynccontextmanager
+    async def _opened(
         self, request: ParsedChatRequest, template: RequestTemplate
-    ) -> AsyncGenerator[chat_response.NumberedPage, None]:
-        """The pages of a chat completion, numbered over all its documents, in their order."""
+    ) -> AsyncIterator[AsyncGenerator[chat_response.NumberedPage, None]]:
+        """Open the documents of a chat completion, and give their pages as they are read."""
         documents = [await self._loaded(upload) for upload in request.uploads]
-        number = 0
         async with (
             self.service.open(documents, template) as pages,
-            aclosing(pages.in_order()) as results,
+            aclosing(self._numbered(pages, request)) as numbered,
         ):
+            yield numbered
+
+    async def _numbered(
+        self, pages: RequestPages, request: ParsedChatRequest
+    ) -> AsyncGenerator[chat_response.NumberedPage, None]:
+        """The pages of a chat completion, numbered over all its documents, in their order."""
+        number = 0
+        async with aclosing(pages.in_order()) as results:
             async for result in results:
                 number += 1
                 self._report(result)
@@ -248,55 +258,42 @@ class OcrHandler:
     ) -> AsyncIterator[str]:
         """A chat completion as server-sent events.
 
-        A page is sent when it is finished, not token by token: a bad answer may still be replaced
-        by that of another rung. The first event comes with the first page that was read, so that an
-        error before it can still set the HTTP status.
+        The first event comes as soon as the documents are opened, so that an error until then can
+        still set the HTTP status. A page is sent when it is finished, not token by token: a bad
+        answer may still be replaced by that of another rung.
         """
         stream = chat_response.ChatStream(
             header, self.config.ocr.page_separator, request.include_usage
         )
         pages: list[chat_response.NumberedPage] = []
-        held = stream.start()
-        async with aclosing(self._chat_pages(request, template)) as numbered:
+        async with self._opened(request, template) as numbered:
+            yield stream.start()
             async for page in numbered:
                 pages.append(page)
-                held += stream.page(page)
-                if any(recognition.failure is None for _, recognition in pages):
-                    yield held
-                    held = ""
+                yield stream.page(page)
         chat_response.raise_if_all_failed(pages)
         usage = chat_response.usage(pages)
-        _add_counts(entry, len(pages), usage.prompt_tokens, usage.completion_tokens)
+        entry.add_counts(len(pages), usage.prompt_tokens, usage.completion_tokens)
         yield stream.end()
 
     async def _lines(
         self, request: ParsedOcrRequest, template: RequestTemplate, entry: LogEntry
     ) -> AsyncIterator[str]:
-        """Pages as lines of JSON, each as soon as it is read."""
+        """Pages as lines of JSON, each as soon as it is read. The response starts before them."""
         count = 0
         document = await self._loaded(request.document, request.password, request.pages)
         async with (
             self.service.open([document], template) as pages,
             aclosing(pages.as_completed()) as results,
         ):
+            yield ""  # the document is open: the headers can go
             async for result in results:
                 count += 1
                 yield self._page(result).model_dump_json() + "\n"
-        _add_counts(entry, count, None, None)
+        entry.add_counts(count, None, None)
 
 
 def _said(response: Response, asked: AskedPrompt) -> Response:
     """A response with a header that says what was made of the prompt."""
     response.headers[PROMPT_HEADER] = asked.said
     return response
-
-
-def _add_counts(
-    entry: LogEntry, pages: int, prompt_tokens: int | None, completion_tokens: int | None
-) -> None:
-    counts = {
-        "pages": pages,
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-    }
-    entry.fields |= {name: count for name, count in counts.items() if count is not None}

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.page_range import PageSelection
+from serving.errors import of_kind
 from serving.http.validation import Body, Text, parsed
 from serving.ocr.chat_request import ParsedOcrRequest
 from serving.ocr.document_response import OcrBlock, OcrBox, OcrDocument, OcrPage, ResponseModel
@@ -182,7 +183,14 @@ def _upload(document: DocumentUrl | ImageDocument) -> Upload:
 
 
 def answer(document: OcrDocument, request: ParsedMistralRequest) -> MistralOcrResponse:
-    """The answer for a document."""
+    """The answer for a document.
+
+    Raises:
+        ApiError: No page was read; by the kind of the first page's error.
+    """
+    errors = [page.error for page in document.pages]
+    if errors and errors[0] is not None and all(errors):
+        raise of_kind(errors[0].kind, errors[0].message, "document")
     pages = [_page(page, request) for page in document.pages]
     content = request.ocr.document.data
     return MistralOcrResponse(
