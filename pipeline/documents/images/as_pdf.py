@@ -92,7 +92,8 @@ def _kept(pdf: PdfObjects, path: str, file: ImageFile) -> _Embedded | None:
         return _png(pdf, Path(path).read_bytes())
     if file.media_type not in _KEPT:
         return None
-    image = mupdf.fz_new_image_from_buffer(mupdf.fz_read_file(path))
+    buffer = mupdf.fz_new_buffer_from_copied_data(Path(path).read_bytes())
+    image = mupdf.fz_new_image_from_buffer(buffer)
     orientation = _orientation(path) if file.media_type == _JPEG else 1
     return _Embedded(mupdf.pdf_add_image(pdf.pdf, image), (image.w(), image.h()), orientation)
 

@@ -180,11 +180,12 @@ def test_a_damaged_file_is_written_anew_with_its_streams_as_they_were(tmp_path: 
     assert list(tmp_path.glob("*.whole")) == []
 
 
-def test_text_of_a_tagged_pdf_is_an_artifact(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reader", READERS)
+def test_text_of_a_tagged_pdf_is_an_artifact_that_is_found(reader: str, tmp_path: Path) -> None:
     geometry = Geometry()
     content = pdf([Page(size_pt=geometry.size_pt)], catalog=b"/MarkInfo<</Marked true>>")
     _, target = copied(content, [page_of(geometry, ("new", (40, 50, 90, 64), 0))], tmp_path)
-    assert [text for text, _ in mupdf_words(target, geometry)] == ["new"]
+    assert [text for text, _ in READERS[reader](target, geometry)] == ["new"]
     with pymupdf.open(target) as document:
         added = document.xref_stream(document[0].get_contents()[0])
     assert added.startswith(b"/Artifact BMC")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,10 @@ from pipeline.output.export.run import Exported, export
 from pipeline.output.export.searchable_pdf import page_texts
 from pipeline.output.export.state import STATE_NAME
 from pipeline.output.export.visual_order import visual_order
-from pipeline.types import Block, Line, PageIds, PageResult, Recognition, Source, Status
+from pipeline.types import Block, Box, Line, PageIds, PageResult, Recognition, Source, Status
 from tests.support.exports import options, output, page
 from tests.support.pdf_readers import READERS, Geometry, mupdf_words
-from tests.support.sample_documents import Page, pdf, text_content
+from tests.support.sample_documents import Page, carrying_pdf, pdf, text_content
 
 LETTER = Geometry(size_pt=(612, 792), crop=(0, 0, 612, 792))
 SIGNED = b"/AcroForm<</Fields[<</FT/Sig/T(s)/V<</Type/Sig>>>>]>>"
@@ -80,6 +81,42 @@ def test_the_lines_of_rows_are_in_the_pdf_at_their_places(original: Path, tmp_pa
     assert words[0][0][1][:2] == pytest.approx((100, 150), abs=1)
     assert words[0][1][1][2:] == pytest.approx((250, 165), abs=1)
     assert list((tmp_path / "to").glob(".*partial*")) == []
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    ("deg", "first", "last"),
+    [
+        (90, (100, 250, 120, 350), (100, 150, 120, 250)),  # it runs up
+        (180, (200, 150, 300, 170), (100, 150, 200, 170)),  # to the left, upside down
+        (270, (280, 150, 300, 250), (280, 250, 300, 350)),  # down
+    ],
+)
+def test_the_words_of_a_page_that_was_turned_are_at_their_places(
+    deg: int, first: Box, last: Box, reader: str, original: Path, tmp_path: Path
+) -> None:
+    around = (
+        min(first[0], last[0]),
+        min(first[1], last[1]),
+        max(first[2], last[2]),
+        max(first[3], last[3]),
+    )
+    line = Line("nnnnn uuuuu", tuple(2 * side for side in around), 0.9)
+    exported([replace(read(original, line), turned_deg=deg)], tmp_path)
+    made = tmp_path / "to" / "a.pdf.searchable.pdf"
+    found = dict(READERS[reader](made, LETTER))
+    for word, inside in (("nnnnn", first), ("uuuuu", last)):
+        x0, y0, x1, y1 = found[word]
+        assert inside[0] - 3 < x0 < x1 < inside[2] + 3
+        assert inside[1] - 3 < y0 < y1 < inside[3] + 3
+
+
+def test_a_page_with_rows_of_two_recipes_has_its_text_once(original: Path, tmp_path: Path) -> None:
+    row = read(original, Line("word", BOX, 0.9))
+    again = replace(row, ids=replace(row.ids, page_id="f" * 32, recipe_hash="s"))
+    exported([row, again], tmp_path)
+    made = tmp_path / "to" / "a.pdf.searchable.pdf"
+    assert [word for word, _ in mupdf_words(made, LETTER)] == ["word"]
 
 
 def test_a_second_export_leaves_what_is_there(original: Path, tmp_path: Path) -> None:
@@ -190,3 +227,29 @@ def test_right_to_left_text_without_its_package_says_what_to_install(
         exported([read(original, Line("שלום", BOX, 0.9))], tmp_path)
     exported([read(original, Line("latin needs none", BOX, 0.9))], tmp_path)
     assert (tmp_path / "to" / "a.pdf.searchable.pdf").exists()
+
+
+def test_a_member_of_an_archive_and_an_attachment_become_searchable(tmp_path: Path) -> None:
+    inner = pdf([Page()])
+    outer = carrying_pdf([("inner.pdf", inner)])
+    archive = tmp_path / "in.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.pdf", inner)
+    (tmp_path / "outer.pdf").write_bytes(outer)
+    places = [f"{archive}!/a.pdf", f"{tmp_path}/outer.pdf!/inner.pdf"]
+    copy = tmp_path / "inner.pdf"
+    copy.write_bytes(inner)
+    known = read(copy, Line("word", BOX, 0.9))
+    rows = [
+        replace(
+            known,
+            ref=replace(known.ref, uri=place),
+            ids=replace(known.ids, page_id=f"{number:032x}"),
+        )
+        for number, place in enumerate(places)
+    ]
+    done = exported(rows, tmp_path)
+    assert (done.files, done.warnings) == ({"searchable-pdf": 2}, [])
+    for made in (tmp_path / "to").rglob("*.searchable.pdf"):
+        assert made.read_bytes().startswith(inner)
+        assert [word for word, _ in mupdf_words(made, LETTER)] == ["word"]
