@@ -30,14 +30,24 @@ class AddedText:
 
     def add(self, target: Any, page: PageText) -> None:
         """Add the text of a page to its object."""
-        drawn = content(page, _from_pixels(target, page), self._font, _FONT_NAME)
+        inherited = mupdf.pdf_dict_get_inheritable(target, mupdf.PDF_ENUM_NAME_Resources)
+        resources = _copied(self._objects.pdf, inherited)
+        fonts = _copied(self._objects.pdf, mupdf.pdf_dict_gets(resources, "Font"))
+        name = _free_name(fonts)
+        drawn = content(page, _from_pixels(target, page), self._font, name)
         if not drawn:
             return
         if self._is_tagged:  # else it would be content without a tag, which PDF/UA forbids
             drawn = b"/Artifact BMC\n" + drawn + b"EMC\n"
         if self._font_object is None:
             self._font_object = mupdf.pdf_add_new_dict(self._objects.pdf, 8)
-        self._add_font(target)
+        mupdf.pdf_dict_puts(fonts, name, self._font_object)
+        mupdf.pdf_dict_puts(resources, "Font", fonts)
+        mupdf.pdf_dict_puts(target, "Resources", resources)
+        self._put_first(target, drawn)
+
+    def _put_first(self, target: Any, drawn: bytes) -> None:
+        """Put a content stream before those of a page."""
         present = mupdf.pdf_dict_gets(target, "Contents")
         contents = mupdf.pdf_new_array(self._objects.pdf, 2)
         mupdf.pdf_array_push(contents, self._objects.add_stream(drawn))
@@ -47,15 +57,6 @@ class AddedText:
         elif present.m_internal:
             mupdf.pdf_array_push(contents, present)
         mupdf.pdf_dict_puts(target, "Contents", contents)
-
-    def _add_font(self, target: Any) -> None:
-        """Give a page resources of its own: those of the original, and the font."""
-        inherited = mupdf.pdf_dict_get_inheritable(target, mupdf.PDF_ENUM_NAME_Resources)
-        resources = _copied(self._objects.pdf, inherited)
-        fonts = _copied(self._objects.pdf, mupdf.pdf_dict_gets(resources, "Font"))
-        mupdf.pdf_dict_puts(fonts, _FONT_NAME, self._font_object)
-        mupdf.pdf_dict_puts(resources, "Font", fonts)
-        mupdf.pdf_dict_puts(target, "Resources", resources)
 
     def finish(self) -> None:
         """Write the font, whose characters are known now."""
@@ -83,6 +84,15 @@ class AddedText:
             *(name, reference(descendant), reference(self._objects.add_stream(font.to_unicode()))),
         )
         mupdf.pdf_update_object(self._objects.pdf, mupdf.pdf_to_num(self._font_object), whole)
+
+
+def _free_name(fonts: Any) -> str:
+    """A name that no font of a page has: the original may be a copy that got text before."""
+    name, number = _FONT_NAME, 1
+    while mupdf.pdf_dict_gets(fonts, name).m_internal:
+        number += 1
+        name = f"{_FONT_NAME}{number}"
+    return name
 
 
 def _copied(pdf: Any, dictionary: Any) -> Any:

@@ -271,10 +271,7 @@ class SandboxClient:
             raise error_type(ErrorKind.CRASH, shorten(message)) from None
 
     def kill(self) -> None:
-        """Kill the worker from another thread: the current call raises CRASH.
-
-        The next call starts another worker.
-        """
+        """Kill the worker from another thread: the call raises CRASH, the next starts another."""
         self._supervisor.kill()
 
     def close(self) -> None:

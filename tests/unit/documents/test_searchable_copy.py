@@ -151,6 +151,18 @@ def test_pages_that_share_their_resources_keep_their_fonts(tmp_path: Path) -> No
     assert fonts[0] == fonts[2] == {"Helvetica", "RayscribeInvisible"}
 
 
+def test_a_copy_that_gets_text_again_keeps_that_of_before(tmp_path: Path) -> None:
+    geometry = Geometry()
+    content = pdf([Page(size_pt=geometry.size_pt)])
+    for text, top in (("before", 50), ("after", 150), ("at last", 250)):
+        line = (text, (40, top, 90, top + 14), 0)
+        _, target = copied(content, [page_of(geometry, line)], tmp_path)
+        content = target.read_bytes()
+    assert sorted(text for text, _ in mupdf_words(target, geometry)) == [
+        *("after", "at", "before", "last")
+    ]
+
+
 def test_a_page_without_content_and_resources_gets_text(tmp_path: Path) -> None:
     with pymupdf.open() as made:
         made.new_page(width=400, height=600)
