@@ -129,7 +129,8 @@ class DatasetExport:
         self._missing = 0
         with (
             partial_file(self._to / name) as partial,
-            pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer,
+            # A dictionary of images would be as large as these.
+            pq.ParquetWriter(partial, SCHEMA, compression="zstd", use_dictionary=False) as writer,
         ):
             for rows in self._row_groups(index, documents):
                 writer.write_table(pa.Table.from_pylist(rows, SCHEMA))

@@ -169,6 +169,9 @@ def _item(item: Item) -> _Json:
 def _prov(page: PageResult, part: Element, text: str) -> list[_Json]:
     width, height = page_size_pt(page)
     x0, y0, x1, y1 = box_pt(page, part.box) if part.box else (0.0, 0.0, width, height)
+    # Lines of text layers may reach over the edge of the page, which Docling does not allow.
+    x0, x1 = min(max(x0, 0.0), width), min(max(x1, 0.0), width)
+    y0, y1 = min(max(y0, 0.0), height), min(max(y1, 0.0), height)
     box = {"l": x0, "t": height - y0, "r": x1, "b": height - y1, "coord_origin": "BOTTOMLEFT"}
     return [{"page_no": page.ref.page, "bbox": box, "charspan": [0, len(text)]}]
 

@@ -125,12 +125,12 @@ class OutputIndex:
         by_shard = sorted(enumerate(document._places), key=lambda item: item[1])
         for number, members in groupby(by_shard, lambda item: item[1][0]):
             chosen = [(order, row) for order, (_, row) in members]
-            table = self._read(number).take([row for _, row in chosen])
+            table = _rows(self._read(number), [row for _, row in chosen])
             parts += zip((order for order, _ in chosen), page_results(table), strict=True)
         return [result for _, result in sorted(parts, key=lambda part: part[0])]
 
     def _read_shard(self, number: int) -> pa.Table:
-        return parquet(self._shards[number]).read()
+        return parquet(self._shards[number]).read().combine_chunks()
 
 
 _EMPTY: Final = pa.schema(
@@ -140,6 +140,13 @@ _EMPTY: Final = pa.schema(
         ("row", pa.int64()),
     ]
 ).empty_table()
+
+
+def _rows(table: pa.Table, rows: list[int]) -> pa.Table:
+    """Some rows of a table. Those of a document lie side by side more often than not."""
+    if rows == list(range(rows[0], rows[0] + len(rows))):
+        return table.slice(rows[0], len(rows))  # a view, where `take` copies
+    return table.take(rows)
 
 
 def _places(shard: AnyPath, number: int) -> pa.Table:

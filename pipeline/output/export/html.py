@@ -141,7 +141,7 @@ class _PageWriter:
         tag = "th" if cell.is_head else "td"
         spans = f' rowspan="{cell.rows}"' if cell.rows > 1 else ""
         spans += f' colspan="{cell.columns}"' if cell.columns > 1 else ""
-        text = self.inline(cell.text).replace("\n", "<br>\n")
+        text = "<br>\n".join(map(self.inline, cell.text.split("\n")))
         return f"<{tag}{spans}>{text}</{tag}>"
 
     def _figure(self, part: Element, caption: str) -> Iterator[str]:

@@ -27,8 +27,11 @@ class Inline:
         self._is_markdown = is_markdown
 
     def __call__(self, text: str) -> str:
-        """The HTML; sub- and superscripts and line breaks are the tags that are kept."""
+        """The HTML; sub- and superscripts and line breaks are the tags that are kept.
+
+        Engines with lines break a line only where it is one, as in a table of contents.
+        """
         if not self._is_markdown:
-            return escape(text)
+            return escape(text).replace("\n", "<br>\n")
         html = _SCRIPTS.sub(r"<\1>\2</\1>", _MARKDOWN.renderInline(text))
         return _BREAK.sub("<br>\n", html.strip())

@@ -91,6 +91,12 @@ def test_an_element_without_a_box_has_that_of_its_page() -> None:
     assert [prov["bbox"][side] for side in "ltrb"] == [0, 792, 612, 0]
 
 
+def test_a_box_that_reaches_over_the_edge_ends_there() -> None:
+    block = Block("text", "Over the edge.", (-20, 10, 1300, 1600))
+    (text,) = written(page("/in/a.pdf", 1, block.text, blocks=[block]))["texts"]
+    assert [text["prov"][0]["bbox"][side] for side in "ltrb"] == [0, 787, 612, 0]
+
+
 def test_where_points_are_not_known_pixels_are_taken_for_them() -> None:
     ref = PageRef("/in/a.png", "ab" * 32, 1, 1, "image/png", 0, 0)
     document = written(replace(a_page(), ref=ref))

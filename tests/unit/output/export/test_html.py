@@ -137,3 +137,9 @@ def test_a_star_of_an_engine_with_lines_is_a_star() -> None:
     result = page("/in/a.pdf", 1, "2 *3* 4")
     assert '<p dir="auto">2 *3* 4</p>' in "".join(html.write(source_of([result])))
     assert "2 <em>3</em> 4" in "".join(html.write(source_of([as_markdown(result)])))
+
+
+def test_lines_that_an_engine_keeps_apart_stay_apart() -> None:
+    result = page("/in/a.pdf", 1, "Part 1 .... 3\nPart 2 .... 9")
+    assert "Part 1 .... 3<br>\nPart 2 .... 9" in "".join(html.write(source_of([result])))
+    assert "Part 1 .... 3\nPart 2 .... 9" in "".join(html.write(source_of([as_markdown(result)])))
