@@ -44,8 +44,6 @@ from pipeline.types import Route
 _MAX_READERS: Final = 8
 _CHUNKS_PER_READER: Final = 4
 """Chunks at least, so that the readers end at about the same time."""
-_CHUNK_FACTOR: Final = 4
-"""A chunk has at most so many times `stages.pages_per_task` pages."""
 _END_S: Final = 5.0
 """Seconds that a reader gets to end when it is stopped."""
 _CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
@@ -279,8 +277,8 @@ def _chunks(todo: pa.Table, config: OcrConfig) -> tuple[queue.SimpleQueue[pa.Tab
     """The chunks of rows that are looked at one after the other, and the number of readers."""
     readers = min(config.stages.render_workers or _MAX_READERS, _MAX_READERS)
     readers = min(readers, config.ray.cpus or available_cpus())
-    most = _CHUNK_FACTOR * config.stages.pages_per_task
-    size = max(1, min(most, todo.num_rows // (_CHUNKS_PER_READER * readers)))
+    share = todo.num_rows // (_CHUNKS_PER_READER * readers)
+    size = max(1, min(config.stages.pages_per_task, share))
     chunks: queue.SimpleQueue[pa.Table] = queue.SimpleQueue()
     for start in range(0, todo.num_rows, size):
         chunks.put(todo.slice(start, size))
