@@ -205,13 +205,13 @@ def look(
     trust = None
     if layer is not None:
         trust = assess_trust(layer, pictures_are_read=options.reads_pictures)
+    if not options.may_render and _has_pictures_to_read(layer, trust, options):
+        return _unread(trust)
     finder = layout_finder(document, page, render, options.structure)
     settled = _settled(layer, trust, options, finder)
     if settled is not None and layer is not None:
         pictures = None
-        if _reads_pictures(settled, layer, options):
-            if not options.may_render:
-                return _unread(trust)
+        if _has_pictures_to_read(layer, settled.trust, options):
             blocks = settled.settled.blocks if settled.settled else ()
             source = mixed_pages.LayerPage(document, page, layer, blocks, settled.turned_deg)
             pictures = mixed_pages.rendered_pictures(source, render, allocate)
@@ -271,11 +271,13 @@ def _settled(
     return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust), *said))
 
 
-def _reads_pictures(view: PageView, layer: TextLayer, options: LookOptions) -> bool:
-    """Whether an engine is to read the pictures of a page whose layer is taken."""
-    if view.trust is None or not options.reads_pictures:
+def _has_pictures_to_read(
+    layer: TextLayer | None, trust: Trust | None, options: LookOptions
+) -> bool:
+    """Whether an engine is to read the pictures of a page if its layer is taken."""
+    if layer is None or trust is None or not options.reads_pictures:
         return False
-    is_trusted = view.trust.score >= options.min_trust
+    is_trusted = trust.score >= options.min_trust
     return is_trusted and layer.drawing.picture_characters >= mixed_pages.MIN_CHARACTERS
 
 
