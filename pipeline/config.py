@@ -475,7 +475,8 @@ class StageConfig(Settings):
     without Ray, with up to 8 reader processes (`stages.render_workers`). Ray starts with the first
     page that an engine has to read, and does these. 0: all on Ray."""
     local_s: Annotated[float, Field(ge=0)] = 60.0
-    """Seconds that this may take; what is left then goes to Ray."""
+    """Seconds that the plan of such a job may take, and as many again for its text layers. A plan
+    that takes longer is made on Ray; pages that are left then go to Ray."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1
