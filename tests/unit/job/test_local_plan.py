@@ -73,7 +73,7 @@ def test_a_large_job_is_told_before_it_is_planned(folder: Path) -> None:
     assert small.summary.todo.rows == 4
     for number in range(40):
         (folder / f"more-{number}.pdf").write_bytes(sample_documents.text_pdf(1))
-    one = config_of(folder, stages={"local_pages": 1})
+    one = config_of(folder, stages={"local_pages": 1, "local_plan_s": 60})
     large = planner(one, folder.parent / "plan")
     assert large.wait_if_small() is None
     planned = large.wait()
