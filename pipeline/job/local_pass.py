@@ -266,7 +266,7 @@ class LocalPass:
 
 
 def _readable(todo: pa.Table, config: OcrConfig) -> pa.Table:
-    """The rows that are looked at here. With `auto` an engine has to read every image file."""
+    """The rows that are looked at here. But for `only`, an engine has to read every image file."""
     if config.text_layer == "only":
         return todo
     is_image = pc.and_(pc.not_equal(todo["media_type"], _PDF), pc.greater(todo["page"], 0))
