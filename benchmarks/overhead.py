@@ -5,6 +5,9 @@ The same documents, repeated under other names until there are enough pages, go 
 - plain pools of MuPDF processes, one a core, that take `get_text("dict")` or draw at 150 dpi, and
 - the job with the fake engine, for each way with text layers.
 
+With `--kind born-digital` they are those whose text is in trusted text layers; of some pages an
+engine still has to read the pictures.
+
 Pages/s by two clocks: the whole command, and from the first page to the last (of a job by its
 receipt, of a pool without the start of its processes). CPU time is that of all processes of a
 command, as sampled. What a page costs by step is measured afterwards in this process
@@ -25,6 +28,11 @@ from pathlib import Path
 
 from benchmarks import overhead_steps
 from benchmarks.processes import monitor
+from pipeline.config import ReadConfig, RenderConfig
+from pipeline.documents.look import LookOptions, look
+from pipeline.documents.pdf.document import PdfFile
+from pipeline.errors import RecordedError
+from pipeline.imaging.transform import new_pixels
 
 ROOT = Path(__file__).parent.parent
 POOLS = ("dict", "pixmap")
@@ -51,13 +59,20 @@ class Run:
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--docs", default="../shared/corpus/throughput", help="folder of PDFs")
+    parser.add_argument(
+        "--kind",
+        choices=("all", "born-digital"),
+        default="all",
+        help="born-digital: the documents whose pages all have a trusted text layer",
+    )
     parser.add_argument("--pages", type=int, default=2000, help="pages of each run, at least")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each way, turn about")
     parser.add_argument("--step-pages", type=int, default=200, help="pages of the table of steps")
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="overhead-") as name:
         folder = Path(name)
-        pages = lay_out(Path(arguments.docs), folder / "in", arguments.pages)
+        found = documents(Path(arguments.docs), arguments.kind)
+        pages = lay_out(found, folder / "in", arguments.pages)
         runs: dict[str, list[Run]] = defaultdict(list)
         for turn in range(arguments.rounds):
             for way, run in one_round(folder, turn):
@@ -70,7 +85,34 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def lay_out(docs: Path, folder: Path, pages: int) -> int:
+def documents(docs: Path, kind: str) -> list[Path]:
+    """The PDFs of a folder that have pages, of a kind (`--kind`)."""
+    import pymupdf
+
+    found = [path for path in sorted(docs.glob("*.pdf")) if len(pymupdf.open(path)) > 0]
+    if kind == "born-digital":
+        found = [path for path in found if is_born_digital(path)]
+    if not found:
+        raise SystemExit(f"no such PDF in {docs}: give another folder with --docs")
+    return found
+
+
+def is_born_digital(path: Path) -> bool:
+    """Whether the text of every page is taken from its layer, text in pictures apart."""
+    options = LookOptions(pictures="warn", may_render=False)
+    read, render = ReadConfig(), RenderConfig()
+    try:
+        pdf = PdfFile(str(path), "", read.max_pages, read.max_inflated_mib)
+        views = [
+            look(pdf, page, render, new_pixels, options)
+            for page in range(1, len(pdf.sizes_pt()) + 1)
+        ]
+    except RecordedError:
+        return False
+    return not any(view.is_unread for view in views)
+
+
+def lay_out(found: Sequence[Path], folder: Path, pages: int) -> int:
     """Copy the documents into a folder until they have `pages` pages; how many they have.
 
     Each copy has a comment at its end: the same bytes would be read once.
@@ -78,9 +120,6 @@ def lay_out(docs: Path, folder: Path, pages: int) -> int:
     import pymupdf
 
     folder.mkdir()
-    found = [path for path in sorted(docs.glob("*.pdf")) if len(pymupdf.open(path)) > 0]
-    if not found:
-        raise SystemExit(f"no PDF with pages in {docs}: give another folder with --docs")
     count, copy = 0, 0
     while count < pages:
         for path in found:

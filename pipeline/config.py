@@ -475,9 +475,13 @@ class StageConfig(Settings):
     local_plan_s: Annotated[float, Field(ge=0)] = 3.0
     """Seconds that a job with a Ray of its own plans local files in its own process while Ray
     starts. If that is not enough, the plan is made on Ray. 0: always on Ray."""
-    local_pages: Annotated[int, Field(ge=0)] = 100
+    local_pages: Annotated[int, Field(ge=0)] = 5000
     """Pages up to which a job that was planned in its own process takes text layers there too,
-    before Ray is started, up to the first page that needs an engine. 0: always on Ray."""
+    without Ray, with up to 8 reader processes (`stages.render_workers`). Ray starts with the first
+    page that an engine has to read, and does these. 0: all on Ray."""
+    local_s: Annotated[float, Field(ge=0)] = 60.0
+    """Seconds that the plan of such a job may take, and as many again for its text layers. A plan
+    that takes longer is made on Ray; pages that are left then go to Ray."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1

@@ -53,6 +53,8 @@ class LookOptions:
         ladder_scripts: Those that it or the second engine reads, empty for all. `auto` takes a
             layer of another script, if it is legible, whatever the trust in it.
         structure: How the structure of a layer's text is found.
+        may_render: Whether a page that an engine has to read is rendered. If not, its view is
+            `PageView.is_unread`.
     """
 
     text_layer: TextLayerMode = "auto"
@@ -65,6 +67,7 @@ class LookOptions:
     engine_scripts: Sequence[str] = ()
     ladder_scripts: Sequence[str] = ()
     structure: StructureMode = "plain"
+    may_render: bool = True
 
     @property
     def reads_pictures(self) -> bool:
@@ -108,6 +111,11 @@ class PageView:
     may_need_turn: bool = False
     look_ms: float = 0.0
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether an engine has to read the page, and it was not rendered for that."""
+        return self.image is None and self.settled is None
+
     def to_bytes(self) -> bytes:
         """Serialise all but pixels, warnings and times as JSON, for the worker's response."""
         fields: dict[str, Any] = {
@@ -125,7 +133,12 @@ class PageView:
 
     @classmethod
     def from_bytes(
-        cls, content: bytes, warnings: tuple[str, ...] = (), pixels: Pixels | None = None
+        cls,
+        content: bytes,
+        warnings: tuple[str, ...] = (),
+        pixels: Pixels | None = None,
+        *,
+        may_be_unread: bool = False,
     ) -> Self:
         """Deserialise the result of `to_bytes`.
 
@@ -133,6 +146,7 @@ class PageView:
             content: The JSON.
             warnings: Those of the view.
             pixels: RGB, uint8, shape (height, width, 3), None where the view has no image.
+            may_be_unread: Whether it may have neither an image nor a result.
 
         Raises:
             ValueError: The bytes are not a valid view.
@@ -142,7 +156,9 @@ class PageView:
         fields = json.loads(content)
         width_px, height_px, dpi = fields["size"]
         settled = recognition_of(*fields["settled"]) if "settled" in fields else None
-        if (pixels is None) != ("image" not in fields) or (pixels is None) != (settled is not None):
+        results = (pixels is not None) + (settled is not None)
+        is_complete = results == 1 or (results == 0 and may_be_unread)
+        if (pixels is None) != ("image" not in fields) or not is_complete:
             raise ValueError("neither an image nor a result, or both")
         if fields["turned_deg"] not in TURNS:
             raise ValueError(f"not a quarter turn: {fields['turned_deg']!r}")
@@ -189,20 +205,28 @@ def look(
     trust = None
     if layer is not None:
         trust = assess_trust(layer, pictures_are_read=options.reads_pictures)
+    if not options.may_render and _has_pictures_to_read(layer, trust, options):
+        return _unread(trust)
     finder = layout_finder(document, page, render, options.structure)
     settled = _settled(layer, trust, options, finder)
     if settled is not None and layer is not None:
         pictures = None
-        if _reads_pictures(settled, layer, options):
+        if _has_pictures_to_read(layer, settled.trust, options):
             blocks = settled.settled.blocks if settled.settled else ()
             source = mixed_pages.LayerPage(document, page, layer, blocks, settled.turned_deg)
             pictures = mixed_pages.rendered_pictures(source, render, allocate)
         return _with_pictures(settled, layer, pictures)
+    if not options.may_render:
+        return _unread(trust)
     image = document.render(page, render, allocate)
     hint = script_hint(layer, document.language, options.engine_scripts)
     kept = _last_resort(layer, options)
     view = _rendered(replace(image, layer=kept, script_hint=hint), options)
     return replace(view, trust=trust)
+
+
+def _unread(trust: Trust | None) -> PageView:
+    return PageView(width_px=0, height_px=0, dpi=0.0, trust=trust)
 
 
 def _layer(
@@ -247,11 +271,13 @@ def _settled(
     return replace(view, warnings=(*view.warnings, *kept_warning(unread, trust), *said))
 
 
-def _reads_pictures(view: PageView, layer: TextLayer, options: LookOptions) -> bool:
-    """Whether an engine is to read the pictures of a page whose layer is taken."""
-    if view.trust is None or not options.reads_pictures:
+def _has_pictures_to_read(
+    layer: TextLayer | None, trust: Trust | None, options: LookOptions
+) -> bool:
+    """Whether an engine is to read the pictures of a page if its layer is taken."""
+    if layer is None or trust is None or not options.reads_pictures:
         return False
-    is_trusted = view.trust.score >= options.min_trust
+    is_trusted = trust.score >= options.min_trust
     return is_trusted and layer.drawing.picture_characters >= mixed_pages.MIN_CHARACTERS
 
 

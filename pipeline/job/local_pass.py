@@ -1,35 +1,53 @@
-"""Settles the pages of a small job in the driver, before Ray is started.
+"""Settles pages in the driver, without Ray: those that need no engine.
 
-Ray takes some seconds to start and as long again for its first page. The pages of a small job that
-need no engine are done by then: they are looked at here, by the stage that Ray's workers run, and
-their rows are written as ever. With the first page that needs an engine this ends, and Ray does
-what is left; where nothing is left it is not started at all.
+Ray takes some seconds to start and as long again for its first page, and a page costs more on its
+way through Ray than in one process. So a job of at most `stages.local_pages` pages takes text
+layers here, by the stage that Ray's workers run, in a few threads that each drive a reader process.
+Pages that an engine has to read are left as they are, without being rendered. Ray is started as
+soon as there is one, while the readers go on; it does what is left, which is what has no row in the
+output. Where nothing is left it is not started at all.
+
+Not more than `_MAX_READERS` threads: the rows of all of them are made by this one process.
 """
 
 from __future__ import annotations
 
+import os
+import queue
+import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.config import OcrConfig
-from pipeline.job.metrics import JobMetrics
+from pipeline.engines.registry import spec_of
+from pipeline.job.metrics import JobMetrics, StageReport
+from pipeline.job.progress import Progress
 from pipeline.job.ray_data import chains, shard_tasks
+from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.quarantine import Quarantine
-from pipeline.job.stages.render import Render
+from pipeline.job.stages.render import Render, StoppedError
 from pipeline.job.stages.settled import SettledRows
 from pipeline.job.task import Task
 from pipeline.output import shards
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import AnyPath
+from pipeline.types import Route
 
-_MAX_S = 3.0
-"""Seconds after which the rest is left to Ray ..."""
-_STEP_PAGES = 4
-"""... looked at after so many pages."""
+_MAX_READERS: Final = 8
+_CHUNKS_PER_READER: Final = 4
+"""Chunks at least, so that the readers end at about the same time."""
+_END_S: Final = 5.0
+"""Seconds that a reader gets to end when it is stopped."""
+_CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+_PDF: Final = "application/pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,57 +58,241 @@ class Settled:
         written: Sums of the rows that were written.
         stages: What it cost.
         seconds: How long it took.
+        duplicates: Which of the plan's pages are read and which copied; None where nothing was
+            done, and so nobody looked.
     """
 
     written: Summary = field(default_factory=Summary)
     stages: Mapping[str, StageMetrics] = field(default_factory=dict)
     seconds: float = 0.0
+    duplicates: Duplicates | None = None
 
 
 def may_settle_here(config: OcrConfig, planned: PlanSummary) -> bool:
-    """Whether a job is so small that its pages are looked at before Ray is started.
+    """Whether a job's pages are looked at before Ray is started.
 
     Args:
         config: The job.
         planned: Sums of its plan.
     """
+    answers = config.text_layer == "only" or config.task in ("markdown", "text")
     return (
         config.text_layer != "never"  # else every page needs an engine
+        and answers  # a text layer answers none of the other tasks
         and config.retry != "failed"  # the rows that are replaced have to be deleted before
         and 0 < planned.todo.rows <= config.stages.local_pages
     )
 
 
-def settle(task: Task, plan: AnyPath, pages: AnyPath) -> Settled:
-    """Write the rows of a plan's first pages, up to one that needs an engine.
+class LocalPass:
+    """Looks at a plan's pages and writes the rows of those that need no engine.
+
+    The readers run for the time inside `with`. At its end they are stopped; rows that were taken
+    are written, and pages that a reader was at have none.
 
     Args:
         task: The job.
         plan: Folder of the plan.
         pages: Folder of the output's shards.
-
-    Raises:
-        JobError: A shard cannot be written.
     """
-    begin, config = time.monotonic(), task.config
-    sink = SettledRows(pages, f"{shards.new_prefix()}-local", config.parquet)
-    metrics = JobMetrics()
-    quarantine = Quarantine(config.stages.max_lone_deaths)
-    render = Render(config, task.recipe, metrics.add, quarantine, sink)
-    todo = _todo(config, plan)
+
+    def __init__(self, task: Task, plan: AnyPath, pages: AnyPath) -> None:
+        self._task, self._plan, self._pages = task, plan, pages
+        config = task.config
+        self.duplicates = shard_tasks.find_duplicates(plan, config)
+        found = chains.plan_shards(plan)
+        todo = pa.concat_tables(chains.read_plan(found, config.store, self.duplicates, None))
+        readable = _readable(todo, config)
+        self._total, self._taken = int(todo.num_rows), 0
+        self._looked_at = self._total - int(readable.num_rows)  # the others need no look
+        self._chunks, renders = _chunks(readable, config)
+        self._sink = SettledRows(pages, f"{shards.new_prefix()}-local", config.parquet)
+        self._metrics = JobMetrics()
+        self._begin = time.monotonic()
+        self._changed = threading.Condition()
+        self._is_stopped = False
+        self._error: Exception | None = None
+        self._renders = [self._render() for _ in range(renders)]
+        self._running = len(self._renders)
+        # Each starts its reader's process, which Linux ends with the thread.
+        self._threads = [
+            threading.Thread(target=self._run, args=(render,), name="local-pass", daemon=True)
+            for render in self._renders
+        ]
+        interval_s = config.progress.interval_s
+        self._progress = Progress(
+            "recognise", ("render",), todo.num_rows, self.stages, sys.stderr, interval_s
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.__enter__()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.__exit__(*error)
+        self._stop()
+        self._sink.finish()
+
+    def copies(self, planned: PlanSummary) -> int:
+        """Rows of a plan that are copied from those of other pages."""
+        return planned.routes[Route.COPY] + self.duplicates.rows
+
+    def stages(self) -> dict[str, StageMetrics]:
+        """What it cost so far, by stage."""
+        with self._changed:
+            return dict(self._metrics.stages())
+
+    def wait(self) -> bool:
+        """Wait until every page that is read has a row, or it is known that some will have none.
+
+        Returns:
+            Whether every page has a row.
+
+        Raises:
+            JobError: A shard cannot be written, or a reader does not start.
+        """
+        self._wait(self._has_unread)
+        return self._taken == self._total
+
+    def finish(self) -> Settled:
+        """Wait for the readers, write what is left, and copy the rows of duplicates.
+
+        Rows are copied where every page has a row. An engine with a GPU is not kept waiting: the
+        readers then end with the page that they are at, if an engine has to read any.
+
+        Raises:
+            As `wait`.
+        """
+        config = self._task.config
+        has_gpu = spec_of(config.engine).resources(config.engine).gpus > 0
+        self._wait(lambda: has_gpu and self._has_unread())
+        self._progress.__exit__()
+        self._stop()
+        written = Summary()
+        written.merge(self._sink.finish())
+        if self._taken == self._total:
+            self._copy(written)
+        seconds = time.monotonic() - self._begin
+        return Settled(written, self.stages(), seconds, self.duplicates)
+
+    def take(
+        self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
+    ) -> Sequence[int]:
+        """See `SettledSink.take`.
+
+        Raises:
+            StoppedError: The pass has ended.
+            JobError: An earlier shard could not be written.
+        """
+        with self._changed:
+            if self._is_stopped:
+                raise StoppedError
+            self._taken += len(positions)
+            return self._sink.take(positions, rows, others)
+
+    def _render(self) -> Render:
+        config = self._task.config
+        monitor = Quarantine(config.stages.max_lone_deaths)
+        return Render(config, self._task.recipe, self._add, monitor, self, may_render=False)
+
+    def _add(self, report: StageReport) -> None:
+        with self._changed:
+            self._metrics.add(report)
+
+    def _run(self, render: Render) -> None:
+        """Look at chunks until there are none."""
+        error: Exception | None = None
+        try:
+            for chunk in self._next_chunks():
+                for _ in render(chunk):
+                    pass  # nothing is prepared for an engine
+                self._finish_chunk(chunk.num_rows)
+        except StoppedError:
+            pass
+        except Exception as problem:
+            error = problem
+        finally:
+            render.close()
+            with self._changed:
+                self._running -= 1
+                self._error = self._error or error
+                self._changed.notify_all()
+
+    def _next_chunks(self) -> Iterator[pa.Table]:
+        while True:
+            try:
+                yield self._chunks.get_nowait()
+            except queue.Empty:
+                return
+
+    def _finish_chunk(self, rows: int) -> None:
+        with self._changed:
+            self._looked_at += rows
+            self._changed.notify_all()
+
+    def _has_unread(self) -> bool:
+        """Whether pages were looked at and have no row: an engine has to read them."""
+        return self._looked_at > self._taken
+
+    def _wait(self, is_enough: Callable[[], bool]) -> None:
+        """Wait for the end of the readers, but no longer than `stages.local_s` in all."""
+        left_s = self._begin + self._task.config.stages.local_s - time.monotonic()
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._running or self._error or is_enough(), max(0.0, left_s)
+            )
+            if self._error:
+                raise self._error
+
+    def _stop(self) -> None:
+        """Let no more rows be taken, and end the readers; they may be at a page that never ends."""
+        with self._changed:
+            self._is_stopped = True
+        for render in self._renders:
+            render.stop()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(_END_S)
+
+    def _copy(self, written: Summary) -> None:
+        """Write the rows of duplicates; what then has none is read under its own name, on Ray."""
+        prefix = f"{shards.new_prefix()}-local"
+        written.merge(
+            shard_tasks.copy(self._plan, self._pages, prefix, self.duplicates, self._task.config)
+        )
+        self.duplicates = Duplicates(are_read=True)
+
+
+def _readable(todo: pa.Table, config: OcrConfig) -> pa.Table:
+    """The rows that are looked at here. But for `only`, an engine has to read every image file."""
+    if config.text_layer == "only":
+        return todo
+    is_image = pc.and_(pc.not_equal(todo["media_type"], _PDF), pc.greater(todo["page"], 0))
+    return todo.filter(pc.invert(is_image))
+
+
+def _chunks(todo: pa.Table, config: OcrConfig) -> tuple[queue.SimpleQueue[pa.Table], int]:
+    """The chunks of rows that are looked at one after the other, and the number of readers."""
+    readers = min(config.stages.render_workers or _MAX_READERS, _MAX_READERS)
+    readers = min(readers, config.ray.cpus or available_cpus())
+    share = todo.num_rows // (_CHUNKS_PER_READER * readers)
+    size = max(1, min(config.stages.pages_per_task, share))
+    chunks: queue.SimpleQueue[pa.Table] = queue.SimpleQueue()
+    for start in range(0, todo.num_rows, size):
+        chunks.put(todo.slice(start, size))
+    return chunks, min(readers, chunks.qsize())
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use: its affinity, and the quota of its container."""
     try:
-        for start in range(0, todo.num_rows, _STEP_PAGES):
-            [prepared] = render(todo.slice(start, _STEP_PAGES))
-            if prepared.num_rows or time.monotonic() - begin > _MAX_S:
-                break
-    finally:
-        render.close()
-        written = sink.finish()
-    return Settled(written, metrics.stages(), time.monotonic() - begin)
-
-
-def _todo(config: OcrConfig, plan: AnyPath) -> pa.Table:
-    duplicates = shard_tasks.find_duplicates(plan, config)
-    return pa.concat_tables(
-        chains.read_plan(chains.plan_shards(plan), config.store, duplicates, None)
-    )
+        cpus = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+    try:
+        quota, period = _CPU_QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return cpus
+    return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))

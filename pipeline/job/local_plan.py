@@ -3,7 +3,8 @@
 A plan on Ray costs seconds before its first document: processes to start, a chain to set up. Here a
 thread lists and opens documents right away, with the code that Ray's workers run. If it is done
 within `stages.local_plan_s`, that is the plan; if nothing is to do, Ray is not started at all. If
-not, what it found is dropped, and the plan is made on Ray.
+not, what it found is dropped, and the plan is made on Ray. A job that may do without Ray
+(`pipeline.job.local_pass`) has `stages.local_s`, until it is known to have too many pages.
 
 Only for a local Ray, whose workers see the same files as the driver, and for files of this machine:
 what is fetched for a plan that is dropped would be fetched twice.
@@ -59,7 +60,7 @@ class LocalPlanner:
     def __init__(self, task: Task, folder: AnyPath) -> None:
         self.task = task
         self._folder = folder
-        self._deadline = time.monotonic() + task.config.stages.local_plan_s
+        self._begin = time.monotonic()
         self._left_out: Counter[str] = Counter()
         self._metrics = JobMetrics()
         self._plan: LocalPlan | None = None
@@ -114,7 +115,7 @@ class LocalPlanner:
                 if rows > config.stages.local_pages:
                     self._is_large = True
                     self._known.set()
-                if time.monotonic() > self._deadline:
+                if time.monotonic() - self._begin > self._limit_s():
                     return None
         finally:
             inspect.close()
@@ -126,6 +127,11 @@ class LocalPlanner:
                 part = plan.slice(start, size)
                 summary.merge(shards.write_plan(path, config.parquet, part))
         return LocalPlan(summary, self._left_out, self._metrics.stages())
+
+    def _limit_s(self) -> float:
+        stages = self.task.config.stages
+        needs_ray = self._is_large or self.task.config.text_layer == "never"
+        return stages.local_plan_s if needs_ray else max(stages.local_plan_s, stages.local_s)
 
     def _documents(self) -> Iterator[pa.Table]:
         for part in self.task.listing.parts():

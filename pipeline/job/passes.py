@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pipeline.config import OcrConfig
 from pipeline.engines.registry import choose_engine, spec_of
 from pipeline.job import ray_cluster
+from pipeline.job.local_pass import Settled
 from pipeline.job.progress import Progress
 from pipeline.job.ray_data import chains, shard_tasks
 from pipeline.job.ray_data.actors import SharedState
@@ -84,7 +85,7 @@ class Job(Task):
             )
 
     def recognise(
-        self, plan: AnyPath, pages: AnyPath, planned: PlanSummary, settled: Summary
+        self, plan: AnyPath, pages: AnyPath, planned: PlanSummary, settled: Settled
     ) -> Summary:
         """Write a row for everything in the plan that has none yet.
 
@@ -92,7 +93,7 @@ class Job(Task):
             plan: Folder of the plan.
             pages: Folder of the output's shards.
             planned: Sums of the plan.
-            settled: Sums of the plan's rows that were written since it was made.
+            settled: What was done of it in the driver.
 
         Returns:
             Sums of all rows of the plan, those of `settled` included.
@@ -101,17 +102,18 @@ class Job(Task):
             ConfigError: A worker cannot be started with this config.
             JobError: Rows cannot be written, or two attempts in a row stalled without progress.
         """
-        todo = planned.todo.rows
-        duplicates = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
-        copies = planned.routes[Route.COPY] + duplicates.rows
-        self.log(planned_line(planned, copies))
+        todo, duplicates = planned.todo.rows, settled.duplicates
+        if duplicates is None:
+            duplicates = shard_tasks.find_duplicates(plan, self.config) if todo else Duplicates()
+            self.log(planned_line(planned, planned.routes[Route.COPY] + duplicates.rows))
+        copies = 0 if duplicates.are_read else planned.routes[Route.COPY] + duplicates.rows
         if not todo:
             return Summary()
         if self.config.retry == "failed":
             shard_tasks.delete_failed_rows(plan, pages, self.config)
         written = Summary()
-        written.merge(settled)
-        done = settled.written.rows
+        written.merge(settled.written)
+        done = settled.written.written.rows
         if left := todo - copies - done:
             since = pages if done else None
             one_pass = RecognisePass(self, plan, pages, self.prefix, duplicates, since)

@@ -18,7 +18,7 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock, ray_cluster
-from pipeline.job.local_pass import Settled, may_settle_here, settle
+from pipeline.job.local_pass import LocalPass, Settled, may_settle_here
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
 from pipeline.job.passes import Job, Log, planned_line
 from pipeline.job.ray_data import shard_tasks
@@ -75,21 +75,77 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         # Ray is not started before it is known that an output with rows lacks some.
         has_rows = bool(list_shards(pages))
         early = _early(planner, has_rows) if planner else None
-        settled = Settled()
+        run = Run(config, pages, plan, begin, log, check)
         if planner and early and may_settle_here(config, early.summary):
-            settled = settle(planner.task, plan, pages)
-        if planner and early and early.summary.todo.rows == settled.written.written.rows:
-            finished = _finished_here(planner.task, early, settled, begin, log, check)
+            finished = run.settled_first(planner.task, early)
+        elif planner and early and not early.summary.todo.rows:
+            log(planned_line(early.summary, 0))
+            finished = run.finished_here(planner.task, early, Settled())
         else:
-            with ray_cluster.connected(config.ray), redeliver_signals():
-                job = Job.start(config, log)
-                planned = _planned(job, planner, plan)
-                finished = _run(job, planned, settled, pages, plan, begin, check)
+            finished = run.on_ray(planner)
     clear_abandoned()  # of the workers that ended with this job's own Ray
     output = output_path(config.output, config.store)
     if finished.rows or not (output / receipt.FILE_NAME).exists():
         _write(finished, output)  # else the receipt of the run that wrote the rows stays
     return finished
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is done with a plan, in the driver and on Ray.
+
+    Attributes:
+        config: The job.
+        pages: Folder of the output's shards.
+        plan: Folder of the plan.
+        begin: When the job began, seconds of the monotonic clock.
+        log: Takes messages for the user.
+        check: Raises where the job's lock is held no more.
+    """
+
+    config: OcrConfig
+    pages: AnyPath
+    plan: AnyPath
+    begin: float
+    log: Log
+    check: Callable[[], None]
+
+    def settled_first(self, task: Task, planned: LocalPlan) -> receipt.Receipt:
+        """Have the driver settle pages; start Ray where that leaves any."""
+        _check_found(task.config, planned)
+        with LocalPass(task, self.plan, self.pages) as local:
+            self.log(planned_line(planned.summary, local.copies(planned.summary)))
+            if local.wait():
+                settled = local.finish()
+                if settled.written.written.rows == planned.summary.todo.rows:
+                    return self.finished_here(task, planned, settled)
+            with ray_cluster.connected(self.config.ray), redeliver_signals():
+                job = Job.start(self.config, self.log)
+                return self._recognised(job, planned, local.finish())
+
+    def finished_here(self, task: Task, planned: LocalPlan, settled: Settled) -> receipt.Receipt:
+        """The receipt of a job that was done in the driver: Ray is not started."""
+        _check_found(task.config, planned)
+        _assert_complete(planned.summary, settled.written)
+        self.check()
+        stages = _merged(planned.stages, settled.stages)
+        written, run_s = settled.written, settled.seconds
+        return _receipt(task.config, task.recipe, planned, written, stages, self.begin, run_s)
+
+    def on_ray(self, planner: LocalPlanner | None) -> receipt.Receipt:
+        """Do all on Ray; the plan may be made here while it starts."""
+        with ray_cluster.connected(self.config.ray), redeliver_signals():
+            job = Job.start(self.config, self.log)
+            return self._recognised(job, _planned(job, planner, self.plan), Settled())
+
+    def _recognised(self, job: Job, planned: LocalPlan, settled: Settled) -> receipt.Receipt:
+        begin = time.monotonic()
+        written = job.recognise(self.plan, self.pages, planned.summary, settled)
+        _assert_complete(planned.summary, written)
+        self.check()
+        stages = _merged(planned.stages, settled.stages, job.shared.stages())
+        run_s = settled.seconds + time.monotonic() - begin
+        return _receipt(job.config, job.recipe, planned, written, stages, self.begin, run_s)
 
 
 def _local_planner(config: OcrConfig, folder: AnyPath) -> LocalPlanner | None:
@@ -125,42 +181,6 @@ def _check_found(config: OcrConfig, planned: LocalPlan) -> None:
         others = ", ".join(f"{count} {name}" for name, count in endings.items())
         suffixes = f"; files with other suffixes: {others} (see input.suffixes)" if others else ""
         raise ConfigError(f"no documents in {inputs}{suffixes}")
-
-
-def _finished_here(
-    task: Task,
-    planned: LocalPlan,
-    settled: Settled,
-    begin: float,
-    log: Log,
-    check: Callable[[], None],
-) -> receipt.Receipt:
-    """The receipt of a job that was done in the driver: Ray is not started."""
-    _check_found(task.config, planned)
-    log(planned_line(planned.summary, 0))
-    _assert_complete(planned.summary, settled.written)
-    check()
-    stages = _merged(planned.stages, settled.stages)
-    written, run_s = settled.written, settled.seconds
-    return _receipt(task.config, task.recipe, planned, written, stages, begin, run_s)
-
-
-def _run(
-    job: Job,
-    planned: LocalPlan,
-    settled: Settled,
-    pages: AnyPath,
-    plan: AnyPath,
-    begin: float,
-    check: Callable[[], None],
-) -> receipt.Receipt:
-    run_begin = time.monotonic()
-    written = job.recognise(plan, pages, planned.summary, settled.written)
-    _assert_complete(planned.summary, written)
-    check()
-    stages = _merged(planned.stages, settled.stages, job.shared.stages())
-    run_s = settled.seconds + time.monotonic() - run_begin
-    return _receipt(job.config, job.recipe, planned, written, stages, begin, run_s)
 
 
 def _merged(*parts: Mapping[str, StageMetrics]) -> dict[str, StageMetrics]:

@@ -29,10 +29,11 @@ class Routes:
 
     Args:
         recipe: Says what may be taken from text layers, what is blank, and whether to turn.
+        may_render: Whether pages that an engine has to read are rendered.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+    def __init__(self, recipe: Recipe, *, may_render: bool = True) -> None:
+        self._recipe, self._may_render = recipe, may_render
         self._detector = OrientationDetector()
 
     def view(
@@ -107,6 +108,7 @@ class Routes:
             engine_scripts=engine_scripts(recipe),
             ladder_scripts=ladder_scripts(recipe),
             structure=recipe.structure if self._wants_markdown(instruction) else "plain",
+            may_render=self._may_render,
         )
 
     def _wants_markdown(self, instruction: Instruction | None) -> bool:

@@ -44,20 +44,16 @@ def looks_like_other(font: Any, index: int, digit: str) -> bool:
     shape = _shape(font, index)
     if shape is None:
         return False
-    distances = {char: _distance(shape, known) for char, known in _references().items()}
-    return distances[digit] - min(distances.values()) > _MIN_GAP
-
-
-def _distance(shape: Shape, known: Shape) -> float:
-    """The mean difference to the nearest of some shapes."""
-    return float(np.abs(known - shape).mean(axis=1).min())
+    # The mean difference to the nearest shape of each character.
+    distances = np.abs(_references() - shape).mean(axis=1).reshape(len(_DRAWN), -1).min(axis=1)
+    return bool(float(distances[_DRAWN.index(digit)]) - float(distances.min()) > _MIN_GAP)
 
 
 @cache
-def _references() -> dict[str, Shape]:
-    """The shapes of each character, one a row."""
+def _references() -> Shape:
+    """The shapes of each character of `_DRAWN` in each of `_FONTS`, one a row."""
     fonts = [mupdf.fz_new_base14_font(name) for name in _FONTS]
-    return {char: np.array([_drawn(font, char) for font in fonts]) for char in _DRAWN}
+    return np.array([_drawn(font, char) for char in _DRAWN for font in fonts])
 
 
 def _drawn(font: Any, char: str) -> Shape:

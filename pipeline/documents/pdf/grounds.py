@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from pymupdf import mupdf
+
+from pipeline.documents.pdf import painted
 
 _MIN_LIGHT: Final = 0xF0 / 0xFF
 """Least red, green and blue of white, as for text."""
@@ -36,8 +37,7 @@ class Grounds:
         device = _GroundDevice()
         mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
         mupdf.fz_close_device(device)
-        boxes = [(rect.x0, rect.y0, rect.x1, rect.y1) for rect, _, _ in device.log]
-        self._boxes: npt.NDArray[np.float64] = np.array(boxes, np.float64).reshape(-1, 4)
+        self._boxes = painted.boxes_of([rect for rect, _, _ in device.log])
         self._is_white = np.array([is_white for _, is_white, _ in device.log], np.bool_)
         self._is_stroke = np.array([is_stroke for _, _, is_stroke in device.log], np.bool_)
 

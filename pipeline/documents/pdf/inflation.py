@@ -111,8 +111,9 @@ def _members(holder: Any) -> Iterator[Any]:
     if not mupdf.pdf_is_dict(holder):
         yield from _items(holder)  # none, where it is no array
         return
-    for index in range(mupdf.pdf_dict_len(holder)):
-        name = mupdf.pdf_to_name(mupdf.pdf_dict_get_key(holder, index))
+    dictionary = holder.m_internal  # the low-level calls take a third of the time
+    for index in range(mupdf.ll_pdf_dict_len(dictionary)):
+        name = mupdf.ll_pdf_to_name(mupdf.ll_pdf_dict_get_key(dictionary, index))
         if name in _MEMBERS:
             yield mupdf.pdf_dict_get_val(holder, index)
         elif name in _CATEGORIES:

@@ -19,6 +19,7 @@ from pipeline.documents.pdf import figures, mupdf_log, painted, pictures
 from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
+from pipeline.documents.pdf.painted import Boxes, Kinds
 from pipeline.text.text_layer import (
     MAX_CHARS,
     MAX_LINES,
@@ -46,10 +47,6 @@ _MAX_PAIRS: Final = 1 << 18
 Mask = npt.NDArray[np.bool_]
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
-Kinds = npt.NDArray[np.int8]
-"""Kinds of what is painted, as in `painted`."""
-Boxes = npt.NDArray[np.float64]
-"""Shape (boxes, 4): x0, y0, x1, y1."""
 
 
 def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
@@ -67,10 +64,10 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     zoom = dpi / _POINTS_PER_INCH
     size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
     text_page = mupdf.FzStextPage(mupdf.fz_bound_page(page))
-    log, largest_image_px = painted.log(page, text_page)
+    logged, boxes_pt, largest_image_px = painted.log(page, text_page)
     raw = list(_lines(text_page))
     to_pixels = PixelFrame.of(zoom, frame)
-    kinds, painted_boxes = _in_pixels(log, to_pixels)
+    kinds, painted_boxes = _in_pixels(logged, boxes_pt, to_pixels)
     grounds = cache(lambda: Grounds(page))
     lines, white_share, oversized_box_share = read_lines(raw, to_pixels, grounds)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
@@ -86,7 +83,8 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     if is_wanted and largest_image_px > _MAX_IMAGE_PX:
         warnings = (f"an image of {largest_image_px / 1e6:.0f} megapixels: {_NOT_LOOKED_AT}",)
     elif is_wanted:
-        found = _pictures_with_text(page, log, inside, to_pixels)
+        images_pt = boxes_pt[(logged == painted.IMAGE) | (logged == painted.IMAGE_MASK)]
+        found = _pictures_with_text(page, images_pt, inside, to_pixels)
         drawing = replace(
             drawing,
             picture_characters=sum(count for _, count in found),
@@ -96,11 +94,10 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing, images, rules, warnings)
 
 
-def _in_pixels(log: Sequence[tuple[int, Box]], to_pixels: PixelFrame) -> tuple[Kinds, Boxes]:
+def _in_pixels(kinds: Kinds, boxes_pt: Boxes, to_pixels: PixelFrame) -> tuple[Kinds, Boxes]:
     """Kinds and boxes (pixels) of the logged operations whose place is finite, in order."""
-    boxes = np.array([box for _, box in log], np.float64).reshape(-1, 4) * to_pixels.zoom
+    boxes = boxes_pt * to_pixels.zoom
     boxes -= (to_pixels.left, to_pixels.top, to_pixels.left, to_pixels.top)
-    kinds = np.array([kind for kind, _ in log], np.int8)
     is_finite = np.isfinite(boxes).all(axis=1)
     return kinds[is_finite], boxes[is_finite]
 
@@ -122,7 +119,7 @@ def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:
 
 def _pictures_with_text(
     page: Any,
-    log: Sequence[tuple[int, Box]],
+    images_pt: Boxes,
     lines: Sequence[TextLayerLine],
     to_pixels: PixelFrame,
 ) -> tuple[tuple[Box, int], ...]:
@@ -132,7 +129,7 @@ def _pictures_with_text(
     """
     seen = tuple(line for line in lines if line.is_visible)
     texts = [to_pixels.in_points(line.box) for line in seen]
-    images = [box for kind, box in log if kind in (painted.IMAGE, painted.IMAGE_MASK)]
+    images: list[Box] = [(x0, y0, x1, y1) for x0, y0, x1, y1 in images_pt.tolist()]
     try:
         found = pictures.with_text(page, images, texts, turn_of(seen))
     except mupdf.FzErrorBase as error:  # the layer is as good as it was

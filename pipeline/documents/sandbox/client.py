@@ -146,7 +146,7 @@ class SandboxClient:
         numbers, sent = iter(pages), deque[SentRequest]()
         try:
             while self._look_ahead(message, numbers, sent):
-                yield self._next_view(sent.popleft())
+                yield self._next_view(sent.popleft(), may_be_unread=not options.may_render)
         finally:
             with self._lock:
                 for request in sent:
@@ -169,20 +169,22 @@ class SandboxClient:
                 sent.append(self._supervisor.send(message | {"page": number}))
         return bool(sent)
 
-    def _next_view(self, request: SentRequest) -> PageView | PageError:
+    def _next_view(self, request: SentRequest, *, may_be_unread: bool) -> PageView | PageError:
         try:
             with self._lock, self._raising(PageError):
                 reply = self._supervisor.take(request)
-                return replace(self._view(request.buffer, reply), look_ms=request.ms)
+                view = self._view(request.buffer, reply, may_be_unread=may_be_unread)
+                return replace(view, look_ms=request.ms)
         except PageError as error:
             return error
 
-    def _view(self, buffer: SharedBuffer, reply: Message) -> PageView:
+    def _view(self, buffer: SharedBuffer, reply: Message, *, may_be_unread: bool) -> PageView:
         height_px, width_px = int(reply["height_px"]), int(reply["width_px"])
         size, pixels_size = int(reply["size_bytes"]), height_px * width_px * 3
         content = buffer.array((pixels_size + size,))[pixels_size:].tobytes()
         pixels = self._pixels(buffer, height_px, width_px) if pixels_size else None
-        return PageView.from_bytes(content, bounded(reply["warnings"]), pixels)
+        warnings = bounded(reply["warnings"])
+        return PageView.from_bytes(content, warnings, pixels, may_be_unread=may_be_unread)
 
     def render(self, path: str, page: int, password: str | Sequence[str] = "") -> PageImage:
         """Render a page of a PDF, or decode a page of an image file.

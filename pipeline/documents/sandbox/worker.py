@@ -8,6 +8,7 @@ standard error can be read. The first message contains the limits, every later o
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from pipeline.documents.pdf.document import PdfFile
 
 _MIB: Final = 1 << 20
+_GC_OBJECTS: Final = 20_000
+"""New objects after which Python looks for cycles; at its default, 700, that is 3 % of a page."""
 
 
 class DocumentFile(Protocol):
@@ -96,6 +99,7 @@ class Worker:
         self._errors = errors
         self._key: tuple[Any, ...] = ()
         self._document: DocumentFile | None = None
+        _collect_garbage_less()
         limit_memory(self._read.memory_mib)
 
     def serve(self, channel: socket.socket) -> None:
@@ -244,6 +248,13 @@ def _leave_out_models() -> None:
     """
     for name in ("pymupdf.layout", "pymupdf4llm"):
         sys.modules[name] = None  # type: ignore[assignment] # makes its import fail
+
+
+def _collect_garbage_less() -> None:
+    """Have Python look for cycles less often: a page makes thousands of objects and few cycles."""
+    gc.collect()
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(_GC_OBJECTS)
 
 
 def _allocator(buffer: SharedBuffer) -> Allocator:

@@ -46,15 +46,20 @@ class Inspect:
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
         """Yield rows of `schema.PLAN` for rows of `schema.DOCUMENTS`."""
-        documents = rows.documents(table)
+        documents, planned = rows.documents(table), list[PlannedPage]()
         turns = in_turn(self._monitor, [document.uri for document in documents])
         for may_run, document in zip(turns, documents, strict=True):
             with self._metrics.busy():
                 pages = self._contents.pages(document) if may_run else [self._quarantined(document)]
-            for start in range(0, len(pages), _PLAN_ROWS):
-                yield rows.plan_table(pages[start : start + _PLAN_ROWS])
             unreadable = sum(page.failure is not None for page in pages)
-            self._metrics.report(len(pages), failed=unreadable, finished=len(pages))
+            self._metrics.report(len(pages), failed=unreadable, finished=len(pages), may_wait=True)
+            planned += pages
+            while len(planned) >= _PLAN_ROWS:
+                yield rows.plan_table(planned[:_PLAN_ROWS])
+                del planned[:_PLAN_ROWS]
+        self._metrics.flush()
+        if planned:
+            yield rows.plan_table(planned)
 
     def close(self) -> None:
         """End the reader and delete what was fetched."""

@@ -33,6 +33,10 @@ from pipeline.storage.document_cache import DocumentCache
 from pipeline.types import PageResult, Recognition, Timing
 
 
+class StoppedError(Exception):
+    """`Render.stop` was called."""
+
+
 class Render:
     """Looks at pages, and prepares those that an engine has to read.
 
@@ -44,6 +48,8 @@ class Render:
         send: Takes the worker's reports.
         monitor: Told which pages are being worked on, and decides which may be.
         sink: Takes the rows of settled pages.
+        may_render: Whether pages that an engine has to read are rendered. If not, they are left as
+            they are: they get no row and are not among the prepared pages.
     """
 
     def __init__(
@@ -53,6 +59,8 @@ class Render:
         send: SendReport,
         monitor: PageMonitor,
         sink: SettledSink,
+        *,
+        may_render: bool = True,
     ) -> None:
         self._reader = SandboxClient(options.read, options.render, options.input)
         self._passwords = Passwords.read(options)
@@ -60,7 +68,8 @@ class Render:
         self._documents = DocumentCache(
             options.store, options.input, options.store.cache_mib, extract
         )
-        self._routes = Routes(recipe)
+        self._routes = Routes(recipe, may_render=may_render)
+        self._may_render, self._is_stopped = may_render, False
         self._recipe = recipe
         self._metrics = StageMonitor("render", send)
         self._monitor, self._sink = monitor, sink
@@ -76,7 +85,7 @@ class Render:
         for page, done in zip(pages, self._done(pages), strict=True):
             if isinstance(done, PageResult):
                 settled.append((page.position, done))
-            else:
+            elif done is not None:
                 prepared.append((page.position, done))
         yield rows.prepared_table(self._leave(settled, prepared))
 
@@ -85,8 +94,13 @@ class Render:
         self._reader.close()
         self._documents.close()
 
-    def _done(self, pages: Sequence[PlannedPage]) -> Iterator[PageResult | PreparedPage]:
-        """Yield the row or the request of each page, in order."""
+    def stop(self) -> None:
+        """End the call that another thread makes, with `StoppedError`: no row of it is taken."""
+        self._is_stopped = True
+        self._reader.kill()
+
+    def _done(self, pages: Sequence[PlannedPage]) -> Iterator[PageResult | PreparedPage | None]:
+        """Yield the row or the request of each page, in order; None for one that is left."""
         keys = [page.ids.page_id for page in pages]
         isolations = self._monitor.begin(keys)
         for isolation, run in _runs(pages, isolations):
@@ -100,12 +114,15 @@ class Render:
                 self._monitor.finish([run[0].ids.page_id])
         self._monitor.finish(keys)
 
-    def _run(self, run: Sequence[PlannedPage]) -> Iterator[PageResult | PreparedPage]:
+    def _run(self, run: Sequence[PlannedPage]) -> Iterator[PageResult | PreparedPage | None]:
         """Yield the row or the request of each page of a run."""
         views = self._views(run)
         for page in run:
             with self._metrics.busy():
-                done = self._viewed(page, next(views))
+                view = next(views)
+                if self._is_stopped:
+                    raise StoppedError
+                done = self._viewed(page, view)
             yield done
 
     def _views(self, run: Sequence[PlannedPage]) -> Iterator[PageView | PageError]:
@@ -148,10 +165,14 @@ class Render:
         )
         return [page for position, page in prepared if position not in taken]
 
-    def _viewed(self, page: PlannedPage, view: PageView | PageError) -> PageResult | PreparedPage:
-        """The row of a page that was looked at, or its request."""
+    def _viewed(
+        self, page: PlannedPage, view: PageView | PageError
+    ) -> PageResult | PreparedPage | None:
+        """The row of a page that was looked at, or its request; None where it is left."""
         if isinstance(view, PageError):
             return self._settled(page, failed(view.kind, str(view)))
+        if view.is_unread and not self._may_render:
+            return None
         if view.image is None:
             nothing = failed(ErrorKind.INTERNAL, "neither settled nor rendered")
             return self._settled(page, view.settled or nothing, view)

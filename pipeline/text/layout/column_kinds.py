@@ -6,6 +6,7 @@ text does: running text has long lines that fill the column and continue in lowe
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -170,9 +171,9 @@ def _is_contiguous(steps: Floats, em_px: float) -> bool:
     """Whether the lines form one run, or mostly long runs, not notes."""
     if steps.max() <= _RUN_EM * em_px:
         return True
-    ends = np.flatnonzero(steps > _RUN_EM * em_px) + 1
-    counts = np.diff(ends, prepend=0, append=len(steps) + 1)
-    return 2 * int(counts[counts >= _LONG].sum()) >= len(steps) + 1
+    ends = [0, *(np.flatnonzero(steps > _RUN_EM * em_px) + 1).tolist(), len(steps) + 1]
+    counts = [end - start for start, end in pairwise(ends)]
+    return 2 * sum(count for count in counts if count >= _LONG) >= len(steps) + 1
 
 
 def _full(page: PageLines, side: Indices) -> Flags:

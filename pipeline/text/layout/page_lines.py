@@ -40,6 +40,7 @@ _PIECE_EM = 0.15
 """Maximum white space between pieces of one line, in line heights."""
 _MAX_PIECES = 4
 """Steps to the ends of a line: each doubles the number of pieces."""
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _WORD = re.compile(r"[^\W\d_]{4}")
 _WORDS = re.compile(r"(?:[^\W\d_].*?){4}", re.DOTALL)
 """A text with at least four letters; most have them in one word, which is faster to find."""
@@ -137,7 +138,7 @@ def _has_words(text: str) -> bool:
 def _length(text: str) -> int:
     if text.isascii():
         return len(text)
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+    return len(text) + sum(east_asian_width(char) in "WF" for char in _NOT_ASCII.findall(text))
 
 
 def _markers(

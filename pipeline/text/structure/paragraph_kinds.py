@@ -118,7 +118,7 @@ def _split(paragraph: Paragraph, signs: LineSigns) -> list[Paragraph]:
 
 def _is_heading_row(row: Row, signs: LineSigns) -> bool:
     text = "".join(line.text for line in row.lines)
-    if len(text) > _MAX_HEADING_CHARS or sum(map(str.isalpha, text)) < 2:
+    if len(text) > _MAX_HEADING_CHARS or not _has_letters(text, 2):
         return False
     said = signs.majority(row.lines)
     is_said = said in (LineKind.TITLE, LineKind.SECTION_HEADER)
@@ -128,6 +128,15 @@ def _is_heading_row(row: Row, signs: LineSigns) -> bool:
         return is_said or said in (None, LineKind.TEXT, LineKind.BACKGROUND, LineKind.PICTURE)
     is_bold = said in (None, LineKind.TEXT) and signs.is_bold(row)
     return is_bold and len(text) <= _MAX_BOLD_CHARS and not text.rstrip().endswith(_PROSE_END)
+
+
+def _has_letters(text: str, wanted: int) -> bool:
+    """Whether a text has so many letters; most have them at their beginning."""
+    for char in text:
+        wanted -= char.isalpha()
+        if not wanted:
+            return True
+    return False
 
 
 def _named(rows: Paragraph, signs: LineSigns) -> Named:

@@ -245,6 +245,7 @@ def settling_workers_killed(site: Site, kills: int, rng: random.Random) -> Outco
     outcome = Outcome("render worker killed (SIGKILL) while pages are settled")
     output, begin = site.output("settling"), time.monotonic()
     more = ("--text-layer", "auto", "--stages.pages-per-task", 1, "--stages.max-lone-deaths", 9)
+    more = (*more, "--stages.local-pages", 0)
     started = job_process.start(site.command(output, *more))
     for _ in range(kills):
         _until(lambda: _workers(started, "Render") or _has_ended(started), "a worker")
@@ -254,6 +255,28 @@ def settling_workers_killed(site: Site, kills: int, rng: random.Random) -> Outco
         time.sleep(rng.uniform(0.1, 0.6))
     done = _ended(started)
     assert done.returncode == 0, done.stderr
+    outcome.extra_s += time.monotonic() - begin
+    outcome.count(output, site.pages)
+    return outcome
+
+
+def settling_driver_stopped(site: Site, number: signal.Signals) -> Outcome:
+    """A signal to the driver while it settles pages itself, without Ray; then the same command."""
+    outcome = Outcome(f"driver stopped ({number.name}) while it settles pages")
+    output, begin = site.output("local"), time.monotonic()
+    more = ("--text-layer", "auto", "--stages.pages-per-task", 1)
+    started = job_process.start(site.command(output, *more))
+    _under_way(output, started)
+    assert not _raylets(started)
+    started.process.send_signal(number)
+    done = _ended(started)
+    assert done.returncode == (130 if number is signal.SIGINT else -number), done.stderr
+    _until(lambda: not started.left(), "the end of its readers")
+    outcome.tried = 1
+    kept = len(_column(output / "pages", "page_id"))
+    outcome.notes.append(f"stopped at {kept} of {site.pages} rows")
+    assert 0 < kept < site.pages
+    assert f"{site.pages - kept} to do, {kept} done before" in site.finish(output, *more)
     outcome.extra_s += time.monotonic() - begin
     outcome.count(output, site.pages)
     return outcome

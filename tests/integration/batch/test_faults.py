@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -38,13 +39,26 @@ def test_workers_are_killed(site: Site, rng: random.Random):
     assert outcome.errors == Counter({None: 24})
 
 
-def test_workers_are_killed_while_pages_are_settled(tmp_path: Path, rng: random.Random):
+@pytest.fixture
+def text_site(tmp_path: Path) -> Site:
+    """240 pages with text layers."""
     documents = tmp_path / "in"
     documents.mkdir()
     for number in range(30):
         content = sample_documents.marked(sample_documents.text_pdf(8), number)
         (documents / f"{number:03}.pdf").write_bytes(content)
-    outcome = scenarios.settling_workers_killed(Site(tmp_path, 240, 0.0), 4, rng)
+    return Site(tmp_path, 240, 0.0)
+
+
+def test_workers_are_killed_while_pages_are_settled(text_site: Site, rng: random.Random):
+    outcome = scenarios.settling_workers_killed(text_site, 4, rng)
+    assert outcome.is_whole, outcome
+    assert outcome.errors == Counter({None: 240})
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_driver_is_stopped_while_it_settles_pages(text_site: Site, number: signal.Signals):
+    outcome = scenarios.settling_driver_stopped(text_site, number)
     assert outcome.is_whole, outcome
     assert outcome.errors == Counter({None: 240})
 

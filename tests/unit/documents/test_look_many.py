@@ -17,6 +17,7 @@ from pipeline.config import ReadConfig, RenderConfig
 from pipeline.documents.look import LookOptions, PageView
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
+from pipeline.documents.sandbox.supervisor import SentRequest
 from pipeline.errors import ErrorKind, JobError, PageError
 from pipeline.types import Pixels
 from tests.support import sample_documents
@@ -186,6 +187,28 @@ def test_a_structure_tree_that_is_a_cycle_is_not_followed(
     assert text_of(tagged).split() == ["tagged", "0", "tagged", "1"]
     assert text_of(fine) == "fine"
     assert len([pixels_of(view) for view in reader.look_many(str(path), [1, 2], DRAWN)]) == 2
+
+
+def test_without_rendering_only_settled_pages_have_a_result(
+    reader: SandboxClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(sample_documents.scan_pdf(b""))
+    quiet = LookOptions(may_render=False)
+    [scan] = reader.look_many(str(path), [1], quiet)
+    assert isinstance(scan, PageView)
+    assert scan.is_unread
+    numbered = numbered_pdf(tmp_path, 1)
+    assert text_of(reader.look(numbered, 1, quiet)) == "This is page 1."
+    # A worker that answers so where a page was to be rendered is not believed.
+    refused = reader._next_view(_sent(reader, str(path), quiet), may_be_unread=False)
+    assert kind_of(refused) is ErrorKind.CRASH
+    assert "neither an image nor a result" in str(refused)
+
+
+def _sent(reader: SandboxClient, path: str, options: LookOptions) -> SentRequest:
+    message = {"do": "look", "path": path, "password": [], "options": options.to_message()}
+    return reader._supervisor.send(message | {"page": 1})
 
 
 def test_no_page_is_an_empty_answer_and_no_worker(tmp_path: Path) -> None:

@@ -69,6 +69,15 @@ def test_a_view_of_a_mixed_page_is_the_same_after_serialisation(tmp_path: Path) 
     assert replace(again, image=None) == replace(view, image=None)
 
 
+def test_without_rendering_the_page_is_unread(tmp_path: Path) -> None:
+    view = viewed(tmp_path, page_with(STAMP), may_render=False)
+    assert view.is_unread
+    again = PageView.from_bytes(view.to_bytes(), may_be_unread=True)
+    assert again == view
+    only = viewed(tmp_path, page_with(STAMP), may_render=False, text_layer="only")
+    assert only == viewed(tmp_path, page_with(STAMP), text_layer="only")
+
+
 @pytest.mark.parametrize(
     "options", [{"pictures": "warn"}, {"text_layer": "only"}, {"text_layer": "always"}]
 )

@@ -55,9 +55,16 @@ def test_it_has_every_page(folder: Path) -> None:
 
 
 def test_it_gives_up_when_its_time_is_over(folder: Path) -> None:
-    config = config_of(folder, stages={"local_plan_s": 1e-9})
+    config = config_of(folder, stages={"local_plan_s": 1e-9, "local_s": 1e-9})
     assert planner(config, folder.parent / "plan").wait() is None
     assert not list((folder.parent / "plan").iterdir())
+
+
+def test_it_has_more_time_for_a_job_that_may_need_no_ray(folder: Path) -> None:
+    brief: dict[str, object] = {"local_plan_s": 1e-9, "local_s": 60}
+    assert planner(config_of(folder, stages=brief), folder.parent / "plan").wait() is not None
+    for more in ({"stages": brief | {"local_pages": 2}}, {"stages": brief, "text_layer": "never"}):
+        assert planner(config_of(folder, **more), folder.parent / "plan").wait() is None
 
 
 def test_a_large_job_is_told_before_it_is_planned(folder: Path) -> None:
@@ -66,7 +73,7 @@ def test_a_large_job_is_told_before_it_is_planned(folder: Path) -> None:
     assert small.summary.todo.rows == 4
     for number in range(40):
         (folder / f"more-{number}.pdf").write_bytes(sample_documents.text_pdf(1))
-    one = config_of(folder, stages={"local_pages": 1})
+    one = config_of(folder, stages={"local_pages": 1, "local_plan_s": 60})
     large = planner(one, folder.parent / "plan")
     assert large.wait_if_small() is None
     planned = large.wait()
