@@ -9,6 +9,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.output.report.findings import SCORE_BINS, TIME_BINS, Times
 
@@ -85,7 +86,7 @@ def _axes(label: str) -> tuple[Figure, Any]:
     axes.patch.set_alpha(0)
     axes.set_xlabel(label)
     axes.set_ylabel("pages")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, axes
 
 
