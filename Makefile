@@ -21,7 +21,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 .PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s k8s check lock clean
 
 demo: $(VENV)/base
-	$(BIN)/python -m jobs.ocr samples --output out
+	$(BIN)/python -m jobs.ocr samples --output out --export markdown,searchable-pdf
+	$(BIN)/python -m jobs.view out --to out/viewer
 
 serve: $(VENV)/base
 	$(BIN)/python -m jobs.serve --scale.ocr.min-replicas 1

@@ -44,10 +44,6 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
     arguments = _parser(prog).parse_args(argv)
     try:
         return _run(arguments)
-    except ModuleNotFoundError as error:
-        needed = f"needs the package {error.name}: pip install 'rayscribe[view]'"
-        print(f"{prog}: {needed}", file=sys.stderr)
-        return USAGE
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return USAGE
