@@ -478,7 +478,8 @@ class StageConfig(Settings):
     local_pages: Annotated[int, Field(ge=0)] = 5000
     """Pages up to which a job that was planned in its own process takes text layers there too,
     without Ray, with up to 8 reader processes (`stages.render_workers`). Ray starts with the first
-    page that an engine has to read, and does these. 0: all on Ray."""
+    page that an engine has to read, and reads these; if they are more than a tenth of the job, or
+    the engine has a GPU, it does all that is left. 0: all on Ray."""
     local_s: Annotated[float, Field(ge=0)] = 60.0
     """Seconds that the plan of such a job may take, and as many again for its text layers. A plan
     that takes longer is made on Ray; pages that are left then go to Ray."""

@@ -4,8 +4,9 @@ Ray takes some seconds to start and as long again for its first page, and a page
 way through Ray than in one process. So a job of at most `stages.local_pages` pages takes text
 layers here, by the stage that Ray's workers run, in a few threads that each drive a reader process.
 Pages that an engine has to read are left as they are, without being rendered. Ray is started as
-soon as there is one, while the readers go on; it does what is left, which is what has no row in the
-output. Where nothing is left it is not started at all.
+soon as there is one, while the readers go on: to the end where there are few such pages, else until
+it has started. It does what is left, which is what has no row in the output. Where nothing is left
+it is not started at all.
 
 Not more than `_MAX_READERS` threads: the rows of all of them are made by this one process.
 """
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -42,6 +44,8 @@ from pipeline.storage.paths import AnyPath
 from pipeline.types import Route
 
 _MAX_READERS: Final = 8
+_MANY_UNREAD: Final = 0.1
+"""With more of its pages for an engine, a job is left to Ray when that has started."""
 _CHUNKS_PER_READER: Final = 4
 """Chunks at least, so that the readers end at about the same time."""
 _END_S: Final = 5.0
@@ -159,15 +163,13 @@ class LocalPass:
     def finish(self) -> Settled:
         """Wait for the readers, write what is left, and copy the rows of duplicates.
 
-        Rows are copied where every page has a row. An engine with a GPU is not kept waiting: the
-        readers then end with the page that they are at, if an engine has to read any.
+        Rows are copied where every page has a row. An engine with much to do is not kept waiting:
+        the readers then end with the page that they are at.
 
         Raises:
             As `wait`.
         """
-        config = self._task.config
-        has_gpu = spec_of(config.engine).resources(config.engine).gpus > 0
-        self._wait(lambda: has_gpu and self._has_unread())
+        self._wait(self._has_much_for_engine)
         self._progress.__exit__()
         self._stop()
         written = Summary()
@@ -221,16 +223,20 @@ class LocalPass:
                 self._changed.notify_all()
 
     def _next_chunks(self) -> Iterator[pa.Table]:
-        while True:
-            try:
+        with suppress(queue.Empty):
+            while True:
                 yield self._chunks.get_nowait()
-            except queue.Empty:
-                return
 
     def _finish_chunk(self, rows: int) -> None:
         with self._changed:
             self._looked_at += rows
             self._changed.notify_all()
+
+    def _has_much_for_engine(self) -> bool:
+        """Whether an engine is better started now: it has a GPU, or has to read many pages."""
+        engine = self._task.config.engine
+        share = 0.0 if spec_of(engine).resources(engine).gpus else _MANY_UNREAD
+        return self._looked_at - self._taken > share * self._total
 
     def _has_unread(self) -> bool:
         """Whether pages were looked at and have no row: an engine has to read them."""
@@ -259,9 +265,8 @@ class LocalPass:
     def _copy(self, written: Summary) -> None:
         """Write the rows of duplicates; what then has none is read under its own name, on Ray."""
         prefix = f"{shards.new_prefix()}-local"
-        written.merge(
-            shard_tasks.copy(self._plan, self._pages, prefix, self.duplicates, self._task.config)
-        )
+        config = self._task.config
+        written.merge(shard_tasks.copy(self._plan, self._pages, prefix, self.duplicates, config))
         self.duplicates = Duplicates(are_read=True)
 
 

@@ -99,7 +99,7 @@ def test_several_readers_write_each_row_once(tmp_path: Path) -> None:
 
 
 def test_pages_for_an_engine_are_left_and_all_others_get_their_rows(tmp_path: Path) -> None:
-    folder = with_pages(tmp_path, 4, 2)
+    folder = with_pages(tmp_path, 12, 2)
     (folder / "000.png").write_bytes(
         sample_documents.saved(sample_documents.corner_picture(), "PNG")
     )
@@ -108,21 +108,22 @@ def test_pages_for_an_engine_are_left_and_all_others_get_their_rows(tmp_path: Pa
     with planned(config) as local:
         assert not local.wait()
         done = local.finish()
-    expected = [(f"{number:03}.pdf", page, "ok") for number in range(4) for page in (1, 2)]
+    expected = [(f"{number:03}.pdf", page, "ok") for number in range(12) for page in (1, 2)]
     assert names(rows_of(config)) == expected
-    assert done.written.written.rows == 8
-    assert done.stages["render"].pages == 8  # those that are left are counted where they are read
+    assert done.written.written.rows == 24
+    assert done.stages["render"].pages == 24  # those that are left are counted where they are read
 
 
-def test_with_an_engine_on_a_gpu_it_ends_when_that_has_pages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("gpus", "text_pages"), [(1, 24), (0, 2)])
+def test_an_engine_on_a_gpu_or_with_many_pages_does_not_wait_for_it(
+    gpus: int, text_pages: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = with_pages(tmp_path, 1, 2)
+    folder = with_pages(tmp_path, 1, text_pages)
     (folder / "000-scan.pdf").write_bytes(sample_documents.scan_pdf(b""))
     (folder / "endless.pdf").write_bytes(sample_documents.endless_pdf())
     spec = local_pass.spec_of(config_of(folder).engine)
     monkeypatch.setattr(local_pass, "spec_of", lambda _: spec)
-    monkeypatch.setattr(type(spec), "resources", lambda *_: Resources(gpus=1))
+    monkeypatch.setattr(type(spec), "resources", lambda *_: Resources(gpus=gpus))
     config = config_of(folder, stages={"pages_per_task": 1}, read={"wall_s": 300})
     with planned(config) as local:
         assert not local.wait()
