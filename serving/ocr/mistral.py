@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.page_range import PageSelection
@@ -25,6 +25,24 @@ from serving.ocr.uploads import Upload, from_uri
 _IMAGE: Final = "image"
 _REFERENCE: Final = re.compile(r"!\[[^\]\n]*\]\(#block-(\d{1,6})\)")
 """A picture in the Markdown of a page: the number of its block."""
+_RANGE: Final = re.compile(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", re.ASCII)
+
+
+_PageIndex = Annotated[int, Field(ge=0, lt=1_000_000)]
+
+
+def _ranges(pages: object) -> object:
+    """Zero-based pages as pairs of the first and the last."""
+    if isinstance(pages, list) and pages:
+        return tuple((page, page) for page in pages)
+    parts = pages.split(",") if isinstance(pages, str) else []
+    found = [_RANGE.fullmatch(part) for part in parts]
+    ranges = tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
+    if not ranges or len(ranges) < len(found) or any(last < first for first, last in ranges):
+        raise PydanticCustomError(
+            "invalid_value", "must be pages from 0: a list, or a text such as 0-2,5"
+        )
+    return ranges
 
 
 class DocumentUrl(Body):
@@ -52,8 +70,11 @@ class MistralOcrRequest(Body):
     """The model's name. Empty: the OCR model of the service."""
     document: Annotated[DocumentUrl | ImageDocument, Field(discriminator="type")]
     """The document."""
-    pages: list[Annotated[int, Field(ge=0, lt=1_000_000)]] | None = None
-    """Pages, the first is 0. Null: all."""
+    pages: Annotated[
+        tuple[tuple[_PageIndex, _PageIndex], ...],
+        BeforeValidator(_ranges, json_schema_input_type=list[_PageIndex] | str),
+    ] = ()
+    """Pages, the first is 0: a list, or a text such as 0-2,5. Null: all."""
     image_limit: Annotated[int, Field(ge=0)] | None = None
     """Maximum images that are listed of a page."""
     image_min_size: Annotated[int, Field(ge=0)] | None = None
@@ -67,6 +88,9 @@ class MistralOcrRequest(Body):
     bbox_annotation_format: None = None
     document_annotation_format: None = None
     document_annotation_prompt: None = None
+    include_blocks: Literal[False] | None = None
+    """Mistral's client always sends it. `/v1/ocr` has blocks where the document is a string."""
+    confidence_scores_granularity: None = None
     extract_header: Literal[False] | None = None
     extract_footer: Literal[False] | None = None
 
@@ -163,11 +187,10 @@ def parse(body: dict[str, Any]) -> ParsedMistralRequest:
         ApiError: 400: not a valid request; 415: a media type that is not supported.
     """
     request = parsed(MistralOcrRequest, body)
-    pages = ",".join(str(number + 1) for number in request.pages or ())
     ocr = ParsedOcrRequest(
         model=request.model,
         document=_upload(request.document),
-        pages=PageSelection.parse(pages),
+        pages=PageSelection(tuple((first + 1, last + 1) for first, last in request.pages)),
         password="",
         task=None,
         prompt="",

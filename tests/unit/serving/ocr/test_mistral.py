@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.page_range import PageSelection
 from pipeline.types import Block, PageRef, PageResult, Recognition, Status
 from serving.errors import ApiError
 from serving.ocr import document_response, mistral
@@ -28,6 +29,16 @@ def test_a_request_of_mistrals_client() -> None:
     assert (found.ocr.model, found.image_limit, found.image_min_px) == ("m", 3, 0)
 
 
+def test_what_mistrals_client_always_sends() -> None:
+    found = request(include_blocks=False, confidence_scores_granularity=None)
+    assert found.ocr.pages == PageSelection()
+
+
+def test_pages_as_text() -> None:
+    pages = request(pages="0, 2-4").ocr.pages
+    assert [page for page in range(1, 9) if page in pages] == [1, 3, 4, 5]
+
+
 @pytest.mark.parametrize("url", ["https://a.example/x.png", {"url": "https://a.example/x.png"}])
 def test_an_image_alone_or_in_an_object(url: object) -> None:
     found = mistral.parse({"document": {"type": "image_url", "image_url": url}})
@@ -43,6 +54,12 @@ def test_an_image_alone_or_in_an_object(url: object) -> None:
         ({"extract_header": True}, "invalid_value", "extract_header"),
         ({"pages": [-1]}, "invalid_value", "pages[0]"),
         ({"pages": ["1"]}, "invalid_type", "pages[0]"),
+        ({"pages": []}, "invalid_value", "pages"),
+        ({"pages": ""}, "invalid_value", "pages"),
+        ({"pages": "1-"}, "invalid_value", "pages"),
+        ({"pages": "3-1"}, "invalid_value", "pages"),
+        ({"pages": 1}, "invalid_value", "pages"),
+        ({"include_blocks": True}, "invalid_value", "include_blocks"),
         ({"prompt": "x"}, "unsupported_parameter", "prompt"),
     ],
 )
