@@ -204,12 +204,12 @@ class OcrHandler:
         is_by_engine = (
             page.source is Source.OCR and page.recognition.rung not in WITHOUT_FIRST_ENGINE
         )
-        recognition = page.recognition
-        if not (SPECS[self.recipe.engine].keeps_bounds and is_by_engine):  # else vLLM has
-            recognition = chat_response.bounded(
-                recognition, request.max_tokens, request.sampling.stop
-            )
-        return chat_response.as_asked(recognition, request.prompt, page.width_px, page.height_px)
+        size = (page.width_px, page.height_px)
+        # Before the bounds, which may cut the text and then drop the blocks.
+        recognition = chat_response.as_asked(page.recognition, request.prompt, *size)
+        if SPECS[self.recipe.engine].keeps_bounds and is_by_engine:  # vLLM has
+            return recognition
+        return chat_response.bounded(recognition, request.max_tokens, request.sampling.stop)
 
     async def _document(
         self, request: ParsedOcrRequest, template: RequestTemplate

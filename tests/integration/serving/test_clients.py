@@ -97,6 +97,15 @@ def test_a_prompt_with_grounding_gets_labels_and_boxes(service: Online) -> None:
     assert said.split("\n")[0].split() == plain.split("\n")[0].split()
 
 
+def test_labels_and_boxes_stay_where_the_text_is_cut(service: Online) -> None:
+    """docling's preset sends 4,096, which a dense page has more characters than."""
+    prompt = text("<|grounding|>Convert the document to markdown. ")
+    answer = service.chat(image(pdf(1), "application/pdf"), prompt, max_tokens=90)
+    [choice] = answer.json["choices"]
+    assert choice["message"]["content"].startswith("<|ref|>")
+    assert (len(choice["message"]["content"]), choice["finish_reason"]) == (90, "length")
+
+
 def test_a_follow_up_refers_to_the_last_picture(service: Online) -> None:
     messages = [
         {"role": "user", "content": [image(picture())]},
