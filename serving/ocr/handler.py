@@ -27,7 +27,7 @@ from serving.http import streaming
 from serving.http.middleware import LogEntry
 from serving.http.stream_formats import SSE, StreamFormat
 from serving.http.url_fetch import Fetcher
-from serving.ocr import chat_response, document_response, mistral
+from serving.ocr import chat_response, document_response, mistral_response
 from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat
 from serving.ocr.mistral import ParsedMistralRequest
 from serving.ocr.page_reader import RequestTemplate
@@ -139,7 +139,7 @@ class OcrHandler:
         template = self._template(Instruction(Task(self.recipe.task)), None, Sampling())
         async with streaming.timeout_at(deadline_s):
             document = await self._document(request.ocr, template)
-        answer = mistral.answer(document, request)
+        answer = mistral_response.answer(document, request)
         usage = document.usage
         entry.add_counts(len(document.pages), usage.prompt_tokens, usage.output_tokens)
         return Response(answer.model_dump_json(), media_type="application/json")
