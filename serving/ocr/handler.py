@@ -114,7 +114,8 @@ class OcrHandler:
             if request.task
             else self._asked(request.prompt, "prompt")
         )
-        template = self._template(asked.instruction, None, Sampling())
+        param = "task" if request.task else "prompt"
+        template = self._template(asked.instruction, None, Sampling(), param)
         if stream:
             lines = self._lines(request, template, entry)
             return _said(await self._streamed(lines, entry, stream, deadline_s), asked)
@@ -150,12 +151,16 @@ class OcrHandler:
         return read_prompt(prompt, self.recipe, self.config.prompts, param)
 
     def _template(
-        self, instruction: Instruction, max_tokens: int | None, sampling: Sampling
+        self,
+        instruction: Instruction,
+        max_tokens: int | None,
+        sampling: Sampling,
+        param: str = "messages",
     ) -> RequestTemplate:
         try:
             check(instruction, self.recipe)
         except ConfigError as error:
-            raise ApiError(400, "unknown_task", str(error), param="messages") from None
+            raise ApiError(400, "unknown_task", str(error), param=param) from None
         build = partial(
             prepare_request,
             recipe=self.recipe,

@@ -84,6 +84,14 @@ def test_prompts_can_be_refused() -> None:
         assert not service.ocr.requests
 
 
+def test_a_task_that_the_engine_has_not_is_refused_by_its_field() -> None:
+    config = ServeConfig(engine={"kind": "onnx"}, chat=live_service.chat_config())
+    with running(config, FakeEngine(HANDLERS["echo"])) as service:
+        body = {"document": data_uri(picture()), "task": "describe"}
+        answer = service.post("/v1/ocr", body)
+        assert (answer.status, answer.error["param"]) == (400, "task")
+
+
 def test_a_prompt_with_grounding_gets_labels_and_boxes(service: Online) -> None:
     """As docling's preset sends it: of a PDF whose text layer is taken."""
     prompt = text("<|grounding|>Convert the document to markdown. ")
