@@ -332,8 +332,8 @@ class VllmConfig(Settings):
     """Part of the plugin: less Python in each step of scheduler and model runner."""
     plugin_prefill_pages: Annotated[int, Field(ge=1)] = 4
     """Part of the plugin: pages whose prompts are computed together once half of `max_num_seqs` is
-    taken. A page waits for others for at most 8 steps of the decoder (about 0.2 s). 1: none
-    waits. Needs `plugin_steps`."""
+    taken. A page waits for others for at most 8 steps of the decoder (about 0.2 s). 1, or fewer
+    than 64 seats: none waits. Needs `plugin_steps`."""
     kv_cache_dtype: Literal["auto", "fp8"] = "auto"
     """Number format of keys and values. `fp8` halves their memory and what each step reads, and
     may change what is read: no accuracy was measured with it."""

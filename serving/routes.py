@@ -30,7 +30,8 @@ from serving.ocr import chat_response, mistral
 from serving.ocr.chat_request import ParsedOcrRequest, parse_ocr
 from serving.ocr.document_response import OcrDocument, OcrPage
 from serving.ocr.handler import OcrHandler
-from serving.ocr.mistral import MistralOcrRequest, MistralOcrResponse, ParsedMistralRequest
+from serving.ocr.mistral import MistralOcrRequest, ParsedMistralRequest
+from serving.ocr.mistral_response import MistralOcrResponse
 from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
 from serving.ocr.uploads import MEDIA_TYPES, Upload
 

@@ -193,11 +193,15 @@ class _Sender:
         self._send = send
         self._entry = entry
         self.media_type = ""
+        self.has_ended = False
+        """Whether the last part of the body has been sent."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._entry.status = message["status"]
             self.media_type = _media_type(message.get("headers", ()))
+        elif message["type"] == "http.response.body":
+            self.has_ended = not message.get("more_body", False)
         await self._send(message)
 
     @property
@@ -209,7 +213,8 @@ class _Sender:
 async def _send_error(error: ApiError, scope: Scope, receive: Receive, send: _Sender) -> None:
     if send.has_started:
         # The status has been sent: a stream ends with the error, anything else in mid-response.
-        if piece := error_piece(send.media_type, error):
+        piece = error_piece(send.media_type, error)
+        if piece and not send.has_ended:
             await send({"type": "http.response.body", "body": piece.encode(), "more_body": False})
         return
     await JSONResponse(error.body(), error.status, error.headers())(scope, receive, send)

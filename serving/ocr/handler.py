@@ -27,7 +27,7 @@ from serving.http import streaming
 from serving.http.middleware import LogEntry
 from serving.http.stream_formats import SSE, StreamFormat
 from serving.http.url_fetch import Fetcher
-from serving.ocr import chat_response, document_response, mistral
+from serving.ocr import chat_response, document_response, mistral_response
 from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat
 from serving.ocr.mistral import ParsedMistralRequest
 from serving.ocr.page_reader import RequestTemplate
@@ -114,7 +114,8 @@ class OcrHandler:
             if request.task
             else self._asked(request.prompt, "prompt")
         )
-        template = self._template(asked.instruction, None, Sampling())
+        param = "task" if request.task else "prompt"
+        template = self._template(asked.instruction, None, Sampling(), param)
         if stream:
             lines = self._lines(request, template, entry)
             return _said(await self._streamed(lines, entry, stream, deadline_s), asked)
@@ -139,7 +140,7 @@ class OcrHandler:
         template = self._template(Instruction(Task(self.recipe.task)), None, Sampling())
         async with streaming.timeout_at(deadline_s):
             document = await self._document(request.ocr, template)
-        answer = mistral.answer(document, request)
+        answer = mistral_response.answer(document, request)
         usage = document.usage
         entry.add_counts(len(document.pages), usage.prompt_tokens, usage.output_tokens)
         return Response(answer.model_dump_json(), media_type="application/json")
@@ -150,12 +151,16 @@ class OcrHandler:
         return read_prompt(prompt, self.recipe, self.config.prompts, param)
 
     def _template(
-        self, instruction: Instruction, max_tokens: int | None, sampling: Sampling
+        self,
+        instruction: Instruction,
+        max_tokens: int | None,
+        sampling: Sampling,
+        param: str = "messages",
     ) -> RequestTemplate:
         try:
             check(instruction, self.recipe)
         except ConfigError as error:
-            raise ApiError(400, "unknown_task", str(error), param="messages") from None
+            raise ApiError(400, "unknown_task", str(error), param=param) from None
         build = partial(
             prepare_request,
             recipe=self.recipe,
@@ -204,12 +209,12 @@ class OcrHandler:
         is_by_engine = (
             page.source is Source.OCR and page.recognition.rung not in WITHOUT_FIRST_ENGINE
         )
-        recognition = page.recognition
-        if not (SPECS[self.recipe.engine].keeps_bounds and is_by_engine):  # else vLLM has
-            recognition = chat_response.bounded(
-                recognition, request.max_tokens, request.sampling.stop
-            )
-        return chat_response.as_asked(recognition, request.prompt, page.width_px, page.height_px)
+        size = (page.width_px, page.height_px)
+        # Before the bounds, which may cut the text and then drop the blocks.
+        recognition = chat_response.as_asked(page.recognition, request.prompt, *size)
+        if SPECS[self.recipe.engine].keeps_bounds and is_by_engine:  # vLLM has
+            return recognition
+        return chat_response.bounded(recognition, request.max_tokens, request.sampling.stop)
 
     async def _document(
         self, request: ParsedOcrRequest, template: RequestTemplate

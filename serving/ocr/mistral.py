@@ -1,8 +1,8 @@
-"""Mistral's form of `/v1/ocr`: its requests and its answers. Pure.
+"""Requests to `/v1/ocr` in Mistral's form. Pure; `serving.ocr.mistral_response` has the answers.
 
 Mistral's client and LiteLLM's `ocr()` send a document as an object and expect pages with a zero-
 based index. What has no meaning here is refused unless its value is the one that changes nothing.
-Source: github.com/mistralai/client-python, `models/ocrrequest.py` and `models/ocrresponse.py`.
+Source: github.com/mistralai/client-python, `models/ocrrequest.py`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,31 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.page_range import PageSelection
-from serving.errors import of_kind
 from serving.http.validation import Body, Text, parsed
 from serving.ocr.chat_request import ParsedOcrRequest
-from serving.ocr.document_response import OcrBlock, OcrBox, OcrDocument, OcrPage, ResponseModel
 from serving.ocr.request_models import ImageUrl
 from serving.ocr.uploads import Upload, from_uri
 
-_IMAGE: Final = "image"
-_REFERENCE: Final = re.compile(r"!\[[^\]\n]*\]\(#block-(\d{1,6})\)")
-"""A picture in the Markdown of a page: the number of its block."""
+_RANGE: Final = re.compile(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", re.ASCII)
+_PageIndex = Annotated[int, Field(ge=0, lt=1_000_000)]
+
+
+def _ranges(pages: object) -> object:
+    """Zero-based pages as pairs of the first and the last."""
+    if isinstance(pages, list) and pages:
+        return tuple((page, page) for page in pages)
+    parts = pages.split(",") if isinstance(pages, str) else []
+    found = [_RANGE.fullmatch(part) for part in parts]
+    ranges = tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
+    if not ranges or len(ranges) < len(found) or any(last < first for first, last in ranges):
+        raise PydanticCustomError(
+            "invalid_value", "must be pages from 0: a list, or a text such as 0-2,5"
+        )
+    return ranges
 
 
 class DocumentUrl(Body):
@@ -52,8 +63,11 @@ class MistralOcrRequest(Body):
     """The model's name. Empty: the OCR model of the service."""
     document: Annotated[DocumentUrl | ImageDocument, Field(discriminator="type")]
     """The document."""
-    pages: list[Annotated[int, Field(ge=0, lt=1_000_000)]] | None = None
-    """Pages, the first is 0. Null: all."""
+    pages: Annotated[
+        tuple[tuple[_PageIndex, _PageIndex], ...],
+        BeforeValidator(_ranges, json_schema_input_type=list[_PageIndex] | str),
+    ] = ()
+    """Pages, the first is 0: a list, or a text such as 0-2,5. Null: all."""
     image_limit: Annotated[int, Field(ge=0)] | None = None
     """Maximum images that are listed of a page."""
     image_min_size: Annotated[int, Field(ge=0)] | None = None
@@ -67,6 +81,9 @@ class MistralOcrRequest(Body):
     bbox_annotation_format: None = None
     document_annotation_format: None = None
     document_annotation_prompt: None = None
+    include_blocks: bool | None = None
+    """Also list the blocks of each page."""
+    confidence_scores_granularity: None = None
     extract_header: Literal[False] | None = None
     extract_footer: Literal[False] | None = None
 
@@ -84,58 +101,6 @@ class MistralOcrRequest(Body):
             )
 
 
-class MistralImage(ResponseModel):
-    """An image on a page."""
-
-    id: str
-    """Its name in the page's Markdown."""
-    top_left_x: int
-    top_left_y: int
-    bottom_right_x: int
-    bottom_right_y: int
-    image_base64: str | None
-    """Always null."""
-
-
-class MistralDimensions(ResponseModel):
-    """The size of a page's image."""
-
-    dpi: int
-    """Dots per inch, 0 where unknown."""
-    height: int
-    width: int
-
-
-class MistralPage(ResponseModel):
-    """A page."""
-
-    index: int
-    """Its number, from 0."""
-    markdown: str
-    images: list[MistralImage]
-    dimensions: MistralDimensions | None
-    error: str | None
-    """Why it has no text; null where it was read. Not part of Mistral's API."""
-
-
-class MistralUsage(ResponseModel):
-    """What was read."""
-
-    pages_processed: int
-    doc_size_bytes: int | None
-    """Size of the document, null where it was fetched."""
-
-
-class MistralOcrResponse(ResponseModel):
-    """A document, by Mistral's names."""
-
-    pages: list[MistralPage]
-    model: str
-    usage_info: MistralUsage
-    document_annotation: str | None
-    """Always null."""
-
-
 @dataclass(frozen=True, slots=True)
 class ParsedMistralRequest:
     """A request in Mistral's form.
@@ -144,11 +109,13 @@ class ParsedMistralRequest:
         ocr: What is to be read.
         image_limit: Maximum images that are listed of a page, None for all.
         image_min_px: Minimum width and height of those.
+        include_blocks: Whether the blocks of each page are listed.
     """
 
     ocr: ParsedOcrRequest
     image_limit: int | None
     image_min_px: int
+    include_blocks: bool
 
 
 def is_mistral(body: dict[str, Any]) -> bool:
@@ -163,16 +130,17 @@ def parse(body: dict[str, Any]) -> ParsedMistralRequest:
         ApiError: 400: not a valid request; 415: a media type that is not supported.
     """
     request = parsed(MistralOcrRequest, body)
-    pages = ",".join(str(number + 1) for number in request.pages or ())
     ocr = ParsedOcrRequest(
         model=request.model,
         document=_upload(request.document),
-        pages=PageSelection.parse(pages),
+        pages=PageSelection(tuple((first + 1, last + 1) for first, last in request.pages)),
         password="",
         task=None,
         prompt="",
     )
-    return ParsedMistralRequest(ocr, request.image_limit, request.image_min_size or 0)
+    return ParsedMistralRequest(
+        ocr, request.image_limit, request.image_min_size or 0, bool(request.include_blocks)
+    )
 
 
 def _upload(document: DocumentUrl | ImageDocument) -> Upload:
@@ -180,66 +148,3 @@ def _upload(document: DocumentUrl | ImageDocument) -> Upload:
         return from_uri(document.document_url, "document.document_url")
     url = document.image_url
     return from_uri(url if isinstance(url, str) else url.url, "document.image_url")
-
-
-def answer(document: OcrDocument, request: ParsedMistralRequest) -> MistralOcrResponse:
-    """The answer for a document.
-
-    Raises:
-        ApiError: No page was read; by the kind of the first page's error.
-    """
-    errors = [page.error for page in document.pages]
-    if errors and errors[0] is not None and all(errors):
-        raise of_kind(errors[0].kind, errors[0].message, "document")
-    pages = [_page(page, request) for page in document.pages]
-    content = request.ocr.document.data
-    return MistralOcrResponse(
-        pages=pages,
-        model=document.model,
-        usage_info=MistralUsage(
-            pages_processed=len(pages),
-            doc_size_bytes=None if content is None else len(content),
-        ),
-        document_annotation=None,
-    )
-
-
-def _page(page: OcrPage, request: ParsedMistralRequest) -> MistralPage:
-    shown = [
-        number
-        for number, block in enumerate(page.blocks, 1)
-        if block.kind == _IMAGE and _is_large(block.box_px, request.image_min_px)
-    ][: request.image_limit]
-    names = {number: f"img-{at}.jpeg" for at, number in enumerate(shown)}
-    images = [_image(name, page.blocks[number - 1]) for number, name in names.items()]
-    size = MistralDimensions(dpi=round(page.dpi), height=page.height_px, width=page.width_px)
-    return MistralPage(
-        index=page.page - 1,
-        markdown=_REFERENCE.sub(lambda found: _reference(int(found[1]), names), page.markdown),
-        images=images,
-        dimensions=size if page.width_px else None,
-        error=page.error.message if page.error else None,
-    )
-
-
-def _reference(number: int, names: dict[int, str]) -> str:
-    """A picture in Markdown by the name under which it is listed; nothing for one that is not."""
-    name = names.get(number)
-    return f"![{name}]({name})" if name else ""
-
-
-def _is_large(box: OcrBox | None, least_px: int) -> bool:
-    return box is not None and min(box.x1 - box.x0, box.y1 - box.y0) >= least_px
-
-
-def _image(name: str, block: OcrBlock) -> MistralImage:
-    box = block.box_px
-    assert box is not None  # noqa: S101 - only blocks with boxes are listed
-    return MistralImage(
-        id=name,
-        top_left_x=round(box.x0),
-        top_left_y=round(box.y0),
-        bottom_right_x=round(box.x1),
-        bottom_right_y=round(box.y1),
-        image_base64=None,
-    )

@@ -108,7 +108,7 @@ class AskedPrompt:
 
 
 def read_prompt(text: str, recipe: Recipe, config: PromptConfig, param: str) -> AskedPrompt:
-    """What a prompt asks for; what is no task, by `prompts.unknown`.
+    """What a prompt asks for; what is no task of the engine, by `prompts.unknown`.
 
     Args:
         text: The prompt.
@@ -120,7 +120,8 @@ def read_prompt(text: str, recipe: Recipe, config: PromptConfig, param: str) -> 
         ApiError: 400: it is no task and is refused, or too long to be passed on.
     """
     default = Task(recipe.task)
-    if instruction := parse_prompt(text, default):
+    instruction = parse_prompt(text, default)
+    if instruction and instruction.task in known_tasks(recipe):
         return AskedPrompt(instruction)
     way = config.unknown
     if way == "auto":

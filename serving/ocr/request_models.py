@@ -23,9 +23,10 @@ from pipeline.engines.deepseek_ocr.model import WHITELIST_IDS
 from pipeline.page_range import PageSelection
 from serving.http.validation import Body, Text
 
-MAX_NGRAM_SIZE: Final = 256
-MAX_NGRAM_WINDOW: Final = 4096
-"""The cost of a token grows with the window that is searched."""
+MAX_NGRAM_SIZE: Final = 64
+MAX_NGRAM_WINDOW: Final = 1024
+"""Size times window is compared for all pages of a step at a time, a byte each: 30 MB for 512 pages
+at these limits, which one request sets for all."""
 
 # --- messages
 

@@ -40,7 +40,9 @@ def write(blocks: Sequence[Block], width_px: int, height_px: int) -> str:
 def _regions(block: Block, page: Box) -> Iterator[tuple[str, Box, str]]:
     box = block.box or page
     if block.kind == Kind.TABLE:
-        yield block.kind, box, _html(block.text)
+        table = _html(block.text)
+        # Under this label readers take the next HTML that comes, which may be another table's.
+        yield block.kind if "<table" in table.lower() else "text", box, table
     elif block.kind == Kind.LIST:
         yield from (("text", box, line) for line in block.text.splitlines() if line.strip())
     elif block.kind in PICTURES:

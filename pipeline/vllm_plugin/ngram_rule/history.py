@@ -55,6 +55,7 @@ class RuleTable:
         """Allowed tokens of each slot, shape (slots, most), filled up with -1."""
         self.max_size = 0
         self.max_distance = 0
+        self._rules: dict[int, Rule] = {}
 
     def put(self, rules: dict[int, Rule]) -> None:
         """Set the rules of some slots."""
@@ -73,8 +74,19 @@ class RuleTable:
         where = sent[:, 0].long()
         self.size[where], self.distance[where] = sent[:, 1], sent[:, 2]
         self.allowed[where] = sent[:, 3:]
-        self.max_size = max(self.max_size, *(rule.size for rule in rules.values()))
-        self.max_distance = max(self.max_distance, *(rule.distance for rule in rules.values()))
+        self._rules |= rules
+        self._measure()
+
+    def forget(self, slots: Collection[int]) -> None:
+        """Slots whose requests have ended: `ban` need not reach as far as their rules."""
+        for slot in slots:
+            self._rules.pop(slot, None)
+        self._measure()
+
+    def _measure(self) -> None:
+        # Of the requests that run, else one with a wide window slows down all that come after it.
+        self.max_size = max((rule.size for rule in self._rules.values()), default=0)
+        self.max_distance = max((rule.distance for rule in self._rules.values()), default=0)
 
     def _widen(self, most: int) -> None:
         slots, width = self.allowed.shape

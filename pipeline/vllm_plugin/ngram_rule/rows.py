@@ -70,11 +70,10 @@ class Rows:
             self._release([request for request in self._slots if request not in stay])
 
     def _release(self, ids: Iterable[str]) -> None:
-        for request in ids:
-            slot = self._slots.pop(request, None)
-            if slot is not None:
-                self._free.append(slot)
-                self._ruled.discard(request)
+        given_up = [self._slots.pop(request) for request in ids if request in self._slots]
+        self._free += given_up
+        self._ruled &= self._slots.keys()
+        self._rules.forget(given_up)
         self._order = ()
 
     def renew(self, requests: Mapping[str, tuple[Mapping[str, Any] | None, Sequence[int]]]) -> None:

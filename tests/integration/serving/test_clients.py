@@ -84,6 +84,14 @@ def test_prompts_can_be_refused() -> None:
         assert not service.ocr.requests
 
 
+def test_a_task_that_the_engine_has_not_is_refused_by_its_field() -> None:
+    config = ServeConfig(engine={"kind": "onnx"}, chat=live_service.chat_config())
+    with running(config, FakeEngine(HANDLERS["echo"])) as service:
+        body = {"document": data_uri(picture()), "task": "describe"}
+        answer = service.post("/v1/ocr", body)
+        assert (answer.status, answer.error["param"]) == (400, "task")
+
+
 def test_a_prompt_with_grounding_gets_labels_and_boxes(service: Online) -> None:
     """As docling's preset sends it: of a PDF whose text layer is taken."""
     prompt = text("<|grounding|>Convert the document to markdown. ")
@@ -95,6 +103,15 @@ def test_a_prompt_with_grounding_gets_labels_and_boxes(service: Online) -> None:
     assert said.strip()
     plain = service.chat(image(pdf(1), "application/pdf")).json["choices"][0]["message"]["content"]
     assert said.split("\n")[0].split() == plain.split("\n")[0].split()
+
+
+def test_labels_and_boxes_stay_where_the_text_is_cut(service: Online) -> None:
+    """docling's preset sends 4,096, which a dense page has more characters than."""
+    prompt = text("<|grounding|>Convert the document to markdown. ")
+    answer = service.chat(image(pdf(1), "application/pdf"), prompt, max_tokens=90)
+    [choice] = answer.json["choices"]
+    assert choice["message"]["content"].startswith("<|ref|>")
+    assert (len(choice["message"]["content"]), choice["finish_reason"]) == (90, "length")
 
 
 def test_a_follow_up_refers_to_the_last_picture(service: Online) -> None:

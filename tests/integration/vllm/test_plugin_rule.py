@@ -106,6 +106,17 @@ def test_rows_without_a_rule_keep_their_logits_whatever_they_are() -> None:
     assert logits[1].tolist() == [0.5, -torch.inf, -2.0]
 
 
+def test_a_wide_window_costs_nothing_once_its_request_has_ended() -> None:
+    narrow, wide = {"ngram_size": 3, "window_size": 9}, {"ngram_size": 30, "window_size": 90}
+    rows = Rows(2, LENGTH, CPU)
+    rows.renew({"a": (narrow, []), "b": (wide, [])})
+    assert (rows._rules.max_size, rows._rules.max_distance) == (30, 61)
+    rows.retain(["a"])
+    assert (rows._rules.max_size, rows._rules.max_distance) == (3, 7)
+    rows.retain([])
+    assert (rows._rules.max_size, rows._rules.max_distance) == (0, 0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_logits_of_any_type_are_taken(dtype: torch.dtype) -> None:
     rows = Rows(1, LENGTH, CPU)

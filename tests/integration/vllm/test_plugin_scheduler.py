@@ -39,10 +39,10 @@ def test_a_page_in_its_prompt_goes_vllms_own_way() -> None:
         scheduler()._try_schedule_encoder_inputs(PAGE, 10, 1, 99)
 
 
-def loaded(running: int, waiting: int, pages: int = 4) -> Any:
-    """A scheduler of 16 seats; `deferred` has what each step said about prompts."""
+def loaded(running: int, waiting: int, pages: int = 4, seats: int = 64) -> Any:
+    """A scheduler; `deferred` has what each step said about prompts."""
     made = scheduler()
-    made.max_num_running_reqs, made.prefill_pages, made.held_steps = 16, pages, 0
+    made.max_num_running_reqs, made.prefill_pages, made.held_steps = seats, pages, 0
     made.prefill_capacity_bound = True
     made.get_request_counts = lambda: (running, waiting)
     return made
@@ -60,23 +60,24 @@ def deferred(made: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> list[boo
 
 
 def test_pages_wait_for_others_for_eight_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert deferred(loaded(14, 30), 10, monkeypatch) == [*[True] * 8, False, True]
+    assert deferred(loaded(62, 30), 10, monkeypatch) == [*[True] * 8, False, True]
 
 
 @pytest.mark.parametrize(
-    ("running", "waiting", "pages"),
+    ("running", "waiting", "pages", "seats"),
     [
-        (12, 30, 4),  # four can enter
-        (16, 30, 4),  # none can
-        (15, 0, 4),  # none waits
-        (7, 1, 4),  # most seats are free: the page that waits would wait for nobody
-        (14, 30, 1),  # switched off
+        (60, 30, 4, 64),  # four can enter
+        (64, 30, 4, 64),  # none can
+        (63, 0, 4, 64),  # none waits
+        (31, 1, 4, 64),  # most seats are free: the page that waits would wait for nobody
+        (62, 30, 1, 64),  # switched off
+        (7, 30, 4, 8),  # of so few pages no other ends soon
     ],
 )
 def test_pages_enter_at_once(
-    running: int, waiting: int, pages: int, monkeypatch: pytest.MonkeyPatch
+    running: int, waiting: int, pages: int, seats: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert deferred(loaded(running, waiting, pages), 3, monkeypatch) == [False] * 3
+    assert deferred(loaded(running, waiting, pages, seats), 3, monkeypatch) == [False] * 3
 
 
 def test_vllm_can_be_told_to_defer_prompts() -> None:

@@ -51,6 +51,11 @@ def test_a_table_is_html_on_one_line() -> None:
     assert grounded.write([Block("table", html, None)], 9, 9).endswith(" ".join(html.split()))
 
 
+def test_a_table_without_cells_is_text() -> None:
+    text = grounded.write([Block("table", "Sold\nout", (0, 0, 9, 9))], 9, 9)
+    assert text == "<|ref|>text<|/ref|><|det|>[[0, 0, 999, 999]]<|/det|>\nSold out"
+
+
 def test_a_picture_has_its_box_and_its_text_follows() -> None:
     text = grounded.write([Block("image", "Fig. 1\nYears", (0, 0, 5, 5))], 10, 10)
     assert text.splitlines() == [

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.page_range import PageSelection
 from pipeline.types import Block, PageRef, PageResult, Recognition, Status
 from serving.errors import ApiError
-from serving.ocr import document_response, mistral
+from serving.ocr import document_response, mistral, mistral_response
 from serving.ocr.uploads import Upload
 
 DATA = b"%PDF-1.7"
@@ -28,6 +29,17 @@ def test_a_request_of_mistrals_client() -> None:
     assert (found.ocr.model, found.image_limit, found.image_min_px) == ("m", 3, 0)
 
 
+@pytest.mark.parametrize("blocks", [False, True])
+def test_what_mistrals_client_always_sends(blocks: bool) -> None:
+    found = request(include_blocks=blocks, confidence_scores_granularity=None)
+    assert (found.ocr.pages, found.include_blocks) == (PageSelection(), blocks)
+
+
+def test_pages_as_text() -> None:
+    pages = request(pages="0, 2-4").ocr.pages
+    assert [page for page in range(1, 9) if page in pages] == [1, 3, 4, 5]
+
+
 @pytest.mark.parametrize("url", ["https://a.example/x.png", {"url": "https://a.example/x.png"}])
 def test_an_image_alone_or_in_an_object(url: object) -> None:
     found = mistral.parse({"document": {"type": "image_url", "image_url": url}})
@@ -43,6 +55,12 @@ def test_an_image_alone_or_in_an_object(url: object) -> None:
         ({"extract_header": True}, "invalid_value", "extract_header"),
         ({"pages": [-1]}, "invalid_value", "pages[0]"),
         ({"pages": ["1"]}, "invalid_type", "pages[0]"),
+        ({"pages": []}, "invalid_value", "pages"),
+        ({"pages": ""}, "invalid_value", "pages"),
+        ({"pages": "1-"}, "invalid_value", "pages"),
+        ({"pages": "3-1"}, "invalid_value", "pages"),
+        ({"pages": 1}, "invalid_value", "pages"),
+        ({"confidence_scores_granularity": "page"}, "invalid_value", None),
         ({"prompt": "x"}, "unsupported_parameter", "prompt"),
     ],
 )
@@ -76,7 +94,7 @@ def document() -> document_response.OcrDocument:
 
 
 def test_the_answer_has_mistrals_names() -> None:
-    answer = mistral.answer(document(), request(image_min_size=50)).model_dump()
+    answer = mistral_response.answer(document(), request(image_min_size=50)).model_dump()
     [page] = answer.pop("pages")
     assert answer == {
         "model": "ocr",
@@ -99,7 +117,31 @@ def test_the_answer_has_mistrals_names() -> None:
 
 
 def test_no_more_images_than_asked_for() -> None:
-    [page] = mistral.answer(document(), request(image_limit=1)).pages
+    [page] = mistral_response.answer(document(), request(image_limit=1)).pages
     assert [image.id for image in page.images] == ["img-0.jpeg"]
-    [page] = mistral.answer(document(), request(image_limit=0)).pages
+    [page] = mistral_response.answer(document(), request(image_limit=0)).pages
     assert page.images == []
+
+
+def test_blocks_have_mistrals_kinds_and_the_names_of_their_images() -> None:
+    [page] = mistral_response.answer(document(), request(include_blocks=True)).pages
+    assert page.blocks is not None
+    assert [(block.type, block.content, block.image_id) for block in page.blocks] == [
+        ("title", "# A", None),
+        ("image", "", "img-0.jpeg"),
+        ("image", "", "img-1.jpeg"),
+    ]
+    assert (page.blocks[0].bottom_right_x, page.blocks[0].bottom_right_y) == (1275, 1650)
+    assert (page.blocks[1].top_left_x, page.blocks[1].bottom_right_y) == (10, 220)
+    [page] = mistral_response.answer(document(), request()).pages
+    assert page.blocks is None
+
+
+def test_every_kind_of_picture_is_listed() -> None:
+    blocks = tuple(Block(kind, "", (0, 0, 9, 9)) for kind in ("image", "figure", "picture"))
+    recognition = Recognition(status=Status.OK, text="![figure](#block-2)", blocks=blocks)
+    result = PageResult(PageRef("", "d", 1, 1, "application/pdf", 9, 9), recognition)
+    read = document_response.document("m", "", 1, [document_response.page(result)])
+    [page] = mistral_response.answer(read, request()).pages
+    assert len(page.images) == 3
+    assert page.markdown == "![img-1.jpeg](img-1.jpeg)"

@@ -148,6 +148,14 @@ def test_a_task_is_a_task_whatever_becomes_of_others() -> None:
         assert (read.instruction, read.said) == (Instruction(Task.TEXT), "task=text")
 
 
+@pytest.mark.parametrize("text", ["Describe this image in detail.", "Where is the total?"])
+def test_a_task_that_the_engine_has_not_is_an_unknown_prompt(text: str) -> None:
+    onnx = make_recipe(OcrOptions(output="o"), "onnx")
+    assert read_prompt(text, onnx, PromptConfig(), "p").said == "unknown; task=markdown"
+    with pytest.raises(ApiError, match="its tasks are"):
+        read_prompt(text, onnx, PromptConfig(unknown="refuse"), "p")
+
+
 def test_a_prompt_that_is_passed_on_has_a_limit() -> None:
     with pytest.raises(ApiError, match="may have 10 characters"):
         read_prompt("Translate it.", VLLM, PromptConfig(max_chars=10), "messages")
