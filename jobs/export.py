@@ -24,6 +24,7 @@ from pipeline.output.export.run import Exported, export, passes
 from pipeline.output.export.tokens import counter
 from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
+from pipeline.text.printable import printable
 
 PROG = "python -m jobs.export"
 DEFAULT_FOLDER: Final = "export"
@@ -105,15 +106,18 @@ def index_of(config: ExportConfig) -> OutputIndex:
     """The documents that are exported.
 
     Raises:
-        ConfigError: There are none.
+        ConfigError: There are none, or pages have several rows.
         JobError: The output is on a store that does not answer.
         DocumentError: A shard cannot be fetched.
     """
     scores = config.min_text_score, config.max_text_score
-    selection = Selection(config.match, frozenset(config.status), scores)
+    selection = Selection(config.match, frozenset(config.status), scores, config.recipe)
     index = OutputIndex(pages_folder(config.output, config.store), selection)
     if not index.pages:
         raise ConfigError(_nothing(config))
+    if index.recipes:
+        found = ", ".join(index.recipes)
+        raise ConfigError(f"pages have rows of several recipes; choose with --recipe: {found}")
     return index
 
 
@@ -132,7 +136,7 @@ def run(config: ExportConfig, index: OutputIndex) -> Exported:
     finally:
         progress.end()
     for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {printable(warning)}", file=sys.stderr)
     if more := done.warned - len(done.warnings):
         print(f"warning: and {more} more", file=sys.stderr)
     return done
@@ -142,7 +146,7 @@ def summary(done: Exported, to: str) -> Iterator[str]:
     """What an export did, in lines."""
     for name, files in done.files.items():
         kept = f", {done.kept[name]} there already" if done.kept[name] else ""
-        yield f"{name:<10} {files} files{kept}"
+        yield f"{name:<15} {files} {'file' if files == 1 else 'files'}{kept}"
     if done.left_out:
         yield f"{done.left_out} files left out, for the reasons above"
     yield f"{done.pages} pages into {to}"
@@ -154,8 +158,9 @@ def _formats() -> str:
 
 
 def _nothing(config: ExportConfig) -> str:
-    if config.match or config.status or (config.min_text_score, config.max_text_score) != (0, 1):
-        flags = "--match, --status, --min-text-score and --max-text-score"
+    by_score = config.min_text_score > 0 or config.max_text_score < 1
+    if config.match or config.status or config.recipe or by_score:
+        flags = "--match, --status, --recipe, --min-text-score and --max-text-score"
         return f"no such pages in {config.output}; look at {flags}"
     return f"no pages in {config.output}; name the --output of a job"
 

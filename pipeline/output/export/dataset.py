@@ -125,7 +125,7 @@ class DatasetExport:
             self.kept += 1
             self.report(sum(document.pages for document in documents))
             return
-        self.state.check_own(name)
+        self.state.begin(name)
         self._missing = 0
         with (
             partial_file(self._to / name) as partial,
@@ -192,7 +192,7 @@ class DatasetExport:
     def _write_card(self) -> None:
         name, digest = f"{FOLDER}/README.md", hashlib.sha256(_CARD.encode()).hexdigest()[:32]
         if not self.state.has(name, digest):
-            self.state.check_own(name)
+            self.state.begin(name)
             write_file(self._to / name, [_CARD.encode()])
             self.state.add(name, digest)
 
