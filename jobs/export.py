@@ -2,7 +2,8 @@
 
 Exit codes: 0 all files are written; 1 the folder cannot be written; 2 wrong usage or config; 3 some
 documents were left out, such as signed PDFs that would have to be changed: warnings say why. What
-is missing of a file, such as figures of an original that is gone, is a warning too.
+is missing of a file, such as figures of an original that is gone, is a warning too. 130 stopped by
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         return 2
     try:
         done = run(config, index)
+    except KeyboardInterrupt:
+        print("\nStopped. Files that were written stay; the same command goes on.", file=sys.stderr)
+        return 130
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2

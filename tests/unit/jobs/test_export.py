@@ -80,6 +80,20 @@ def test_a_folder_that_cannot_be_written_is_exit_code_1(
     assert "cannot write to" in capsys.readouterr().err
 
 
+def test_ctrl_c_is_code_130(
+    output: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export, "export", stopped)
+    assert export.main([str(output), "--to", str(tmp_path / "to")]) == 130
+    assert "Files that were written stay" in capsys.readouterr().err
+
+
 def test_of_pages_with_rows_of_several_recipes_one_has_to_be_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
