@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from pipeline.output.export.state import State
 from pipeline.types import PageResult
 
 FOLDER: Final = "dataset"
+_FILE: Final = re.compile(rf"{FOLDER}/data/train-\d+\.parquet")
 _MIB: Final = 1 << 20
 _COLUMNS: Final = {
     "markdown": pa.string(),
@@ -112,7 +114,8 @@ class DatasetExport:
             self._file(index, f"{FOLDER}/data/train-{number:05}.parquet", documents)
         self._write_card()
         for name in self.state.own(f"{FOLDER}/data/") - self._names:
-            (self._to / name).unlink(missing_ok=True)
+            if _FILE.fullmatch(name):  # not that of a document in a folder of this name
+                (self._to / name).unlink(missing_ok=True)
 
     @property
     def _to(self) -> Path:
