@@ -8,6 +8,8 @@ Ctrl-C.
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -89,8 +91,11 @@ def after_job(config: OcrConfig) -> ExportConfig:
 def _is_inside(folder: str, given: str) -> bool:
     """Whether a folder is in one that an input names, or that its pattern searches."""
     root, wildcard, _ = given.partition("**")
-    if uris.is_store(given) or not (wildcard or os.path.isdir(given)):
+    if uris.is_store(given):
         return False
+    if not wildcard and not os.path.isdir(given):
+        found_in = os.path.realpath(os.path.dirname(given) or ".")
+        return glob.has_magic(given) and fnmatch.fnmatch(os.path.realpath(folder), found_in)
     root = os.path.realpath(root or ".")
     return os.path.commonpath([root, os.path.realpath(folder)]) == root
 

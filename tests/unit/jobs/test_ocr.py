@@ -151,6 +151,21 @@ def test_a_submitted_job_needs_an_absolute_folder_for_its_files(
     assert "absolute path" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("to", ["scans", "scans/2024"])
+def test_files_are_not_put_beside_the_documents_that_a_pattern_finds(
+    job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], to: str
+):
+    folder = tmp_path / to
+    pattern = f"{folder.parent}/*/*.pdf"
+    assert job(True, "--export", "text", "--export-to", str(folder), pattern) == 2
+    assert "is inside of the input" in capsys.readouterr().err
+    folder.mkdir(parents=True)
+    (folder / "b.pdf").write_bytes(sample_documents.text_pdf(1))
+    exports.output(tmp_path / "out/pages", [exports.page("/in/a.pdf", 1, "words")])
+    elsewhere = str(tmp_path / "files")
+    assert job(True, "--export", "text", "--export-to", elsewhere, f"{folder}/*.pdf") == 0
+
+
 @pytest.mark.parametrize("pattern", ["", "**/*.png"])
 def test_files_are_not_put_where_the_next_job_would_read_them(
     job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], pattern: str

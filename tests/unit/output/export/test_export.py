@@ -82,6 +82,11 @@ def written(name: str, pages: Sequence[PageResult]) -> str:
     return "".join(FORMATS[name].write(source_of(pages)))
 
 
+def test_a_form_feed_in_a_page_is_not_the_end_of_it() -> None:
+    text = written("text", [page("/in/a.pdf", 1, "one\ftwo"), page("/in/a.pdf", 2, "three")])
+    assert text == "one\ntwo\n\fthree\n\f"
+
+
 def test_a_picture_of_each_page_has_an_anchor_of_its_own() -> None:
     assert "![image](#page-7-block-3)" in written(
         "markdown", [page("/a", 7, "![image](#block-3)", blocks=())]
