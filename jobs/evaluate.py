@@ -40,7 +40,8 @@ truth:
 A document is found by its name, with or without folders and ending.
 
 exit codes: 0 all pages with truth have a row with status ok or blank; 3 some have
-not, and count as they are; 1 not finished; 2 wrong usage.
+not, and count as they are; 1 not finished; 2 wrong usage. Documents that are not in
+the output are counted, and change no code.
 """
 
 
@@ -124,7 +125,9 @@ def _run_scores(arguments: argparse.Namespace, texts: OutputTexts, truths: Itera
     from pipeline.evaluation import summary
     from pipeline.evaluation.scores import MEASURES, PageScore, page_scores
 
-    scores = list(page_scores(_without_copies(arguments, truths, texts), texts))
+    missing: set[str] = set()
+    known = _of_output(_without_copies(arguments, truths, texts), texts, missing)
+    scores = list(page_scores(known, texts))
     _check_found(scores, texts)
     worst, folder = _worst(scores, arguments.documents), common_folder(texts.uris())
     lines = list(summary.table("document", scores, MEASURES, documents=worst, folder=folder))
@@ -134,6 +137,7 @@ def _run_scores(arguments: argparse.Namespace, texts: OutputTexts, truths: Itera
     if before is not None:
         old = [PageScore(**page) for page in before]
         lines += summary.comparison("pages", old, scores, MEASURES, _page_key)
+    lines += _missing_line(len(missing))
     return _finish(arguments, lines, content, Counter(score.status for score in scores))
 
 
@@ -147,8 +151,7 @@ def _run_tests(arguments: argparse.Namespace, texts: OutputTexts, place: Path) -
     lines = list(outcome_table(results))
     others = Counter(test.kind for test in tests if olmocr_bench.passes(test, "") is None)
     lines += [f"not run: {count} tests of the type {kind}" for kind, count in others.items()]
-    missing = len({test.pdf for test in tests if texts.find(test.pdf) is None})
-    lines += [f"{missing} of the documents are not in the output"] if missing else []
+    lines += _missing_line(len({test.pdf for test in tests if texts.find(test.pdf) is None}))
     content = pass_rates(results) | {"tests": [asdict(result) for result in results]}
     before = _earlier(arguments, "tests")
     if before is not None:
@@ -185,6 +188,19 @@ def _without_copies(
         yield truth
     if left_out:
         _say(f"{left_out} pages are left out: their text is that of the text layer")
+
+
+def _of_output(truths: Iterator[Truth], texts: OutputTexts, missing: set[str]) -> Iterator[Truth]:
+    """Leave out documents that the output has not, and add their names to a set."""
+    for truth in truths:
+        if texts.find(truth.name) is None:
+            missing.add(truth.name)
+        else:
+            yield truth
+
+
+def _missing_line(documents: int) -> list[str]:
+    return [f"{documents} of the documents are not in the output"] if documents else []
 
 
 def _check_found(scores: Sequence[PageScore] | Sequence[Outcome], texts: OutputTexts) -> None:

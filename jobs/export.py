@@ -2,11 +2,14 @@
 
 Exit codes: 0 all files are written; 1 the folder cannot be written; 2 wrong usage or config; 3 some
 documents were left out, such as signed PDFs that would have to be changed: warnings say why. What
-is missing of a file, such as figures of an original that is gone, is a warning too.
+is missing of a file, such as figures of an original that is gone, is a warning too. 130 stopped by
+Ctrl-C.
 """
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +27,7 @@ from pipeline.output.export.run import Exported, export, passes
 from pipeline.output.export.tokens import counter
 from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
+from pipeline.text.printable import printable
 
 PROG = "python -m jobs.export"
 DEFAULT_FOLDER: Final = "export"
@@ -47,6 +51,9 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         return 2
     try:
         done = run(config, index)
+    except KeyboardInterrupt:
+        print("\nStopped. Files that were written stay; the same command goes on.", file=sys.stderr)
+        return 130
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
@@ -84,8 +91,11 @@ def after_job(config: OcrConfig) -> ExportConfig:
 def _is_inside(folder: str, given: str) -> bool:
     """Whether a folder is in one that an input names, or that its pattern searches."""
     root, wildcard, _ = given.partition("**")
-    if uris.is_store(given) or not (wildcard or os.path.isdir(given)):
+    if uris.is_store(given):
         return False
+    if not wildcard and not os.path.isdir(given):
+        found_in = os.path.realpath(os.path.dirname(given) or ".")
+        return glob.has_magic(given) and fnmatch.fnmatch(os.path.realpath(folder), found_in)
     root = os.path.realpath(root or ".")
     return os.path.commonpath([root, os.path.realpath(folder)]) == root
 
@@ -105,15 +115,18 @@ def index_of(config: ExportConfig) -> OutputIndex:
     """The documents that are exported.
 
     Raises:
-        ConfigError: There are none.
+        ConfigError: There are none, or pages have several rows.
         JobError: The output is on a store that does not answer.
         DocumentError: A shard cannot be fetched.
     """
     scores = config.min_text_score, config.max_text_score
-    selection = Selection(config.match, frozenset(config.status), scores)
+    selection = Selection(config.match, frozenset(config.status), scores, config.recipe)
     index = OutputIndex(pages_folder(config.output, config.store), selection)
     if not index.pages:
         raise ConfigError(_nothing(config))
+    if index.recipes:
+        found = ", ".join(index.recipes)
+        raise ConfigError(f"pages have rows of several recipes; choose with --recipe: {found}")
     return index
 
 
@@ -132,7 +145,7 @@ def run(config: ExportConfig, index: OutputIndex) -> Exported:
     finally:
         progress.end()
     for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {printable(warning)}", file=sys.stderr)
     if more := done.warned - len(done.warnings):
         print(f"warning: and {more} more", file=sys.stderr)
     return done
@@ -142,7 +155,7 @@ def summary(done: Exported, to: str) -> Iterator[str]:
     """What an export did, in lines."""
     for name, files in done.files.items():
         kept = f", {done.kept[name]} there already" if done.kept[name] else ""
-        yield f"{name:<10} {files} files{kept}"
+        yield f"{name:<15} {files} {'file' if files == 1 else 'files'}{kept}"
     if done.left_out:
         yield f"{done.left_out} files left out, for the reasons above"
     yield f"{done.pages} pages into {to}"
@@ -154,8 +167,9 @@ def _formats() -> str:
 
 
 def _nothing(config: ExportConfig) -> str:
-    if config.match or config.status or (config.min_text_score, config.max_text_score) != (0, 1):
-        flags = "--match, --status, --min-text-score and --max-text-score"
+    by_score = config.min_text_score > 0 or config.max_text_score < 1
+    if config.match or config.status or config.recipe or by_score:
+        flags = "--match, --status, --recipe, --min-text-score and --max-text-score"
         return f"no such pages in {config.output}; look at {flags}"
     return f"no pages in {config.output}; name the --output of a job"
 

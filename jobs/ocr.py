@@ -31,8 +31,8 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
     try:
         config = read(OcrConfig, OcrOptions, argv, prog, "inputs")
         files = _files(config)
-        code = _run(config)
-        return _export(files, code, prog, config) if files else code
+        code, recipe = _run(config)
+        return _export(files, recipe, code, prog, config) if files else code
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return USAGE
@@ -48,22 +48,24 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         return STOPPED
 
 
-def _run(config: OcrConfig) -> int:
+def _run(config: OcrConfig) -> tuple[int, str]:
+    """Run the job; returns its exit code and recipe, "" where no job was run."""
     preflight.check(config)
     # Ray is slow to import: usage errors are reported before.
     from pipeline.job import report, run
 
     if config.overwrite and not _may_overwrite(config):
         print("Nothing was deleted.", file=sys.stderr)
-        return USAGE
+        return USAGE, ""
     signals.stop_on_sigterm()
     if config.dry_run:
         print(report.forecast(run.forecast(config, _say)))
-        return COMPLETE
+        return COMPLETE, ""
     receipt = run.run(config, _say)
     print(report.receipt(receipt))
     print(report.next_steps(receipt, config.output))
-    return COMPLETE if receipt.complete or config.fail_on == "none" else BAD_PAGES
+    is_good = receipt.complete or config.fail_on == "none"
+    return COMPLETE if is_good else BAD_PAGES, receipt.recipe_hash
 
 
 def _files(config: OcrConfig) -> ExportConfig | None:
@@ -79,8 +81,10 @@ def _files(config: OcrConfig) -> ExportConfig | None:
     return export.after_job(config)
 
 
-def _export(files: ExportConfig, code: int, prog: str, config: OcrConfig) -> int:
+def _export(files: ExportConfig, recipe: str, code: int, prog: str, config: OcrConfig) -> int:
     """Write the files of a job that ended with an exit code; return the exit code of both."""
+    # The output may have rows of other recipes, of the same pages.
+    files = files.model_copy(update={"recipe": recipe})
     if code not in (COMPLETE, BAD_PAGES):
         return code
     from jobs import export
@@ -90,6 +94,7 @@ def _export(files: ExportConfig, code: int, prog: str, config: OcrConfig) -> int
     except RayscribeError as error:
         formats = ",".join(files.format)
         command = ["rayscribe", "export", files.output, "--format", formats, "--to", files.to]
+        command += ["--recipe", recipe]
         print(
             f"{prog}: the rows of the job are in {files.output}; the export failed: {error}\n"
             f"To write the files:\n  {shlex.join(command)}",

@@ -122,7 +122,7 @@ def _write(report: Report, arguments: argparse.Namespace) -> None:
             report,
             None
             if arguments.no_pictures
-            else lambda uri, number: pictures.get(uri, number).thumbnail,
+            else lambda worst: pictures.get(worst.uri, worst.doc_id, worst.page).thumbnail,
         )
     finally:
         pictures.close()

@@ -720,6 +720,8 @@ class ExportOptions(Settings):
     """Only documents with this text in their URI."""
     status: Annotated[tuple[StatusName, ...], COMMON] = ()
     """Only pages with one of these statuses. Empty: all."""
+    recipe: str = ""
+    """Only rows whose recipe_hash begins so. Needed where pages have rows of several recipes."""
     min_text_score: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Only pages with this text score or more. 0: all, also those without a score."""
     max_text_score: Annotated[float, Field(ge=0, le=1)] = 1.0

@@ -86,7 +86,7 @@ def load(place: Path) -> list[PageTest]:
 
 
 def _tests(path: Path) -> Iterator[PageTest]:
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:

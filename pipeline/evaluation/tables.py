@@ -7,6 +7,7 @@ tables are left out of the trees: a table with pipes cannot say what an HTML tab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -21,6 +22,7 @@ MAX_CELLS: Final = 500
 """Cells of a table that is compared: the time grows with their square, 4 s for two such tables."""
 _MAX_TABLES: Final = 30
 """Tables of a page that are compared with each other."""
+_SPAN: Final = re.compile(r"[0-9]{1,4}")
 _GROUPS: Final = ("thead", "tbody", "tfoot", "colgroup", "col", "caption")
 
 
@@ -108,7 +110,7 @@ def _cell(cell: Any) -> str:
     spans = "".join(
         f' {name}="{int(cell.get(name))}"'
         for name in ("colspan", "rowspan")
-        if (cell.get(name) or "").isdigit() and 1 < int(cell.get(name)) <= MAX_CELLS
+        if _SPAN.fullmatch(cell.get(name) or "") and 1 < int(cell.get(name)) <= MAX_CELLS
     )
     words = " ".join(cell.text_content().split())
     escaped = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

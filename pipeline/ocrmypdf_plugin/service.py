@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -62,7 +63,7 @@ class ServiceReader:
                 if error.code not in _BUSY or time.monotonic() + pause_s > end:
                     raise EngineError(f"{self._url}: {error.code} {_message(error)}") from None
                 time.sleep(pause_s)
-            except (OSError, ValueError) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 raise EngineError(f"{self._url}: {error}") from None
 
     def _post(self, body: bytes, timeout_s: float) -> Any:

@@ -12,8 +12,10 @@ from typing import Final
 from PIL import Image
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig, StoreConfig
+from pipeline.documents.originals import CHANGED
 from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import SandboxClient
+from pipeline.errors import DocumentError, ErrorKind
 from pipeline.storage.document_cache import DocumentCache, containing_pdf
 from pipeline.types import Pixels
 
@@ -64,26 +66,27 @@ class PagePictures:
         self._own = threading.local()
         self._readers: list[_Reader] = []
         self._lock = threading.Lock()
-        self._cached: OrderedDict[tuple[str, int], Pictures] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, str, int], Pictures] = OrderedDict()
         self._cached_bytes = 0
 
-    def get(self, uri: str, page: int) -> Pictures:
+    def get(self, uri: str, doc_id: str, page: int) -> Pictures:
         """The pictures of a page.
 
         Args:
             uri: The document.
+            doc_id: SHA-256 (hex) of its bytes: another document of that place is not shown.
             page: 1-based number.
 
         Raises:
-            DocumentError: The document is not there, or cannot be fetched.
+            DocumentError: The document is not there or another one, or cannot be fetched.
             PageError: The page cannot be drawn within the limits.
         """
-        key = uri, page
+        key = uri, doc_id, page
         with self._lock:
             if key in self._cached:
                 self._cached.move_to_end(key)
                 return self._cached[key]
-        found = self._threads.submit(self._draw, uri, page).result()
+        found = self._threads.submit(self._draw, uri, doc_id, page).result()
         self._keep(key, found)
         return found
 
@@ -93,15 +96,15 @@ class PagePictures:
         for reader in self._readers:
             reader.close()
 
-    def _draw(self, uri: str, page: int) -> Pictures:
+    def _draw(self, uri: str, doc_id: str, page: int) -> Pictures:
         if not hasattr(self._own, "reader"):
             self._own.reader = _Reader(self._store, self._passwords)
             with self._lock:
                 self._readers.append(self._own.reader)
-        pixels = self._own.reader.pixels(uri, page)
+        pixels = self._own.reader.pixels(uri, doc_id, page)
         return Pictures(_webp(pixels, _SIDE_PX), _webp(pixels, _THUMB_PX))
 
-    def _keep(self, key: tuple[str, int], found: Pictures) -> None:
+    def _keep(self, key: tuple[str, str, int], found: Pictures) -> None:
         with self._lock:
             if key in self._cached:
                 return
@@ -120,11 +123,17 @@ class _Reader:
         self._passwords = passwords
         self._sandbox = SandboxClient(_READ, _RENDER, limits)
         self._documents = DocumentCache(store, limits, _DOCUMENTS_MIB, self._extract)
+        self._checked = ("", "")
 
-    def pixels(self, uri: str, page: int) -> Pixels:
+    def pixels(self, uri: str, doc_id: str, page: int) -> Pixels:
         outer = containing_pdf(uri)
-        path = self._documents.path(uri, outer=outer)
-        return self._sandbox.render(path, page, self._passwords.of(uri, outer)).pixels
+        passwords = self._passwords.of(uri, outer)
+        path = self._documents.path(uri, doc_id, outer)
+        if self._checked != (uri, doc_id):  # neighbouring pages are of one document
+            if self._sandbox.inspect(path, passwords).doc_id != doc_id:
+                raise DocumentError(ErrorKind.FETCH, f"{uri}: {CHANGED}")
+            self._checked = uri, doc_id
+        return self._sandbox.render(path, page, passwords).pixels
 
     def close(self) -> None:
         self._sandbox.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,11 @@ def page(
     source: Source | None = Source.OCR,
     recipe: str = "r1",
 ) -> PageResult:
-    """A page with a text."""
-    ref = PageRef(uri, "ab" * 32, number, 9, "application/pdf", 612, 792)
-    ids = PageIds(page_id(uri, "ab" * 32, number, recipe), "", recipe)
+    """A page with a text, of the document at this place if there is one."""
+    known = Path(uri).is_file()
+    doc_id = hashlib.sha256(Path(uri).read_bytes()).hexdigest() if known else "ab" * 32
+    ref = PageRef(uri, doc_id, number, 9, "application/pdf", 612, 792)
+    ids = PageIds(page_id(uri, doc_id, number, recipe), "", recipe)
     return PageResult(ref, Recognition(status, text), source, 1275, 1650, 150.0, ids=ids)
 
 

@@ -75,7 +75,7 @@ def _chunks(source: DocumentSource, limit: Limit) -> Iterator[_Chunk]:
         for element in elements(page):
             if element.role is Role.HEADING:
                 yield from _filled(chunk)
-                yield from _leave(path, element.level)
+                yield from _leave(path, element.level, limit)
                 path.append(_Heading(element.level, element.text, (page, element)))
                 chunk = _Chunk(_texts(path))
             elif element.text and element.role not in _LEFT_OUT:
@@ -87,7 +87,7 @@ def _chunks(source: DocumentSource, limit: Limit) -> Iterator[_Chunk]:
                         chunk = _Chunk(chunk.headings)
                     chunk.add(text, (page, element))
     yield from _filled(chunk)
-    yield from _leave(path, 0)
+    yield from _leave(path, 0, limit)
 
 
 def _filled(chunk: _Chunk) -> Iterator[_Chunk]:
@@ -95,12 +95,13 @@ def _filled(chunk: _Chunk) -> Iterator[_Chunk]:
         yield chunk
 
 
-def _leave(path: list[_Heading], level: int) -> Iterator[_Chunk]:
+def _leave(path: list[_Heading], level: int, limit: Limit) -> Iterator[_Chunk]:
     """Take the headings of a level and below from the path; yield the one without any text."""
     while path and path[-1].level >= level:
         heading = path.pop()
         if not heading.has_text:
-            yield _Chunk(_texts(path), heading.text, [heading.place])
+            for text in parts(heading.place[1], limit):
+                yield _Chunk(_texts(path), text, [heading.place])
             for outer in path:
                 outer.has_text = True
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from pipeline.output.export.state import State
 from pipeline.types import PageResult
 
 FOLDER: Final = "dataset"
+_FILE: Final = re.compile(rf"{FOLDER}/data/train-\d+\.parquet")
 _MIB: Final = 1 << 20
 _COLUMNS: Final = {
     "markdown": pa.string(),
@@ -112,7 +114,8 @@ class DatasetExport:
             self._file(index, f"{FOLDER}/data/train-{number:05}.parquet", documents)
         self._write_card()
         for name in self.state.own(f"{FOLDER}/data/") - self._names:
-            (self._to / name).unlink(missing_ok=True)
+            if _FILE.fullmatch(name):  # not that of a document in a folder of this name
+                (self._to / name).unlink(missing_ok=True)
 
     @property
     def _to(self) -> Path:
@@ -125,7 +128,7 @@ class DatasetExport:
             self.kept += 1
             self.report(sum(document.pages for document in documents))
             return
-        self.state.check_own(name)
+        self.state.begin(name)
         self._missing = 0
         with (
             partial_file(self._to / name) as partial,
@@ -192,7 +195,7 @@ class DatasetExport:
     def _write_card(self) -> None:
         name, digest = f"{FOLDER}/README.md", hashlib.sha256(_CARD.encode()).hexdigest()[:32]
         if not self.state.has(name, digest):
-            self.state.check_own(name)
+            self.state.begin(name)
             write_file(self._to / name, [_CARD.encode()])
             self.state.add(name, digest)
 

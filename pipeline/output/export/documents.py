@@ -15,12 +15,13 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.output.export.names import common_folder
 from pipeline.output.rows import page_results
 from pipeline.output.schema import PAGES
 from pipeline.storage.paths import AnyPath, parquet, shards
 from pipeline.types import PageResult
 
-_COLUMNS: Final = ["uri", "doc_id", "page", "status", "page_id", "text_score"]
+_COLUMNS: Final = ["uri", "doc_id", "page", "status", "page_id", "text_score", "recipe_hash"]
 _ORDER: Final = ("uri", "doc_id", "page")
 _CACHED_SHARDS: Final = 4
 """Shards that are kept in memory: the pages of a document lie in few of them."""
@@ -36,15 +37,19 @@ class Selection:
         word: Part of a document's URI, "" for all documents.
         statuses: Statuses of pages, empty for all.
         scores: Minimum and maximum text score; a page without one is wanted where both are open.
+        recipe: Beginning of the `recipe_hash` of the rows, "" for all.
     """
 
     word: str = ""
     statuses: Collection[str] = ()
     scores: tuple[float, float] = (0.0, 1.0)
+    recipe: str = ""
 
     def mask(self, rows: pa.Table) -> pa.Array | pa.ChunkedArray:
-        """Which rows, with the columns uri, status and text_score, are wanted."""
+        """Which rows, with the columns of the index, are wanted."""
         wanted = pc.match_substring(rows["uri"], self.word)
+        if self.recipe:
+            wanted = pc.and_(wanted, pc.starts_with(rows["recipe_hash"], self.recipe))
         if self.statuses:
             known = pc.is_in(rows["status"], pa.array(sorted(self.statuses)))
             wanted = pc.and_(wanted, known)
@@ -86,6 +91,11 @@ class OutputIndex:
         pages: The folder of the output's shards.
         selection: Which of them are wanted.
 
+    Attributes:
+        folder: What the URIs of all documents share, wanted or not: names of files do not depend
+            on the selection.
+        recipes: The recipes of pages that have several rows, sorted; none where each has one.
+
     Raises:
         JobError: The folder is on a store that does not answer.
         DocumentError: A shard cannot be fetched.
@@ -95,18 +105,17 @@ class OutputIndex:
         self._shards = shards(pages)
         found = [_places(shard, number) for number, shard in enumerate(self._shards)]
         rows = pa.concat_tables(found) if found else _EMPTY
+        self.folder = common_folder(pc.unique(rows["uri"]).to_pylist())
         rows = rows.filter((selection or Selection()).mask(rows))
-        self._rows = rows.sort_by([(name, "ascending") for name in _ORDER])
+        rows = rows.sort_by([(name, "ascending") for name in _ORDER])
+        self.recipes = _recipes_of_doubled(rows)
+        self._rows = rows.drop_columns(["recipe_hash"])
         self._read = lru_cache(_CACHED_SHARDS)(self._read_shard)
 
     @property
     def pages(self) -> int:
         """Rows of all documents."""
         return int(self._rows.num_rows)
-
-    def uris(self) -> list[str]:
-        """The URIs of all documents, each once, sorted."""
-        return sorted(pc.unique(self._rows["uri"]).to_pylist())
 
     def documents(self) -> Iterator[ExportedDocument]:
         """Yield the documents in the order of their URIs."""
@@ -140,6 +149,18 @@ _EMPTY: Final = pa.schema(
         ("row", pa.int64()),
     ]
 ).empty_table()
+
+
+def _recipes_of_doubled(rows: pa.Table) -> list[str]:
+    """The recipes of rows that have the same document and page as the row before or after."""
+    if rows.num_rows < 2:
+        return []
+    same = [pc.equal(rows[name][1:], rows[name][:-1]) for name in _ORDER]
+    is_doubled = pc.and_(pc.and_(same[0], same[1]), same[2])
+    parts = (rows["recipe_hash"][1:], rows["recipe_hash"][:-1])
+    return sorted(
+        {name for part in parts for name in pc.unique(part.filter(is_doubled)).to_pylist()}
+    )
 
 
 def _rows(table: pa.Table, rows: list[int]) -> pa.Table:

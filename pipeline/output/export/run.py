@@ -23,7 +23,7 @@ from pipeline.output.export.documents import ExportedDocument, OutputIndex
 from pipeline.output.export.figures import Figure, FigureCutter
 from pipeline.output.export.files import write_file
 from pipeline.output.export.formats import DATASET, FORMATS, Format
-from pipeline.output.export.names import common_folder, distinct, file_name
+from pipeline.output.export.names import distinct, file_name
 from pipeline.output.export.page_images import PageImages
 from pipeline.output.export.source import DocumentSource
 from pipeline.output.export.state import State
@@ -149,7 +149,7 @@ class _Exporter:
 
     def run(self, formats: Iterable[str], report: Report) -> None:
         """Write the documents one after the other."""
-        folder = common_folder(self._index.uris())
+        folder = self._index.folder
         taken: set[str] = set()
         for document in self._index.documents():
             names = {name: _name(document, folder, FORMATS[name].suffix, taken) for name in formats}
@@ -186,7 +186,8 @@ class _Exporter:
     def _write(
         self, file: str, digest: str, kind: Format, pages: list[PageResult], figures: str
     ) -> None:
-        self._state.check_own(file)
+        uri = pages[0].ref.uri
+        self._state.begin(file, uri)
         warned = self._done.warned
         cutter = FigureCutter(self._originals.page, self._options.figures, self._done.warn)
         saved = _SavedFigures(self._to, figures, self._state)
@@ -194,7 +195,7 @@ class _Exporter:
         source = DocumentSource(pages, self._options, cutter.figures, saved, searchable)
         write_file(self._to / file, (_encoded(part) for part in kind.write(source)))
         is_whole = self._done.warned == warned
-        self._state.add(file, digest, saved.names, is_whole=is_whole)
+        self._state.add(file, digest, uri, saved.names, is_whole=is_whole)
 
 
 class _SavedFigures:
@@ -206,7 +207,7 @@ class _SavedFigures:
 
     def __call__(self, figure: Figure) -> str:
         name = f"{self._folder}/{figure.anchor}.png"
-        self._state.check_own(name)
+        self._state.begin(name)
         write_file(self._to / name, [figure.png])
         self.names.append(name)
         _, _, folder = self._folder.rpartition("/")
@@ -217,6 +218,8 @@ def _name(document: ExportedDocument, folder: str, suffix: str, taken: set[str])
     name = file_name(document.uri, folder, suffix)
     if name.casefold() in taken:  # two contents of one place, or a file system without case
         name = distinct(name, document.doc_id)
+    if name.casefold() in taken:  # the same content in both, or none that could be read
+        name = distinct(name, hashlib.sha256(document.uri.encode("utf-8", "replace")).hexdigest())
     taken.add(name.casefold())
     return name
 

@@ -14,4 +14,5 @@ _PAGE_BREAK: Final = "\f"
 def write(source: DocumentSource) -> Iterator[str]:
     """Yield the text of each page, with a form feed after it."""
     for page in source.pages:
-        yield page.recognition.text.rstrip("\n") + "\n" + _PAGE_BREAK
+        text = page.recognition.text.replace(_PAGE_BREAK, "\n")
+        yield text.rstrip("\n") + "\n" + _PAGE_BREAK

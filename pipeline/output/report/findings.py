@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline.output.row_index import main_script, scan
@@ -26,7 +26,18 @@ WARNINGS: Final = 200
 """Kinds of warnings that are counted; a further kind is counted as "other"."""
 _OTHER: Final = "other warnings"
 _COLUMNS: Final = (
-    *("uri", "page", "status", "source", "engine", "recipe_hash", "rung", "text", "text_score"),
+    *(
+        "uri",
+        "doc_id",
+        "page",
+        "status",
+        "source",
+        "engine",
+        "recipe_hash",
+        "rung",
+        "text",
+        "text_score",
+    ),
     *("error_kind", "error", "warnings", *TIMING),
 )
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
@@ -46,12 +57,14 @@ class WorstPage:
         uri: The document.
         page: 1-based number.
         why: The first of its warnings, "" for none.
+        doc_id: SHA-256 (hex) of the document's bytes.
     """
 
     score: float
     uri: str
     page: int
     why: str
+    doc_id: str
 
 
 @dataclass(slots=True)
@@ -145,8 +158,7 @@ def find(pages: AnyPath) -> Findings:
             documents.add(hash(row["uri"]))
             _add(found, row)
     found.documents = len(documents)
-    kept = (WorstPage(-page.score, page.uri, page.page, page.why) for page in found.worst)
-    found.worst = sorted(kept)
+    found.worst = sorted(replace(page, score=-page.score) for page in found.worst)
     return found
 
 
@@ -179,7 +191,7 @@ def _add_score(found: Findings, row: Mapping[str, Any]) -> None:
     bins[min(SCORE_BINS - 1, int(score * SCORE_BINS))] += 1
     # A heap has its smallest first: negative scores keep the lowest ones.
     why = (row["warnings"] or [""])[0][:_MAX_SAID]
-    page = WorstPage(-score, row["uri"], row["page"], why)
+    page = WorstPage(-score, row["uri"], row["page"], why, row["doc_id"])
     if len(found.worst) < WORST:
         heapq.heappush(found.worst, page)
     else:

@@ -14,10 +14,11 @@ from pipeline.output.export.names import common_folder
 from pipeline.output.page_pictures import MEDIA_TYPE
 from pipeline.output.report import plots
 from pipeline.output.report.changes import side_by_side
+from pipeline.output.report.findings import WorstPage
 from pipeline.output.report.summary import Report
 
-Thumbnail = Callable[[str, int], bytes]
-"""Gives the thumbnail of a page by its document's URI and its number; raises RayscribeError."""
+Thumbnail = Callable[[WorstPage], bytes]
+"""Gives the thumbnail of a page; raises RayscribeError."""
 _TEMPLATE: Final = "report.html"
 _NAMES: Final = ("status", "source", "script", "engine", "rung", "recipe")
 
@@ -60,18 +61,18 @@ def _worst(report: Report, thumbnail: Thumbnail | None) -> list[dict[str, Any]]:
         {
             "page": page,
             "name": page.uri.removeprefix(folder),
-            "picture": _picture(page.uri, page.page, thumbnail),
+            "picture": _picture(page, thumbnail),
         }
         for page in report.findings.worst
     ]
 
 
-def _picture(uri: str, number: int, thumbnail: Thumbnail | None) -> str:
+def _picture(page: WorstPage, thumbnail: Thumbnail | None) -> str:
     """A thumbnail as a data URI, "" where the page cannot be drawn."""
     if thumbnail is None:
         return ""
     try:
-        content = thumbnail(uri, number)
+        content = thumbnail(page)
     except RayscribeError:
         return ""
     return f"data:{MEDIA_TYPE};base64,{base64.b64encode(content).decode()}"

@@ -197,7 +197,8 @@ class Site:
         uri, page = self._rows["uri"][row].as_py(), self._rows["page"][row].as_py()
         if not page:
             raise DocumentError(ErrorKind.UNREADABLE, f"{uri} could not be opened by the job")
-        found = self._pictures.get(uri, page)
+        (original,) = self._index.read([number], ("doc_id",))
+        found = self._pictures.get(uri, original["doc_id"], page)
         content = found.page if kind == "pictures" else found.thumbnail
         return File(content, MEDIA_TYPE)
 

@@ -92,6 +92,13 @@ def test_other_types_are_not_run() -> None:
     assert passes(fact("baseline"), "text") is None
 
 
+def test_signs_that_python_takes_for_the_end_of_a_line_are_text(tmp_path: Path) -> None:
+    fields = {"pdf": "a.pdf", "page": 1, "id": "i", "type": "present", "text": "one\u2028two\x85"}
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(fields, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [test.fields["text"] for test in olmocr_bench.load(path)] == ["one\u2028two\x85"]
+
+
 def test_a_folder_of_tests_is_loaded(tmp_path: Path) -> None:
     line = {"pdf": "old/a.pdf", "page": 1, "id": "a-1", "type": "present", "text": "x"}
     (tmp_path / "old_scans.jsonl").write_text(json.dumps(line) + "\n\n")

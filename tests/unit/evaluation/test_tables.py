@@ -64,3 +64,9 @@ def test_a_grid_knows_the_neighbours_of_cells_that_span() -> None:
 def test_spans_without_end_are_bounded() -> None:
     rows = '<tr><td rowspan="499" colspan="499">x</td></tr>' * 50
     assert len(grids_of(f"<table>{rows}</table>")[0].places) < 40_000
+
+
+@pytest.mark.parametrize("span", ["\u00b2", "9" * 5000, "-1", "x", ""])
+def test_a_span_that_is_no_number_is_none(span: str) -> None:
+    made = tables.html_tables(f'<table><tr><td colspan="{span}">a</td></tr></table>')
+    assert made == ["<table><tr><td>a</td></tr></table>"]

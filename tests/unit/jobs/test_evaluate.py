@@ -56,6 +56,16 @@ def test_failed_and_missing_pages_count_as_empty_and_give_code_3(
     assert "0.3333" in said.splitlines()[1]
 
 
+def test_documents_with_truth_that_the_output_has_not_are_counted(
+    output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = put(
+        tmp_path / "truth", {"a.p0000.txt": "ships", "c.p0000.txt": "x", "c.p0001.txt": "y"}
+    )
+    assert evaluate.main([output, "--truth", truth]) == 0
+    assert "1 of the documents are not in the output" in capsys.readouterr().out
+
+
 def test_tests_in_the_form_of_olmocr_bench(
     output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from pipeline.config import OutputConfig
 from pipeline.output import shards
 from pipeline.output.rows import pages_table
 from pipeline.types import PageIds, PageRef, PageResult, Recognition, Status
+from tests.support.exports import output as exports_output
+from tests.support.exports import page
 
 
 @pytest.fixture
@@ -31,8 +34,8 @@ def test_it_writes_files_and_says_what_it_did(
     assert (to / "a.pdf.txt").read_text() == "some words\n\f"
     said = capsys.readouterr()
     assert said.out.splitlines() == [
-        "text       1 files",
-        "markdown   1 files",
+        "text            1 file",
+        "markdown        1 file",
         f"1 pages into {to}",
     ]
     assert said.err == ""
@@ -45,7 +48,7 @@ def test_it_writes_files_and_says_what_it_did(
     [
         (["--format", "markdwn"], "unknown format 'markdwn'; choose from markdown, html"),
         (["--status", "good"], "Input should be 'ok', 'blank', 'truncated' or 'failed'"),
-        (["--match", "nothing"], "look at --match, --status, --min-text-score"),
+        (["--match", "nothing"], "look at --match, --status, --recipe, --min-text-score"),
         (["--too", "x"], "unknown flag --too; did you mean --to"),
         (["--password", "@nowhere"], "nowhere cannot be read"),
     ],
@@ -75,3 +78,34 @@ def test_a_folder_that_cannot_be_written_is_exit_code_1(
     (tmp_path / "file").touch()
     assert export.main([str(output), "--to", str(tmp_path / "file" / "to")]) == 1
     assert "cannot write to" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_code_130(
+    output: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export, "export", stopped)
+    assert export.main([str(output), "--to", str(tmp_path / "to")]) == 130
+    assert "Files that were written stay" in capsys.readouterr().err
+
+
+def test_of_pages_with_rows_of_several_recipes_one_has_to_be_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = page("/in/a.pdf", 1, "first")
+    ids = replace(row.ids, page_id="0", recipe_hash="5e")
+    again = replace(page("/in/a.pdf", 1, "second"), ids=ids)
+    made = exports_output(tmp_path / "out" / "pages", [row, page("/in/b.pdf", 1, "b")], [again])
+    command = [str(made.parent), "--format", "text", "--to", str(tmp_path / "to")]
+    assert export.main(command) == 2
+    assert "rows of several recipes; choose with --recipe: 5e, r" in capsys.readouterr().err
+    assert export.main([*command, "--recipe", "5e"]) == 0
+    assert (tmp_path / "to" / "a.pdf.txt").read_text() == "second\n\f"
+    assert not (tmp_path / "to" / "b.pdf.txt").exists()
+    # Documents with rows of one recipe each are no reason to ask.
+    assert export.main([*command, "--match", "b.pdf"]) == 0

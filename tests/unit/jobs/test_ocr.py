@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,7 +34,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         def ended(config: object, say: object) -> SimpleNamespace:
             if isinstance(end, BaseException):
                 raise end
-            return SimpleNamespace(complete=end)
+            return SimpleNamespace(complete=end, recipe_hash="r")
 
         monkeypatch.setattr(run, "run", ended)
         argv = [str(tmp_path / "a.pdf"), "--output", str(tmp_path / "out"), *flags]
@@ -84,8 +85,8 @@ def test_the_documents_are_exported_after_the_job(
     assert job(True, "--export", "text,markdown") == 0
     assert (tmp_path / "out/export/a.pdf.txt").read_text() == "words\n\f"
     assert capsys.readouterr().out.splitlines()[-3:] == [
-        "text       1 files",
-        "markdown   1 files",
+        "text            1 file",
+        "markdown        1 file",
         f"1 pages into {tmp_path}/out/export",
     ]
     assert job(False, "--export", "text", "--export-to", str(tmp_path / "to")) == 3
@@ -93,6 +94,14 @@ def test_the_documents_are_exported_after_the_job(
     # The files of an export by hand and of the job have one state.
     assert export.main([str(tmp_path / "out"), "--to", str(tmp_path / "to"), "--format=text"]) == 0
     assert "0 files, 1 there already" in capsys.readouterr().out
+
+
+def test_the_export_after_a_job_has_the_rows_of_its_recipe(job: Callable[..., int], tmp_path: Path):
+    old, new = exports.page("/in/a.pdf", 1, "old"), exports.page("/in/a.pdf", 1, "new")
+    old = replace(old, ids=replace(old.ids, page_id="0", recipe_hash="another"))
+    exports.output(tmp_path / "out/pages", [old, new])
+    assert job(True, "--export", "text") == 0
+    assert (tmp_path / "out/export/a.pdf.txt").read_text() == "new\n\f"
 
 
 def test_documents_that_an_export_leaves_out_are_like_bad_pages(
@@ -114,7 +123,7 @@ def test_an_export_that_fails_says_so_and_how_to_go_on(
     said = capsys.readouterr()
     assert "the receipt" in said.out
     assert "rows of the job are in" in said.err
-    assert f"export {tmp_path}/out --format text --to {tmp_path}/file/to" in said.err
+    assert f"export {tmp_path}/out --format text --to {tmp_path}/file/to --recipe r" in said.err
 
 
 @pytest.mark.parametrize(
@@ -140,6 +149,21 @@ def test_a_submitted_job_needs_an_absolute_folder_for_its_files(
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
     assert job(True, "--export", "text", "--export-to", "files") == 2
     assert "absolute path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["scans", "scans/2024"])
+def test_files_are_not_put_beside_the_documents_that_a_pattern_finds(
+    job: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], to: str
+):
+    folder = tmp_path / to
+    pattern = f"{folder.parent}/*/*.pdf"
+    assert job(True, "--export", "text", "--export-to", str(folder), pattern) == 2
+    assert "is inside of the input" in capsys.readouterr().err
+    folder.mkdir(parents=True)
+    (folder / "b.pdf").write_bytes(sample_documents.text_pdf(1))
+    exports.output(tmp_path / "out/pages", [exports.page("/in/a.pdf", 1, "words")])
+    elsewhere = str(tmp_path / "files")
+    assert job(True, "--export", "text", "--export-to", elsewhere, f"{folder}/*.pdf") == 0
 
 
 @pytest.mark.parametrize("pattern", ["", "**/*.png"])

@@ -140,6 +140,13 @@ def test_any_other_answer_is_an_error_that_says_what_came(
         ServiceReader(service.url, 5).read(image)
 
 
+def test_an_answer_that_is_cut_off_is_an_error(image: str) -> None:
+    with serving((200, {"Content-Length": "900", "Connection": "close"}, b"{")) as stub:
+        reader = ServiceReader(stub.url, 5)
+        with pytest.raises(EngineError, match="IncompleteRead"):
+            reader.read(image)
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "localhost:8000", "http://", "ftp://host"])
 def test_only_addresses_of_http_are_taken(url: str) -> None:
     with pytest.raises(ConfigError, match="write an address such as"):

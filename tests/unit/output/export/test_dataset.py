@@ -102,6 +102,13 @@ def test_files_that_a_smaller_data_set_does_not_have_are_deleted(
     ]
 
 
+def test_files_of_documents_that_lie_in_a_folder_of_that_name_stay(tmp_path: Path) -> None:
+    rows = [page("/in/dataset/data/a.pdf", 1, "a"), page("/in/b.pdf", 1, "b")]
+    made, to = OutputIndex(output(tmp_path / "out", rows)), tmp_path / "to"
+    export(made, options(to, ["text", "dataset"]), NoOriginals())
+    assert (to / "dataset/data/a.pdf.txt").read_text() == "a\n\f"
+
+
 def test_a_file_that_is_not_from_an_export_is_never_replaced(
     index: OutputIndex, tmp_path: Path
 ) -> None:

@@ -82,6 +82,11 @@ def written(name: str, pages: Sequence[PageResult]) -> str:
     return "".join(FORMATS[name].write(source_of(pages)))
 
 
+def test_a_form_feed_in_a_page_is_not_the_end_of_it() -> None:
+    text = written("text", [page("/in/a.pdf", 1, "one\ftwo"), page("/in/a.pdf", 2, "three")])
+    assert text == "one\ntwo\n\fthree\n\f"
+
+
 def test_a_picture_of_each_page_has_an_anchor_of_its_own() -> None:
     assert "![image](#page-7-block-3)" in written(
         "markdown", [page("/a", 7, "![image](#block-3)", blocks=())]
@@ -158,6 +163,41 @@ def test_a_file_that_is_not_from_an_export_is_never_replaced(pages: Path, tmp_pa
     with pytest.raises(JobError, match=r"one\.png\.txt is there, and not from an export"):
         export(OutputIndex(pages), options(to, ["text"]), NoOriginals())
     assert (to / "one.png.txt").read_text() == "mine"
+
+
+def test_the_file_of_another_document_is_never_replaced(tmp_path: Path) -> None:
+    first = output(tmp_path / "first", [page("/2024/a.pdf", 1, "of 2024")])
+    second = output(tmp_path / "second", [page("/2025/a.pdf", 1, "of 2025")])
+    to = tmp_path / "to"
+    export(OutputIndex(first), options(to, ["text"]), NoOriginals())
+    with pytest.raises(JobError, match=r"a\.pdf\.txt is that of /2024/a\.pdf, not of /2025/a\.pdf"):
+        export(OutputIndex(second), options(to, ["text"]), NoOriginals())
+    assert (to / "a.pdf.txt").read_text() == "of 2024\n\f"
+
+
+def test_documents_that_are_chosen_one_after_the_other_have_the_names_that_all_would_have(
+    tmp_path: Path,
+) -> None:
+    rows = [page(f"/in/{year}/a.pdf", 1, f"of {year}") for year in (2024, 2025)]
+    made = output(tmp_path / "pages", rows)
+    for year in (2024, 2025):
+        index = OutputIndex(made, Selection(f"/{year}/"))
+        export(index, options(tmp_path / "to", ["text"]), NoOriginals())
+    assert [(tmp_path / f"to/{year}/a.pdf.txt").read_text() for year in (2024, 2025)] == [
+        "of 2024\n\f",
+        "of 2025\n\f",
+    ]
+
+
+def test_documents_of_equal_bytes_whose_names_become_the_same_are_all_there(
+    tmp_path: Path,
+) -> None:
+    names = ["a*b.pdf", "a:b.pdf", "a?b.pdf"]
+    made = output(tmp_path / "pages", [page(f"/in/{name}", 1, name) for name in names])
+    done = export(OutputIndex(made), options(tmp_path / "to", ["text"]), NoOriginals())
+    assert done.files == {"text": 3}
+    files = (tmp_path / "to").glob("*.txt")
+    assert sorted(file.read_text() for file in files) == [f"{name}\n\f" for name in names]
 
 
 @pytest.mark.parametrize(

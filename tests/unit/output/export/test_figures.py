@@ -18,6 +18,7 @@ from pipeline.output.export.documents import OutputIndex
 from pipeline.output.export.figures import FigureCutter, cut
 from pipeline.output.export.formats import FORMATS
 from pipeline.output.export.run import Exported, export
+from pipeline.output.export.state import State
 from pipeline.types import Block, PageImage, PageResult
 from tests.support.exports import NoOriginals, options, output, page, source_of
 from tests.support.sample_documents import Page, pdf
@@ -136,6 +137,21 @@ def test_a_figure_that_was_deleted_is_written_again(
     (tmp_path / "to/a file.pdf.figures/page-1-block-3.png").unlink()
     assert export(index, options(tmp_path / "to"), originals).files == {"markdown": 1}
     assert (tmp_path / "to/a file.pdf.figures/page-1-block-3.png").exists()
+
+
+def test_an_export_that_was_killed_between_figures_goes_on(
+    index: OutputIndex, tmp_path: Path, originals: Originals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(State, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export(index, options(tmp_path / "to"), originals)
+    assert list((tmp_path / "to").rglob("*.png"))
+    done = export(index, options(tmp_path / "to"), originals)
+    assert done.files == {"markdown": 1}
 
 
 def test_other_settings_of_figures_write_the_file_again(

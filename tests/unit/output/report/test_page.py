@@ -13,7 +13,7 @@ from pipeline.errors import DocumentError, ErrorKind
 from pipeline.output.report import plots
 from pipeline.output.report.changes import compare
 from pipeline.output.report.cost import costs
-from pipeline.output.report.findings import find
+from pipeline.output.report.findings import WorstPage, find
 from pipeline.output.report.page import page as html_page
 from pipeline.output.report.summary import Report, read_receipt
 from pipeline.output.report.terminal import lines
@@ -42,7 +42,7 @@ def report(tmp_path: Path) -> Report:
 
 
 def test_nothing_of_a_row_runs(report: Report) -> None:
-    content = html_page(report, lambda uri, number: b"RIFF")
+    content = html_page(report, lambda worst: b"RIFF")
     assert "<script" not in content
     root = html.fromstring(content)
     assert {image.get("src")[:16] for image in root.iter("img")} == {"data:image/webp;"}
@@ -65,8 +65,8 @@ def test_it_says_what_is_in_the_output(report: Report) -> None:
 
 
 def test_a_page_that_cannot_be_drawn_has_no_picture(report: Report) -> None:
-    def missing(uri: str, number: int) -> bytes:
-        raise DocumentError(ErrorKind.NOT_FOUND, uri)
+    def missing(worst: WorstPage) -> bytes:
+        raise DocumentError(ErrorKind.NOT_FOUND, worst.uri)
 
     assert "<img" not in html_page(report, missing)
 

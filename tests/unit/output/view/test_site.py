@@ -56,6 +56,13 @@ def site(tmp_path: Path, original: str, pictures: PagePictures) -> Site:
     return Site(write_pages(tmp_path / "out", rows), pictures, "out")
 
 
+def test_no_picture_is_drawn_of_an_original_that_changed(site: Site, original: str) -> None:
+    page_id = next(iter(data(site, "data/pages-0.js")))[2]
+    Path(original).write_bytes(sample_documents.text_pdf(3))
+    with pytest.raises(DocumentError, match="it changed since it was read"):
+        site.file(f"pictures/{page_id}.webp")
+
+
 def test_the_index_has_documents_and_counts(site: Site) -> None:
     index = data(site, "data/index.js")
     assert index["documents"] == ["a.pdf", "b.pdf"]
