@@ -1,6 +1,7 @@
 """The online service: ``rayscribe serve`` or ``python -m jobs.serve [--config FILE.yaml]``.
 
-Serves until Ctrl-C or SIGTERM. Exit codes: 0 stopped; 1 it did not start; 2 wrong usage or config.
+Serves until Ctrl-C or SIGTERM; a second one ends the answers that still run. Exit codes: 0 stopped;
+1 it did not start; 2 wrong usage or config.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         argv: The arguments, without the program's name.
         prog: The command that help and messages show.
     """
-    stop = threading.Event()
+    stop, cut = threading.Event(), threading.Event()
     try:
         config = read(ServeConfig, ServeConfig, argv, prog)
         run.check(config)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        run.run(config, _say, stop)
+            signal.signal(number, lambda *_: (cut if stop.is_set() else stop).set())
+        run.run(config, _say, stop, cut)
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2

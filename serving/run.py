@@ -18,6 +18,8 @@ from serving.http.auth import check_binding, is_bound_to_loopback
 _DRAIN_MARGIN_S = 10.0
 """Seconds beyond the grace period in which ingress replicas have to say that they are done."""
 
+_POLL_S = 0.1
+
 APP = "rayscribe"
 """Name of the Serve application."""
 
@@ -34,13 +36,16 @@ def check(config: ServeConfig) -> None:
         _check_port(config.http)
 
 
-def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) -> None:
-    """Serve until the event is set; then finish the running requests and remove the application.
+def run(
+    config: ServeConfig, say: Callable[[str], None], stop: threading.Event, cut: threading.Event
+) -> None:
+    """Serve until an event is set; then finish the running requests and remove the application.
 
     Args:
         config: What is served, and where.
         say: Prints a line for the user.
         stop: Ends the service.
+        cut: Ends the requests that still run then, before their time is over.
 
     Raises:
         ConfigError: There is no cluster at the address.
@@ -52,10 +57,12 @@ def run(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) 
         proxy.chosen(config.http, is_bound_to_loopback(config.http)),
         ray_cluster.connected(config.ray, worker_output=True, metrics=True),
     ):
-        _serve(config, say, stop)
+        _serve(config, say, stop, cut)
 
 
-def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Event) -> None:
+def _serve(
+    config: ServeConfig, say: Callable[[str], None], stop: threading.Event, cut: threading.Event
+) -> None:
     from ray import serve
 
     from serving.app import build
@@ -73,15 +80,33 @@ def _serve(config: ServeConfig, say: Callable[[str], None], stop: threading.Even
         for line in _greeting(config):
             say(line)
         stop.wait()
-        grace_s = config.ingress.stop_grace_s
-        say(f"Stopping: answers that have begun get {grace_s:g} s to finish.")
-        if cut := _drain(grace_s):
-            say(f"{cut} answers were not finished by then and ended with an error.")
+        end_answers(config.ingress.stop_grace_s, say, cut)
     finally:
         with suppress(TimeoutError):  # nothing runs any more, or the ingress does not answer
             serve.delete(APP)
         if not _address(config.ray):
             serve.shutdown()
+
+
+def end_answers(grace_s: float, say: Callable[[str], None], cut: threading.Event) -> None:
+    """Let the running requests finish.
+
+    Args:
+        grace_s: Seconds that they get.
+        say: Prints a line for the user.
+        cut: Ends them at once.
+    """
+    say(f"Stopping: answers that have begun get {grace_s:g} s to finish; Ctrl-C ends them now.")
+    ended: list[int] = []
+    finishing = threading.Thread(target=lambda: ended.append(_drain(grace_s)), daemon=True)
+    finishing.start()
+    while finishing.is_alive() and not cut.wait(_POLL_S):
+        pass
+    if cut.is_set():
+        ended.append(_drain(0))
+    finishing.join()
+    if count := max(ended, default=0):
+        say(f"{count} answers were not finished and ended with an error.")
 
 
 def _drain(grace_s: float) -> int:

@@ -299,5 +299,5 @@ def test_answers_are_finished_while_the_service_stops_and_new_ones_refused(app: 
         assert read.body.count(b"page of 60x40 px") == 8
     _, errors = app.started.process.communicate(timeout=60)
     assert app.started.process.returncode == 0, errors
-    assert "Stopping: answers that have begun get 60 s to finish." in errors
+    assert "Stopping: answers that have begun get 60 s to finish" in errors
     assert "ended with an error" not in errors

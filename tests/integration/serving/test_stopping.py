@@ -131,6 +131,19 @@ def test_answers_that_have_begun_are_finished_and_new_requests_refused(service: 
     assert [page["status"] for page in answer.json["pages"]] == ["ok"] * 3
 
 
+def test_answers_are_cut_off_before_their_time_is_over(service: Online) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        future = held(service, ask_chat(service, False), pool)
+        loop = next(iter(service.drain._running)).get_loop()
+        first, second = (
+            asyncio.run_coroutine_threadsafe(service.drain.finish(grace_s), loop)
+            for grace_s in (60, 0)
+        )
+        assert second.result(20) == 1
+        first.result(20)
+        assert future.result(20).error["code"] == "stopping"
+
+
 def test_nothing_runs_nothing_is_cut(service: Online) -> None:
     assert asyncio.run(service.drain.finish(0)) == 0
     assert service.get("/health").status == 503
