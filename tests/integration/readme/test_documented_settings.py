@@ -10,8 +10,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from jobs import evaluate, report, view
 from pipeline.cli import validate
-from pipeline.config import OcrConfig
+from pipeline.config import ExportConfig, OcrConfig
 from pipeline.errors import ConfigError
 from serving.config import ServeConfig
 from tests.support.job_process import ROOT
@@ -19,8 +20,13 @@ from tests.support.job_process import ROOT
 DOCUMENTS = ("README.md", "k8s/README.md")
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-OTHER_FLAGS = {"--help", "--help-all", "--config", "--server-side"}
-"""Flags of the parser itself, and one of `kubectl apply`."""
+OTHER_FLAGS = {"--help", "--help-all", "--config", "--server-side"} | {
+    flag
+    for command in (view, report, evaluate)
+    for action in command._parser("")._actions
+    for flag in action.option_strings
+}
+"""Flags of the parser itself, one of `kubectl apply`, and those of commands without a config."""
 
 
 def yaml_blocks() -> list[tuple[str, str]]:
@@ -69,7 +75,7 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from settings(field.annotation, f"{prefix}{name}.")
 
 
-KNOWN = {*settings(OcrConfig), *settings(ServeConfig)}
+KNOWN = {*settings(OcrConfig), *settings(ServeConfig), *settings(ExportConfig)}
 SECTIONS = {name.split(".")[0] for name in KNOWN if "." in name}
 
 
