@@ -229,7 +229,7 @@ def test_the_readmes_clients(app: App) -> None:
     done = subprocess.run(
         ["bash", "-euc", shell], cwd=job_process.ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.count('"status":"ok"') == 2
+    assert done.stdout.count('"status":"ok"') == 3
     assert '"object":"chat.completion"' in done.stdout.replace(" ", "")
     done = subprocess.run(
         [sys.executable, "-c", python],
