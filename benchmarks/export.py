@@ -32,9 +32,6 @@ from pipeline.output.rows import pages_table
 from pipeline.types import PageIds, PageResult
 
 ROOT = Path(__file__).parent.parent
-_MAX_DRAWN = 1000
-"""Pages of formats that draw every page: they take ten times as long as all others together."""
-_DRAWN = ("dataset",)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,9 +60,6 @@ def run(folder: Path, arguments: argparse.Namespace) -> None:
     for name in arguments.formats:
         first: tuple[int, Usage] | None = None
         for pages, output in made.items():
-            if name in _DRAWN and pages > _MAX_DRAWN:
-                print(f"| {name} | {pages} | not run: every page is drawn | | | |")
-                continue
             to = folder / f"{name}-{pages}"
             usage = monitor(command(output, name, to), str(ROOT))
             if usage.returncode:
