@@ -15,8 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.errors import ConfigError, RayscribeError
+from pipeline.errors import ConfigError
 from pipeline.output.export.names import common_folder
+from pipeline.output.reader_command import BAD_PAGES, COMPLETE, exit_code, no_pages, parser_of
 from pipeline.output.shards import pages_folder
 from pipeline.storage.flags import add_store_flags, store_of
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pipeline.evaluation.truth import Truth
 
 PROG = "python -m jobs.evaluate"
-COMPLETE, NOT_FINISHED, USAGE, BAD_PAGES = 0, 1, 2, 3
 _OWN_LAYERS: Final = "text-layer"
 _EPILOG = """\
 truth:
@@ -53,29 +53,11 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         prog: The command that help and messages show.
     """
     arguments = _parser(prog).parse_args(argv)
-    try:
-        return _run(arguments)
-    except ModuleNotFoundError as error:
-        needed = f"needs the package {error.name}: pip install 'rayscribe[evaluate]'"
-        print(f"{prog}: {needed}", file=sys.stderr)
-        return USAGE
-    except ConfigError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return USAGE
-    except (RayscribeError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return NOT_FINISHED
+    return exit_code(lambda: _run(arguments), prog, "evaluate")
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    _, _, description = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=description,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
+    parser = parser_of(prog, __doc__, _EPILOG)
     parser.add_argument("--truth", required=True, metavar="PLACE", help="a file, a folder, below")
     parser.add_argument("--form", metavar="NAME", help="the form of the truth (default: by suffix)")
     parser.add_argument("--recipe", default="", metavar="HASH", help="beginning of a recipe_hash")
@@ -99,7 +81,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"unknown form {form!r}; choose from {', '.join(FORMS)}")
     texts = OutputTexts(pages_folder(arguments.output, store_of(arguments)), arguments.recipe)
     if not len(texts):
-        raise ConfigError(f"no pages in {arguments.output}; name the --output of a job")
+        raise ConfigError(no_pages(arguments.output))
     if form == "olmocr-bench":
         return _run_tests(arguments, texts, place)
     return _run_scores(arguments, texts, _truths(arguments, form, texts, None if is_own else place))

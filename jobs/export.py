@@ -25,6 +25,7 @@ from pipeline.output.export.documents import OutputIndex, Selection
 from pipeline.output.export.formats import check_names, summaries
 from pipeline.output.export.run import Exported, export, passes
 from pipeline.output.export.tokens import counter
+from pipeline.output.reader_command import no_pages
 from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
 from pipeline.text.printable import printable
@@ -171,7 +172,7 @@ def _nothing(config: ExportConfig) -> str:
     if config.match or config.status or config.recipe or by_score:
         flags = "--match, --status, --recipe, --min-text-score and --max-text-score"
         return f"no such pages in {config.output}; look at {flags}"
-    return f"no pages in {config.output}; name the --output of a job"
+    return no_pages(config.output)
 
 
 class _Progress:

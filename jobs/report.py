@@ -15,8 +15,9 @@ from typing import Final
 
 from pipeline.config import StoreConfig
 from pipeline.documents.passwords import Passwords
-from pipeline.errors import ConfigError, RayscribeError
+from pipeline.errors import ConfigError
 from pipeline.output.page_pictures import PagePictures
+from pipeline.output.reader_command import BAD_PAGES, COMPLETE, exit_code, no_pages, parser_of
 from pipeline.output.report.cost import costs
 from pipeline.output.report.findings import find
 from pipeline.output.report.summary import Report, read_receipt
@@ -26,7 +27,6 @@ from pipeline.storage.flags import add_store_flags, store_of
 from pipeline.storage.paths import output_path
 
 PROG = "python -m jobs.report"
-COMPLETE, NOT_FINISHED, USAGE, BAD_PAGES = 0, 1, 2, 3
 _EPILOG: Final = """\
 exit codes: 0 all pages have status ok or blank; 3 reported, but some failed or
 were cut off; 1 not finished; 2 wrong usage.
@@ -41,20 +41,13 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         prog: The command that help and messages show.
     """
     arguments = _parser(prog).parse_args(argv)
-    try:
-        report = _report(arguments)
-        if arguments.to:
-            _write(report, arguments)
-    except ModuleNotFoundError as error:
-        needed = f"needs the package {error.name}: pip install 'rayscribe[report]'"
-        print(f"{prog}: {needed}", file=sys.stderr)
-        return USAGE
-    except ConfigError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return USAGE
-    except (RayscribeError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return NOT_FINISHED
+    return exit_code(lambda: _run(arguments), prog, "report")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    report = _report(arguments)
+    if arguments.to:
+        _write(report, arguments)
     print("\n".join(lines(report)))
     if arguments.to:
         print(f"report     {arguments.to}")
@@ -62,14 +55,7 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    _, _, description = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=description,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
+    parser = parser_of(prog, __doc__, _EPILOG)
     parser.add_argument("--against", metavar="OTHER", help="an earlier output: what changed")
     parser.add_argument("--to", type=Path, metavar="FILE", help="write one HTML file")
     for unit in ("gpu", "cpu"):
@@ -93,7 +79,7 @@ def _report(arguments: argparse.Namespace) -> Report:
     pages = pages_folder(arguments.output, store)
     findings = find(pages)
     if not findings.pages:
-        raise ConfigError(f"no pages in {arguments.output}; name the --output of a job")
+        raise ConfigError(no_pages(arguments.output))
     receipt = read_receipt(output_path(arguments.output, store))
     prices = arguments.gpu_hour_price, arguments.cpu_hour_price
     cost = costs(receipt, *prices) if receipt else None
@@ -108,7 +94,7 @@ def _compared(report: Report, other: str, store: StoreConfig) -> Report:
 
     changes = compare(pages_folder(report.name, store), pages_folder(other, store))
     if not changes.both + changes.only_there:
-        raise ConfigError(f"no pages in {other}; name the --output of a job")
+        raise ConfigError(no_pages(other))
     return replace(report, other=other, changes=changes)
 
 

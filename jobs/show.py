@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipeline.config import StoreConfig
 from pipeline.errors import RayscribeError
+from pipeline.output.reader_command import no_pages
 from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
 from pipeline.storage.flags import add_store_flags, store_of
@@ -44,7 +45,7 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         print(f"{arguments.output}: {error}", file=sys.stderr)
         return 2
     if not rows:
-        print(f"no pages in {arguments.output}; name the --output of a job", file=sys.stderr)
+        print(no_pages(arguments.output), file=sys.stderr)
         return 2
     for line in _chosen(rows, arguments.word) if arguments.word else _overview(rows):
         print(line)

@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pipeline.documents.passwords import Passwords
-from pipeline.errors import ConfigError, RayscribeError
+from pipeline.errors import ConfigError
 from pipeline.output.page_pictures import PagePictures
+from pipeline.output.reader_command import BAD_PAGES, COMPLETE, exit_code, no_pages, parser_of
 from pipeline.output.shards import pages_folder
 from pipeline.storage.flags import add_store_flags, store_of
 from pipeline.types import Status
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pipeline.output.view.site import Site
 
 PROG = "python -m jobs.view"
-COMPLETE, NOT_FINISHED, USAGE, BAD_PAGES = 0, 1, 2, 3
 _EPILOG: Final = """\
 exit codes: 0 served until it was stopped, or written; 3 written, but some pages
 have no picture: their original is not there any more, or cannot be drawn;
@@ -42,25 +42,11 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         prog: The command that help and messages show.
     """
     arguments = _parser(prog).parse_args(argv)
-    try:
-        return _run(arguments)
-    except ConfigError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return USAGE
-    except (RayscribeError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return NOT_FINISHED
+    return exit_code(lambda: _run(arguments), prog)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    _, _, description = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=description,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the --output of a job")
+    parser = parser_of(prog, __doc__, _EPILOG)
     parser.add_argument("--to", type=Path, metavar="DIR", help="write a static site here")
     parser.add_argument("--host", default="127.0.0.1", help="address (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
@@ -120,7 +106,7 @@ def _write(site: Site, to: Path) -> int:
 def _nothing(arguments: argparse.Namespace) -> str:
     if arguments.match or arguments.status:
         return f"no such pages in {arguments.output}; look at --match and --status"
-    return f"no pages in {arguments.output}; name the --output of a job"
+    return no_pages(arguments.output)
 
 
 def _say(line: str) -> None:
