@@ -13,7 +13,6 @@ Not more than `_MAX_READERS` threads: the rows of all of them are made by this o
 
 from __future__ import annotations
 
-import os
 import queue
 import sys
 import threading
@@ -21,13 +20,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import OcrConfig
+from pipeline.documents.sandbox.cpus import available_cpus
 from pipeline.engines.registry import spec_of
 from pipeline.job.metrics import JobMetrics, StageReport
 from pipeline.job.progress import Progress
@@ -50,7 +49,6 @@ _CHUNKS_PER_READER: Final = 4
 """Chunks at least, so that the readers end at about the same time."""
 _END_S: Final = 5.0
 """Seconds that a reader gets to end when it is stopped."""
-_CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 _PDF: Final = "application/pdf"
 
 
@@ -288,16 +286,3 @@ def _chunks(todo: pa.Table, config: OcrConfig) -> tuple[queue.SimpleQueue[pa.Tab
     for start in range(0, todo.num_rows, size):
         chunks.put(todo.slice(start, size))
     return chunks, min(readers, chunks.qsize())
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use: its affinity, and the quota of its container."""
-    try:
-        cpus = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
-    try:
-        quota, period = _CPU_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return cpus
-    return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from typing import Any, Final, Protocol, Self
 from PIL import Image
 
 from pipeline.config import DatasetConfig
+from pipeline.documents.sandbox.cpus import available_cpus
 from pipeline.errors import RecordedError
 from pipeline.output.export.figures import missing_reason
 from pipeline.types import PageImage, PageRef, PageResult, Pixels
@@ -58,7 +58,7 @@ class PageImages:
 
     def __init__(self, drawer: Callable[[], Drawer], config: DatasetConfig) -> None:
         self._drawer, self._quality = drawer, config.jpeg_quality
-        self._readers = config.readers or len(os.sched_getaffinity(0))
+        self._readers = config.readers or available_cpus()
         self._own = threading.local()
         self._opened = ExitStack()
         self._pool = ThreadPoolExecutor(self._readers, thread_name_prefix="export")

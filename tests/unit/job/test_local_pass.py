@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import OcrConfig
+from pipeline.documents.sandbox import cpus as cpus_of_machine
 from pipeline.engines.base import Resources
 from pipeline.errors import JobError
 from pipeline.job import local_pass, ray_cluster, run
@@ -254,7 +255,7 @@ def test_a_quota_of_cpus_is_kept(
     quota: str, cpus: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cpu.max"
-    monkeypatch.setattr(local_pass, "_CPU_QUOTA", file)
-    without = local_pass.available_cpus()
+    monkeypatch.setattr(cpus_of_machine, "_CPU_QUOTA", file)
+    without = cpus_of_machine.available_cpus()
     file.write_text(quota)
-    assert local_pass.available_cpus() == (cpus or without)
+    assert cpus_of_machine.available_cpus() == (cpus or without)
