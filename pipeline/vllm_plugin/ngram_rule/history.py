@@ -4,7 +4,8 @@
 of a step at a time, where the tokens are. A rule that reads the tokens on the CPU makes each step
 wait until those of the step before have arrived there; that wait was half of the time of a step.
 
-Pure torch: nothing here knows vLLM.
+Nothing here knows vLLM. The operations are torch's; on a GPU `kernels` does the same in two
+launches.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
+
+from pipeline.vllm_plugin.ngram_rule import kernels
 
 NEVER = 0
 """The size of a rule that bans nothing."""
@@ -130,6 +133,9 @@ class History:
             tokens: Token id of each row, shape (rows,).
             keep: Which rows count, shape (rows,), bool. The others change nothing.
         """
+        if kernels.applies(self.tokens.device):
+            kernels.push(self.tokens, self.count, slots, tokens, keep)
+            return
         where = torch.where(keep, slots, self._nowhere)
         # The last place is written again and again once a history is full; no request gets there.
         place = self.count[where].clamp_max(self.tokens.shape[1] - 1)
@@ -159,6 +165,9 @@ def ban(
         begin: Where they begin (after the prompt), shape (rows,); None for 0.
         rules: The rules of all slots.
     """
+    if kernels.applies(logits.device):
+        kernels.ban(logits, tokens, slots, end, begin, rules)
+        return
     reach, compared = rules.max_distance, rules.max_size - 1
     if reach < 1 or compared < 1:
         return

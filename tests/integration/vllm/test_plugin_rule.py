@@ -57,6 +57,33 @@ def test_what_is_banned_is_what_the_definition_bans(given_rows: list[Any]) -> No
         assert found(logits)[row] == expected(given_rows[slot][1], known[slot])
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(rules, st.lists(tokens, max_size=40)), min_size=1, max_size=4),
+    st.lists(st.tuples(tokens, st.booleans()), min_size=4, max_size=4),
+)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the kernels need a GPU")
+def test_the_kernels_ban_and_remember_the_same(given_rows: list[Any], picked: list[Any]) -> None:
+    device = torch.device("cuda")
+    on_cpu, on_gpu = History(SLOTS, LENGTH, CPU), History(SLOTS, LENGTH, device)
+    table = RuleTable(SLOTS + 1, device)
+    known = {slot: rule_of(extra) for slot, (extra, _) in enumerate(given_rows)}
+    table.put(known)
+    for history in (on_cpu, on_gpu):
+        history.put({slot: written for slot, (_, written) in enumerate(given_rows)})
+    slots = torch.arange(len(given_rows)).flip(0)
+    logits = torch.zeros(len(given_rows), VOCABULARY, device=device)
+    sent = slots.to(device)
+    ban(logits, on_gpu.tokens, sent, on_gpu.count[sent], None, table)
+    for row, slot in enumerate(slots.tolist()):
+        assert found(logits)[row] == expected(given_rows[slot][1], known[slot])
+    ids, keep = (torch.tensor(one)[: len(slots)] for one in zip(*picked, strict=True))
+    on_cpu.push(slots, ids, keep)
+    on_gpu.push(sent, ids.to(device), keep.to(device))
+    assert on_gpu.count[:SLOTS].tolist() == on_cpu.count[:SLOTS].tolist()
+    assert on_gpu.tokens[:SLOTS].tolist() == on_cpu.tokens[:SLOTS].tolist()
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_batch_that_changes_from_step_to_step_is_followed(data: st.DataObject) -> None:
