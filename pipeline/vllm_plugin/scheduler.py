@@ -5,7 +5,8 @@ In each step vLLM asks for room in the KV cache and for encoder inputs, request 
 decodes one token mostly has room in its last block, and its pictures are behind it: both are
 seen from three numbers. Whatever is not that plain goes vLLM's own way.
 
-While many requests are decoded, those that enter do so several at a time.
+While many requests are decoded, those that enter do so several at a time. Answers that are wanted
+whole are sent whole (`final_outputs`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
 
+from pipeline.vllm_plugin.final_outputs import FinalOutputs
 from pipeline.vllm_plugin.options import Options
 
 _MOST_HELD_STEPS = 8
@@ -52,7 +54,7 @@ class DecodeKVCacheManager(KVCacheManager):  # type: ignore[misc]  # vLLM has no
         return super().allocate_slots(request, num_new_tokens, *args, **kwargs)
 
 
-class _DecodeSteps:
+class _DecodeSteps(FinalOutputs):
     """The additions, to be put in front of a scheduler of vLLM's."""
 
     vllm_config: Any
@@ -67,7 +69,8 @@ class _DecodeSteps:
         super().__init__(*args, **kwargs)
         self.prefill_pages = Options.from_config(self.vllm_config.additional_config).prefill_pages
         self.held_steps = 0
-        if DecodeKVCacheManager.applies(self.kv_cache_manager):
+        self.keeps_tokens = DecodeKVCacheManager.applies(self.kv_cache_manager)
+        if self.keeps_tokens:
             self.kv_cache_manager.__class__ = DecodeKVCacheManager
 
     def schedule(self, throttle_prefills: bool = False) -> Any:

@@ -78,20 +78,20 @@ if triton is not None:
 
     @triton.jit  # type: ignore[untyped-decorator]
     def _ban(
-        logits: Any,
-        logits_stride: Any,
-        tokens: Any,
-        tokens_stride: Any,
-        slots: Any,
-        end: Any,
-        begin: Any,
-        size: Any,
-        distance: Any,
-        allowed: Any,
-        allowed_width: Any,
+        logits,
+        logits_stride,
+        tokens,
+        tokens_stride,
+        slots,
+        end,
+        begin,
+        size,
+        distance,
+        allowed,
+        allowed_width,
         from_begin: tl.constexpr,
         reach: tl.constexpr,
-    ) -> None:
+    ):  # type: ignore[no-untyped-def]  # Triton reads annotations
         """One program a row: all distances side by side, the tokens of the rule in a loop."""
         row = tl.program_id(0).to(tl.int64)
         slot = tl.load(slots + row)
@@ -118,15 +118,15 @@ if triton is not None:
 
     @triton.jit  # type: ignore[untyped-decorator]
     def _push(
-        tokens: Any,
-        tokens_stride: Any,
-        length: Any,
-        count: Any,
-        slots: Any,
-        picked: Any,
-        picked_stride: Any,
-        keep: Any,
-    ) -> None:
+        tokens,
+        tokens_stride,
+        length,
+        count,
+        slots,
+        picked,
+        picked_stride,
+        keep,
+    ):  # type: ignore[no-untyped-def]  # Triton reads annotations
         row = tl.program_id(0).to(tl.int64)
         if tl.load(keep + row):
             slot = tl.load(slots + row)

@@ -43,31 +43,44 @@ def config(folder: Path, **changes: Any) -> VllmConfig:
 
 
 def answers(chosen: VllmConfig) -> tuple[list[Answer], tuple[str, ...]]:
-    """Answers to some pages, and the classes at work in vLLM's worker."""
+    """Answers to some pages, and the classes at work in vLLM's worker.
+
+    Each page is asked for with the chances of its tokens, for which every token is sent at once,
+    and without them, when the answer may leave the core at its end; both have to be equal.
+    """
     from vllm.sampling_params import RequestOutputKind, SamplingParams
 
     core: Any = VllmCore.start(chosen, self_test=True)
     rng = np.random.default_rng(0)
     sizes = ((640, 640), (500, 300), (640, 900))
     pages = [rng.integers(0, 256, (height, width, 3), np.uint8) for width, height in sizes]
-    params = SamplingParams(
-        temperature=0,
-        max_tokens=TOKENS,
-        ignore_eos=True,
-        logprobs=0,
-        extra_args=model.ngram_args(chosen, core.vocabulary.whitelist),
-        output_kind=RequestOutputKind.FINAL_ONLY,
-    )
 
-    async def one(number: int, page: Any) -> Answer:
+    async def ask(number: str, page: Any, **changes: Any) -> Any:
         request = requests.make_request(
             PageImage(page, dpi=150), Instruction(Task.MARKDOWN), chosen
         )
+        params = SamplingParams(
+            temperature=0,
+            max_tokens=TOKENS,
+            ignore_eos=True,
+            extra_args=model.ngram_args(chosen, core.vocabulary.whitelist),
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            **changes,
+        )
         rendered = await core.render(request)
-        outputs = [out async for out in core._llm.generate(rendered, params, f"{number}")]
+        outputs = [out async for out in core._llm.generate(rendered, params, number)]
         (answer,) = outputs[-1].outputs
+        return answer
+
+    async def one(number: int, page: Any) -> Answer:
+        answer = await ask(f"{number}", page, logprobs=0)
         ids = list(answer.token_ids)
         chances = [at[token].logprob for at, token in zip(answer.logprobs, ids, strict=True)]
+        whole = await ask(f"{number}-whole", page)
+        assert list(whole.token_ids) == ids
+        ended = await ask(f"{number}-ended", page, stop_token_ids=[ids[5]])
+        assert list(ended.token_ids) == ids[: ids.index(ids[5]) + 1]
+        assert (whole.finish_reason, ended.finish_reason) == ("length", "stop")
         return ids, np.array(chances)
 
     async def run() -> Any:

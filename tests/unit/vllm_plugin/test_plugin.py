@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from pipeline.config import VllmConfig
 from pipeline.vllm_plugin import choice
-from pipeline.vllm_plugin.encoder import layout
+from pipeline.vllm_plugin.encoder import layout, tiles
 from pipeline.vllm_plugin.encoder.tiles import GREY, cut
 from pipeline.vllm_plugin.options import Options
 
@@ -228,3 +229,11 @@ def test_how_an_engine_is_run_is_no_part_of_a_recipe() -> None:
     assert {name for name in VllmConfig.model_fields if name.startswith("plugin")} <= (
         VllmConfig.UNREAD
     )
+
+
+@pytest.mark.parametrize("size", [(7, 5), (640, 1280), (2560, 2560)])
+def test_pixels_are_those_of_pillows_own_conversion(size: tuple[int, int]):
+    """The largest is more than Pillow keeps in one piece."""
+    rng = np.random.default_rng(3)
+    image = Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).resize(size)
+    assert np.array_equal(tiles._pixels(image), np.asarray(image))
