@@ -5,6 +5,8 @@ Simulated: the store (pages of 1000 keys that are made up as they are asked for,
 page at once). Real: everything between, which is what the size of a listing could break: the
 listing on a worker, Ray Data's read, the plan's actors, rows, identities and Parquet shards, the
 sums on the driver, the search for documents with the same bytes.
+`--what here` does the same in this process, without Ray and without waiting for the store, and
+prints the CPU time of each step.
 Memory is the most resident memory of the driver so far (shared memory included), of the worker
 that lists, and of the largest that plans (both without).
 """
@@ -17,12 +19,14 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import psutil
+import pyarrow as pa
 
 from pipeline.config import InputConfig, OcrOptions, RayConfig
 from pipeline.documents.listing import Listing
@@ -32,9 +36,10 @@ from pipeline.job.metrics import SendReport, StageMonitor, resident_mib
 from pipeline.job.ray_data import chains, private, shard_tasks
 from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.shard_writer import drain
+from pipeline.job.stages import list_documents as listing_stage
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.plan import Planner
-from pipeline.job.stages.quarantine import PageMonitor
+from pipeline.job.stages.quarantine import PageMonitor, Quarantine
 from pipeline.job.stages.records import PlannedPage
 from pipeline.output import shards
 from pipeline.output.completed import Ledger
@@ -42,6 +47,8 @@ from pipeline.output.totals import PlanSummary
 from pipeline.page_range import PageSelection
 from pipeline.storage import objects
 from pipeline.types import Document
+
+T = TypeVar("T")
 
 _PAGE_KEYS = 1000
 _PEAK, _LISTED = "peak MiB", "listed"
@@ -102,19 +109,33 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.listing", description=__doc__)
     parser.add_argument("--objects", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--page-ms", type=int, default=50, help="milliseconds of a page of keys")
-    parser.add_argument("--what", nargs="+", default=["list", "plan"], choices=["list", "plan"])
+    parser.add_argument(
+        "--what", nargs="+", default=["list", "plan"], choices=["list", "plan", "here"]
+    )
     arguments = parser.parse_args(argv)
+    options = OcrOptions(output="o", engine={"kind": "fake"})
+    if "here" in arguments.what:
+        for count in arguments.objects:
+            planned_here(count, options)
+    on_ray = [what for what in arguments.what if what != "here"]
+    if on_ray:
+        measure_on_ray(arguments.objects, on_ray, arguments.page_ms, options)
+    return 0
+
+
+def measure_on_ray(
+    counts: Sequence[int], ways: Sequence[str], page_ms: int, options: OcrOptions
+) -> None:
+    """Measure each way for each number of objects."""
     print(
         f"{'objects':>9} {'what':<6} {'seconds':>8} {'objects/s':>10} "
         f"{'driver MiB':>11} {'lister MiB':>11} {'planner MiB':>12}"
     )
-    options = OcrOptions(output="o", engine={"kind": "fake"})
     with ray_cluster.connected(RayConfig()), mock.patch.object(chains, "Inspect", FakeInspect):
         chains.configure(options)
-        for count in arguments.objects:
-            for what in arguments.what:
-                {"list": listed, "plan": planned}[what](count, arguments.page_ms, options)
-    return 0
+        for count in counts:
+            for what in ways:
+                {"list": listed, "plan": planned}[what](count, page_ms, options)
 
 
 def fake_store(count: int, page_ms: int) -> FakeStore:
@@ -144,6 +165,47 @@ def planned(count: int, page_ms: int, options: OcrOptions) -> None:
     seconds = time.perf_counter() - begin
     planner_mib = max(shared.stages()["plan"].peaks_mib.values())
     show(count, "plan", summary.todo.rows, seconds, [shared.left_out()[_PEAK], planner_mib])
+
+
+def planned_here(count: int, options: OcrOptions) -> None:
+    """The plan by this process alone; prints CPU seconds by step."""
+    steps: dict[str, float] = defaultdict(float)
+    quarantine = Quarantine(options.stages.max_lone_deaths)
+    recipe_hash = make_recipe(options, "fake").hash()
+    inspect = FakeInspect(options, recipe_hash, lambda report: None, quarantine)
+    listing = listing_stage.list_documents(fake_store(count, 0), lambda left_out: None)
+    summary, tables, begin = PlanSummary(), list[pa.Table](), time.process_time()
+    with tempfile.TemporaryDirectory(prefix="listing-") as name:
+        folder, number = Path(name), 0
+
+        def write() -> None:
+            path = folder / f"plan-{number:06}.parquet"
+            summary.merge(shards.write_plan(path, options.parquet, *tables))
+            tables.clear()
+
+        while True:
+            documents = timed(steps, "list", lambda: next(listing, None))
+            if documents is None:
+                break
+            tables += timed(steps, "plan", lambda found=documents: list(inspect(found)))
+            if sum(table.num_rows for table in tables) >= options.parquet.pages_per_file:
+                timed(steps, "write", write)
+                number += 1
+        timed(steps, "write", write)
+        timed(steps, "duplicates", lambda: shard_tasks.find_duplicates(folder, options))
+    seconds = time.process_time() - begin
+    assert summary.todo.rows == count
+    parts = ", ".join(f"{name} {spent:.1f}" for name, spent in steps.items())
+    rate = f"{1e6 * seconds / count:.0f} microseconds each"
+    print(f"{count} here: {seconds:.1f} CPU s, {rate}: {parts}", flush=True)
+
+
+def timed(steps: dict[str, float], name: str, step: Callable[[], T]) -> T:
+    """Do a step, and add its CPU time to the others of its name."""
+    begin = time.process_time()
+    result = step()
+    steps[name] += time.process_time() - begin
+    return result
 
 
 def show(count: int, what: str, rows: int, seconds: float, workers_mib: list[float]) -> None:

@@ -20,7 +20,9 @@ from pipeline.types import (
 
 def recognition_fields(settled: Recognition) -> list[Any]:
     """What became of a page that needs no engine."""
-    return [settled.status, settled.text, [astuple(block) for block in settled.blocks]]
+    # Not `astuple`, which copies what is in the fields.
+    blocks = [(block.kind, block.text, block.box, block.score) for block in settled.blocks]
+    return [settled.status, settled.text, blocks]
 
 
 def recognition_of(status: Any, text: Any, blocks: Any) -> Recognition:

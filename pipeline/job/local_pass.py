@@ -30,11 +30,12 @@ from pipeline.documents.sandbox.cpus import available_cpus
 from pipeline.engines.registry import spec_of
 from pipeline.job.metrics import JobMetrics, StageReport
 from pipeline.job.progress import Progress
-from pipeline.job.ray_data import chains, shard_tasks
+from pipeline.job.ray_data import shard_tasks
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.quarantine import Quarantine
 from pipeline.job.stages.render import Render, StoppedError
 from pipeline.job.stages.settled import SettledRows
+from pipeline.job.stages.todo import plan_shards, read_plan
 from pipeline.job.task import Task
 from pipeline.output import shards
 from pipeline.output.receipt import StageMetrics
@@ -102,8 +103,8 @@ class LocalPass:
         self._task, self._plan, self._pages = task, plan, pages
         config = task.config
         self.duplicates = shard_tasks.find_duplicates(plan, config)
-        found = chains.plan_shards(plan)
-        todo = pa.concat_tables(chains.read_plan(found, config.store, self.duplicates, None))
+        found = plan_shards(plan)
+        todo = pa.concat_tables(read_plan(found, config.store, self.duplicates, None))
         readable = _readable(todo, config)
         self._total, self._taken = int(todo.num_rows), 0
         self._looked_at = self._total - int(readable.num_rows)  # the others need no look

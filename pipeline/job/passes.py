@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipeline.config import OcrConfig
@@ -16,14 +16,12 @@ from pipeline.job.ray_data import chains, shard_tasks
 from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.shard_writer import StalledError, drain
-from pipeline.job.task import Task
+from pipeline.job.report import planned_line
+from pipeline.job.task import Log, Task
 from pipeline.output import shards
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import AnyPath
 from pipeline.types import Route
-
-Log = Callable[[str], None]
-"""Takes messages for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +144,6 @@ def shared_gpu(gpus: float) -> str:
     if not 0 < gpus < 1:
         return ""
     return f"{int(1 / gpus + 1e-9)} engines share a GPU; they start one after the other"
-
-
-def planned_line(planned: PlanSummary, copies: int) -> str:
-    """What a plan holds, in one line; `copies` are the rows of pages that are read elsewhere."""
-    copied = f" ({copies} are copies)" if copies else ""
-    unreadable = f" ({planned.unreadable} cannot be opened)" if planned.unreadable else ""
-    left_out = f" ({planned.pages_left_out} left out)" if planned.pages_left_out else ""
-    return (
-        f"planned: {planned.documents} documents{unreadable}, {planned.pages} pages{left_out}, "
-        f"{planned.todo.rows} to do{copied}, {planned.done.total()} done before"
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The texts printed at the end of a job or of a dry run: at most 80 columns, except for paths."""
+"""The texts that a job or a dry run prints: at its end at most 80 columns, except for paths."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING
 
 from pipeline.job.progress import duration
 from pipeline.output.receipt import Receipt
+from pipeline.output.totals import PlanSummary
 from pipeline.types import Rung
 
 if TYPE_CHECKING:
     from pipeline.job.run import Forecast
 
 _WIDTH = 80
+
+
+def planned_line(planned: PlanSummary, copies: int) -> str:
+    """What a plan holds, in one line; `copies` are the rows of pages that are read elsewhere."""
+    copied = f" ({copies} are copies)" if copies else ""
+    unreadable = f" ({planned.unreadable} cannot be opened)" if planned.unreadable else ""
+    left_out = f" ({planned.pages_left_out} left out)" if planned.pages_left_out else ""
+    return (
+        f"planned: {planned.documents} documents{unreadable}, {planned.pages} pages{left_out}, "
+        f"{planned.todo.rows} to do{copied}, {planned.done.total()} done before"
+    )
 
 
 def receipt(receipt: Receipt) -> str:

@@ -11,19 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import psutil
 
 from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
-from pipeline.job import lock, ray_cluster
+from pipeline.job import lock
 from pipeline.job.local_pass import LocalPass, Settled, may_settle_here
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
-from pipeline.job.passes import Job, Log, planned_line
 from pipeline.job.ray_data import shard_tasks
+from pipeline.job.report import planned_line
 from pipeline.job.signals import redeliver_signals
-from pipeline.job.task import Task
+from pipeline.job.task import Log, Task
 from pipeline.output import receipt, shards
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary, Summary
@@ -31,6 +32,9 @@ from pipeline.storage.document_cache import clear_abandoned
 from pipeline.storage.paths import AnyPath, absolute, output_path
 from pipeline.storage.paths import shards as list_shards
 from pipeline.types import Route
+
+if TYPE_CHECKING:
+    from pipeline.job.passes import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,7 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         pages, plan = shards.prepare_folder(absolute(config.output), config.store)
         planner = _local_planner(config, plan)
         # Ray is not started before it is known that an output with rows lacks some.
-        has_rows = bool(list_shards(pages))
-        early = _early(planner, has_rows) if planner else None
+        early = _early(planner, bool(list_shards(pages))) if planner else None
         run = Run(config, pages, plan, begin, log, check)
         if planner and early and may_settle_here(config, early.summary):
             finished = run.settled_first(planner.task, early)
@@ -119,8 +122,7 @@ class Run:
                 settled = local.finish()
                 if settled.written.written.rows == planned.summary.todo.rows:
                     return self.finished_here(task, planned, settled)
-            with ray_cluster.connected(self.config.ray), redeliver_signals():
-                job = Job.start(self.config, self.log)
+            with _on_ray(self.config, self.log) as job:
                 return self._recognised(job, planned, local.finish())
 
     def finished_here(self, task: Task, planned: LocalPlan, settled: Settled) -> receipt.Receipt:
@@ -134,8 +136,7 @@ class Run:
 
     def on_ray(self, planner: LocalPlanner | None) -> receipt.Receipt:
         """Do all on Ray; the plan may be made here while it starts."""
-        with ray_cluster.connected(self.config.ray), redeliver_signals():
-            job = Job.start(self.config, self.log)
+        with _on_ray(self.config, self.log) as job:
             return self._recognised(job, _planned(job, planner, self.plan), Settled())
 
     def _recognised(self, job: Job, planned: LocalPlan, settled: Settled) -> receipt.Receipt:
@@ -146,6 +147,17 @@ class Run:
         stages = _merged(planned.stages, settled.stages, job.shared.stages())
         run_s = settled.seconds + time.monotonic() - begin
         return _receipt(job.config, job.recipe, planned, written, stages, self.begin, run_s)
+
+
+@contextmanager
+def _on_ray(config: OcrConfig, log: Log) -> Iterator[Job]:
+    """A job on Ray, for the time inside."""
+    # Ray takes more than a second to import: a job that needs none does not.
+    from pipeline.job import ray_cluster
+    from pipeline.job.passes import Job
+
+    with ray_cluster.connected(config.ray), redeliver_signals():
+        yield Job.start(config, log)
 
 
 def _local_planner(config: OcrConfig, folder: AnyPath) -> LocalPlanner | None:
@@ -247,8 +259,7 @@ def forecast(config: OcrConfig, log: Log) -> Forecast:
         if planner and early:
             _check_found(config, early)
             return _forecast(planner.task.config, planner.task.recipe, early, folder)
-        with ray_cluster.connected(config.ray):
-            job = Job.start(config, log)
+        with _on_ray(config, log) as job:
             planned = _planned(job, None, folder)
             return _forecast(job.config, job.recipe, planned, folder)
 
@@ -256,15 +267,14 @@ def forecast(config: OcrConfig, log: Log) -> Forecast:
 def _forecast(config: OcrConfig, recipe: Recipe, planned: LocalPlan, folder: Path) -> Forecast:
     duplicates = shard_tasks.find_duplicates(folder, config)
     copies = planned.summary.routes[Route.COPY] + duplicates.rows
-    output = output_path(config.output, config.store)
-    seconds, basis = _estimate(output, recipe, planned.summary)
+    seconds, basis = _estimate(output_path(config.output, config.store), recipe, planned.summary)
     return Forecast(
         planned.summary, copies, recipe.engine, dict(planned.files_left_out), seconds, basis
     )
 
 
 def _assert_complete(planned: PlanSummary, written: Summary) -> None:
-    """Pages in equals rows out: the same number, and the same ids."""
+    """Pages in equals rows out, by number and ids."""
     if planned.todo != written.written:
         raise JobError(
             f"{planned.todo.rows} pages were planned and {written.written.rows} rows written, "

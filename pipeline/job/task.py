@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.config import EngineKind, OcrConfig, Recipe
@@ -9,6 +10,9 @@ from pipeline.documents.listing import Listing
 from pipeline.documents.passwords import absolute_files
 from pipeline.engines.recipe import make_recipe
 from pipeline.storage.paths import absolute
+
+Log = Callable[[str], None]
+"""Takes messages for the user."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,8 +156,10 @@ def word_share(text: str) -> float:
     characters = good = 0
     for token, count in Counter(text.split()).items():
         kind = _kind(token)
-        characters += len(token) * count * (kind is not _Kind.PUNCTUATION)
-        good += len(token) * count * (kind is _Kind.WORD)
+        if kind is not _PUNCTUATION_ONLY:
+            characters += len(token) * count
+            if kind is _WORD:
+                good += len(token) * count
     if not characters:
         return 0.0 if text.strip() else 1.0
     return good / characters
@@ -169,6 +171,11 @@ class _Kind(Enum):
     PUNCTUATION = auto()
     WORD = auto()
     OTHER = auto()
+
+
+_WORD: Final = _Kind.WORD
+_PUNCTUATION_ONLY: Final = _Kind.PUNCTUATION
+"""Looked up once: a member of an enumeration takes a call each time."""
 
 
 @short_cache(_CACHED_WORDS)

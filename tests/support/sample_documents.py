@@ -269,8 +269,11 @@ def inflating_pdf(mib: int, where: str = "content", filters: int = 1) -> bytes:
         filters: How many times they are compressed.
     """
     begin = b"99 0 0 0 99 99 d1 " if where == "font" else b""
-    large = begin + b"0 0 50 50 re f\n" + b"q 0 g 0 w 0 J Q\n" * (mib << 16)
-    for _ in range(filters):
+    packer = zlib.compressobj(9)  # the operators are never in memory all at once
+    packed = [packer.compress(begin + b"0 0 50 50 re f\n")]
+    packed += [packer.compress(b"q 0 g 0 w 0 J Q\n" * (1 << 16)) for _ in range(mib)]
+    large = b"".join([*packed, packer.flush()])
+    for _ in range(filters - 1):
         large = zlib.compress(large, 9)
     flate = b"/Filter[%s]" % (b"/FlateDecode" * filters)
     box = b"/BBox[0 0 99 99]"

@@ -77,14 +77,25 @@ def _shape(font: Any, index: int) -> Shape | None:
     placed = mupdf.FzMatrix(across, 0, 0, down, -box.x0 * across, -box.y1 * down)
     pixels = np.zeros((_HEIGHT_PX, _WIDTH_PX), np.uint8)
     memory = mupdf.python_mutable_buffer_data(memoryview(pixels.data).cast("B"))
-    grey = mupdf.FzColorspace(mupdf.FzColorspace.Fixed_GRAY)
-    area = mupdf.FzIrect(0, 0, _WIDTH_PX, _HEIGHT_PX)
-    pixmap = mupdf.fz_new_pixmap_with_bbox_and_data(grey, area, mupdf.FzSeparations(), 0, memory)
-    device = mupdf.fz_new_draw_device(mupdf.FzMatrix(), pixmap)
-    mupdf.fz_fill_path(device, path, 0, placed, grey, _full(), 1.0, mupdf.FzColorParams())
+    grey, area, no_spots, unplaced, params = _settings()
+    pixmap = mupdf.fz_new_pixmap_with_bbox_and_data(grey, area, no_spots, 0, memory)
+    device = mupdf.fz_new_draw_device(unplaced, pixmap)
+    mupdf.fz_fill_path(device, path, 0, placed, grey, _full(), 1.0, params)
     mupdf.fz_close_device(device)
     shape: Shape = (pixels.ravel() / np.float32(_WHITE)).astype(np.float32)
     return shape
+
+
+@cache
+def _settings() -> tuple[Any, ...]:
+    """What all glyphs are drawn with: MuPDF's grey, area, separations, matrix and parameters."""
+    return (
+        mupdf.FzColorspace(mupdf.FzColorspace.Fixed_GRAY),
+        mupdf.FzIrect(0, 0, _WIDTH_PX, _HEIGHT_PX),
+        mupdf.FzSeparations(),
+        mupdf.FzMatrix(),
+        mupdf.FzColorParams(),
+    )
 
 
 @cache

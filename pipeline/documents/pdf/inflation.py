@@ -32,6 +32,14 @@ _MEMBERS: Final = frozenset(
 """Members of resources that are or have streams which MuPDF decodes."""
 
 
+_NO_STREAMS: Final[frozenset[int]] = frozenset()
+
+# The bindings' functions of C++ themselves: those of `mupdf` are a call of Python more for each.
+_number_of: Final = mupdf._mupdf.ll_pdf_to_num
+_value_of: Final = mupdf._mupdf.ll_pdf_dict_gets
+_entry: Final = mupdf._mupdf.ll_pdf_dict_get_val
+
+
 class InflationLimit:
     """Counts the decoded bytes of pages of one document.
 
@@ -55,10 +63,12 @@ class InflationLimit:
             PageError: LIMIT.
         """
         # A stream that is listed twice is interpreted twice.
-        contents = [number for content in _contents(page) for number in _number(content)]
+        content = _value_of(page.m_internal, "Contents")
+        parts = _items(content) if mupdf.ll_pdf_is_array(content) else (content,)
+        contents = [_number_of(part) for part in parts if mupdf.ll_pdf_is_stream(part)]
         resources = mupdf.pdf_dict_get_inheritable(page, mupdf.pdf_new_name("Resources"))
-        streams = self._streams(resources, 0)
-        for annotation in _items(mupdf.pdf_dict_gets(page, "Annots")):
+        streams = self._streams(resources.m_internal, 0)
+        for annotation in _items(_value_of(page.m_internal, "Annots")):
             streams |= self._streams(annotation, 0)
         size = 0
         for number in [*contents, *sorted(streams)]:
@@ -68,24 +78,31 @@ class InflationLimit:
                 raise PageError(ErrorKind.LIMIT, f"{message} ({self._max_mib})")
 
     def _streams(self, holder: Any, depth: int) -> frozenset[int]:
-        """The numbers of the streams that an object is or uses, images left out."""
-        number = mupdf.pdf_to_num(holder)
-        if depth > _MAX_DEPTH or not holder.m_internal:
-            return frozenset()
+        """The numbers of the streams that an object is or uses, images left out.
+
+        Args:
+            holder: An object of MuPDF's low-level interface, whose calls take a third of the time;
+                None for null.
+            depth: How many objects it is below the page.
+        """
+        if depth > _MAX_DEPTH or holder is None:
+            return _NO_STREAMS
+        number = _number_of(holder)
         if number in self._used:
             return self._used[number]
         if number:
-            self._used[number] = frozenset()  # ends a cycle
+            self._used[number] = _NO_STREAMS  # ends a cycle
         found: set[int] = set()
-        if number and mupdf.pdf_is_stream(holder):
-            if mupdf.pdf_to_name(mupdf.pdf_dict_gets(holder, "Subtype")) == "Image":
-                return frozenset()
+        if number and mupdf.ll_pdf_is_stream(holder):
+            if mupdf.ll_pdf_to_name(_value_of(holder, "Subtype")) == "Image":
+                return _NO_STREAMS
             found.add(number)
         for member in _members(holder):
             found |= self._streams(member, depth + 1)
+        streams = frozenset(found)
         if number:
-            self._used[number] = frozenset(found)
-        return frozenset(found)
+            self._used[number] = streams
+        return streams
 
     def _size(self, number: int) -> int:
         """Decoded bytes of a stream, counted to just over the limit."""
@@ -98,30 +115,20 @@ class InflationLimit:
         return self._sizes[number]
 
 
-def _contents(page: Any) -> Iterator[Any]:
-    content = mupdf.pdf_dict_gets(page, "Contents")
-    yield from _items(content) if mupdf.pdf_is_array(content) else (content,)
-
-
-def _number(stream: Any) -> tuple[int, ...]:
-    return (mupdf.pdf_to_num(stream),) if mupdf.pdf_is_stream(stream) else ()
-
-
 def _members(holder: Any) -> Iterator[Any]:
-    if not mupdf.pdf_is_dict(holder):
+    if not mupdf.ll_pdf_is_dict(holder):
         yield from _items(holder)  # none, where it is no array
         return
-    dictionary = holder.m_internal  # the low-level calls take a third of the time
-    for index in range(mupdf.ll_pdf_dict_len(dictionary)):
-        name = mupdf.ll_pdf_to_name(mupdf.ll_pdf_dict_get_key(dictionary, index))
+    for index in range(mupdf.ll_pdf_dict_len(holder)):
+        name = mupdf.ll_pdf_to_name(mupdf.ll_pdf_dict_get_key(holder, index))
         if name in _MEMBERS:
-            yield mupdf.pdf_dict_get_val(holder, index)
+            yield _entry(holder, index)
         elif name in _CATEGORIES:
-            named = mupdf.pdf_dict_get_val(holder, index)
-            for entry in range(mupdf.pdf_dict_len(named)):
-                yield mupdf.pdf_dict_get_val(named, entry)
+            named = _entry(holder, index)
+            for entry in range(mupdf.ll_pdf_dict_len(named)):
+                yield _entry(named, entry)
 
 
 def _items(array: Any) -> Iterator[Any]:
-    for index in range(mupdf.pdf_array_len(array)):
-        yield mupdf.pdf_array_get(array, index)
+    for index in range(mupdf.ll_pdf_array_len(array)):
+        yield mupdf.ll_pdf_array_get(array, index)

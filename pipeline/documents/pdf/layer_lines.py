@@ -50,11 +50,14 @@ def read_lines(
         for span in line["spans"]:
             text = span["text"]
             texts.append(text)
-            characters += len(text)
+            length = len(text)
+            characters += length
             if span["char_flags"] & _INKED and span["alpha"]:
-                inked += len(text)
-                white += len(text) * _is_white(span)
-                oversized += len(text) * _is_oversized(span["size"], *span["bbox"])
+                inked += length
+                if span["color"] & _WHITE == _WHITE:
+                    white += length
+                if _is_oversized(span["size"], *span["bbox"]):
+                    oversized += length
         visible += inked
         if white > white_before or 0 < inked < characters:
             found += _seen_and_unseen(line, to_pixels, grounds)
@@ -92,7 +95,10 @@ def _seen_and_unseen(
 
 def _style(spans: Sequence[dict[str, Any]], zoom: float) -> tuple[float, bool]:
     """The size (pixels) of the font of most of a line, and whether all of it is bold."""
-    longest = spans[0] if len(spans) == 1 else max(spans, key=lambda span: len(span["text"]))
+    if len(spans) == 1:
+        span = spans[0]
+        return span["size"] * zoom, bool(span["flags"] & _BOLD or not span["text"].strip())
+    longest = max(spans, key=lambda span: len(span["text"]))
     is_bold = all(span["flags"] & _BOLD or not span["text"].strip() for span in spans)
     return longest["size"] * zoom, is_bold
 
@@ -139,10 +145,6 @@ def _turn_of(line: dict[str, Any]) -> int:
 def _turn(across: float, down: float) -> int:
     """The clockwise turn that makes text of this direction upright; y grows downwards."""
     return round(math.degrees(math.atan2(-down, across)) / 90) % 4 * 90
-
-
-def _is_white(span: dict[str, Any]) -> bool:
-    return bool(span["color"] & _WHITE == _WHITE)
 
 
 def _is_oversized(size: float, x0: float, y0: float, x1: float, y1: float) -> bool:

@@ -1,4 +1,4 @@
-"""What a PDF page paints: its structured text, and kind and box of every operation.
+"""What a PDF page paints: its structured text, and kind, box and whiteness of every operation.
 
 Runs in the worker process of `pipeline.documents.sandbox`. The page is run once, through a device
 that logs boxes and hands text on to MuPDF's own collector: to interpret a page is most of the work,
@@ -10,23 +10,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ctypes import string_at
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pymupdf import mupdf
 
-TEXT, FILL_PATH, IMAGE, IMAGE_MASK, OTHER = range(5)
-"""Kinds of what a page paints; `OTHER` are strokes of paths and shadings."""
+TEXT, FILL_PATH, IMAGE, IMAGE_MASK, OTHER, TILE = range(6)
+"""Kinds of what a page paints; `OTHER` are strokes of paths and shadings. A tile is no operation,
+but the area in which those that follow are repeated."""
 _MAX_OPERATIONS: Final = 100_000
 _RECT_BYTES: Final = 16
 """Of MuPDF's `fz_rect`: four floats."""
+_MIN_LIGHT: Final = 0xF0 / 0xFF
+"""Least red, green and blue of white, as for text."""
+_LIGHT_SPACES: Final = tuple(
+    mupdf.FzColorspace(fixed).m_internal.type
+    for fixed in (mupdf.FzColorspace.Fixed_GRAY, mupdf.FzColorspace.Fixed_RGB)
+)
+"""Types of colour spaces in which white is the most of everything."""
+
+# The bindings' functions of C++ themselves: those of `mupdf` are a call of Python more for each.
+_bound_path: Final = mupdf._mupdf.ll_fz_bound_path
+_bound_text: Final = mupdf._mupdf.ll_fz_bound_text
 _fill_text: Final = mupdf._mupdf.ll_fz_fill_text
-"""MuPDF's function; the one of this name in `mupdf` wants a colour as a tuple, not as it comes."""
+_part_of: Final = mupdf._mupdf.floats_getitem
+
+Entry = tuple[int, Any, bool, bool, float]
+"""Kind, MuPDF's rectangle, whether it is almost white, whether it is a stroke, and its alpha."""
 
 
 class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no types
-    """Logs the kind and bounding box (points) of what a page paints.
+    """Logs what a page paints, boxes in points.
 
     `Page.get_bboxlog` does the same, but without the page's rotation, and with a call from C to
     Python for each layer and each text that is not painted.
@@ -34,7 +50,7 @@ class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no
 
     def __init__(self) -> None:
         super().__init__()
-        self.log: list[tuple[int, Any]] = []
+        self.log: list[Entry] = []
         self.largest_image_px = 0
         self.use_virtual_fill_path()
         self.use_virtual_stroke_path()
@@ -46,19 +62,29 @@ class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no
 
     def _add(self, kind: int, rect: Any) -> None:
         if len(self.log) < _MAX_OPERATIONS:
-            self.log.append((kind, rect))
+            self.log.append((kind, rect, False, False, 1.0))
 
-    def fill_path(self, _: Any, path: Any, even_odd: Any, ctm: Any, *paint: Any) -> None:
-        self._add(FILL_PATH, mupdf.ll_fz_bound_path(path, None, ctm))
+    def fill_path(
+        self, _: Any, path: Any, even_odd: Any, ctm: Any, space: Any, color: Any, alpha: float,
+        *paint: Any,
+    ) -> None:  # fmt: skip
+        if len(self.log) < _MAX_OPERATIONS:
+            is_white = _is_white(space, color)
+            self.log.append((FILL_PATH, _bound_path(path, None, ctm), is_white, False, alpha))
 
-    def stroke_path(self, _: Any, path: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
-        self._add(OTHER, mupdf.ll_fz_bound_path(path, stroke, ctm))
+    def stroke_path(
+        self, _: Any, path: Any, stroke: Any, ctm: Any, space: Any, color: Any, alpha: float,
+        *paint: Any,
+    ) -> None:  # fmt: skip
+        if len(self.log) < _MAX_OPERATIONS:
+            is_white = _is_white(space, color)
+            self.log.append((OTHER, _bound_path(path, stroke, ctm), is_white, True, alpha))
 
     def fill_text(self, _: Any, text: Any, ctm: Any, *paint: Any) -> None:
-        self._add(TEXT, mupdf.ll_fz_bound_text(text, None, ctm))
+        self._add(TEXT, _bound_text(text, None, ctm))
 
     def stroke_text(self, _: Any, text: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
-        self._add(TEXT, mupdf.ll_fz_bound_text(text, stroke, ctm))
+        self._add(TEXT, _bound_text(text, stroke, ctm))
 
     def fill_shade(self, _: Any, shade: Any, ctm: Any, *paint: Any) -> None:
         self._add(OTHER, mupdf.ll_fz_bound_shade(shade, ctm))
@@ -67,9 +93,28 @@ class _BoxDevice(mupdf.FzDevice2):  # type: ignore[misc]  # the bindings have no
         self.largest_image_px = max(self.largest_image_px, image.w * image.h)
         self._add(IMAGE, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
 
-    def fill_image_mask(self, _: Any, image: Any, ctm: Any, *paint: Any) -> None:
+    def fill_image_mask(
+        self, _: Any, image: Any, ctm: Any, space: Any, color: Any, *paint: Any
+    ) -> None:
         self.largest_image_px = max(self.largest_image_px, image.w * image.h)
-        self._add(IMAGE_MASK, mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm))
+        if len(self.log) < _MAX_OPERATIONS:
+            box = mupdf.ll_fz_transform_rect(mupdf.fz_unit_rect, ctm)
+            self.log.append((IMAGE_MASK, box, _is_white(space, color), False, 1.0))
+
+
+def _is_white(space: Any, color: Any) -> bool:
+    """Whether a colour is almost white; one of an unusual space is taken for dark."""
+    if space is None:
+        return False
+    # A dark colour is known by its first part: each part takes a call into C.
+    first = _part_of(color, 0)
+    if 1 - _MIN_LIGHT < first < _MIN_LIGHT:
+        return False
+    if space.type in _LIGHT_SPACES:
+        return all(_part_of(color, i) >= _MIN_LIGHT for i in range(space.n))
+    if mupdf.ll_fz_colorspace_is_cmyk(space) or mupdf.ll_fz_colorspace_is_device_n(space):
+        return all(_part_of(color, i) <= 1 - _MIN_LIGHT for i in range(space.n))
+    return False
 
 
 class _PageDevice(_BoxDevice):
@@ -84,6 +129,7 @@ class _PageDevice(_BoxDevice):
     def __init__(self, text_device: Any) -> None:
         super().__init__()
         self._text_device = text_device.m_internal
+        self.use_virtual_begin_tile()
         self.use_virtual_clip_text()
         self.use_virtual_clip_stroke_text()
         self.use_virtual_ignore_text()
@@ -91,12 +137,20 @@ class _PageDevice(_BoxDevice):
         self.use_virtual_end_metatext()
 
     def fill_text(self, context: Any, text: Any, ctm: Any, *paint: Any) -> None:
-        super().fill_text(context, text, ctm)
+        log = self.log  # written out: this is called for every piece of text
+        if len(log) < _MAX_OPERATIONS:
+            log.append((TEXT, _bound_text(text, None, ctm), False, False, 1.0))
         _fill_text(self._text_device, text, ctm, *paint)
 
     def stroke_text(self, context: Any, text: Any, stroke: Any, ctm: Any, *paint: Any) -> None:
         super().stroke_text(context, text, stroke, ctm)
         mupdf.ll_fz_stroke_text(self._text_device, text, stroke, ctm, *paint)
+
+    def begin_tile(
+        self, _: Any, area: Any, view: Any, across: float, down: float, ctm: Any, *ids: Any
+    ) -> int:
+        self._add(TILE, mupdf.ll_fz_transform_rect(area, ctm))
+        return 0  # not cached: MuPDF draws the tile, too
 
     def clip_text(self, _: Any, text: Any, ctm: Any, scissor: Any) -> None:
         mupdf.ll_fz_clip_text(self._text_device, text, ctm, scissor)
@@ -121,29 +175,44 @@ Boxes = npt.NDArray[np.float64]
 _Device = TypeVar("_Device", bound=_BoxDevice)
 
 
+@dataclass(frozen=True, slots=True)
+class PaintLog:
+    """What a page paints, in order.
+
+    Attributes:
+        kinds: What each operation paints; tiles are left out.
+        boxes_pt: Where.
+        largest_image_px: Pixels of its largest image.
+        entries: As they were logged.
+    """
+
+    kinds: Kinds
+    boxes_pt: Boxes
+    largest_image_px: int
+    entries: Sequence[Entry]
+
+
 def _run(page: Any, device: _Device) -> _Device:
     mupdf.fz_run_page(page, device, mupdf.FzMatrix(), mupdf.FzCookie())
     mupdf.fz_close_device(device)
     return device
 
 
-def log(page: Any, text_page: Any) -> tuple[Kinds, Boxes, int]:
+def log(page: Any, text_page: Any) -> PaintLog:
     """Collect the page's text, and log what it paints.
 
     Args:
         page: MuPDF's page.
         text_page: MuPDF's structured text, which is filled.
-
-    Returns:
-        Kinds and bounding boxes (points) of what is painted, in order, and the pixels of the
-        largest image.
     """
     options = mupdf.FzStextOptions(mupdf.FZ_STEXT_PRESERVE_WHITESPACE)
     text_device = mupdf.fz_new_stext_device(text_page, options)
     device = _run(page, _PageDevice(text_device))
     mupdf.fz_close_device(text_device)
-    kinds = np.array([kind for kind, _ in device.log], np.int8)
-    return kinds, boxes_of([rect for _, rect in device.log]), device.largest_image_px
+    painted = [entry for entry in device.log if entry[0] != TILE]
+    kinds = np.array([entry[0] for entry in painted], np.int8)
+    boxes = boxes_of([entry[1] for entry in painted])
+    return PaintLog(kinds, boxes, device.largest_image_px, device.log)
 
 
 def boxes_of(rects: Sequence[Any]) -> Boxes:

@@ -64,11 +64,11 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     zoom = dpi / _POINTS_PER_INCH
     size_px = frame.x1 - frame.x0, frame.y1 - frame.y0
     text_page = mupdf.FzStextPage(mupdf.fz_bound_page(page))
-    logged, boxes_pt, largest_image_px = painted.log(page, text_page)
+    log = painted.log(page, text_page)
     raw = list(_lines(text_page))
     to_pixels = PixelFrame.of(zoom, frame)
-    kinds, painted_boxes = _in_pixels(logged, boxes_pt, to_pixels)
-    grounds = cache(lambda: Grounds(page))
+    kinds, painted_boxes = _in_pixels(log.kinds, log.boxes_pt, to_pixels)
+    grounds = cache(lambda: Grounds(log.entries))
     lines, white_share, oversized_box_share = read_lines(raw, to_pixels, grounds)
     inside = [line for line in lines if line.text and _is_inside(line.box, *size_px)]
     boxes = [line.box for line in inside if line.is_visible]
@@ -80,10 +80,12 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
     )
     warnings: tuple[str, ...] = ()
     is_wanted = bool(boxes) and 0 < drawing.image_without_text_share < _MAX_PICTURES
-    if is_wanted and largest_image_px > _MAX_IMAGE_PX:
-        warnings = (f"an image of {largest_image_px / 1e6:.0f} megapixels: {_NOT_LOOKED_AT}",)
+    if is_wanted and log.largest_image_px > _MAX_IMAGE_PX:
+        megapixels = log.largest_image_px / 1e6
+        warnings = (f"an image of {megapixels:.0f} megapixels: {_NOT_LOOKED_AT}",)
     elif is_wanted:
-        images_pt = boxes_pt[(logged == painted.IMAGE) | (logged == painted.IMAGE_MASK)]
+        is_image = (log.kinds == painted.IMAGE) | (log.kinds == painted.IMAGE_MASK)
+        images_pt = log.boxes_pt[is_image]
         found = _pictures_with_text(page, images_pt, inside, to_pixels)
         drawing = replace(
             drawing,

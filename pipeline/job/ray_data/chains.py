@@ -17,7 +17,7 @@ from functools import partial
 import pyarrow as pa
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
-from pipeline.config import OcrOptions, Recipe, StoreConfig
+from pipeline.config import OcrOptions, Recipe
 from pipeline.documents.listing import Listing
 from pipeline.engines.registry import spec_of
 from pipeline.job import ray_cluster
@@ -33,10 +33,9 @@ from pipeline.job.stages import list_documents as listing_stage
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.recognise import Recognise
 from pipeline.job.stages.render import Render
-from pipeline.job.stages.settled import SettledSink, position
-from pipeline.output import schema
-from pipeline.output.completed import Ledger
-from pipeline.storage.paths import AnyPath, output_path, parquet, shards
+from pipeline.job.stages.settled import SettledSink
+from pipeline.job.stages.todo import plan_shards, read_plan
+from pipeline.storage.paths import AnyPath
 
 _MAX_LISTERS = 64
 """Tasks that list inputs side by side."""
@@ -174,38 +173,6 @@ def _planned(
         num_cpus=options.stages.write_cpus,
     )
     return private.split(read, rows, options.stages.write_cpus)
-
-
-def plan_shards(plan: AnyPath) -> pa.Table:
-    """The shards of a plan: their paths, and their numbers."""
-    paths = [str(shard) for shard in shards(plan)]
-    return pa.table({"path": pa.array(paths, pa.string()), "number": range(len(paths))})
-
-
-def read_plan(
-    shards: pa.Table, store: StoreConfig, duplicates: Duplicates, done: AnyPath | None
-) -> Iterator[pa.Table]:
-    """Yield rows of `schema.TODO`: those of plan shards that have to be read from their documents.
-
-    Those that have a row in `done` by now are left out.
-
-    Args:
-        shards: The shards (column path), and the number of each.
-        store: How a store is reached.
-        duplicates: Which pages are read, and which copied.
-        done: Where rows are that were written since the plan was made; None: nowhere.
-    """
-    ledger = Ledger.read(done) if done else Ledger()
-    for shard in shards.to_pylist():
-        first = 0
-        for batch in parquet(output_path(shard["path"], store)).iter_batches():
-            plan = pa.Table.from_batches([batch])
-            at = position(shard["number"], first)
-            places = pa.array(range(at, at + plan.num_rows), pa.int64())
-            todo = plan.append_column(schema.TODO.field("position"), places)
-            todo = todo.filter(duplicates.read_mask(todo))
-            yield todo.filter(pa.array(~ledger.has(todo["page_id"].to_pylist())))
-            first += plan.num_rows
 
 
 def _pool(max_size: int) -> ActorPoolStrategy:

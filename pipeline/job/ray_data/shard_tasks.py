@@ -1,22 +1,22 @@
 """Passes over shards beside the two chains: copies for pages with several names, and retries.
 
-Each runs one task of Ray a shard. The driver holds the ids of the rows concerned: copies and failed
-pages.
+Each runs one task of Ray a shard, or does all here where Ray was not started: Ray is slow to
+import, so it is imported where it is used. The driver holds the ids of the rows concerned: copies
+and failed pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import ray
 
 from pipeline.config import OcrOptions, OutputConfig
 from pipeline.job.ray_data import duplicates, retry_failed
 from pipeline.job.ray_data.duplicates import Duplicates
-from pipeline.job.ray_data.errors import result_of
 from pipeline.output import shards as sink
 from pipeline.output.totals import Summary
 from pipeline.storage.paths import AnyPath, parquet, shards
@@ -136,10 +136,26 @@ def _each(
         RayscribeError: As the function does.
     """
     items = list(items)
-    if len(items) == 1 or not ray.is_initialized():
+    if len(items) == 1 or not _is_on_ray():
         return [(item, function(item, *more)) for item in items]
+    return _each_on_ray(options, items, function, more)
+
+
+def _is_on_ray() -> bool:
+    """Whether this process is connected to Ray, which it is not before it has imported it."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
+def _each_on_ray(
+    options: OcrOptions, items: Sequence[Any], function: Callable[..., T], more: Sequence[Any]
+) -> list[tuple[Any, T]]:
+    import ray
+
+    from pipeline.job.ray_data.errors import result_of
+
     task = ray.remote(num_cpus=options.stages.write_cpus, max_retries=3)(function)
-    more = tuple(ray.put(each) for each in more)
+    more = [ray.put(each) for each in more]
     done: list[tuple[Any, T]] = []
     pending: list[tuple[Any, ray.ObjectRef]] = []
     for item in items:

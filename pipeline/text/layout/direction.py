@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 from pipeline.types import Box, Line
+
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+"""The blocks with all letters of these scripts: most texts have none of their characters."""
 
 
 def is_right_to_left(lines: Sequence[Line]) -> bool:
@@ -15,7 +21,8 @@ def is_right_to_left(lines: Sequence[Line]) -> bool:
     The text of each line is in logical order already; only the order of lines side by side, and of
     columns, has to be mirrored.
     """
-    if all(line.text.isascii() for line in lines):
+    others = [line.text for line in lines if not line.text.isascii()]
+    if not _RIGHT_TO_LEFT.search("".join(others)):
         return False
     ways: Counter[str] = Counter()
     for char, count in Counter("".join([line.text for line in lines])).items():

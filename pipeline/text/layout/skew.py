@@ -51,7 +51,8 @@ def _slope(x0: _Floats, y0: _Floats, x1: _Floats, y1: _Floats) -> float:
     width, height = x1 - x0, y1 - y0
     if len(width) < _MIN_LINES:
         return 0.0
-    em_px = float(np.median(height))
+    heights = sorted(height.tolist())  # on so few numbers faster than NumPy's median
+    em_px = (heights[(len(heights) - 1) // 2] + heights[len(heights) // 2]) / 2
     low, high = _USUAL
     shown = np.flatnonzero(
         (width >= _LONG * height) & (height >= low * em_px) & (height <= high * em_px)

@@ -24,6 +24,8 @@ _MIN_CELL_ROWS: Final = 0.5
 _MAX_LABEL_CHARS: Final = 60
 """Maximum length of a row with one cell."""
 _LEADER: Final = re.compile(r"(?:[.\u00b7\u2026_]\s?){4,}|\u2026\s*\d+$")
+_MIN_DOTS: Final = 4
+"""That a leader of ASCII has."""
 
 
 def tables(
@@ -98,4 +100,9 @@ def _has_cells(row: Row) -> bool:
 
 
 def _has_leader(row: Row) -> bool:
-    return any(_LEADER.search(line.text) for line in row.lines)
+    return any(_may_have_leader(line.text) and _LEADER.search(line.text) for line in row.lines)
+
+
+def _may_have_leader(text: str) -> bool:
+    """Whether a text may have a leader: cheaper to tell than by the pattern."""
+    return not text.isascii() or text.count(".") + text.count("_") >= _MIN_DOTS

@@ -117,17 +117,19 @@ def _split(paragraph: Paragraph, signs: LineSigns) -> list[Paragraph]:
 
 
 def _is_heading_row(row: Row, signs: LineSigns) -> bool:
-    text = "".join(line.text for line in row.lines)
-    if len(text) > _MAX_HEADING_CHARS or not _has_letters(text, 2):
-        return False
     said = signs.majority(row.lines)
     is_said = said in (LineKind.TITLE, LineKind.SECTION_HEADER)
-    if not signs.has_styles:
-        return is_said
-    if is_said or signs.scale(row) >= _LARGE:
+    is_large = signs.has_styles and signs.scale(row) >= _LARGE
+    is_bold = signs.has_styles and not is_large and signs.is_bold(row)
+    if not (is_said or is_large or is_bold):
+        return False  # as most rows
+    text = "".join([line.text for line in row.lines])
+    if len(text) > _MAX_HEADING_CHARS or not _has_letters(text, 2):
+        return False
+    if is_said or is_large:
         return is_said or said in (None, LineKind.TEXT, LineKind.BACKGROUND, LineKind.PICTURE)
-    is_bold = said in (None, LineKind.TEXT) and signs.is_bold(row)
-    return is_bold and len(text) <= _MAX_BOLD_CHARS and not text.rstrip().endswith(_PROSE_END)
+    is_short = len(text) <= _MAX_BOLD_CHARS and not text.rstrip().endswith(_PROSE_END)
+    return is_short and said in (None, LineKind.TEXT)
 
 
 def _has_letters(text: str, wanted: int) -> bool:

@@ -84,11 +84,14 @@ class LineSigns:
         self._bottoms = sorted(line.box[3] for line in lines)
 
     def _usual_size(self, lines: Sequence[Line]) -> float:
-        sizes: Counter[float] = Counter()
+        exact: Counter[float] = Counter()
         for line in lines:
             style = self._styles.get((line.text, line.box))
             if style is not None:
-                sizes[round(style.size_px, 1)] += len(line.text)
+                exact[style.size_px] += len(line.text)
+        sizes: Counter[float] = Counter()
+        for size_px, characters in exact.items():
+            sizes[round(size_px, 1)] += characters
         if sizes:
             return max(_MIN_EM_PX, max(sizes, key=lambda size: (sizes[size], -size)))
         texts = [line.box[3] - line.box[1] for line in lines if self.kind(line) is LineKind.TEXT]
@@ -104,6 +107,8 @@ class LineSigns:
 
     def majority(self, lines: Iterable[Line]) -> LineKind | None:
         """What the layout model says of most characters of some lines."""
+        if not self._kinds:
+            return None
         counts: Counter[LineKind] = Counter()
         for line in lines:
             kind = self.kind(line)
@@ -113,6 +118,10 @@ class LineSigns:
 
     def scale(self, row: Row) -> float:
         """The size of a row by that of the text."""
+        if len(row.lines) == 1:
+            style = self._styles.get((row.lines[0].text, row.lines[0].box))
+            if style is not None:
+                return style.size_px / self.body_px
         styles = [self._styles.get((line.text, line.box)) for line in row.lines]
         sizes = [style.size_px for style in styles if style is not None]
         if sizes:
@@ -121,7 +130,9 @@ class LineSigns:
 
     def is_bold(self, row: Row) -> bool:
         """Whether a row is bold, on a page that is not."""
-        return self._bold_counts and all(self._is_bold_line(line) for line in row.lines)
+        if not self._bold_counts or not self._is_bold_line(row.lines[0]):
+            return False
+        return all(map(self._is_bold_line, row.lines[1:]))
 
     def is_first(self, y: float) -> bool:
         """Whether nothing ends above a height."""

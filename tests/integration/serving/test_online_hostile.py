@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -65,6 +66,12 @@ CASES: dict[str, tuple[bytes, str, int, list[str] | str]] = {
     "a page that takes years": (sample_documents.endless_pdf(), PDF, 200, ["", "timeout", ""]),
     "a page that inflates": (sample_documents.inflating_pdf(96), PDF, 200, ["", "limit", ""]),
     "a page that needs all memory": (sample_documents.stacked_groups_pdf(), PDF, 422, ["*"]),
+    "a structure tree that is a cycle": (
+        sample_documents.cyclic_structure_pdf(),
+        PDF,
+        200,
+        ["", ""],
+    ),
     "nothing in it": (sample_documents.no_pages_pdf(), PDF, 422, "no_pages"),
     "locked": (sample_documents.encrypted_pdf("secret"), PDF, 422, "password"),
     "more pages than may be": (sample_documents.many_pages_pdf(3000), PDF, 413, "limit"),
@@ -98,8 +105,7 @@ def test_a_hostile_document_has_its_answer(service: Online, name: str, tmp_path:
     if isinstance(wanted, str):
         assert (ocr.status, ocr.error["code"], chat.error["code"]) == (status, wanted, wanted)
     else:
-        assert ocr.status == 200, ocr.body
-        kinds = [(page["error"] or {"kind": ""})["kind"] for page in ocr.json["pages"]]
+        kinds = page_kinds(ocr)
         assert len(kinds) == len(wanted)
         assert all(want in (kind, "*") for kind, want in zip(kinds, wanted, strict=True)), kinds
     assert_well(service)
@@ -114,6 +120,31 @@ def assert_well(service: Online) -> None:
     [pid] = service.readers.pids
     assert [reader.pid for reader in readers()] == [pid]
     assert list(Path(service.readers._folder.name).iterdir()) == []
+
+
+def test_documents_that_inflate_to_half_a_gigabyte_keep_nobody_waiting(tmp_path: Path) -> None:
+    """As many as there are readers, with the limits of the defaults."""
+    config = ServeConfig.model_validate(
+        {"engine": {"kind": "fake"}, "chat": live_service.chat_config()}
+    )
+    large, cycle = sample_documents.inflating_pdf(560), sample_documents.cyclic_structure_pdf()
+    folders = [tmp_path / str(number) for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    with running(config, FakeEngine(HANDLERS["echo"])) as service, ThreadPoolExecutor() as pool:
+        slow = [pool.submit(upload, service, large, folder) for folder in folders[:2]]
+        begin = time.monotonic()
+        other = [page_kinds(upload(service, cycle, folders[2])) for _ in range(3)]
+        answers = [one.result() for one in slow]
+        assert time.monotonic() - begin < config.read.wall_s
+    assert other == [["", ""]] * 3
+    assert [page_kinds(answer) for answer in answers] == [["", "limit", ""]] * 2
+
+
+def page_kinds(answer: Answer) -> list[str]:
+    """The error kind of each page, "" for none."""
+    assert answer.status == 200, answer.body
+    return [(page["error"] or {"kind": ""})["kind"] for page in answer.json["pages"]]
 
 
 def test_nothing_is_left_when_it_ends() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -143,3 +144,11 @@ def test_ctrl_c_stops_says_how_to_go_on_and_leaves_nothing(folder: Path, tmp_pat
     assert "run the same command again" in errors
     assert "Traceback" not in errors
     assert started.left() == []
+
+
+def test_a_job_imports_ray_where_it_needs_it() -> None:
+    code = "import sys, jobs.ocr\nfrom pipeline.job import report, run\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = done.stdout.split()
+    assert "pipeline.job.local_pass" in modules
+    assert not {"ray", "pandas", "pymupdf", "onnxruntime"} & set(modules)
