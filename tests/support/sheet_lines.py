@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 
 from pipeline.types import Line
 from tests.support.page_shapes import BREAK, SIZE_PX, Part, Sheet, Word
+
+MERGED = 2.0
+"""White space over which detectors may merge two lines, in line heights."""
 
 
 def layer_lines(sheet: Sheet) -> list[Line]:
@@ -19,15 +23,44 @@ def layer_lines(sheet: Sheet) -> list[Line]:
     return [_line(words) for part in sheet.parts for words in _pieces(part)]
 
 
-def engine_lines(sheet: Sheet, seed: int, *, turn_deg: float = 0.0) -> list[Line]:
-    """The lines that an engine finds: split at random, jittered, on a slightly turned page."""
+def engine_lines(
+    sheet: Sheet, seed: int, *, turn_deg: float = 0.0, missing: float = 0.0, merged: float = 0.0
+) -> list[Line]:
+    """The lines that an engine finds: split at random, jittered, on a slightly turned page.
+
+    Args:
+        sheet: The page.
+        seed: Of what is random.
+        turn_deg: How far the page is turned.
+        missing: Share of the lines that are not found.
+        merged: Share of the lines close to the next one on their right that are one with it.
+    """
     random, found = Random(seed), []
-    for part in sheet.parts:
-        for words in _pieces(part):
+    pieces = [words for part in sheet.parts for words in _pieces(part)]
+    for words in _merged(pieces, random, merged) if merged else pieces:
+        if merged and words not in pieces:
+            found.append(_seen(_line(words), random, turn_deg))
+        elif random.random() >= missing:
             where = random.randrange(1, len(words)) if len(words) > 3 else 0
             halves = [words[:where], words[where:]] if random.random() < 0.08 else [words]
             found += [_seen(_line(half), random, turn_deg) for half in halves if half]
     random.shuffle(found)
+    return found
+
+
+def _merged(pieces: Sequence[list[Word]], random: Random, share: float) -> list[list[Word]]:
+    """The lines, some with the next one beside them, as detectors merge across a gutter."""
+    found = list(pieces)
+    for words in pieces:
+        end, y = words[-1].x1, words[0].y
+        beside = [
+            other
+            for other in found
+            if 0 < other[0].x0 - end < MERGED * SIZE_PX and abs(other[0].y - y) < 0.3 * SIZE_PX
+        ]
+        if beside and words in found and random.random() < share:
+            found = [other for other in found if other is not beside[0]]
+            found[found.index(words)] = [*words, *beside[0]]
     return found
 
 
@@ -60,11 +93,33 @@ def _seen(line: Line, random: Random, turn_deg: float) -> Line:
     return Line(line.text, box, random.uniform(0.85, 1.0))
 
 
+def comparable(sheet: Sheet, lines: Sequence[Line]) -> Sheet:
+    """The sheet without the words of missing lines, and of lines that follow others in one line."""
+    line_of = {
+        token: (i, j)
+        for i, part in enumerate(sheet.parts)
+        for j, words in enumerate(part.lines)
+        for word in words
+        for token in word.text.split()
+    }
+    kept: set[str] = set()
+    for line in lines:
+        tokens = [token for token in line.text.split() if token in line_of]
+        kept |= {token for token in tokens if line_of[token] == line_of[tokens[0]]}
+    parts = []
+    for part in sheet.parts:
+        rows = [[word for word in words if {*word.text.split()} <= kept] for words in part.lines]
+        if any(rows):
+            parts.append(replace(part, lines=[row for row in rows if row]))
+    return replace(sheet, parts=parts)
+
+
 def faults(sheet: Sheet, text: str) -> list[str]:
     """Where a text departs from the order of the sheet, as messages; none where it does not."""
-    found = [word for word in text.split() if word in _known(sheet)]
+    known = _known(sheet)
+    found = [word for word in text.split() if word in known]
     place = {word: i for i, word in enumerate(found)}
-    missing = sorted(_known(sheet) - set(found))
+    missing = sorted(known - set(found))
     if missing:
         return [f"missing: {missing}"]
     messages = []

@@ -93,6 +93,8 @@ def _parts(page: PageLines, region: Indices, found: Sequence[Gutter]) -> list[In
         if texts == "columns":
             text = _trimmed(page, gutter)
             return _around(text, _column_parts(page, text))
+        if texts == "numbers":
+            return _around(gutter, [])
         if texts == "notes":
             notes = gutter
             break

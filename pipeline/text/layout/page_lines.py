@@ -14,6 +14,7 @@ from unicodedata import east_asian_width
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.text.layout.merged_lines import ended_at_gutters
 from pipeline.text.layout.skew import straightened
 from pipeline.types import Box, Line
 
@@ -62,6 +63,7 @@ class PageLines:
         row: Lines with the same value are on one row.
         width: Width of each line, together with those on its row that are a word space apart.
         length: Number of characters of each text; full-width ones count twice.
+        head: That of its first word.
         has_words: Whether it contains words, not only numbers and symbols.
         starts_lower: Whether it starts in lower case.
         has_lower: Whether it contains a lower-case letter.
@@ -81,6 +83,7 @@ class PageLines:
     row: Indices
     width: Floats
     length: Indices
+    head: Indices
     has_words: Flags
     starts_lower: Flags
     has_lower: Flags
@@ -105,14 +108,16 @@ def page_lines(lines: Sequence[Line]) -> PageLines:
     order = np.argsort(y0 + y1, kind="stable")
     lines = [lines[i] for i in order.tolist()]
     x0, y0, x1, y1 = x0[order], y0[order], x1[order], y1[order]
+    em_px = max(_MIN_EM_PX, middle_value(y1 - y0)) if lines else _MIN_EM_PX
+    x1 = ended_at_gutters(x0, y0, x1, y1, em_px)
     before, after, row = _neighbours(x0, y0, x1, y1)
     texts = [line.text for line in lines]
-    em_px = max(_MIN_EM_PX, middle_value(y1 - y0)) if lines else _MIN_EM_PX
     marker = _markers(texts, before, after, x0, x1, em_px)
     return PageLines(
         lines, x0, x1, y0, y1, (y0 + y1) / 2, before, after, row,
         _widths(before, after, x0, x1, _PIECE_EM * em_px),
         np.array([_length(text) for text in texts], np.intp),
+        np.array([_length(text.partition(" ")[0]) for text in texts], np.intp),
         np.array([_has_words(text) for text in texts], np.bool_),
         np.array([text[:1].islower() for text in texts], np.bool_),
         np.array([text != text.upper() for text in texts], np.bool_),

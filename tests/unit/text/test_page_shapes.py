@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from pipeline.text import layout
 from pipeline.types import Line
+from tests.support.column_shapes import COLUMN_SHAPES
 from tests.support.page_shapes import HEIGHT_PX, WIDTH_PX, Sheet
 from tests.support.shapes import SHAPES, columns
-from tests.support.sheet_lines import engine_lines, faults, layer_lines
+from tests.support.sheet_lines import comparable, engine_lines, faults, layer_lines
+
+ALL_SHAPES = SHAPES | COLUMN_SHAPES
 
 
 def text_of(lines: list[Line]) -> str:
@@ -19,22 +22,37 @@ def text_of(lines: list[Line]) -> str:
 
 def filled(shape: str, seed: int) -> Sheet:
     sheet = Sheet(random=Random(seed))
-    SHAPES[shape](sheet)
+    ALL_SHAPES[shape](sheet)
     return sheet
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ALL_SHAPES)
 @pytest.mark.parametrize("seed", range(3))
 def test_lines_of_a_text_layer_are_read_in_order(shape: str, seed: int) -> None:
     sheet = filled(shape, seed)
     assert not faults(sheet, text_of(layer_lines(sheet)))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ALL_SHAPES)
 @pytest.mark.parametrize("turn_deg", [0.0, 0.3, -1.0, 1.0])
 def test_lines_of_an_engine_are_read_in_order(shape: str, turn_deg: float) -> None:
     sheet = filled(shape, 0)
     assert not faults(sheet, text_of(engine_lines(sheet, 5, turn_deg=turn_deg)))
+
+
+@pytest.mark.parametrize("shape", [shape for shape in COLUMN_SHAPES if "baselines" in shape])
+def test_references_are_read_after_the_text_where_lines_are_missing(shape: str) -> None:
+    sheet = filled(shape, 0)
+    lines = engine_lines(sheet, 5, missing=0.06)
+    assert len(lines) < len(engine_lines(sheet, 5))
+    assert not faults(comparable(sheet, lines), text_of(lines))
+
+
+@pytest.mark.parametrize("shape", ["2 columns", "footnotes", "running heads", "two leadings"])
+def test_a_line_across_the_gutter_does_not_divide_the_columns(shape: str) -> None:
+    sheet = filled(shape, 1)
+    lines = engine_lines(sheet, 1, merged=0.04)
+    assert not faults(comparable(sheet, lines), text_of(lines))
 
 
 @given(
