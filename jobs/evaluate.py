@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import ConfigError
+from pipeline.exit_codes import BAD_PAGES, COMPLETE, exit_code
 from pipeline.output.export.names import common_folder
-from pipeline.output.reader_command import BAD_PAGES, COMPLETE, exit_code, no_pages, parser_of
+from pipeline.output.reader_command import no_pages, parser_of
 from pipeline.output.shards import pages_folder
 from pipeline.storage.flags import add_store_flags, store_of
 
