@@ -26,7 +26,7 @@ from benchmarks.processes import Usage, monitor
 from pipeline.config import OutputConfig
 from pipeline.output import shards
 from pipeline.output.completed import page_id
-from pipeline.output.export.documents import OutputIndex
+from pipeline.output.export.documents import OutputIndex, PageReader
 from pipeline.output.export.formats import summaries
 from pipeline.output.rows import pages_table
 from pipeline.types import PageIds, PageResult
@@ -50,7 +50,8 @@ def run(folder: Path, arguments: argparse.Namespace) -> None:
     """Make the outputs, export each format from each, and print a line for every export."""
     rows = Path(arguments.rows) if arguments.rows else recognised_samples(folder)
     index = OutputIndex(rows / "pages")
-    documents = [index.results(document) for document in index.documents()]
+    reader = PageReader(index.shards)
+    documents = [reader.results(document) for document in index.documents()]
     made = {
         pages: make_output(folder / str(pages), documents, pages, one=arguments.one)
         for pages in sorted(set(arguments.pages))

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import ConfigError
+from pipeline.exit_codes import BAD_PAGES, COMPLETE, exit_code
 from pipeline.output.export.names import common_folder
-from pipeline.output.reader_command import BAD_PAGES, COMPLETE, exit_code, no_pages, parser_of
+from pipeline.output.reader_command import no_pages, parser_of
 from pipeline.output.shards import pages_folder
 from pipeline.storage.flags import add_store_flags, store_of
 
@@ -35,7 +36,8 @@ truth:
   markdown      NAME.pNNNN.md, or NAME.md with the anchors of an export
   text-layer    a PDF or a folder of PDFs; --truth text-layer: the output's own
   olmocr-bench  JSONL of tests, a file or a folder (types present, absent, order,
-                table, math; others are counted as not run)
+                table, math, baseline, format, footnote; others are counted as not
+                run, and formulas are compared as LaTeX, not as pictures)
   omnidocbench  the JSON of annotations
 A document is found by its name, with or without folders and ending.
 
@@ -133,6 +135,8 @@ def _run_tests(arguments: argparse.Namespace, texts: OutputTexts, place: Path) -
     lines = list(outcome_table(results))
     others = Counter(test.kind for test in tests if olmocr_bench.passes(test, "") is None)
     lines += [f"not run: {count} tests of the type {kind}" for kind, count in others.items()]
+    if any(result.kind == "math" for result in results):
+        lines.append("math is a lower bound: formulas are compared as LaTeX, not as pictures")
     lines += _missing_line(len({test.pdf for test in tests if texts.find(test.pdf) is None}))
     content = pass_rates(results) | {"tests": [asdict(result) for result in results]}
     before = _earlier(arguments, "tests")

@@ -1,9 +1,9 @@
 """Files from an output: ``rayscribe export OUTPUT --format markdown,text --to DIR``.
 
-Exit codes: 0 all files are written; 1 the folder cannot be written; 2 wrong usage or config; 3 some
-documents were left out, such as signed PDFs that would have to be changed: warnings say why. What
-is missing of a file, such as figures of an original that is gone, is a warning too. 130 stopped by
-Ctrl-C.
+Exit codes: 0 all files are written; 3 some documents were left out, such as signed PDFs that would
+have to be changed: warnings say why (what is missing of a file, such as figures of an original that
+is gone, is a warning only); 1 the export did not finish: the output cannot be read, or the folder
+not be written; 2 wrong usage or config; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from typing import Final
 from pipeline.cli import read
 from pipeline.config import ExportConfig, ExportOptions, OcrConfig, OcrOptions
 from pipeline.documents.originals import Originals
-from pipeline.errors import ConfigError, RayscribeError
-from pipeline.job import preflight
+from pipeline.errors import ConfigError
+from pipeline.exit_codes import BAD_PAGES, COMPLETE, exit_code
+from pipeline.job import preflight, signals
 from pipeline.output.export.documents import OutputIndex, Selection
+from pipeline.output.export.folder import open_folder
 from pipeline.output.export.formats import check_names, summaries
 from pipeline.output.export.run import Exported, export, passes
 from pipeline.output.export.tokens import counter
 from pipeline.output.reader_command import no_pages
 from pipeline.output.shards import pages_folder
-from pipeline.storage import uris
+from pipeline.storage import objects, uris
 from pipeline.text.printable import printable
 
 PROG = "python -m jobs.export"
@@ -43,26 +45,17 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         argv: The arguments, without the program's name.
         prog: The command that help and messages show.
     """
-    try:
-        config = read(ExportConfig, ExportOptions, argv, prog, "output", _formats())
-        check_formats(config)
-        index = index_of(config)
-    except RayscribeError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return 2
-    try:
-        done = run(config, index)
-    except KeyboardInterrupt:
-        print("\nStopped. Files that were written stay; the same command goes on.", file=sys.stderr)
-        return 130
-    except ConfigError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return 2
-    except RayscribeError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return 1
+    stopped = "Stopped. Files that were written stay; the same command goes on."
+    return exit_code(lambda: _export(argv, prog), prog, stopped=stopped)
+
+
+def _export(argv: Sequence[str], prog: str) -> int:
+    config = read(ExportConfig, ExportOptions, argv, prog, "output", _formats())
+    check(config)
+    signals.stop_on_sigterm()
+    done = run(config, index_of(config))
     print("\n".join(summary(done, config.to)))
-    return 3 if done.left_out else 0
+    return BAD_PAGES if done.left_out else COMPLETE
 
 
 def after_job(config: OcrConfig) -> ExportConfig:
@@ -71,10 +64,8 @@ def after_job(config: OcrConfig) -> ExportConfig:
     Raises:
         ConfigError: A format is unknown, or there is no folder that this process can write to.
     """
-    if uris.is_store(config.output) and not config.export_to:
-        raise ConfigError(f"--export with --output {config.output} needs --export-to DIR")
-    to = config.export_to or os.path.join(config.output, DEFAULT_FOLDER)
-    if preflight.is_submitted() and not os.path.isabs(to):
+    to = config.export_to or f"{config.output.rstrip('/')}/{DEFAULT_FOLDER}"
+    if preflight.is_submitted() and uris.is_local(to) and not os.path.isabs(uris.local_path(to)):
         raise ConfigError(f"--export-to {to} is relative: give a submitted job an absolute path")
     for each in config.inputs:
         if _is_inside(to, each):
@@ -85,15 +76,18 @@ def after_job(config: OcrConfig) -> ExportConfig:
     shared = ExportOptions.model_fields.keys() & OcrOptions.model_fields.keys()
     settings = {name: getattr(config, name) for name in shared}
     files = ExportConfig(output=config.output, to=to, format=config.export, **settings)
-    check_formats(files)
+    check(files)
     return files
 
 
 def _is_inside(folder: str, given: str) -> bool:
     """Whether a folder is in one that an input names, or that its pattern searches."""
-    root, wildcard, _ = given.partition("**")
-    if uris.is_store(given):
+    if uris.is_store(given) and uris.is_store(folder):
+        return _is_inside_on_store(folder.rstrip("/"), given)
+    if not (uris.is_local(given) and uris.is_local(folder)):
         return False
+    folder, given = uris.local_path(folder), uris.local_path(given)
+    root, wildcard, _ = given.partition("**")
     if not wildcard and not os.path.isdir(given):
         found_in = os.path.realpath(os.path.dirname(given) or ".")
         return glob.has_magic(given) and fnmatch.fnmatch(os.path.realpath(folder), found_in)
@@ -101,15 +95,27 @@ def _is_inside(folder: str, given: str) -> bool:
     return os.path.commonpath([root, os.path.realpath(folder)]) == root
 
 
-def check_formats(config: ExportOptions) -> None:
-    """Check the formats before anything is read.
+def _is_inside_on_store(folder: str, given: str) -> bool:
+    if not uris.has_magic(given):
+        return f"{folder}/".startswith(f"{given.rstrip('/')}/")
+    finds = uris.matcher(given).fullmatch
+    files = (f"{folder}/{name}" for name in ("a.pdf", "b/a.pdf", "a.png", "b/a.png"))
+    return any(finds(file) for file in files)
+
+
+def check(config: ExportOptions) -> None:
+    """Check the formats and the folder before anything is read.
 
     Raises:
-        ConfigError: There is no such format, or its tokenizer cannot be loaded.
+        ConfigError: There is no such format, its tokenizer cannot be loaded, or nothing can be
+            written to such a folder, or the store does not answer.
     """
     check_names(config.format)
     if "chunks" in config.format:
         counter(config.chunks.tokenizer)
+    open_folder(config.to, config.store)
+    if uris.is_store(config.to):
+        objects.check_reachable(config.to, config.store)
 
 
 def index_of(config: ExportConfig) -> OutputIndex:
@@ -138,11 +144,11 @@ def run(config: ExportConfig, index: OutputIndex) -> Exported:
         ConfigError: A file with passwords cannot be read.
         JobError: A file cannot be written.
         DocumentError: A shard of the output cannot be fetched.
+        KeyboardInterrupt: It was stopped.
     """
     progress = _Progress(index.pages * passes(config.format))
     try:
-        with Originals(config) as originals:
-            done = export(index, config, originals, progress)
+        done = _written(config, index, progress)
     finally:
         progress.end()
     for warning in done.warnings:
@@ -150,6 +156,17 @@ def run(config: ExportConfig, index: OutputIndex) -> Exported:
     if more := done.warned - len(done.warnings):
         print(f"warning: and {more} more", file=sys.stderr)
     return done
+
+
+def _written(config: ExportConfig, index: OutputIndex, progress: _Progress) -> Exported:
+    """Write the files, on Ray where there are many pages."""
+    if 0 < config.spread.pages < index.pages:
+        # Ray is slow to import.
+        from pipeline.job.export import export_on_ray
+
+        return export_on_ray(index, config, progress)
+    with Originals(config) as originals:
+        return export(index, config, originals, progress)
 
 
 def summary(done: Exported, to: str) -> Iterator[str]:

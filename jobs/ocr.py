@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 from pipeline.cli import read
 from pipeline.config import ExportConfig, OcrConfig, OcrOptions
-from pipeline.errors import ConfigError, JobError, RayscribeError
+from pipeline.errors import ConfigError, RayscribeError
+from pipeline.exit_codes import BAD_PAGES, COMPLETE, NOT_FINISHED, USAGE, exit_code
 from pipeline.job import preflight, signals
 
 PROG = "python -m jobs.ocr"
-COMPLETE, NOT_FINISHED, USAGE, BAD_PAGES, STOPPED = 0, 1, 2, 3, 130
 
 
 def main(argv: Sequence[str], prog: str = PROG) -> int:
@@ -28,24 +28,18 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         argv: The arguments, without the program's name.
         prog: The command that help and messages show.
     """
-    try:
-        config = read(OcrConfig, OcrOptions, argv, prog, "inputs")
-        files = _files(config)
-        code, recipe = _run(config)
-        return _export(files, recipe, code, prog, config) if files else code
-    except ConfigError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return USAGE
-    except JobError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        return NOT_FINISHED
-    except KeyboardInterrupt:
-        print(
-            "\nStopped. Rows that were written stay. To continue, run the same command again:\n"
-            f"  {prog} {shlex.join(argv)}",
-            file=sys.stderr,
-        )
-        return STOPPED
+    stopped = (
+        "Stopped. Rows that were written stay. To continue, run the same command again:\n"
+        f"  {prog} {shlex.join(argv)}"
+    )
+    return exit_code(lambda: _job(argv, prog), prog, stopped=stopped)
+
+
+def _job(argv: Sequence[str], prog: str) -> int:
+    config = read(OcrConfig, OcrOptions, argv, prog, "inputs")
+    files = _files(config)
+    code, recipe = _run(config)
+    return _export(files, recipe, code, prog, config) if files else code
 
 
 def _run(config: OcrConfig) -> tuple[int, str]:

@@ -16,8 +16,9 @@ from typing import Final
 from pipeline.config import StoreConfig
 from pipeline.documents.passwords import Passwords
 from pipeline.errors import ConfigError
+from pipeline.exit_codes import BAD_PAGES, COMPLETE, exit_code
 from pipeline.output.page_pictures import PagePictures
-from pipeline.output.reader_command import BAD_PAGES, COMPLETE, exit_code, no_pages, parser_of
+from pipeline.output.reader_command import no_pages, parser_of
 from pipeline.output.report.cost import costs
 from pipeline.output.report.findings import find
 from pipeline.output.report.summary import Report, read_receipt

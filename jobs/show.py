@@ -1,7 +1,8 @@
 """The text of an output: ``rayscribe show`` or ``python -m jobs.show OUTPUT [WORD]``.
 
 Prints the text that a job wrote. Without WORD: one line for every document, and the text of the
-first page. With WORD: all pages of the documents whose path or URI contains it.
+first page. With WORD: all pages of the documents whose path or URI contains it. Control characters
+of texts and names are escapes: a document must not command the terminal.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
 from pipeline.storage.flags import add_store_flags, store_of
 from pipeline.storage.paths import parquet, shards
+from pipeline.text.printable import printable, printable_lines
 
 PROG = "python -m jobs.show"
 _COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms"]
@@ -62,7 +64,8 @@ def _rows(output: str, store: StoreConfig) -> list[dict[str, Any]]:
 
 
 def _place(row: dict[str, Any]) -> str:
-    return os.path.relpath(row["uri"]) if uris.is_local(row["uri"]) else str(row["uri"])
+    place = os.path.relpath(row["uri"]) if uris.is_local(row["uri"]) else str(row["uri"])
+    return printable(place)
 
 
 def _overview(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -83,7 +86,9 @@ def _chosen(rows: list[dict[str, Any]], word: str) -> Iterator[str]:
 
 def _page(row: dict[str, Any]) -> Iterator[str]:
     yield f"\n== {_place(row)}, page {row['page']} of {row['page_count']} =="
-    yield row["text"] if row["error"] is None else f"[{row['status']}: {row['error']}]"
+    yield printable_lines(
+        row["text"] if row["error"] is None else f"[{row['status']}: {row['error']}]"
+    )
 
 
 if __name__ == "__main__":

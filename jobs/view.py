@@ -17,8 +17,9 @@ from rich.progress import Progress
 
 from pipeline.documents.passwords import Passwords
 from pipeline.errors import ConfigError
+from pipeline.exit_codes import BAD_PAGES, COMPLETE, exit_code
 from pipeline.output.page_pictures import PagePictures
-from pipeline.output.reader_command import BAD_PAGES, COMPLETE, exit_code, no_pages, parser_of
+from pipeline.output.reader_command import no_pages, parser_of
 from pipeline.output.shards import pages_folder
 from pipeline.storage.flags import add_store_flags, store_of
 from pipeline.types import Status

@@ -545,6 +545,19 @@ class DatasetConfig(Settings):
     """Sandbox processes that draw pages side by side. 0: as many as CPUs."""
 
 
+class SpreadConfig(Settings):
+    """Exports of large outputs, which Ray spreads over the CPUs of its machines."""
+
+    pages: Annotated[int, Field(ge=0)] = 10_000
+    """Exports of more pages than this run on Ray. Of so many, one process writes a format of rows,
+    such as markdown, in about the time in which Ray starts. 0: never."""
+    pages_per_task: Annotated[int, Field(ge=1)] = 500
+    """Pages of a task. A document is written by one task, however long it is, and so is a file of a
+    data set."""
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    """CPUs that a task reserves."""
+
+
 class LockConfig(Settings):
     """The lock that prevents two jobs from writing to one output."""
 
@@ -654,7 +667,7 @@ class OcrOptions(Settings):
     """Formats in which the documents of the output are written as files after the job, such as
     markdown,html. Empty: none."""
     export_to: str = ""
-    """Folder for these files, a local one. Empty: `export` in the output."""
+    """Folder for these files, also on a store. Empty: `export` in the output."""
     gpu_hour_price: Annotated[float, Field(ge=0)] = 0.0
     """Price of one GPU for an hour, in any currency. The receipt then has the cost of a million
     pages. 0: none."""
@@ -682,6 +695,7 @@ class OcrOptions(Settings):
     figures: FigureConfig = FigureConfig()
     chunks: ChunkConfig = ChunkConfig()
     dataset: DatasetConfig = DatasetConfig()
+    spread: SpreadConfig = SpreadConfig()
     stages: StageConfig = StageConfig()
     parquet: OutputConfig = OutputConfig()
     lock: LockConfig = LockConfig()
@@ -713,7 +727,7 @@ class ExportOptions(Settings):
     """What the flags of an export can set: everything but the output that it reads."""
 
     to: Annotated[str, Field(min_length=1), COMMON]
-    """Folder for the files, a local one."""
+    """Folder for the files, also on a store: s3://BUCKET/FOLDER."""
     format: Annotated[tuple[str, ...], COMMON] = ("markdown",)
     """Formats, separated by commas."""
     match: Annotated[str, COMMON] = ""
@@ -738,6 +752,8 @@ class ExportOptions(Settings):
     figures: FigureConfig = FigureConfig()
     chunks: ChunkConfig = ChunkConfig()
     dataset: DatasetConfig = DatasetConfig()
+    spread: SpreadConfig = SpreadConfig()
+    ray: RayConfig = RayConfig()
 
 
 class ExportConfig(ExportOptions):

@@ -58,7 +58,7 @@ class Passwords:
         return tuple(dict.fromkeys((*own, *self.common)))
 
 
-def absolute_files(options: OcrOptions) -> dict[str, str]:
+def absolute_files(options: OcrOptions | ExportOptions) -> dict[str, str]:
     """`password` and `passwords` with absolute paths: workers run in folders of their own."""
     changed = {}
     if file := _file(options.password):

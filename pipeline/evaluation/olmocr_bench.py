@@ -10,9 +10,11 @@ the type needs. These types are run:
 - `table`: a table has `cell`, with the neighbours that are named.
 - `math`: the formula is between the text's `$`, `$$`, `\(` or `\[`.
 
-The published runner renders formulas and compares pictures; here they are compared as LaTeX without
-white space, so `math` is a lower bound. Tests of other types (`baseline`, `format`, `footnote`) are
-counted as not run.
+- `baseline`, `format`, `footnote`: checks of the form (`pipeline.evaluation.page_marks`). Like the
+  published runner, `load` adds a `baseline` for page 1 of each document that has none.
+
+The published runner renders formulas in a browser and compares pictures; here they are compared as
+LaTeX without white space, so `math` is a lower bound. Tests of other types are counted as not run.
 """
 
 from __future__ import annotations
@@ -29,9 +31,11 @@ from fuzzysearch import find_near_matches
 from rapidfuzz import fuzz
 
 from pipeline.errors import ConfigError
+from pipeline.evaluation import page_marks
 from pipeline.evaluation.table_grid import Cell, grids_of
 from pipeline.evaluation.truth import read_text
 
+BASELINE: Final = "baseline"
 _MIN_RATIO: Final = 0.5
 """Least similarity of two cells that are taken for the same, however short they are."""
 _PLAIN_SIGNS: Final = str.maketrans(
@@ -82,7 +86,14 @@ def load(place: Path) -> list[PageTest]:
         ConfigError: A line is no test.
     """
     files = [place] if place.is_file() else sorted(place.rglob("*.jsonl"))
-    return [test for path in files for test in _tests(path)]
+    found = [test for path in files for test in _tests(path)]
+    checked = {test.pdf for test in found if test.kind == BASELINE}
+    others = dict.fromkeys(test.pdf for test in found if test.pdf not in checked)
+    return [*found, *(_baseline(pdf) for pdf in others)]
+
+
+def _baseline(pdf: str) -> PageTest:
+    return PageTest(BASELINE, pdf, 1, f"{pdf}_{BASELINE}", BASELINE, {})
 
 
 def _tests(path: Path) -> Iterator[PageTest]:
@@ -96,6 +107,8 @@ def _tests(path: Path) -> Iterator[PageTest]:
             for name in _NEEDED.get(kind, ()):
                 if not str(fields[name]).strip():
                     raise ValueError(f"{name} is empty")
+            if kind == "format" and fields["format"] not in page_marks.FORMATS:
+                raise ValueError(f"unknown format {fields['format']!r}")
         except (ValueError, KeyError, TypeError) as error:
             said = f"no {error}" if isinstance(error, KeyError) else error
             raise ConfigError(f"--truth {path}: line {number} is no test: {said}") from None
@@ -187,6 +200,14 @@ def _has_formula(fields: Mapping[str, Any], text: str) -> bool:
     return False
 
 
+def _is_formatted(fields: Mapping[str, Any], text: str) -> bool:
+    return page_marks.is_formatted(fields, text, normal)
+
+
+def _has_reference(fields: Mapping[str, Any], text: str) -> bool:
+    return page_marks.has_reference(fields, text, normal)
+
+
 def _latex(formula: str) -> str:
     return "".join(unicodedata.normalize("NFC", formula).split())
 
@@ -197,6 +218,9 @@ _RUN: Final[Mapping[str, Callable[[Mapping[str, Any], str], bool]]] = {
     "order": _ordered,
     "table": _in_table,
     "math": _has_formula,
+    BASELINE: page_marks.is_sound,
+    "format": _is_formatted,
+    "footnote": _has_reference,
 }
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "present": ("text",),
@@ -204,4 +228,6 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("before", "after"),
     "table": ("cell",),
     "math": ("math",),
+    "format": ("text", "format"),
+    "footnote": ("marker",),
 }

@@ -13,7 +13,7 @@ from html import escape
 
 from pipeline.engines.deepseek_ocr.output import LAST, PICTURES
 from pipeline.text.structure.markdown import Kind
-from pipeline.text.structure.tables import cells_of
+from pipeline.text.structure.pipe_tables import cells_of
 from pipeline.types import Block, Box
 
 
@@ -59,7 +59,7 @@ def _one_line(text: str) -> str:
 
 def _html(table: str) -> str:
     """A table of pipes as HTML on one line; one that is HTML already is kept."""
-    rows = cells_of(table)
+    rows = cells_of(table.splitlines())
     if not rows:
         return _one_line(table)
     made = ("".join(f"<td>{escape(cell, quote=False)}</td>" for cell in row) for row in rows)

@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -21,13 +20,16 @@ import pyarrow.parquet as pq
 
 from pipeline.config import ExportOptions
 from pipeline.output.export.documents import ExportedDocument, OutputIndex
-from pipeline.output.export.files import partial_file, write_file
+from pipeline.output.export.folder import Folder, write_file
+from pipeline.output.export.formats import DATASET
 from pipeline.output.export.page_images import DrawnPage, PageImages
 from pipeline.output.export.state import State
+from pipeline.output.export.work import DatasetWork, Written, WrittenFile
 from pipeline.types import PageResult
 
 FOLDER: Final = "dataset"
-_FILE: Final = re.compile(rf"{FOLDER}/data/train-\d+\.parquet")
+_DATA: Final = f"{FOLDER}/data/"
+_FILE: Final = re.compile(rf"{_DATA}train-\d+\.parquet")
 _MIB: Final = 1 << 20
 _COLUMNS: Final = {
     "markdown": pa.string(),
@@ -75,84 +77,81 @@ Written by Rayscribe: one row for every page.
 """
 
 
+def plan(index: OutputIndex, options: ExportOptions) -> Iterator[DatasetWork]:
+    """The files of a data set, in order."""
+    groups = _groups(index.documents(), options.dataset.pages_per_file)
+    for number, documents in enumerate(groups):
+        digest = _digest(documents, options)
+        yield DatasetWork(f"{_DATA}train-{number:05}.parquet", digest, tuple(documents))
+
+
+def written_before(state: State) -> set[str]:
+    """The files of data sets in a folder, not those of a document in a folder of this name."""
+    return {name for name in state.own(_DATA) if _FILE.fullmatch(name)}
+
+
+def write_card(folder: Folder, state: State) -> None:
+    """Write what the data set is, unless it is there.
+
+    Raises:
+        OSError: It cannot be written.
+        JobError: There is one that no export wrote.
+    """
+    name, digest = f"{FOLDER}/README.md", hashlib.sha256(_CARD.encode()).hexdigest()[:32]
+    if not state.has(name, digest):
+        state.begin(name)
+        state.flush()
+        write_file(folder, name, [_CARD.encode()])
+        state.add(name, digest)
+
+
 @dataclass(slots=True)
-class DatasetExport:
-    """What is needed to write a data set, and what was done.
+class DatasetWriter:
+    """Writes files of a data set.
 
     Attributes:
         options: The settings of the export.
         images: Draws pages of the originals.
-        state: Which files are written.
-        warn: Told of each page without an image.
         report: Told of progress.
-        files: Files that were written.
-        kept: Files that were there already.
-        pages: Pages of the files that were written.
     """
 
     options: ExportOptions
     images: PageImages
-    state: State
-    warn: Callable[[str], None]
     report: Callable[[int], None]
-    files: int = 0
-    kept: int = 0
-    pages: int = 0
-    _names: set[str] = field(default_factory=set)
-    _missing: int = 0
+    _missing: list[str] = field(default_factory=list)
 
-    def write(self, index: OutputIndex) -> None:
-        """Write the files that are missing or out of date, and delete those of earlier exports.
+    def write(self, work: DatasetWork, pages: Iterable[PageResult], folder: Folder) -> Written:
+        """Write one file.
+
+        Args:
+            work: Which.
+            pages: Its pages, in order.
+            folder: Where to.
 
         Raises:
-            OSError: A file cannot be written.
-            JobError: A file is there, and no export wrote it.
+            OSError: It cannot be written.
             DocumentError: A shard of the output cannot be fetched.
         """
-        groups = _groups(index.documents(), self.options.dataset.pages_per_file)
-        for number, documents in enumerate(groups):
-            self._file(index, f"{FOLDER}/data/train-{number:05}.parquet", documents)
-        self._write_card()
-        for name in self.state.own(f"{FOLDER}/data/") - self._names:
-            if _FILE.fullmatch(name):  # not that of a document in a folder of this name
-                (self._to / name).unlink(missing_ok=True)
-
-    @property
-    def _to(self) -> Path:
-        return Path(self.options.to)
-
-    def _file(self, index: OutputIndex, name: str, documents: list[ExportedDocument]) -> None:
-        self._names.add(name)
-        digest = self._digest(documents)
-        if self.state.has(name, digest):
-            self.kept += 1
-            self.report(sum(document.pages for document in documents))
-            return
-        self.state.begin(name)
-        self._missing = 0
+        self._missing = []
         with (
-            partial_file(self._to / name) as partial,
+            folder.partial(work.file) as partial,
             # A dictionary of images would be as large as these.
             pq.ParquetWriter(partial, SCHEMA, compression="zstd", use_dictionary=False) as writer,
         ):
-            for rows in self._row_groups(index, documents):
+            for rows in self._row_groups(pages):
                 writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
-        self.state.add(name, digest, is_whole=not self._missing)
-        self.files += 1
+        written = WrittenFile(DATASET, work.file, work.digest, is_whole=not self._missing)
+        return Written((written,), work.pages, tuple(self._missing))
 
-    def _row_groups(
-        self, index: OutputIndex, documents: Iterable[ExportedDocument]
-    ) -> Iterator[list[dict[str, Any]]]:
+    def _row_groups(self, pages: Iterable[PageResult]) -> Iterator[list[dict[str, Any]]]:
         rows: list[dict[str, Any]] = []
         size_bytes = 0
-        pages = (page for document in documents for page in index.results(document))
         for page in self.images.drawn(pages):
             rows.append(self._row(page))
             size_bytes += _size_bytes(rows[-1])
             if size_bytes > self.options.dataset.row_group_mib * _MIB:
                 yield rows
                 rows, size_bytes = [], 0
-            self.pages += 1
             self.report(1)
         if rows:
             yield rows
@@ -178,26 +177,19 @@ class DatasetExport:
         """The page as `datasets` stores images, None where it cannot be drawn."""
         ref = drawn.result.ref
         if drawn.missing:
-            self._missing += 1
-            self.warn(f"{ref.uri}, page {ref.page}: no image: {drawn.missing}")
+            self._missing.append(f"{ref.uri}, page {ref.page}: no image: {drawn.missing}")
         if not drawn.jpeg:
             return None
         name = ref.uri.rpartition("/")[2]
         return {"bytes": drawn.jpeg, "path": f"{name}-{ref.page}.jpg"}
 
-    def _digest(self, documents: Iterable[ExportedDocument]) -> str:
-        dataset = self.options.dataset.model_dump(exclude={"readers"})
-        settings = f"{dataset} {self.options.render}"
-        parts = [settings, *(f"{each.uri} {each.digest}" for each in documents)]
-        text = "\n".join(parts).encode("utf-8", "surrogatepass")
-        return hashlib.sha256(text).hexdigest()[:32]
 
-    def _write_card(self) -> None:
-        name, digest = f"{FOLDER}/README.md", hashlib.sha256(_CARD.encode()).hexdigest()[:32]
-        if not self.state.has(name, digest):
-            self.state.begin(name)
-            write_file(self._to / name, [_CARD.encode()])
-            self.state.add(name, digest)
+def _digest(documents: Iterable[ExportedDocument], options: ExportOptions) -> str:
+    dataset = options.dataset.model_dump(exclude={"readers"})
+    settings = f"{dataset} {options.render}"
+    parts = [settings, *(f"{each.uri} {each.digest}" for each in documents)]
+    text = "\n".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def _groups(documents: Iterable[ExportedDocument], pages: int) -> Iterator[list[ExportedDocument]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pipeline.output.export.names import common_folder
 from pipeline.output.rows import page_results
 from pipeline.output.schema import PAGES
-from pipeline.storage.paths import AnyPath, parquet, shards
+from pipeline.storage.paths import AnyPath, absolute, parquet, shards
 from pipeline.types import PageResult
 
 _COLUMNS: Final = ["uri", "doc_id", "page", "status", "page_id", "text_score", "recipe_hash"]
@@ -60,6 +60,19 @@ class Selection:
             wanted = pc.and_(wanted, _true(pc.less_equal(rows["text_score"], most)))
         return wanted
 
+    def words(self) -> str:
+        """What is wanted, for people; "" for all."""
+        least, most = self.scores
+        parts = {
+            "match": self.word,
+            "status": ",".join(sorted(self.statuses)),
+            "recipe": self.recipe,
+            "min_text_score": f"{least:g}" if least > 0 else "",
+            "max_text_score": f"{most:g}" if most < 1 else "",
+        }
+        said = ", ".join(f"{name} {value}" for name, value in parts.items() if value)
+        return f" ({said})" if said else ""
+
 
 def _true(mask: pa.ChunkedArray) -> pa.ChunkedArray:
     """A mask in which null is false."""
@@ -95,6 +108,7 @@ class OutputIndex:
         folder: What the URIs of all documents share, wanted or not: names of files do not depend
             on the selection.
         recipes: The recipes of pages that have several rows, sorted; none where each has one.
+        shards: The shards.
 
     Raises:
         JobError: The folder is on a store that does not answer.
@@ -102,15 +116,22 @@ class OutputIndex:
     """
 
     def __init__(self, pages: AnyPath, selection: Selection | None = None) -> None:
-        self._shards = shards(pages)
-        found = [_places(shard, number) for number, shard in enumerate(self._shards)]
+        self.shards = shards(pages)
+        self._selection, self._pages = selection or Selection(), pages
+        found = [_places(shard, number) for number, shard in enumerate(self.shards)]
         rows = pa.concat_tables(found) if found else _EMPTY
         self.folder = common_folder(pc.unique(rows["uri"]).to_pylist())
-        rows = rows.filter((selection or Selection()).mask(rows))
+        if pc.all(pc.starts_with(rows["recipe_hash"], self._selection.recipe)).as_py():
+            self._selection = replace(self._selection, recipe="")  # it leaves nothing out
+        rows = rows.filter(self._selection.mask(rows))
         rows = rows.sort_by([(name, "ascending") for name in _ORDER])
         self.recipes = _recipes_of_doubled(rows)
         self._rows = rows.drop_columns(["recipe_hash"])
-        self._read = lru_cache(_CACHED_SHARDS)(self._read_shard)
+
+    @property
+    def selection(self) -> str:
+        """The output and which of its pages are wanted, in words."""
+        return f"{absolute(str(self._pages))}{self._selection.words()}"
 
     @property
     def pages(self) -> int:
@@ -122,6 +143,18 @@ class OutputIndex:
         rows = (row for batch in self._rows.to_batches() for row in batch.to_pylist())
         for (uri, doc_id), places in groupby(rows, lambda row: (row["uri"], row["doc_id"])):
             yield _document(uri, doc_id, list(places))
+
+
+class PageReader:
+    """Reads the pages of documents.
+
+    Args:
+        shards: The shards of the output, in the order of its `OutputIndex`.
+    """
+
+    def __init__(self, shards: Sequence[AnyPath]) -> None:
+        self._shards = shards
+        self._read = lru_cache(_CACHED_SHARDS)(self._read_shard)
 
     def results(self, document: ExportedDocument) -> list[PageResult]:
         """The pages of a document, in order.

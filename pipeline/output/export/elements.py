@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.output.export.figures import PICTURES
 from pipeline.output.export.markdown import has_text_in_blocks
-from pipeline.output.export.tables import Cells, html_cells, is_pipes, pipe_cells
+from pipeline.output.export.tables import Cells, html_cells, pipe_cells
 from pipeline.text.structure.markdown import Kind
 from pipeline.types import Block, Box, PageResult
 
@@ -169,8 +169,8 @@ def _of_lines(lines: list[str], kind: str) -> Iterator[Element]:
         yield Element(Role.HEADING, heading[2].strip(), level=len(heading[1]))
         if lines[1:]:
             yield from _of_lines(lines[1:], kind)
-    elif is_pipes(lines):
-        yield Element(Role.TABLE, text, cells=pipe_cells(lines))
+    elif cells := pipe_cells(lines):
+        yield Element(Role.TABLE, text, cells=cells)
     elif kind == Kind.EQUATION or (text.startswith("$$") and text.endswith("$$")):
         yield Element(Role.EQUATION, text.strip("$").strip())
     elif (items := _items(lines)) and (kind == Kind.LIST or len(items) == len(lines) > 1):

@@ -31,12 +31,14 @@ class Format:
         write: Yields the parts of the file.
         summary: What it is, in one line.
         sections: The settings that change what is written.
+        has_files_beside: Whether it writes figures as files of their own.
     """
 
     suffix: str
     write: Write
     summary: str
     sections: tuple[str, ...] = ()
+    has_files_beside: bool = False
 
 
 FORMATS: Final[Mapping[str, Format]] = {
@@ -45,6 +47,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         markdown.write,
         "Markdown with front matter, an anchor for each page, and figures beside it",
         ("figures", "render"),
+        has_files_beside=True,
     ),
     "html": Format(
         ".html",

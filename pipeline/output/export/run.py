@@ -1,53 +1,37 @@
-"""Writes the files of an export into a folder, one document at a time.
+"""Writes the files of an export into a folder: finds what is missing, and records what is written.
 
-A file appears under its name once it is whole. `state.STATE_NAME` in the folder says for which rows
-each was written: run again, an export writes what is missing and what was read again since.
+A file appears under its name once it is whole. The state of the folder (`state`) says for which
+rows each was written: run again, an export writes what is missing and what was read again since.
+Who writes is chosen by the caller: this process (`export`), or others (`export_by`). The state is
+kept here in both cases.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Final, Protocol
-from urllib.parse import quote
+from typing import Final, TypeVar
 
 from pipeline.config import ExportOptions
-from pipeline.documents.page_text import PageText
-from pipeline.errors import JobError, RecordedError, RefusedError
-from pipeline.output.export.dataset import DatasetExport
-from pipeline.output.export.documents import ExportedDocument, OutputIndex
-from pipeline.output.export.figures import Figure, FigureCutter
-from pipeline.output.export.files import write_file
+from pipeline.errors import JobError
+from pipeline.output.export import dataset
+from pipeline.output.export.documents import ExportedDocument, OutputIndex, PageReader
+from pipeline.output.export.folder import open_folder
 from pipeline.output.export.formats import DATASET, FORMATS, Format
 from pipeline.output.export.names import distinct, file_name
-from pipeline.output.export.page_images import PageImages
-from pipeline.output.export.source import DocumentSource
 from pipeline.output.export.state import State
-from pipeline.types import PageImage, PageRef, PageResult
+from pipeline.output.export.work import DocumentWork, FileWork, Work, WriteAll, Written
+from pipeline.output.export.writer import PageDrawer, Report, Writer
 
-Report = Callable[[int], None]
-"""Takes the number of pages that were done since its last call."""
 MAX_WARNINGS: Final = 20
 """Warnings that are kept; all are counted."""
+PAGES_PER_BATCH: Final = 500
+"""Pages whose files are announced together: of so many, files are written anew after a kill."""
 _FIGURES: Final = ".figures"
 """Ending of the folder with a document's figures."""
 
-
-class PageDrawer(AbstractContextManager["PageDrawer"], Protocol):
-    """Draws pages of originals: `pipeline.documents.originals.Originals`."""
-
-    def page(self, ref: PageRef) -> PageImage:
-        """Draw a page; raises RecordedError."""
-
-    def another(self) -> PageDrawer:
-        """One more, with a process of its own, for another thread."""
-
-    def searchable(self, ref: PageRef, pages: Iterable[PageText]) -> AbstractContextManager[Path]:
-        """A copy of a document with invisible text; raises RecordedError or RefusedError."""
+W = TypeVar("W", bound=Work)
 
 
 @dataclass(slots=True)
@@ -55,7 +39,7 @@ class Exported:
     """What an export did.
 
     Attributes:
-        files: Files of documents that were written, by format.
+        files: Files that were written, by format.
         kept: Files that were there already, by format.
         pages: Pages of the files that were written, each once.
         warnings: What was missing, the first `MAX_WARNINGS`.
@@ -83,7 +67,7 @@ def export(
     originals: PageDrawer,
     report: Report = lambda pages: None,
 ) -> Exported:
-    """Write the documents of an output as files.
+    """Write the documents of an output as files, in this process.
 
     Args:
         index: The documents.
@@ -92,22 +76,51 @@ def export(
         report: Told of progress.
 
     Raises:
+        ConfigError: The folder is none that can be written to.
+        JobError: The folder or a file cannot be written.
+        DocumentError: A shard of the output cannot be fetched.
+    """
+    with Writer(PageReader(index.shards), options, originals, report) as writer:
+        return export_by(writer.write_all, index, options, report)
+
+
+def export_by(
+    write_all: WriteAll,
+    index: OutputIndex,
+    options: ExportOptions,
+    report: Report = lambda pages: None,
+    pages_per_batch: int = PAGES_PER_BATCH,
+) -> Exported:
+    """Write the documents of an output as files.
+
+    Args:
+        write_all: Writes them, and reports their pages.
+        index: The documents.
+        options: The formats, the folder, which is made, and the settings of the formats.
+        report: Told of the pages of files that are there already.
+        pages_per_batch: Pages of a batch; a document is in one batch, however long it is.
+
+    Raises:
+        ConfigError: The folder is none that can be written to.
         JobError: The folder or a file cannot be written.
         DocumentError: A shard of the output cannot be fetched.
     """
     formats = list(dict.fromkeys(options.format))
     done = Exported(dict.fromkeys(formats, 0), dict.fromkeys(formats, 0))
-    to = Path(options.to)
+    folder = open_folder(options.to, options.store)
     try:
-        to.mkdir(parents=True, exist_ok=True)
-        with State(to) as state:
-            documents = [name for name in formats if name != DATASET]
-            if documents:
-                _Exporter(index, options, originals, state, done).run(documents, report)
+        folder.prepare()
+        with State(folder) as state:
+            passes = _Export(write_all, options, state, done, report, pages_per_batch)
+            if documents := [name for name in formats if name != DATASET]:
+                passes.documents(index, documents)
             if DATASET in formats:
-                _export_dataset(index, options, originals, state, done, report)
+                passes.dataset(index)
+                dataset.write_card(folder, state)
+                for name in dataset.written_before(state) - passes.dataset_files:
+                    folder.delete(name)
     except OSError as error:
-        raise JobError(f"cannot write to {to}: {error.strerror or error}") from error
+        raise JobError(f"cannot write to {options.to}: {error.strerror or error}") from error
     return done
 
 
@@ -117,101 +130,113 @@ def passes(formats: Iterable[str]) -> int:
     return bool(names - {DATASET}) + (DATASET in names)
 
 
-def _export_dataset(
-    index: OutputIndex,
-    options: ExportOptions,
-    originals: PageDrawer,
-    state: State,
-    done: Exported,
-    report: Report,
-) -> None:
-    with PageImages(originals.another, options.dataset) as images:
-        dataset = DatasetExport(options, images, state, done.warn, report)
-        dataset.write(index)
-    done.files[DATASET], done.kept[DATASET] = dataset.files, dataset.kept
-    done.pages = max(done.pages, dataset.pages)
+@dataclass(slots=True)
+class _Export:
+    """The passes of one export over its documents."""
 
+    write_all: WriteAll
+    options: ExportOptions
+    state: State
+    done: Exported
+    report: Callable[[int], None]
+    pages_per_batch: int
+    dataset_files: set[str] = field(default_factory=set)
 
-class _Exporter:
-    """Writes the documents of one export."""
+    def documents(self, index: OutputIndex, formats: Iterable[str]) -> None:
+        """Write a file for each document and format."""
+        self._run(self._missing_documents(index, list(formats)))
 
-    def __init__(
-        self,
-        index: OutputIndex,
-        options: ExportOptions,
-        originals: PageDrawer,
-        state: State,
-        done: Exported,
-    ) -> None:
-        self._index, self._options, self._state, self._done = index, options, state, done
-        self._to = Path(options.to)
-        self._originals = originals
+    def dataset(self, index: OutputIndex) -> None:
+        """Write the files of the data set."""
+        self.state.begin_selection(index.selection, dataset.written_before(self.state))
+        before, self.done.pages = self.done.pages, 0
+        self._run(self._missing_dataset_files(index))
+        self.done.pages = max(before, self.done.pages)
 
-    def run(self, formats: Iterable[str], report: Report) -> None:
-        """Write the documents one after the other."""
-        folder = self._index.folder
-        taken: set[str] = set()
-        for document in self._index.documents():
-            names = {name: _name(document, folder, FORMATS[name].suffix, taken) for name in formats}
-            figures = _name(document, folder, _FIGURES, taken)
-            self._document(document, names, figures)
-            report(document.pages)
+    def _run(self, missing: Iterator[Work]) -> None:
+        for written in self.write_all(self._begun(_batches(missing, self.pages_per_batch))):
+            self._record(written)
 
-    def _document(self, document: ExportedDocument, names: dict[str, str], figures: str) -> None:
-        digests = {name: self._digest(document, FORMATS[name]) for name in names}
-        missing = [name for name in names if not self._state.has(names[name], digests[name])]
-        for name in names:
-            self._done.kept[name] += name not in missing
-        if not missing:
+    def _begun(self, batches: Iterable[tuple[Work, ...]]) -> Iterator[tuple[Work, ...]]:
+        """Announce the files of each batch in the state before they are written."""
+        for batch in batches:
+            for work in batch:
+                self._begin(work)
+            self.state.flush()
+            yield batch
+
+    def _begin(self, work: Work) -> None:
+        if not isinstance(work, DocumentWork):
+            self.state.begin(work.file)
             return
-        pages = self._index.results(document)
-        self._done.pages += len(pages)
-        for name in missing:
-            try:
-                self._write(names[name], digests[name], FORMATS[name], pages, figures)
-            except (RecordedError, RefusedError) as error:
-                self._done.left_out += 1
-                self._state.leave_out(names[name], str(error))
-                self._done.warn(f"{document.uri}: no {name}: {error}")
+        for each in work.files:
+            self.state.begin(each.file, work.document.uri)
+            if FORMATS[each.format].has_files_beside:
+                self.state.begin(work.figures)
+
+    def _record(self, written: Written) -> None:
+        for message in written.warnings:
+            self.done.warn(message)
+        for file in written.files:
+            if file.left_out:
+                self.done.left_out += 1
+                self.state.leave_out(file.file, file.left_out)
+                continue
+            self.done.files[file.format] += 1
+            self.state.add(
+                *(file.file, file.digest, file.source, file.beside), is_whole=file.is_whole
+            )
+        self.done.pages += written.pages
+
+    def _missing_documents(self, index: OutputIndex, formats: list[str]) -> Iterator[Work]:
+        taken: set[str] = set()
+        for document in index.documents():
+            files = [
+                FileWork(
+                    name,
+                    _name(document, index.folder, FORMATS[name].suffix, taken),
+                    self._digest(document, FORMATS[name]),
+                )
+                for name in formats
+            ]
+            figures = _name(document, index.folder, _FIGURES, taken) + "/"
+            missing = tuple(each for each in files if not self.state.has(each.file, each.digest))
+            for each in files:
+                self.done.kept[each.format] += each not in missing
+            if missing:
+                yield DocumentWork(document, missing, figures)
             else:
-                self._done.files[name] += 1
+                self.report(document.pages)
+
+    def _missing_dataset_files(self, index: OutputIndex) -> Iterator[Work]:
+        for work in dataset.plan(index, self.options):
+            self.dataset_files.add(work.file)
+            if self.state.has(work.file, work.digest):
+                self.done.kept[DATASET] += 1
+                self.report(work.pages)
+            else:
+                yield work
 
     def _digest(self, document: ExportedDocument, kind: Format) -> str:
         """Identity of a file: the rows, and the settings where the format has any."""
         if not kind.sections:
             return document.digest
-        settings = self._options.model_dump_json(include=set(kind.sections))
+        settings = self.options.model_dump_json(include=set(kind.sections))
         return hashlib.sha256(f"{document.digest} {settings}".encode()).hexdigest()[:32]
 
-    def _write(
-        self, file: str, digest: str, kind: Format, pages: list[PageResult], figures: str
-    ) -> None:
-        uri = pages[0].ref.uri
-        self._state.begin(file, uri)
-        warned = self._done.warned
-        cutter = FigureCutter(self._originals.page, self._options.figures, self._done.warn)
-        saved = _SavedFigures(self._to, figures, self._state)
-        searchable = partial(self._originals.searchable, pages[0].ref)
-        source = DocumentSource(pages, self._options, cutter.figures, saved, searchable)
-        write_file(self._to / file, (_encoded(part) for part in kind.write(source)))
-        is_whole = self._done.warned == warned
-        self._state.add(file, digest, uri, saved.names, is_whole=is_whole)
 
-
-class _SavedFigures:
-    """Writes figures into the folder of a document's figures, and returns their URL beside it."""
-
-    def __init__(self, to: Path, folder: str, state: State) -> None:
-        self._to, self._folder, self._state = to, folder, state
-        self.names: list[str] = []
-
-    def __call__(self, figure: Figure) -> str:
-        name = f"{self._folder}/{figure.anchor}.png"
-        self._state.begin(name)
-        write_file(self._to / name, [figure.png])
-        self.names.append(name)
-        _, _, folder = self._folder.rpartition("/")
-        return quote(f"{folder}/{figure.anchor}.png")
+def _batches(work: Iterable[W], pages: int) -> Iterator[tuple[W, ...]]:
+    """Work with at least so many pages in all, the last with what there is."""
+    batch: list[W] = []
+    count = 0
+    for each in work:
+        batch.append(each)
+        count += each.pages
+        if count >= pages:
+            yield tuple(batch)
+            batch, count = [], 0
+    if batch:
+        yield tuple(batch)
 
 
 def _name(document: ExportedDocument, folder: str, suffix: str, taken: set[str]) -> str:
@@ -222,10 +247,3 @@ def _name(document: ExportedDocument, folder: str, suffix: str, taken: set[str])
         name = distinct(name, hashlib.sha256(document.uri.encode("utf-8", "replace")).hexdigest())
     taken.add(name.casefold())
     return name
-
-
-def _encoded(part: str | bytes) -> bytes:
-    if isinstance(part, bytes):
-        return part
-    # Lone surrogates, which some PDFs have, are no UTF-8.
-    return part.encode("utf-8", "replace")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from pipeline.errors import JobError
+from pipeline.output.export.folder import Folder
+from pipeline.output.export.state_log import STATE_NAME, open_log
 
-STATE_NAME: Final = ".rayscribe-export.jsonl"
+__all__ = ["STATE_NAME", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,55 +35,87 @@ class State:
 
     Args:
         folder: The folder; it exists.
+
+    Raises:
+        OSError: What is known of it cannot be read.
+        JobError: It is on a store that does not answer.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._written: dict[str, _Written] = {}
         self._own: set[str] = set()
-        path = folder / STATE_NAME
-        if path.exists():
-            for line in path.read_text("utf-8").splitlines():
-                self._take(line)
+        self._selection = ""
+        self._log = open_log(folder)
+        for line in self._log.lines():
+            self._take(line)
 
     def __enter__(self) -> State:
-        self._file = (self._folder / STATE_NAME).open("a", encoding="utf-8")
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        self._log.close()
+        if kind is None:
+            self._log.replace(self._lines())
+
+    def flush(self) -> None:
+        """Make sure that what was recorded is there: before the files that `begin` announced."""
+        self._log.flush()
 
     def has(self, file: str, digest: str) -> bool:
         """Whether a file is there and whole, with all that belongs to it, for these rows."""
         known = self._written.get(file)
         if known is None or known.rows != digest or not known.is_whole:
             return False
-        return all((self._folder / name).exists() for name in (file, *known.beside))
+        return all(self._folder.exists(name) for name in (file, *known.beside))
 
     def own(self, prefix: str) -> set[str]:
         """The files that an export wrote whose names begin so."""
         return {name for name in self._own if name.startswith(prefix)}
 
-    def begin(self, file: str, source: str = "") -> None:
+    def begin(self, name: str, source: str = "") -> None:
         """Record that a file is going to be written: an export that is killed may replace it.
 
         Args:
-            file: Its name under the folder.
+            name: Its name under the folder; that of a folder, ending in a slash, for all in it.
             source: The document, "" where all documents are in one file.
 
         Raises:
             JobError: It is there, and no export wrote it, or it was written for another document.
         """
-        path, known = self._folder / file, self._written.get(file)
-        if file not in self._own and path.exists():
-            raise JobError(f"{path} is there, and not from an export; name another folder")
-        if known and source and known.source not in ("", source) and path.exists():
+        place, known = self._folder.place(name), self._written.get(name)
+        if name not in self._own and self._folder.exists(name):
+            raise JobError(f"{place} is there, and not from an export; name another folder")
+        is_others = known and source and known.source not in ("", source)
+        if known and is_others and self._folder.exists(name):
             raise JobError(
-                f"{path} is that of {known.source}, not of {source}; name another folder"
+                f"{place} is that of {known.source}, not of {source}; name another folder"
             )
-        if file not in self._own:
-            self._own.add(file)
-            self._record({"begun": file})
+        if name not in self._own:
+            self._own.add(name)
+            self._record({"begun": name})
+
+    def begin_selection(self, selection: str, files: Iterable[str]) -> None:
+        """Record which pages the files of all documents are of.
+
+        Args:
+            selection: The output and the selection, in words.
+            files: These files.
+
+        Raises:
+            JobError: One of them is there, and of other pages.
+        """
+        if self._selection == selection:
+            return
+        there = sorted(name for name in files if self._folder.exists(name))
+        if self._selection and there:
+            place = self._folder.place(there[0])
+            raise JobError(
+                f"{place} is of {self._selection}, not of {selection}; name another folder with "
+                "--to, or delete it and the files beside it to have them replaced"
+            )
+        self._selection = selection
+        self._record({"selection": selection})
 
     def add(
         self,
@@ -104,36 +136,55 @@ class State:
             is_whole: Whether nothing of it is missing: else it is written again the next time.
         """
         self._know(file, _Written(digest, source, tuple(beside), is_whole))
-        record: dict[str, object] = {"file": file, "rows": digest}
-        if source:
-            record["source"] = source
-        if beside:
-            record["beside"] = list(beside)
-        if not is_whole:
-            record["whole"] = False
-        self._record(record)
+        self._record(_line(file, self._written[file]))
 
     def leave_out(self, file: str, why: str) -> None:
         """Record that a file cannot be written now; the next export tries again."""
         self._record({"file": file, "left_out": why})
 
     def _record(self, record: Mapping[str, object]) -> None:
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        self._log.append(json.dumps(record))
+
+    def _lines(self) -> Iterator[str]:
+        """All that is known, in as few lines as possible."""
+        if self._selection:
+            yield json.dumps({"selection": self._selection})
+        for name in sorted(self._own - self._written.keys()):
+            yield json.dumps({"begun": name})
+        for file, written in self._written.items():
+            yield json.dumps(_line(file, written))
 
     def _know(self, file: str, written: _Written) -> None:
         self._written[file] = written
-        self._own |= {file, *written.beside}
+        folders = {f"{name.rpartition('/')[0]}/" for name in written.beside}
+        self._own |= {file, *written.beside, *folders}
 
     def _take(self, line: str) -> None:
         try:
             known = json.loads(line)
             if "begun" in known:
                 self._own.add(str(known["begun"]))
-                return
-            beside = tuple(str(name) for name in known.get("beside", ()))
-            source, is_whole = str(known.get("source", "")), known.get("whole", True)
-            written = _Written(str(known["rows"]), source, beside, is_whole)
-            self._know(str(known["file"]), written)
+            elif "selection" in known:
+                self._selection = str(known["selection"])
+            else:
+                self._take_file(known)
         except (ValueError, KeyError, TypeError, AttributeError):
             return  # the last line of an export that was killed: its file is written again
+
+    def _take_file(self, known: Mapping[str, object]) -> None:
+        given = known.get("beside", ())
+        beside = tuple(map(str, given)) if isinstance(given, list) else ()
+        is_whole = known.get("whole", True) is True
+        written = _Written(str(known["rows"]), str(known.get("source", "")), beside, is_whole)
+        self._know(str(known["file"]), written)
+
+
+def _line(file: str, written: _Written) -> Mapping[str, object]:
+    record: dict[str, object] = {"file": file, "rows": written.rows}
+    if written.source:
+        record["source"] = written.source
+    if written.beside:
+        record["beside"] = list(written.beside)
+    if not written.is_whole:
+        record["whole"] = False
+    return record

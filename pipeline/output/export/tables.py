@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Final
 
-_DELIMITER: Final = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
-_PIPE: Final = re.compile(r"(?<!\\)\|")
+from pipeline.text.structure.pipe_tables import cells_of
+
 _MAX_SPAN: Final = 100
 """Maximum of a cell's spans: a loop of a model can have any number."""
 _MAX_COLUMNS: Final = 1000
@@ -51,30 +50,13 @@ def size(cells: Sequence[Cell]) -> tuple[int, int]:
     )
 
 
-def is_pipes(lines: Sequence[str]) -> bool:
-    """Whether lines are a table of pipes: a head, a line of dashes, and rows."""
-    return (
-        len(lines) >= 2
-        and all(line.lstrip().startswith("|") for line in lines)
-        and bool(_DELIMITER.fullmatch(lines[1].strip()))
-    )
-
-
 def pipe_cells(lines: Sequence[str]) -> Cells:
-    """The cells of a table of pipes."""
-    rows = [_split(line) for line in (lines[0], *lines[2:])]
+    """The cells of a table of pipes; none where the lines are no such table."""
     return tuple(
         Cell(row, column, text, is_head=row == 0)
-        for row, texts in enumerate(rows)
+        for row, texts in enumerate(cells_of(lines))
         for column, text in enumerate(texts)
     )
-
-
-def _split(line: str) -> list[str]:
-    inside = line.strip().removeprefix("|")
-    if inside.endswith("|") and not inside.endswith(r"\|"):
-        inside = inside[:-1]
-    return [part.strip().replace(r"\|", "|") for part in _PIPE.split(inside)]
 
 
 def html_cells(markup: str) -> Cells:

@@ -9,8 +9,9 @@ from typing import Final
 
 from pipeline.text.layout.rows import Row
 from pipeline.text.structure.markdown import has_label
+from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.signs import LineSigns
-from pipeline.text.structure.tables import Grid, grid
+from pipeline.text.structure.tables import grid
 
 Paragraph = list[Row]
 

@@ -16,10 +16,10 @@ from pipeline.text.structure import aligned_tables, floats, regions
 from pipeline.text.structure.candidates import candidates
 from pipeline.text.structure.markdown import Kind, block_of
 from pipeline.text.structure.paragraph_kinds import Named, Paragraph, named
+from pipeline.text.structure.pipe_tables import Grid, pipes
 from pipeline.text.structure.places import sort_top_down
 from pipeline.text.structure.regions import Float
 from pipeline.text.structure.signs import LineSigns, PageSigns
-from pipeline.text.structure.tables import Grid, pipes
 from pipeline.types import Block, Line
 
 

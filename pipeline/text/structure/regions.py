@@ -13,9 +13,10 @@ from pipeline.text.layout.reading_order import ordered_paragraphs
 from pipeline.text.layout.rows import bounding_box, rows
 from pipeline.text.structure.markdown import Kind
 from pipeline.text.structure.paragraph_kinds import is_caption
+from pipeline.text.structure.pipe_tables import pipes
 from pipeline.text.structure.places import center_y, without
 from pipeline.text.structure.signs import LineSigns
-from pipeline.text.structure.tables import between_rules, grid, pipes
+from pipeline.text.structure.tables import between_rules, grid
 from pipeline.types import Block, Box, Line, LineKind, Region, RegionKind
 
 _NEAR_EM: Final = 1.5

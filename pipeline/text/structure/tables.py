@@ -8,7 +8,6 @@ below is joined to it. Each line goes into one cell: no word is lost or doubled.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -21,14 +20,10 @@ import numpy.typing as npt
 from pipeline.text.layout.column_kinds import texts_beside
 from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
+from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.places import center_y
 from pipeline.types import Box, Line
 
-Grid = list[list[str]]
-"""The text of each cell, row by row; all rows have as many cells."""
-
-_PIPE: Final = re.compile(r"(?<!\\)\|")
-_RULE: Final = re.compile(r"\|(?: --- \|)+")
 _BINS_EM: Final = 4
 """White space is looked for in steps of a quarter of a line height."""
 _MAX_BINS: Final = 4096
@@ -65,6 +60,9 @@ def grid(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> Grid | No
         lines: The lines in the table.
         rules: Straight lines of the page, as boxes.
         em_px: The usual height of a line, px.
+
+    Returns:
+        Rows that have as many cells.
     """
     if len(lines) < 4:
         return None
@@ -108,29 +106,6 @@ def between_rules(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> 
         return list(lines)
     near = em_px / 3
     return [line for line in lines if low - near <= center_y(line) <= high + near]
-
-
-def pipes(cells: Grid) -> str:
-    """A table in Markdown, the first row as its head."""
-    texts = ["| " + " | ".join(map(_escaped, row)) + " |" for row in cells]
-    texts.insert(1, "|" + " --- |" * len(cells[0]))
-    return "\n".join(texts)
-
-
-def cells_of(table: str) -> Grid:
-    """The cells of a table of `pipes`, row by row; none where the text is no such table."""
-    lines = table.splitlines()
-    if len(lines) < 2 or not _RULE.fullmatch(lines[1]):
-        return []
-    rows = [line for at, line in enumerate(lines) if at != 1]
-    return [
-        [cell.strip().replace("\\|", "|") for cell in _PIPE.split(row.strip())[1:-1]]
-        for row in rows
-    ]
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 def _is_text(lines: Sequence[Line], edges: Sequence[float]) -> bool:

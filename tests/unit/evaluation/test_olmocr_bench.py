@@ -89,25 +89,31 @@ def test_dollars_may_be_no_formula() -> None:
 
 
 def test_other_types_are_not_run() -> None:
-    assert passes(fact("baseline"), "text") is None
+    assert passes(fact("chart"), "text") is None
 
 
 def test_signs_that_python_takes_for_the_end_of_a_line_are_text(tmp_path: Path) -> None:
     fields = {"pdf": "a.pdf", "page": 1, "id": "i", "type": "present", "text": "one\u2028two\x85"}
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(fields, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert [test.fields["text"] for test in olmocr_bench.load(path)] == ["one\u2028two\x85"]
+    assert olmocr_bench.load(path)[0].fields["text"] == "one\u2028two\x85"
 
 
 def test_a_folder_of_tests_is_loaded(tmp_path: Path) -> None:
     line = {"pdf": "old/a.pdf", "page": 1, "id": "a-1", "type": "present", "text": "x"}
     (tmp_path / "old_scans.jsonl").write_text(json.dumps(line) + "\n\n")
-    (found,) = olmocr_bench.load(tmp_path)
+    found, baseline = olmocr_bench.load(tmp_path)
+    assert (baseline.kind, baseline.pdf, baseline.page) == ("baseline", "old/a.pdf", 1)
     assert (found.suite, found.pdf, found.page, found.kind) == (
         *("old_scans", "old/a.pdf"),
         *(1, "present"),
     )
-    assert olmocr_bench.load(tmp_path / "old_scans.jsonl") == [found]
+    assert olmocr_bench.load(tmp_path / "old_scans.jsonl") == [found, baseline]
+    with (tmp_path / "old_scans.jsonl").open("a") as file:
+        file.write(json.dumps(line | {"type": "baseline", "page": 3}))
+    assert [(test.kind, test.page) for test in olmocr_bench.load(tmp_path)] == [
+        *(("present", 1), ("baseline", 3))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +122,11 @@ def test_a_folder_of_tests_is_loaded(tmp_path: Path) -> None:
         ("{}", "no 'type'"),
         ('{"pdf": "a", "page": 1, "id": "x", "type": "order", "before": "b"}', "no 'after'"),
         ('{"pdf": "a", "page": 1, "id": "x", "type": "math", "math": " "}', "math is empty"),
+        ('{"pdf": "a", "page": 1, "id": "x", "type": "footnote"}', "no 'marker'"),
+        (
+            '{"pdf": "a", "page": 1, "id": "x", "type": "format", "text": "a", "format": "red"}',
+            "unknown format 'red'",
+        ),
         ("[]", "line 1 is no test"),
         ("{", "line 1 is no test"),
     ],

@@ -73,14 +73,17 @@ def test_tests_in_the_form_of_olmocr_bench(
         {"pdf": "x/a.pdf", "page": 1, "id": "elsewhere", "type": "present", "text": "ships"},
         {"pdf": "a.pdf", "page": 1, "id": "one", "type": "present", "text": "ships"},
         {"pdf": "a.pdf", "page": 1, "id": "two", "type": "absent", "text": "ships"},
-        {"pdf": "b.pdf", "page": 1, "id": "three", "type": "baseline"},
+        {"pdf": "a.pdf", "page": 1, "id": "four", "type": "math", "math": "x"},
+        {"pdf": "b.pdf", "page": 1, "id": "three", "type": "chart"},
     ]
     truth = put(tmp_path / "bench", {"old.jsonl": "\n".join(map(json.dumps, tests))})
     result = tmp_path / "r.json"
     assert evaluate.main([output, "--truth", truth, "--json", str(result)]) == 0
     said = capsys.readouterr().out
-    assert said.splitlines()[1].split() == ["file", "old", "2", "0.5000", "-"]
-    assert "not run: 1 tests of the type baseline" in said
+    assert said.splitlines()[1].split()[:4] == ["file", "baseline", "2", "1.0000"]
+    assert said.splitlines()[2].split() == ["file", "old", "3", "0.3333", "-"]
+    assert "not run: 1 tests of the type chart" in said
+    assert "math is a lower bound" in said
     assert "1 of the documents are not in the output" in said
     content = json.loads(result.read_text())
     assert content["types"]["absent"]["passed"] == 0

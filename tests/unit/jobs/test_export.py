@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,13 @@ from pipeline.output.rows import pages_table
 from pipeline.types import PageIds, PageRef, PageResult, Recognition, Status
 from tests.support.exports import output as exports_output
 from tests.support.exports import page
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -109,3 +118,33 @@ def test_of_pages_with_rows_of_several_recipes_one_has_to_be_chosen(
     assert not (tmp_path / "to" / "b.pdf.txt").exists()
     # Documents with rows of one recipe each are no reason to ask.
     assert export.main([*command, "--match", "b.pdf"]) == 0
+
+
+def test_a_data_set_is_not_replaced_by_that_of_other_pages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [page(f"/in/{name}.pdf", 1, name) for name in "ab"]
+    made = exports_output(tmp_path / "out" / "pages", rows).parent
+    to = tmp_path / "to"
+    command = [str(made), "--format", "dataset", "--to", str(to)]
+    assert export.main([*command, "--match", "a.pdf"]) == 0
+    before = (to / "dataset/data/train-00000.parquet").read_bytes()
+    capsys.readouterr()
+    assert export.main([*command, "--match", "b.pdf"]) == 1
+    said = capsys.readouterr().err
+    assert f"is of {made}/pages (match a.pdf), not of {made}/pages (match b.pdf)" in said
+    assert "name another folder with --to" in said
+    assert (to / "dataset/data/train-00000.parquet").read_bytes() == before
+    # The same selection of more pages takes its place, and so does another one of deleted files.
+    exports_output(made / "pages", [*rows, page("/in/aa.pdf", 1, "more")])
+    assert export.main([*command, "--match", "a.pdf"]) == 0
+    (to / "dataset/data/train-00000.parquet").unlink()
+    assert export.main([*command, "--match", "b.pdf"]) == 0
+
+
+def test_a_recipe_that_all_pages_have_is_no_selection(tmp_path: Path) -> None:
+    row = page("/in/a.pdf", 1, "a")
+    made = exports_output(tmp_path / "other" / "pages", [row]).parent
+    command = [str(made), "--format", "dataset", "--to", str(tmp_path / "elsewhere")]
+    assert export.main([*command, "--recipe", row.ids.recipe_hash]) == 0
+    assert export.main(command) == 0

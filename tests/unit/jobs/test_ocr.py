@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from jobs import export, ocr
+from pipeline.config import OcrConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import report, run
 from tests.support import exports, sample_documents
+from tests.support.object_stores import S3Server
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +133,7 @@ def test_an_export_that_fails_says_so_and_how_to_go_on(
     [
         (["--export", "pdf"], "unknown format 'pdf'; choose from markdown"),
         (["--export", "chunks", "--chunks.tokenizer", "nowhere"], "no file nowhere"),
-        (["--export", "text", "--output", "s3://bucket/out"], "needs --export-to DIR"),
+        (["--export", "text", "--export-to", "https://host/to"], "written to the web"),
     ],
 )
 def test_an_export_that_cannot_be_made_is_wrong_usage_before_the_job(
@@ -172,6 +174,26 @@ def test_files_are_not_put_where_the_next_job_would_read_them(
 ):
     assert job(True, "--export", "text", f"{tmp_path}/{pattern}") == 2
     assert "is inside of the input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "output"),
+    [("s3://bucket/in/", "s3://bucket/in/out"), ("s3://bucket/in/*/*.pdf", "s3://bucket/in")],
+)
+def test_files_on_a_store_are_not_put_where_the_next_job_would_read_them(given: str, output: str):
+    config = OcrConfig(inputs=(given,), output=output, export=("text",))
+    with pytest.raises(ConfigError, match=f"--export-to {output}/export is inside of the input"):
+        export.after_job(config)
+
+
+def test_files_may_be_beside_the_documents_of_a_store(s3: S3Server):
+    config = OcrConfig(
+        inputs=(f"s3://{s3.bucket}/*.pdf",),
+        output=f"s3://{s3.bucket}/out",
+        export=("text",),
+        store=s3.config(),
+    )
+    assert export.after_job(config).to == f"s3://{s3.bucket}/out/export"
 
 
 def test_nothing_is_exported_after_a_job_that_did_not_finish(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.output.export.elements import Element, Item, Role, elements
-from pipeline.output.export.tables import Cell, html_cells, is_pipes, pipe_cells, size
+from pipeline.output.export.tables import Cell, html_cells, pipe_cells, size
 from pipeline.types import Block
 from tests.support.exports import page
 
@@ -96,14 +96,13 @@ def test_any_text_has_elements(text: str, tags: list[str]) -> None:
 
 def test_pipes_are_cells_and_an_escaped_pipe_is_text() -> None:
     lines = [r"| a | b\|c |", "| --- | :-: |", "| 1 |  |"]
-    assert is_pipes(lines)
     assert pipe_cells(lines) == (
         Cell(0, 0, "a", is_head=True),
         Cell(0, 1, "b|c", is_head=True),
         Cell(1, 0, "1"),
         Cell(1, 1, ""),
     )
-    assert not is_pipes(["| a |", "| b |"])
+    assert pipe_cells(["| a |", "| b |"]) == ()
 
 
 def test_cells_of_html_stand_after_those_that_reach_down() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, JobError
-from pipeline.output.export.documents import OutputIndex, Selection
+from pipeline.output.export.documents import OutputIndex, PageReader, Selection
 from pipeline.output.export.formats import FORMATS, check_names
 from pipeline.output.export.names import common_folder, distinct, file_name
 from pipeline.output.export.run import export
@@ -216,7 +216,7 @@ def test_documents_and_pages_can_be_chosen(
 ) -> None:
     index = OutputIndex(pages, selection)
     found = [
-        (each.uri, [result.ref.page for result in index.results(each)])
+        (each.uri, [result.ref.page for result in PageReader(index.shards).results(each)])
         for each in index.documents()
     ]
     assert found == wanted

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.config import FigureConfig
 from pipeline.documents.originals import Originals
-from pipeline.output.export.documents import OutputIndex
+from pipeline.output.export.documents import OutputIndex, PageReader
 from pipeline.output.export.figures import FigureCutter, cut
 from pipeline.output.export.formats import FORMATS
 from pipeline.output.export.run import Exported, export
@@ -200,7 +200,7 @@ def test_another_drawer_draws_the_same_page_in_a_process_of_its_own(
     index: OutputIndex, originals: Originals
 ) -> None:
     (document,) = index.documents()
-    ref = index.results(document)[0].ref
+    ref = PageReader(index.shards).results(document)[0].ref
     with originals.another() as other:
         assert (other.page(ref).pixels == originals.page(ref).pixels).all()
     assert originals.page(ref).pixels.size

@@ -1,0 +1,30 @@
+"""The command `rayscribe show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs import show
+from pipeline.text.printable import printable_lines
+from tests.support.small_outputs import write_output
+
+
+def test_a_text_cannot_command_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "title \x1b]0;owned\x07\r\nrow\tcell\x9b2J \u202egnp.exe\nna\u200dme caf\u00e9 \u0645"
+    write_output(tmp_path, {("/in/a\x1b[31m.pdf", 1): text})
+    assert show.main([str(tmp_path)]) == 0
+    assert show.main([str(tmp_path), "a\x1b"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    first = "title \\x1b]0;owned\\x07\\r\nrow\tcell\\x9b2J \\u202egnp.exe\n"
+    shown = f"{first}na\u200dme caf\u00e9 \u0645\n"
+    assert said.count(shown) == 2
+    assert "a?[31m.pdf, page 1 of 9 ==" in said
+
+
+def test_half_a_surrogate_can_be_printed() -> None:
+    assert printable_lines("a\ud800b").encode() == b"a\\ud800b"
