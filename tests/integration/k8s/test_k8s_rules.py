@@ -154,6 +154,15 @@ def test_a_pod_has_longer_to_end_than_ray_gives_its_work(pod: Pod):
 
 
 @pytest.mark.parametrize("manifest", ALL_SERVICES)
+def test_a_head_is_gone_before_its_clients_lose_patience(manifest: Manifest):
+    """No new head starts while the old pod ends; Ray's wait for its work would be in vain."""
+    head = manifests.pods(manifest)[0]
+    assert kuberay.env(head.ray)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "5"
+    assert head.spec["terminationGracePeriodSeconds"] <= 45
+    assert head.spec["shareProcessNamespace"] is True, "or the autoscaler ignores SIGTERM"
+
+
+@pytest.mark.parametrize("manifest", ALL_SERVICES)
 def test_an_old_cluster_outlives_its_longest_request(manifest: Manifest):
     limits = args(manifest).limits
     longest_s = limits.request_s + DRAIN_S
@@ -462,19 +471,21 @@ def test_the_services_of_the_chat_document():
     own = manifests.one("Service", "seed-chat", "vllm")
     ports = {port["port"] for port in own["spec"]["ports"]}
     assert ports == {8000, 8080, 6379, 8265, 10001}
-    vllm = service("seed-chat")
-    labels = manifests.pods(vllm)[0].template["metadata"]["labels"]
-    selector = dict(own["spec"]["selector"])
-    assert selector.pop("ray.io/node-type") == "head"  # KubeRay sets it
-    assert selector
-    assert selector.items() <= labels.items()
-    declared = {
-        port["name"]: port["containerPort"] for port in manifests.pods(vllm)[0].ray["ports"]
-    }
-    assert {declared[port["targetPort"]] for port in own["spec"]["ports"]} == ports
-    assert kuberay.head_service_ports(vllm)["serve"] == 8000
+    declared = manifests.pods(service("seed-chat"))[0].ray["ports"]
+    assert ports <= {port["containerPort"] for port in declared}, "those of the head behind it"
+    assert kuberay.head_service_ports(service("seed-chat"))["serve"] == 8000
     kuberays = {"vllm-head-svc", "vllm-serve-svc"}
     assert not kuberays & {one["metadata"]["name"] for one in manifests.load("seed-chat")}
+
+
+@pytest.mark.parametrize("overlay", ["seed-chat", "production"])
+def test_the_service_of_our_own_follows_the_cluster_that_serves(overlay: str):
+    """A selector would also find the head that is still starting in an upgrade."""
+    own = manifests.one("Service", overlay, "vllm")
+    namespace = service(overlay, "vllm")["metadata"].get("namespace", "default")
+    assert own["spec"]["type"] == "ExternalName"
+    assert own["spec"]["externalName"] == f"vllm-head-svc.{namespace}.svc.cluster.local"
+    assert "selector" not in own["spec"]
 
 
 def test_rows_of_the_ocr_document():

@@ -1,0 +1,63 @@
+"""Tests of the deployments on a real cluster: `make test-k8s-live`.
+
+The cluster is the one that KUBECONFIG names, else one that is started here. Without one the run
+fails and says what is missing: none of these tests is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.k8s_live import image, kube, tables
+from tests.integration.k8s_live.kube import HERE, Kube
+from tests.support.one_node import cluster, programs
+
+CACHE = Path(os.environ.get("RAYSCRIBE_CACHE", "~/.cache/rayscribe")).expanduser()
+"""The cluster's programs and images are kept here from one run to the next."""
+_GPUS = "8"
+
+
+def pytest_configure() -> None:
+    if not os.environ.get("KUBECONFIG") and (missing := programs.missing()):
+        raise pytest.UsageError(missing)
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Kube]:
+    """A cluster with the operator, the image and a client pod."""
+    if found := kube.named_cluster():
+        yield _ready(found)
+        return
+    with cluster.running(CACHE / "node") as node:
+        node.load(image.archive(CACHE), image.NAME, *image.OTHER_NAMES)
+        found = Kube(tuple(node.kubectl()))
+        status = {name: {"nvidia.com/gpu": _GPUS} for name in ("capacity", "allocatable")}
+        patch = yaml.safe_dump({"status": status})
+        found.run("patch", "node", "node", "--subresource=status", "--type=merge", "-p", patch)
+        tables.note("memory of the control plane", f"{node.memory() / 2**20:.0f} MiB")
+        yield _ready(found)
+
+
+def _ready(found: Kube) -> Kube:
+    found.run("apply", "--server-side", "-f", "-", text=_read("small_machine.yaml"))
+    operator = ("deployment/kuberay-operator", "--namespace=kuberay-system")
+    found.run("wait", "--for=condition=Available", *operator, "--timeout=120s", timeout_s=130)
+    found.run("apply", "--server-side", "-f", "-", text=_read("client.yaml"))
+    found.run("wait", "--for=condition=Ready", "pod/client", "--timeout=120s", timeout_s=130)
+    return found
+
+
+def _read(name: str) -> str:
+    return (HERE / "manifests" / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _written() -> Iterator[None]:
+    """At the end, what the tests measured becomes the tables."""
+    yield
+    tables.write()
