@@ -7,13 +7,15 @@ fails and says what is missing: none of these tests is skipped.
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.integration.k8s_live import image, kube, tables
+from tests.integration.k8s_live import deployments, image, kube, tables, volumes
 from tests.integration.k8s_live.kube import HERE, Kube
 from tests.support.one_node import cluster, programs
 
@@ -35,12 +37,14 @@ def live() -> Iterator[Kube]:
         return
     with cluster.running(CACHE / "node") as node:
         node.load(image.archive(CACHE), image.NAME, *image.OTHER_NAMES)
+        node.load(image.redis_archive(CACHE), image.REDIS)
         found = Kube(tuple(node.kubectl()))
         status = {name: {"nvidia.com/gpu": _GPUS} for name in ("capacity", "allocatable")}
         patch = yaml.safe_dump({"status": status})
         found.run("patch", "node", "node", "--subresource=status", "--type=merge", "-p", patch)
         tables.note("memory of the control plane", f"{node.memory() / 2**20:.0f} MiB")
         yield _ready(found)
+    shutil.rmtree(volumes.FOLDER, ignore_errors=True)
 
 
 def _ready(found: Kube) -> Kube:
@@ -54,6 +58,19 @@ def _ready(found: Kube) -> Kube:
 
 def _read(name: str) -> str:
     return (HERE / "manifests" / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def chat(live: Kube) -> Iterator[Kube]:
+    """The overlay seed-chat, running; the modules that use it come last."""
+    objects = deployments.without_gpu(kube.overlay("seed-chat"))
+    start = time.monotonic()
+    live.apply(objects)
+    deployments.until_running(live, "vllm")
+    tables.note("`seed-chat`, from `kubectl apply` to ready", f"{time.monotonic() - start:.0f} s")
+    yield live
+    live.delete(objects)
+    live.run("delete", "statefulset,service,secret", "--selector=rayscribe/service=redis")
 
 
 @pytest.fixture(scope="session", autouse=True)

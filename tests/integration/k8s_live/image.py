@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-from tests.integration.k8s_live.kube import ROOT
+from tests.integration.k8s_live.kube import HERE, ROOT
 
 NAME = "docker.io/library/rayscribe:0.1.0-cpu"
 OTHER_NAMES = (
@@ -15,6 +15,11 @@ OTHER_NAMES = (
 )
 """What the overlays for GPUs call theirs. Here it is the same image: its code is hidden where the
 code comes in ConfigMaps, and engines that need no GPU are chosen."""
+
+
+REDIS = "docker.io/library/redis:7.4-bookworm"
+BASE = "localhost/rayscribe-base"
+"""What `k8s/image/build.sh` made if it reached no registry."""
 
 
 def archive(cache: Path) -> Path:
@@ -26,6 +31,20 @@ def archive(cache: Path) -> Path:
         name = NAME.rpartition("/")[2]
         command = [ROOT / "k8s/image/build.sh", "cpu", name, path]
         subprocess.run(command, cwd=ROOT, check=True)
+    return path
+
+
+def redis_archive(cache: Path) -> Path:
+    """Debian's Redis, for a cluster that cannot pull the one of `gcs-fault-tolerance`."""
+    path = cache / "redis.tar"
+    if not path.exists():
+        name = REDIS.rpartition("/")[2]
+        command = ["buildah", "bud", "--quiet", "--isolation=chroot", "--network=host"]
+        if BASE in subprocess.run(["buildah", "images"], capture_output=True, text=True).stdout:
+            command.append(f"--build-arg=BASE={BASE}:bookworm")
+        command += [f"--tag={name}", f"--file={HERE / 'redis.Dockerfile'}", str(HERE)]
+        subprocess.run(command, check=True)
+        subprocess.run(["buildah", "push", "-q", name, f"docker-archive:{path}:{name}"], check=True)
     return path
 
 

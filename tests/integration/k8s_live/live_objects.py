@@ -21,6 +21,11 @@ def container(pod: Manifest, name: str) -> Any:
     return next(one for one in pod["spec"]["containers"] if one["name"] == name)
 
 
+def names(pod: Manifest) -> list[str]:
+    """Of a pod's containers."""
+    return [one["name"] for one in pod["spec"]["containers"]]
+
+
 def limits(pod: Manifest, name: str, *resources: str) -> tuple[str, ...]:
     found = container(pod, name)["resources"]["limits"]
     return tuple(found[each] for each in resources)
@@ -41,7 +46,7 @@ def volume(pod: Manifest, name: str) -> Any:
     return next(one for one in pod["spec"]["volumes"] if one["name"] == name)
 
 
-def images_code(pod: Manifest) -> set[str]:
+def config_maps(pod: Manifest) -> set[str]:
     """The ConfigMaps that the code comes from, without the hashes in their names."""
     sources = volume(pod, "code")["projected"]["sources"]
     return {one["configMap"]["name"].rpartition("-")[0] for one in sources}

@@ -12,20 +12,9 @@ import yaml
 
 from tests.integration.k8s_live import kube, tables
 from tests.integration.k8s_live.kube import HERE, Kube, until
+from tests.integration.k8s_live.volumes import volume_for
 
 _JOB_S = 420.0
-
-
-def volume_for(live: Kube, claim: str) -> None:
-    """A folder of the node for a claim, where the cluster has no class that makes volumes."""
-    if live.get("storageclass"):
-        return
-    text = (HERE / "manifests/volume.yaml").read_text(encoding="utf-8")
-    volume = yaml.safe_load(text)
-    volume["metadata"]["name"] = f"{live.namespace}-{claim}"
-    volume["spec"]["claimRef"] = {"namespace": live.namespace, "name": claim}
-    volume["spec"]["hostPath"]["path"] += f"/{live.namespace}-{claim}-{time.time_ns()}"
-    live.apply([volume])
 
 
 @pytest.fixture(scope="module")

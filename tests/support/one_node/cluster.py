@@ -2,14 +2,15 @@
 
     python -m tests.support.one_node.cluster FOLDER
 
-starts one and waits for Ctrl-C. Nothing listens outside its network namespace: `nsenter` with the
-process id in FOLDER/run/first.pid leads inside.
+starts one and waits for Ctrl-C or SIGTERM. Nothing listens outside its network namespace: `nsenter`
+with the process id in FOLDER/run/first.pid leads inside.
 """
 
 from __future__ import annotations
 
 import lzma
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from tests.support.one_node.layout import Layout
 
 ROOT = Path(__file__).parents[3]
 _START_S = 90.0
+_END_S = 30.0
 OPERATOR_IMAGE = "localhost/kuberay-operator:v1.6.0"
 
 
@@ -106,6 +108,8 @@ def running(root: Path) -> Iterator[NodeCluster]:
     """
     layout = _prepared(root)
     command = [
+        # However this process ends, the cluster ends with it.
+        *("setpriv", "--pdeathsig=KILL"),
         *("unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc", "--kill-child"),
         *(sys.executable, "-m", "tests.support.one_node.first_process"),
         *(str(layout.root), str(layout.programs)),
@@ -177,14 +181,23 @@ def _until(done: Callable[[], bool], what: str, layout: Layout) -> None:
 
 
 def _forget_pods() -> None:
-    """Remove the control groups of pods that ended with their cluster."""
-    for parent in Path("/sys/fs/cgroup").glob("*/kubepods"):
-        for folder in sorted((one for one in parent.rglob("*") if one.is_dir()), reverse=True):
-            folder.rmdir()
-        parent.rmdir()
+    """Remove the control groups of pods that ended with their cluster, once they are empty."""
+    deadline = time.monotonic() + _END_S
+    while True:
+        try:
+            for parent in Path("/sys/fs/cgroup").glob("*/kubepods"):
+                folders = [one for one in parent.rglob("*") if one.is_dir()]
+                for folder in [*sorted(folders, reverse=True), parent]:
+                    folder.rmdir()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if absent := programs.missing():
         sys.exit(absent)
     with running(Path(sys.argv[1])) as started:

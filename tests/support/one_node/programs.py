@@ -25,6 +25,7 @@ DEBIAN = {
     "iptables": "iptables",
     "conntrack": "conntrack",
     "ip": "iproute2",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "gcc": "gcc libc6-dev",
