@@ -32,10 +32,9 @@ PARTS = {
 """Parts of packages, as patterns below the folder of packages, and what they are for."""
 ONLY = {
     "botocore/data": ("*.json", "s3", "sso", "sso-oidc", "signin", "sts"),
-    "pymupdf/layout/resources/onnx": ("feature_imf2.onnx",),
 }
-"""Folders of which only this is needed: documents come from S3, with credentials from the others;
-of the layout models one is used (`pipeline/documents/layout_model.py`)."""
+"""Folders of which only this is needed: documents come from S3, with credentials from the others.
+PyMuPDF's layout models, of which one is used, all stay: importing PyMuPDF opens them."""
 EVERYWHERE = ("tests", "*.pyi", "*.pyx", "*.pxd", "*.a")
 """Names that are deleted in every package: tests, and what compilers and type checkers read."""
 

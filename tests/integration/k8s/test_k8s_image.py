@@ -34,15 +34,6 @@ def files(folder: Path) -> list[Path]:
     return [one for one in folder.rglob("*") if one.is_file()]
 
 
-def test_of_the_layout_models_the_one_that_is_used_stays(tmp_path: Path):
-    from pipeline.documents import layout_model
-
-    folder = "pymupdf/layout/resources/onnx"
-    packages(tmp_path, f"{folder}/feature_imf2.onnx", f"{folder}/layout_imf1.onnx")
-    trim.trim(tmp_path)
-    assert [one.name for one in files(tmp_path)] == [Path(layout_model._MODEL).name]
-
-
 def test_credentials_and_s3_stay_of_the_descriptions_of_services(tmp_path: Path):
     names = [f"botocore/data/{one}/2006/service-2.json" for one in ("s3", "sts", "ec2")]
     packages(tmp_path, *names, "botocore/data/endpoints.json")

@@ -530,6 +530,18 @@ def test_the_tailnet_of_the_ocr_document():
     assert "headService" not in manifests.cluster(ocr)["headGroupSpec"]
 
 
+def test_each_object_of_the_ocr_document_is_in_its_namespace():
+    """The device plugin reads its ConfigMap where it runs itself."""
+    found = {
+        (one["kind"], one["metadata"]["name"]): one["metadata"].get("namespace")
+        for one in manifests.load("seed-ocr")
+    }
+    assert found.pop(("Namespace", "ai")) is None
+    slicing = ("ConfigMap", "nvidia-device-plugin-time-slicing")
+    assert found.pop(slicing) == "nvidia-device-plugin"
+    assert set(found.values()) == {"ai"}
+
+
 def test_the_batch_job():
     job = manifests.one("RayJob", "batch")
     assert job["spec"]["entrypoint"].startswith("python -m jobs.ocr ")

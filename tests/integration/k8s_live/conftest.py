@@ -6,6 +6,7 @@ fails and says what is missing: none of these tests is skipped.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -53,7 +54,24 @@ def _ready(found: Kube) -> Kube:
     found.run("wait", "--for=condition=Available", *operator, "--timeout=120s", timeout_s=130)
     found.run("apply", "--server-side", "-f", "-", text=_read("client.yaml"))
     found.run("wait", "--for=condition=Ready", "pod/client", "--timeout=120s", timeout_s=130)
+    _note_versions(found)
     return found
+
+
+def _note_versions(found: Kube) -> None:
+    version = json.loads(found.run("version", "--output=json"))["serverVersion"]["gitVersion"]
+    system = found.within("kuberay-system")
+    [operator] = system.get("deployment", "kuberay-operator")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    nodes = found.get("nodes")
+    info = nodes[0]["status"]["nodeInfo"]
+    tables.note("Kubernetes", f"{version}, {info['containerRuntimeVersion']}, nodes: {len(nodes)}")
+    tables.note("KubeRay's operator", operator["image"])
+    ray = found.run("exec", "client", "--", "python", "-c", "import ray; print(ray.__version__)")
+    tables.note("Ray", ray.strip())
+    load = f"{os.cpu_count()} CPUs, load {os.getloadavg()[1]:.0f} at the start"
+    tables.note("machine that runs the tests", load)
 
 
 def _read(name: str) -> str:
@@ -73,8 +91,8 @@ def chat(live: Kube) -> Iterator[Kube]:
     live.run("delete", "statefulset,service,secret", "--selector=rayscribe/service=redis")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _written() -> Iterator[None]:
-    """At the end, what the tests measured becomes the tables."""
+    """After each module what the tests measured so far becomes the tables."""
     yield
     tables.write()

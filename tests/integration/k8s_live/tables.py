@@ -1,6 +1,6 @@
 """What the tests of a live cluster measured, written as tables for people.
 
-They are written where RAYSCRIBE_RESULTS says (`benchmarks/results`), and else only printed.
+They are written into the folder that RAYSCRIBE_RESULTS names (`benchmarks/results`), if it does.
 """
 
 from __future__ import annotations
@@ -39,12 +39,10 @@ def fault(what: str, clients: str, fates: dict[str, int], gap_s: float, remark: 
 
 
 def write() -> None:
-    """Print the tables, and write them if a folder is named."""
-    text = _text()
-    print(text)
+    """Write the tables, if a folder is named."""
     if folder := os.environ.get("RAYSCRIBE_RESULTS"):
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        (Path(folder) / f"kubernetes-{today}.md").write_text(text, encoding="utf-8")
+        (Path(folder) / f"kubernetes-{today}.md").write_text(_text(), encoding="utf-8")
 
 
 def _text() -> str:

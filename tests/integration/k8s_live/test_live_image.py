@@ -48,7 +48,7 @@ def test_the_size_is_noted(live: Kube):
         name: one["sizeBytes"]
         for node in live.get("nodes")
         for one in node["status"]["images"]
-        for name in one["names"]
+        for name in one["names"] or []
     }
     size = sizes[image.NAME]
     tables.note("image for the CPU", f"{size / 1e9:.2f} GB")
