@@ -33,8 +33,9 @@ ENV PYTHONPATH=/app \
 WORKDIR /app
 
 FROM base AS cpu-runtime
-COPY requirements.lock /tmp/
-RUN pip install --no-deps --require-hashes --requirement /tmp/requirements.lock
+COPY requirements.lock k8s/image/trim.py /tmp/
+RUN pip install --no-deps --require-hashes --requirement /tmp/requirements.lock \
+    && python /tmp/trim.py
 USER 1000:1000
 
 # vLLM compiles at its start: Triton wants a C compiler, the CUDA compiler comes with its wheels.
@@ -43,8 +44,9 @@ FROM base AS gpu-runtime
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc g++ libc6-dev \
     && rm -rf /var/lib/apt/lists/*
-COPY requirements-gpu.lock /tmp/
-RUN pip install --no-deps --require-hashes --requirement /tmp/requirements-gpu.lock
+COPY requirements-gpu.lock k8s/image/trim.py /tmp/
+RUN pip install --no-deps --require-hashes --requirement /tmp/requirements-gpu.lock \
+    && python /tmp/trim.py
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000:1000

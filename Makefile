@@ -6,6 +6,8 @@
 # make test-serve  run the tests of the running service
 # make test-cluster  run whole jobs: killed, resumed, on stores, on full disks, on two nodes
 # make test-k8s   check the deployments (needs KubeRay's CRDs; fails without them and says how to get them)
+# make test-k8s-live  apply the deployments to a real cluster: the one in KUBECONFIG, else one that is started
+# make image-cpu  build the image for the CPU with docker, podman or buildah
 # make k8s    regenerate the generated files under k8s/
 # make check  lint, format, types, order of imports
 # make lock   resolve the dependencies again (needs uv)
@@ -18,7 +20,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s k8s check lock clean
+.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s test-k8s-live image-cpu k8s check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out --export markdown,searchable-pdf
@@ -29,7 +31,7 @@ serve: $(VENV)/base
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest
-	@echo "Not run here: the running service (make test-serve), whole jobs (make test-cluster), the deployments (make test-k8s) and the real vLLM (make test-vllm)."
+	@echo "Not run here: the running service (make test-serve), whole jobs (make test-cluster), the deployments (make test-k8s, make test-k8s-live) and the real vLLM (make test-vllm)."
 
 test-serve: $(VENV)/dev
 	$(BIN)/python -m pytest tests/integration/serving
@@ -37,7 +39,14 @@ test-serve: $(VENV)/dev
 test-cluster: $(VENV)/dev
 	$(BIN)/python -m pytest tests/integration/batch
 
-test-k8s: $(VENV)/dev
+test-# As root where no KUBECONFIG names a cluster. The tables go to RAYSCRIBE_RESULTS=benchmarks/results.
+test-k8s-live: $(VENV)/dev
+	$(BIN)/python -m pytest --timeout=900 tests/integration/k8s_live
+
+image-cpu:
+	k8s/image/build.sh cpu rayscribe:0.1.0-cpu
+
+k8s: $(VENV)/dev
 	$(BIN)/python -m pytest tests/integration/k8s
 
 k8s: $(VENV)/dev

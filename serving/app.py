@@ -62,6 +62,7 @@ def build(config: ServeConfig) -> Application:
         Ingress,
         name=INGRESS,
         num_replicas=config.ingress.num_replicas,
+        max_replicas_per_node=config.ingress.max_replicas_per_node or None,
         max_ongoing_requests=config.ingress.max_ongoing_requests,
         graceful_shutdown_timeout_s=config.limits.request_s,
         logging_config=QUIET_LOGGING,

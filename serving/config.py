@@ -220,6 +220,9 @@ class IngressConfig(Settings):
     """CPUs that Ray reserves for an ingress replica."""
     on_head: bool = True
     """Run it on the head node, which stays while the workers are scaled to zero."""
+    max_replicas_per_node: Annotated[int, Field(ge=0)] = 0
+    """Maximum ingress replicas on one node; 0: no limit. With 1, the loss of a node leaves those of
+    the others. Only without `on_head`."""
     stop_grace_s: Annotated[float, Field(ge=0)] = 60.0
     """Seconds that answers which have begun get to finish when the service stops. Those that are
     not finished then end with an error, and new requests get 503."""

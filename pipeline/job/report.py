@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.job.progress import duration
@@ -197,5 +199,15 @@ def next_steps(receipt: Receipt, output: str) -> str:
         lines.append("Some pages failed: their rows say why (columns error_kind and error).")
     if receipt.truncated:
         lines.append("Some answers were cut off: their rows have status truncated.")
-    command = shlex.join([os.path.relpath(sys.executable), "-m", "jobs.show", output])
+    command = shlex.join([_python(), "-m", "jobs.show", output])
     return "\n".join([*lines, f"Read the pages:  {command}"])
+
+
+def _python() -> str:
+    """This interpreter as a shell in this folder would find it, in its shortest form."""
+    name = Path(sys.executable).name
+    if shutil.which(name) == sys.executable:
+        return name
+    relative = os.path.relpath(sys.executable)
+    # A path that leads out of the folder is no shorter, and wrong anywhere else.
+    return sys.executable if relative.startswith(os.pardir) else relative

@@ -19,8 +19,8 @@ from tests.integration.k8s import kuberay, manifests
 from tests.integration.k8s.manifests import OVERLAYS, Manifest, Pod
 
 RAY = ("RayService", "RayJob")
-CODE = "pipeline.__init__.py"
-"""A key that only a ConfigMap with code has."""
+CODE = ("pipeline.", "serving.")
+"""How the keys of a ConfigMap with code begin."""
 DRAIN_S = 30
 """Ray's own time for what runs on a node that ends."""
 
@@ -154,6 +154,15 @@ def test_a_pod_has_longer_to_end_than_ray_gives_its_work(pod: Pod):
 
 
 @pytest.mark.parametrize("manifest", ALL_SERVICES)
+def test_a_head_is_gone_before_its_clients_lose_patience(manifest: Manifest):
+    """No new head starts while the old pod ends; Ray's wait for its work would be in vain."""
+    head = manifests.pods(manifest)[0]
+    assert kuberay.env(head.ray)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "5"
+    assert head.spec["terminationGracePeriodSeconds"] <= 45
+    assert head.spec["shareProcessNamespace"] is True, "or the autoscaler ignores SIGTERM"
+
+
+@pytest.mark.parametrize("manifest", ALL_SERVICES)
 def test_an_old_cluster_outlives_its_longest_request(manifest: Manifest):
     limits = args(manifest).limits
     longest_s = limits.request_s + DRAIN_S
@@ -253,8 +262,11 @@ def test_changed_settings_change_a_name_in_the_cluster():
     """Contents of a ConfigMap are not in what KubeRay compares: its name has to change."""
     for overlay, prefix in (("seed-chat", "vllm-serve-script"), ("seed-ocr", "rayscribe-code")):
         for pod in manifests.pods(service(overlay)):
-            [name] = [n for kind, n in references(pod.template) if kind == "ConfigMap"]
-            assert re.fullmatch(rf"{prefix}-[0-9a-z]{{10}}", name)
+            found = sorted(n for kind, n in references(pod.template) if kind == "ConfigMap")
+            wanted = (prefix, "rayscribe-code-engines", "rayscribe-code-pipeline")
+            assert len(found) == len(wanted)
+            for name in wanted:
+                assert any(re.fullmatch(rf"{name}-[0-9a-z]{{10}}", one) for one in found), found
     job = manifests.one("RayJob", "batch")
     assert any(re.fullmatch("ocr-job-[0-9a-z]{10}", name) for _, name in references(job))
 
@@ -271,9 +283,11 @@ def test_flux_finds_nothing_to_fill_in_but_the_location(overlay: str):
 
 def test_config_maps_with_code_or_templates_are_kept_from_flux():
     kept = [
-        one for one in manifests.of_kind("ConfigMap") if CODE in one["data"] or "${" in str(one)
+        one
+        for one in manifests.of_kind("ConfigMap")
+        if any(key.startswith(CODE) for key in one["data"]) or "${" in str(one)
     ]
-    assert len(kept) == 3, "the code twice, and the dashboard"
+    assert len(kept) == 7, "the code of two overlays, and the dashboard"
     for one in kept:
         notes = one["metadata"]["annotations"]
         assert notes["kustomize.toolkit.fluxcd.io/substitute"] == "disabled"
@@ -457,19 +471,21 @@ def test_the_services_of_the_chat_document():
     own = manifests.one("Service", "seed-chat", "vllm")
     ports = {port["port"] for port in own["spec"]["ports"]}
     assert ports == {8000, 8080, 6379, 8265, 10001}
-    vllm = service("seed-chat")
-    labels = manifests.pods(vllm)[0].template["metadata"]["labels"]
-    selector = dict(own["spec"]["selector"])
-    assert selector.pop("ray.io/node-type") == "head"  # KubeRay sets it
-    assert selector
-    assert selector.items() <= labels.items()
-    declared = {
-        port["name"]: port["containerPort"] for port in manifests.pods(vllm)[0].ray["ports"]
-    }
-    assert {declared[port["targetPort"]] for port in own["spec"]["ports"]} == ports
-    assert kuberay.head_service_ports(vllm)["serve"] == 8000
+    declared = manifests.pods(service("seed-chat"))[0].ray["ports"]
+    assert ports <= {port["containerPort"] for port in declared}, "those of the head behind it"
+    assert kuberay.head_service_ports(service("seed-chat"))["serve"] == 8000
     kuberays = {"vllm-head-svc", "vllm-serve-svc"}
     assert not kuberays & {one["metadata"]["name"] for one in manifests.load("seed-chat")}
+
+
+@pytest.mark.parametrize("overlay", ["seed-chat", "production"])
+def test_the_service_of_our_own_follows_the_cluster_that_serves(overlay: str):
+    """A selector would also find the head that is still starting in an upgrade."""
+    own = manifests.one("Service", overlay, "vllm")
+    namespace = service(overlay, "vllm")["metadata"].get("namespace", "default")
+    assert own["spec"]["type"] == "ExternalName"
+    assert own["spec"]["externalName"] == f"vllm-head-svc.{namespace}.svc.cluster.local"
+    assert "selector" not in own["spec"]
 
 
 def test_rows_of_the_ocr_document():
@@ -512,6 +528,18 @@ def test_the_tailnet_of_the_ocr_document():
     ocr = service("seed-ocr")
     assert "serveService" not in ocr["spec"], "port 8000 of KubeRay's Services stays"
     assert "headService" not in manifests.cluster(ocr)["headGroupSpec"]
+
+
+def test_each_object_of_the_ocr_document_is_in_its_namespace():
+    """The device plugin reads its ConfigMap where it runs itself."""
+    found = {
+        (one["kind"], one["metadata"]["name"]): one["metadata"].get("namespace")
+        for one in manifests.load("seed-ocr")
+    }
+    assert found.pop(("Namespace", "ai")) is None
+    slicing = ("ConfigMap", "nvidia-device-plugin-time-slicing")
+    assert found.pop(slicing) == "nvidia-device-plugin"
+    assert set(found.values()) == {"ai"}
 
 
 def test_the_batch_job():

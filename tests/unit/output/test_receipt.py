@@ -219,6 +219,25 @@ def test_the_next_step_names_the_output():
     assert ("their rows say why" in cut, "cut off" in cut) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("executable", "said"),
+    [
+        ("/project/.venv/bin/python", ".venv/bin/python"),
+        ("/usr/bin/python3", "python3"),
+        ("/opt/python/bin/python3", "/opt/python/bin/python3"),
+    ],
+    ids=["in this folder", "on PATH, as in a container", "elsewhere"],
+)
+def test_the_next_step_names_a_python_that_a_shell_finds(
+    executable: str, said: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(report.sys, "executable", executable)
+    monkeypatch.setattr(report.os, "getcwd", lambda: "/project")
+    monkeypatch.setattr(report.shutil, "which", {"python3": "/usr/bin/python3"}.get)
+    command = report.next_steps(made({"ok": 7}), "out").splitlines()[-1]
+    assert command == f"Read the pages:  {said} -m jobs.show out"
+
+
 def test_a_forecast_says_what_is_skipped_and_how_long():
     text = report.forecast(Forecast(plan(), 2, "onnx", {".txt": 4}, 90.0, "measured"))
     for fact in (

@@ -1,0 +1,83 @@
+"""What is taken out of an image, and what is said where a live cluster cannot be started."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from k8s.image import trim
+from tests.integration.k8s.manifests import ROOT
+from tests.support.one_node import archives, programs
+
+
+def packages(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12345")
+    return folder
+
+
+def test_tests_and_what_compilers_read_go_and_the_rest_stays(tmp_path: Path):
+    kept = ["ray/__init__.py", "tests/__init__.py", "pandas/testing/a.py", "a/__init__.py"]
+    gone = ["pandas/tests/io/test_a.py", "a/b/c.pyi", "a/lib.a", "ray/jars/ray.jar"]
+    packages(tmp_path, *kept, *gone)
+    assert trim.trim(tmp_path) == 5 * len(gone)
+    assert sorted(str(one.relative_to(tmp_path)) for one in files(tmp_path)) == sorted(kept)
+
+
+def files(folder: Path) -> list[Path]:
+    return [one for one in folder.rglob("*") if one.is_file()]
+
+
+def test_credentials_and_s3_stay_of_the_descriptions_of_services(tmp_path: Path):
+    names = [f"botocore/data/{one}/2006/service-2.json" for one in ("s3", "sts", "ec2")]
+    packages(tmp_path, *names, "botocore/data/endpoints.json")
+    trim.trim(tmp_path)
+    assert {one.relative_to(tmp_path).parts[2] for one in files(tmp_path)} == {
+        "s3",
+        "sts",
+        "endpoints.json",
+    }
+
+
+def test_the_script_that_builds_is_valid_and_knows_the_base_of_the_dockerfile():
+    script = ROOT / "k8s/image/build.sh"
+    subprocess.run(["bash", "-n", script], check=True)
+    base = re.search(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert base
+    assert "s/^ARG BASE=//p" in script.read_text()
+
+
+def test_without_the_programs_of_a_cluster_it_is_said_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(programs, "FOLDER", tmp_path)
+    monkeypatch.setattr(programs.shutil, "which", lambda name: None)
+    said = programs.missing()
+    for phrase in (
+        "KUBECONFIG=... make test-k8s-live",
+        "etcd, kube, coredns, kuberay-operator",
+        "RAYSCRIBE_K8S",
+        "apt-get install --no-install-recommends",
+        "containerd",
+    ):
+        assert phrase in said
+
+
+def test_an_archive_of_a_program_is_an_image(tmp_path: Path):
+    program = tmp_path / "program"
+    program.write_bytes(b"\x7fELF")
+    program.chmod(0o755)
+    archive = archives.of_program(program, "localhost/program:1", 65535, "/bin/program")
+    with tarfile.open(archive) as tar:
+        assert set(tar.getnames()) == {"config.json", "manifest.json", "layer.tar"}
+        layer = tar.extractfile("layer.tar")
+        assert layer
+        with tarfile.open(fileobj=layer) as inside:
+            [member] = inside.getmembers()
+    assert (member.name, member.mode) == ("bin/program", 0o755)

@@ -1,0 +1,48 @@
+"""Asks a service one thing and prints status, seconds and body. Runs in the client pod.
+
+    python ask.py METHOD URL [BODY] [SECONDS]
+
+In BODY `@FILE` stands for the file's contents in base64. While nobody listens it is asked again for
+SECONDS.
+"""
+
+import base64
+import json
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+def read(match):
+    with open(match[1], "rb") as file:
+        return base64.b64encode(file.read()).decode()
+
+
+def ask(method, url, body):
+    data = re.sub(r"@(/[\w./-]+)", read, body).encode() if body else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=150) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def main(method, url, body="", seconds="0"):
+    start = time.time()
+    while True:
+        try:
+            status, text = ask(method, url, body)
+            break
+        except OSError as error:
+            if time.time() > start + float(seconds):
+                status, text = 0, str(error).encode()
+                break
+            time.sleep(0.3)
+    took = round(time.time() - start, 2)
+    print(json.dumps({"status": status, "seconds": took, "body": text.decode(errors="replace")}))
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,98 @@
+"""Tests of the deployments on a real cluster: `make test-k8s-live`.
+
+The cluster is the one that KUBECONFIG names, else one that is started here. Without one the run
+fails and says what is missing: none of these tests is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.k8s_live import deployments, image, kube, tables, volumes
+from tests.integration.k8s_live.kube import HERE, Kube
+from tests.support.one_node import cluster, programs
+
+CACHE = Path(os.environ.get("RAYSCRIBE_CACHE", "~/.cache/rayscribe")).expanduser()
+"""The cluster's programs and images are kept here from one run to the next."""
+_GPUS = "8"
+
+
+def pytest_configure() -> None:
+    if not os.environ.get("KUBECONFIG") and (missing := programs.missing()):
+        raise pytest.UsageError(missing)
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Kube]:
+    """A cluster with the operator, the image and a client pod."""
+    if found := kube.named_cluster():
+        yield _ready(found)
+        return
+    with cluster.running(CACHE / "node") as node:
+        node.load(image.archive(CACHE), image.NAME, *image.OTHER_NAMES)
+        node.load(image.redis_archive(CACHE), image.REDIS)
+        found = Kube(tuple(node.kubectl()))
+        status = {name: {"nvidia.com/gpu": _GPUS} for name in ("capacity", "allocatable")}
+        patch = yaml.safe_dump({"status": status})
+        found.run("patch", "node", "node", "--subresource=status", "--type=merge", "-p", patch)
+        tables.note("memory of the control plane", f"{node.memory() / 2**20:.0f} MiB")
+        yield _ready(found)
+    shutil.rmtree(volumes.FOLDER, ignore_errors=True)
+
+
+def _ready(found: Kube) -> Kube:
+    found.run("apply", "--server-side", "-f", "-", text=_read("small_machine.yaml"))
+    operator = ("deployment/kuberay-operator", "--namespace=kuberay-system")
+    found.run("wait", "--for=condition=Available", *operator, "--timeout=120s", timeout_s=130)
+    found.run("apply", "--server-side", "-f", "-", text=_read("client.yaml"))
+    found.run("wait", "--for=condition=Ready", "pod/client", "--timeout=120s", timeout_s=130)
+    _note_versions(found)
+    return found
+
+
+def _note_versions(found: Kube) -> None:
+    version = json.loads(found.run("version", "--output=json"))["serverVersion"]["gitVersion"]
+    system = found.within("kuberay-system")
+    [operator] = system.get("deployment", "kuberay-operator")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    nodes = found.get("nodes")
+    info = nodes[0]["status"]["nodeInfo"]
+    tables.note("Kubernetes", f"{version}, {info['containerRuntimeVersion']}, nodes: {len(nodes)}")
+    tables.note("KubeRay's operator", operator["image"])
+    ray = found.run("exec", "client", "--", "python", "-c", "import ray; print(ray.__version__)")
+    tables.note("Ray", ray.strip())
+    load = f"{os.cpu_count()} CPUs, load {os.getloadavg()[1]:.0f} at the start"
+    tables.note("machine that runs the tests", load)
+
+
+def _read(name: str) -> str:
+    return (HERE / "manifests" / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def chat(live: Kube) -> Iterator[Kube]:
+    """The overlay seed-chat, running; the modules that use it come last."""
+    objects = deployments.without_gpu(kube.overlay("seed-chat"))
+    start = time.monotonic()
+    live.apply(objects)
+    deployments.until_running(live, "vllm")
+    tables.note("`seed-chat`, from `kubectl apply` to ready", f"{time.monotonic() - start:.0f} s")
+    yield live
+    live.delete(objects)
+    live.run("delete", "statefulset,service,secret", "--selector=rayscribe/service=redis")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _written() -> Iterator[None]:
+    """After each module what the tests measured so far becomes the tables."""
+    yield
+    tables.write()

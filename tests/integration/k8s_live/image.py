@@ -1,0 +1,60 @@
+"""The project's image, as an archive for the cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from tests.integration.k8s_live.kube import HERE, ROOT
+
+NAME = "docker.io/library/rayscribe:0.1.0-cpu"
+OTHER_NAMES = (
+    "registry.example.com/rayscribe:0.1.0-gpu-runtime",
+    "registry.example.com/rayscribe:0.1.0-gpu",
+)
+"""What the overlays for GPUs call theirs. Here it is the same image: its code is hidden where the
+code comes in ConfigMaps, and engines that need no GPU are chosen."""
+
+
+REDIS = "docker.io/library/redis:7.4-bookworm"
+BASE = "localhost/rayscribe-base"
+"""What `k8s/image/build.sh` made if it reached no registry."""
+
+
+def archive(cache: Path) -> Path:
+    """Build the image, unless it was built from the same files."""
+    path = cache / f"rayscribe-{_digest()}.tar"
+    if not path.exists():
+        for old in cache.glob("rayscribe-*.tar"):
+            old.unlink()
+        name = NAME.rpartition("/")[2]
+        command = [ROOT / "k8s/image/build.sh", "cpu", name, path]
+        subprocess.run(command, cwd=ROOT, check=True)
+    return path
+
+
+def redis_archive(cache: Path) -> Path:
+    """Debian's Redis, for a cluster that cannot pull the one of `gcs-fault-tolerance`."""
+    path = cache / "redis.tar"
+    if not path.exists():
+        name = REDIS.rpartition("/")[2]
+        command = ["buildah", "bud", "--quiet", "--isolation=chroot", "--network=host"]
+        if BASE in subprocess.run(["buildah", "images"], capture_output=True, text=True).stdout:
+            command.append(f"--build-arg=BASE={BASE}:bookworm")
+        command += [f"--tag={name}", f"--file={HERE / 'redis.Dockerfile'}", str(HERE)]
+        subprocess.run(command, check=True)
+        subprocess.run(["buildah", "push", "-q", name, f"docker-archive:{path}:{name}"], check=True)
+    return path
+
+
+def _digest() -> str:
+    """Of all that the image is made from."""
+    names = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    parts = [ROOT / name.removeprefix("!") for name in names if name.startswith("!")]
+    files = [path for part in parts for path in ([part] if part.is_file() else part.rglob("*"))]
+    wanted = [path for path in files if path.is_file() and "__pycache__" not in path.parts]
+    digest = hashlib.sha256()
+    for path in sorted([*wanted, ROOT / "Dockerfile", ROOT / "k8s/image/build.sh"]):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,95 @@
+"""Asks a service without a pause and counts what becomes of each request. Runs in the client pod.
+
+    python load.py URL MODEL CLIENTS SECONDS TIMEOUT_S [FILE]
+
+Each client sends a streamed chat completion (with FILE, a JPEG, if one is named), reads it whole,
+and sends the next one. Every request is on a connection of its own: a kept one would hide whom the
+Service names. Prints one JSON object.
+"""
+
+import base64
+import http.client
+import itertools
+import json
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+
+def body_of(model, file):
+    """The request, as JSON."""
+    content = [{"type": "text", "text": "Count to ten."}]
+    if file:
+        with open(file, "rb") as image:
+            data = base64.b64encode(image.read()).decode()
+        url = {"url": f"data:image/jpeg;base64,{data}"}
+        content.append({"type": "image_url", "image_url": url})
+    messages = [{"role": "user", "content": content if file else "Count to ten."}]
+    return json.dumps({"model": model, "messages": messages, "stream": True})
+
+
+def ask(url, body, timeout_s):
+    """One request: how it ended, in a word."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout_s)
+    try:
+        connection.request(
+            "POST", "/v1/chat/completions", body, {"Content-Type": "application/json"}
+        )
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            return str(answer.status)
+        return "answered" if text.rstrip().endswith(b"data: [DONE]") else "cut"
+    except TimeoutError:
+        return "no answer"
+    except OSError as error:
+        return "refused" if isinstance(error, ConnectionRefusedError) else type(error).__name__
+    except http.client.HTTPException:
+        return "cut"
+    finally:
+        connection.close()
+
+
+def client(url, body, end, timeout_s, found):
+    while (now := time.time()) < end:
+        fate = ask(url, body, timeout_s)
+        found.append((now, time.time(), fate))
+        if fate != "answered":
+            time.sleep(0.1)
+
+
+def longest_gap(found, start, end):
+    """The longest time in which no answer ended whole, in seconds."""
+    ends = sorted(done for _, done, fate in found if fate == "answered")
+    times = [start, *ends, end]
+    return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def main(url, model, clients, seconds, timeout_s, file=""):
+    found = []
+    start = time.time()
+    end = start + float(seconds)
+    arguments = (url, body_of(model, file), end, float(timeout_s), found)
+    threads = [threading.Thread(target=client, args=arguments) for _ in range(int(clients))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    fates = {}
+    for _, _, fate in found:
+        fates[fate] = fates.get(fate, 0) + 1
+    slowest = max((done - begun for begun, done, fate in found if fate == "answered"), default=0)
+    print(
+        json.dumps(
+            {
+                "fates": fates,
+                "gap_s": round(longest_gap(found, start, max(end, time.time())), 1),
+                "slowest_s": round(slowest, 1),
+            }
+        )
+    )
+
+
+main(*sys.argv[1:])

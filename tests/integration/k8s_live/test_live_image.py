@@ -1,0 +1,55 @@
+"""The image, as user 1000 like in the overlays, here on a root file system that is read-only."""
+
+from __future__ import annotations
+
+from tests.integration.k8s_live import image, tables
+from tests.integration.k8s_live.kube import Kube
+
+MODULES = """
+import importlib, pathlib, re, sys
+skipped = re.compile(r"^(?:from|import) (?:torch|vllm|ocrmypdf|jiwer|tesserocr)\\b", re.M)
+names = []
+for folder in ("pipeline", "serving", "jobs"):
+    for path in sorted(pathlib.Path("/app", folder).rglob("*.py")):
+        if not skipped.search(path.read_text()):
+            names.append(".".join(path.relative_to("/app").with_suffix("").parts))
+for name in names:
+    importlib.import_module(name.removesuffix(".__init__"))
+print(len(names))
+"""
+"""Those are left out that begin with a package of an extra which this image does not have."""
+
+
+def test_every_module_is_imported_as_a_user_without_rights(live: Kube):
+    pod = live.get("pod", "client")
+    assert pod["spec"]["securityContext"]["runAsUser"] == 1000
+    [container] = pod["spec"]["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["image"] == image.NAME.removeprefix("docker.io/library/")
+    words = ("exec", "--stdin", "client", "--", "python", "-")
+    found = int(live.run(*words, text=MODULES, timeout_s=170).splitlines()[-1])
+    assert found > 250
+
+
+def test_the_root_file_system_cannot_be_written(live: Kube):
+    tried = live.tried("exec", "client", "--", "touch", "/app/x")
+    assert "Read-only file system" in tried.stderr
+
+
+def test_the_commands_are_there(live: Kube):
+    for tool in ("bash", "wget", "ray"):
+        assert live.run("exec", "client", "--", "which", tool).strip()
+    said = live.run("exec", "client", "--", "python", "-m", "jobs.ocr", "--help")
+    assert "--output" in said
+
+
+def test_the_size_is_noted(live: Kube):
+    sizes = {
+        name: one["sizeBytes"]
+        for node in live.get("nodes")
+        for one in node["status"]["images"]
+        for name in one["names"] or []
+    }
+    size = sizes[image.NAME]
+    tables.note("image for the CPU", f"{size / 1e9:.2f} GB")
+    assert size < 1.4e9
