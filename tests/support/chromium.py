@@ -46,9 +46,9 @@ class Tab:
         found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         return found["result"].get("value")
 
-    async def until(self, expression: str) -> None:
+    async def until(self, expression: str, limit_s: float = 10.0) -> None:
         """Wait until an expression is true."""
-        for _ in range(_TRIES):
+        for _ in range(round(limit_s / _PAUSE_S)):
             if await self.value(expression):
                 return
             await asyncio.sleep(_PAUSE_S)
