@@ -1,8 +1,8 @@
 """Renders each overlay to ``k8s/rendered/``, for reading and for reviews.
 
-``python k8s/render.py`` needs no cluster. The code in a code ConfigMap is left out, and so is the
-hash in its name: both follow from the source files, and every change of a module would change
-them here. These files are not meant to be applied.
+``python k8s/render.py`` needs no cluster. The code in the code ConfigMaps is left out, and so is
+the hash in their names: both follow from the source files, and every change of a module would
+change them here. An API server accepts these files, but what is in `overlays/` is what to apply.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-_CODE = re.compile(r"^data:\n(?:.*\n)*?  pipeline\.__init__\.py: .*\n(?:.*\n)*?(?=^kind:)", re.M)
+_CODE = re.compile(
+    r"^data:\n(?:.*\n)*?  (?:pipeline|serving)\.[\w.]+: .*\n(?:.*\n)*?(?=^kind:)", re.M
+)
 _HASHED = re.compile(r"^  name: (.+)-[0-9a-z]{10}$", re.M)
 
 
@@ -51,17 +53,18 @@ def kustomize(overlay: str) -> str:
 
 
 def shown(manifests: str) -> str:
-    """The manifests without the code in a ConfigMap, and without the hash in its name."""
+    """The manifests without the code in ConfigMaps, and without the hash in their names."""
+    names = []
     documents = manifests.split("\n---\n")
     for index, document in enumerate(documents):
-        without, found = _CODE.subn("data: {}  # the files of pipeline/ and serving/\n", document)
+        without, found = _CODE.subn("data: {}  # files of pipeline/ and serving/\n", document)
         if found:
-            name = _HASHED.search(without)
             documents[index] = without
-            if name:
-                hashed = name[0].split()[-1]
-                documents = [text.replace(hashed, f"{name[1]}-HASH") for text in documents]
-    return "\n---\n".join(documents)
+            names += _HASHED.findall(without)
+    shown = "\n---\n".join(documents)
+    for name in names:
+        shown = re.sub(rf"\b{name}-[0-9a-z]{{10}}$", f"{name}-hash", shown, flags=re.MULTILINE)
+    return shown
 
 
 def rendered(overlay: str) -> Path:

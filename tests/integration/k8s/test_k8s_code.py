@@ -1,4 +1,4 @@
-"""The component configmap-code: the service from a ConfigMap and nothing else."""
+"""The component configmap-code: the service from ConfigMaps and nothing else."""
 
 from __future__ import annotations
 
@@ -25,21 +25,39 @@ def test_what_is_generated_is_fresh(path: Path):
     assert found == closure.generated()[path], "make k8s writes it anew"
 
 
-def code(overlay: str) -> Manifest:
-    [found] = [one for one in manifests.of_kind("ConfigMap", overlay) if key() in one["data"]]
-    return found
+def code(overlay: str) -> dict[str, Manifest]:
+    """The ConfigMaps with code, by name."""
+    found = manifests.of_kind("ConfigMap", overlay)
+    return {
+        one["metadata"]["name"]: one
+        for one in found
+        if any(key.split(".")[0] in closure.PACKAGES for key in one["data"])
+    }
 
 
-def key() -> str:
-    return closure.key(Path("pipeline/__init__.py"))
-
-
-def test_the_config_map_holds_the_files_as_they_are():
-    data = code("seed-chat")["data"]
+def test_the_config_maps_hold_the_files_as_they_are():
+    parts = code("seed-chat").values()
+    data = {key: text for part in parts for key, text in part["data"].items()}
     files = closure.closure()
+    assert len(data) == sum(len(part["data"]) for part in parts), "a file in two ConfigMaps"
     assert set(data) == {closure.key(path) for path in files}
     for path in files:
         assert data[closure.key(path)] == (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_no_config_map_is_nearly_full():
+    """What two of them hold now fitted hardly into one."""
+    for name, files in closure.divided(closure.closure()).items():
+        size = sum((ROOT / path).stat().st_size for path in files)
+        assert size < 0.9 * closure.CONFIG_MAP_BYTES, f"{name}: divide it in CONFIG_MAPS"
+
+
+def test_a_config_map_that_the_api_server_would_refuse_is_not_written(tmp_path: Path):
+    (tmp_path / "serving").mkdir()
+    for name in ("__init__.py", "app.py"):
+        (tmp_path / "serving" / name).write_text("#" * (closure.CONFIG_MAP_BYTES // 2))
+    with pytest.raises(ValueError, match=r"rayscribe-code would hold 1048576 bytes.*CONFIG_MAPS"):
+        closure.generated(tmp_path)
 
 
 def unpacked(overlay: str, group: str, folder: Path) -> Path:
@@ -50,12 +68,15 @@ def unpacked(overlay: str, group: str, folder: Path) -> Path:
     [mount] = [each for each in pod.ray["volumeMounts"] if each["name"] == "code"]
     assert mount == {"name": "code", "mountPath": "/app", "readOnly": True}
     assert {"name": "PYTHONPATH", "value": "/app"} in pod.ray["env"]
-    config_map = code(overlay)
-    assert volume["configMap"]["name"] == config_map["metadata"]["name"]
-    for item in volume["configMap"]["items"]:
-        target = folder / item["path"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(config_map["data"][item["key"]], encoding="utf-8")
+    config_maps = code(overlay)
+    sources = [source["configMap"] for source in volume["projected"]["sources"]]
+    assert {source["name"] for source in sources} == set(config_maps)
+    for source in sources:
+        for item in source["items"]:
+            target = folder / item["path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = config_maps[source["name"]]["data"][item["key"]]
+            target.write_text(text, encoding="utf-8")
     return folder
 
 
@@ -63,7 +84,7 @@ def unpacked(overlay: str, group: str, folder: Path) -> Path:
 @pytest.mark.parametrize("overlay", ["seed-chat", "seed-ocr"])
 def test_head_and_workers_get_the_same_files(overlay: str, group: str, tmp_path: Path):
     folder = unpacked(overlay, group, tmp_path)
-    files = {path.relative_to(folder) for path in folder.rglob("*.py")}
+    files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     assert files == set(closure.closure())
 
 
@@ -72,7 +93,8 @@ def test_every_module_imports_from_there_alone(tmp_path: Path):
     names = [
         str(path).removesuffix(".py").replace("/", ".")
         for path in closure.closure()
-        if not IMPORTS_VLLM.search((ROOT / path).read_text(encoding="utf-8"))
+        if path.suffix == ".py"
+        and not IMPORTS_VLLM.search((ROOT / path).read_text(encoding="utf-8"))
     ]
     program = f"""
 import importlib, json, sys
@@ -139,18 +161,29 @@ def test_a_module_that_is_only_named_in_a_string_is_found_but_not_in_a_docstring
     assert set(map(str, closure.closure(tmp_path))) == set(sources) - {"pipeline/never.py"}
 
 
-def test_the_packages_that_travel_have_no_file_that_a_config_map_would_not_bring():
-    """A data file beside a module would not travel."""
-    folders = {path.parent for path in closure.closure(ROOT) if path.name == "__init__.py"}
-    files = [path for name in closure.PACKAGES for path in (ROOT / name).rglob("*.*")]
-    others = [path.relative_to(ROOT) for path in files if path.suffix not in (".py", ".pyc")]
-    assert {path.name for path in others if package_of(path) in folders} == {"kustomization.yaml"}
-    assert any(package_of(path) not in folders for path in others)  # those of the viewer
+def test_a_package_that_travels_brings_its_data_and_no_other_package_does(tmp_path: Path):
+    sources = {
+        "serving/__init__.py": "",
+        "serving/app.py": "",
+        "serving/assets/page.html": "<p>",
+        "serving/assets/deep/page.js": "1",
+        "serving/kustomization.yaml": "",
+        "serving/unused/__init__.py": "",
+        "serving/unused/page.html": "<p>",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert [str(path) for path in closure.closure(tmp_path)] == [
+        "serving/__init__.py",
+        "serving/app.py",
+        "serving/assets/deep/page.js",
+        "serving/assets/page.html",
+    ]
 
 
-def package_of(path: Path) -> Path:
-    """The package whose data a file is."""
-    folder = path.parent
-    while not (ROOT / folder / "__init__.py").exists():
-        folder = folder.parent
-    return folder
+def test_the_packages_that_travel_have_no_file_of_a_kind_that_stays_behind():
+    folders = {path.parent for path in closure.closure() if path.name == "__init__.py"}
+    beside = {path for folder in folders for path in (ROOT / folder).iterdir() if path.is_file()}
+    others = {path.name for path in beside if path.suffix not in (".py", ".pyc", *closure.DATA)}
+    assert others == {"kustomization.yaml"}
