@@ -7,6 +7,7 @@
 # make test-cluster  run whole jobs: killed, resumed, on stores, on full disks, on two nodes
 # make test-k8s   check the deployments (needs KubeRay's CRDs; fails without them and says how to get them)
 # make k8s    regenerate the generated files under k8s/
+# make screenshots  docs/page-*.png anew, of the service that `make serve` runs (needs chromium)
 # make check  lint, format, types, order of imports
 # make lock   resolve the dependencies again (needs uv)
 
@@ -18,7 +19,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s k8s check lock clean
+.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s k8s screenshots check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out --export markdown,searchable-pdf
@@ -43,6 +44,9 @@ test-k8s: $(VENV)/dev
 k8s: $(VENV)/dev
 	$(BIN)/python k8s/closure.py
 	$(BIN)/python k8s/render.py
+
+screenshots: $(VENV)/dev
+	$(BIN)/python -m tests.support.page_screenshots http://127.0.0.1:8000 docs
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ function beginDocument(name, model) {
   for (const page of doc.pages.values()) if (page.url) URL.revokeObjectURL(page.url);
   doc = emptyDocument(name, model);
   doc.running = true;
+  $("pages").replaceChildren();
 }
 
 const sortedPages = () => [...doc.pages.values()].sort((a, b) => a.answer.page - b.answer.page);
@@ -41,23 +42,32 @@ function blob(uri) {
 
 // --- the list of pages
 
+// Nodes that are there stay, so that the focus and decoded pictures do.
 function drawList() {
-  const made = sortedPages().map((page) => {
-    const { page: number, status } = page.answer, button = element("button", `thumb ${status}`);
-    button.dataset.page = number;
-    button.setAttribute("aria-current", number === doc.current ? "page" : "false");
-    button.setAttribute("aria-label", `Page ${number}, ${status}`);
-    const image = element("img");
-    image.alt = ""; image.loading = "lazy";
-    if (page.url) image.src = page.url; else image.hidden = true;
-    button.append(image, element("span", "number", String(number)));
-    if (status !== "ok") button.append(element("span", `status ${status}`, status));
-    button.onclick = () => choosePage(number);
-    return button;
-  });
-  while (made.length < doc.total && doc.running) made.push(element("span", "thumb waiting"));
-  $("pages").replaceChildren(...made);
-  $("pages").hidden = doc.total < 2;
+  const list = $("pages");
+  for (const page of sortedPages()) {
+    if (!page.node) {
+      page.node = thumbnail(page);
+      list.insertBefore(page.node, [...list.children].find((one) => !(Number(one.dataset.page) < page.answer.page)) || null);
+    }
+    page.node.setAttribute("aria-current", page.answer.page === doc.current ? "page" : "false");
+  }
+  const wanted = doc.running ? Math.max(0, doc.total - doc.pages.size) : 0, waiting = list.querySelectorAll(".waiting");
+  for (let extra = wanted; extra < waiting.length; extra++) waiting[extra].remove();
+  for (let missing = waiting.length; missing < wanted; missing++) list.append(element("span", "thumb waiting"));
+  list.hidden = doc.total < 2;
+}
+
+function thumbnail({ answer: { page: number, status }, url }) {
+  const button = element("button", "thumb"), image = element("img");
+  button.dataset.page = number;
+  button.setAttribute("aria-label", `Page ${number}, ${status}`);
+  image.alt = ""; image.loading = "lazy"; image.hidden = !url;
+  if (url) image.src = url;
+  button.append(image, element("span", "number", String(number)));
+  if (status !== "ok") button.append(element("span", `status ${status}`, status));
+  button.onclick = () => choosePage(number);
+  return button;
 }
 
 function choosePage(number) {

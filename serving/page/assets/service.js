@@ -110,6 +110,8 @@ const SENTENCES = {
   unreadable: (said) => `This file cannot be opened: ${said}. Is it a PDF or an image, and complete?`,
   empty: () => "The file is empty.",
   upload_timeout: () => "The file took too long to arrive. Try again on a faster connection, or send a smaller one.",
+  concurrency_limit_exceeded: () => "As many requests run for this caller as may at a time.",
+  rate_limit_exceeded: () => "This caller has made as many requests as it may in a minute.",
   timeout: () => "The document took longer than the service allows. Write some of its pages into “Pages”.",
 };
 

@@ -26,7 +26,8 @@ async function read(file) {
   }
   if (running !== control) return;
   running = null; doc.running = false;
-  drawList(); show(); buttons(); poll();
+  drawList(); buttons(); poll();
+  if (!doc.pages.size) show();
 }
 
 // Reads; where the service is busy, waits as long as it says and tries again.
