@@ -9,6 +9,7 @@
 # make test-k8s-live  apply the deployments to a real cluster: the one in KUBECONFIG, else one that is started
 # make image-cpu  build the image for the CPU with docker, podman or buildah
 # make k8s    regenerate the generated files under k8s/
+# make screenshots  docs/page-*.png anew, of the service that `make serve` runs (needs chromium)
 # make check  lint, format, types, order of imports
 # make lock   resolve the dependencies again (needs uv)
 
@@ -20,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s test-k8s-live image-cpu k8s check lock clean
+.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s test-k8s-live image-cpu k8s screenshots check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out --export markdown,searchable-pdf
@@ -52,6 +53,9 @@ k8s: $(VENV)/dev
 k8s: $(VENV)/dev
 	$(BIN)/python k8s/closure.py
 	$(BIN)/python k8s/render.py
+
+screenshots: $(VENV)/dev
+	$(BIN)/python -m tests.support.page_screenshots http://127.0.0.1:8000 docs
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -116,6 +116,9 @@ class LimitConfig(Settings):
     """Seconds in which a request must be answered in full (504)."""
     cold_wait_s: Annotated[float, Field(gt=0)] = 600.0
     """Maximum seconds that a request waits for a model's first replica (503)."""
+    page_image_px: Annotated[int, Field(ge=0, le=4000)] = 1600
+    """Longer side of a picture of a page that a request asks for, pixels. The pages are drawn for
+    it. 0: such requests are refused, and the page at `/` has no pictures."""
     pages_in_flight: Annotated[int, Field(ge=1)] = 8
     """Maximum pages of one request that are read at a time."""
 
@@ -226,6 +229,8 @@ class IngressConfig(Settings):
     stop_grace_s: Annotated[float, Field(ge=0)] = 60.0
     """Seconds that answers which have begun get to finish when the service stops. Those that are
     not finished then end with an error, and new requests get 503."""
+    page: bool = True
+    """Serve a page at `/` on which documents are read in a browser. It needs the OCR model."""
     readers: Annotated[int, Field(ge=1)] = 2
     """Processes of one ingress replica that open documents and render pages."""
     slow_read_s: Annotated[float, Field(gt=0)] = 1.0

@@ -240,7 +240,7 @@ class Ingress:
         """Called by Serve on the replica, after the constructor."""
         config = self._config
         app = RequestMiddleware(
-            routes.build(self._handlers),
+            routes.build(self._handlers, has_page=config.ingress.page),
             self._keys,
             RateLimiter(config.auth),
             config.limits,

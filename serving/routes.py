@@ -34,6 +34,7 @@ from serving.ocr.mistral import MistralOcrRequest, ParsedMistralRequest
 from serving.ocr.mistral_response import MistralOcrResponse
 from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
 from serving.ocr.uploads import MEDIA_TYPES, Upload
+from serving.page import routes as page_routes
 
 _FORM_FIELDS: Final = 16
 _QUERY: Final = ("stream", "heartbeat")
@@ -86,23 +87,33 @@ class Handlers:
         return (*(self.ocr.names if self.ocr else ()), *(self.chat.names if self.chat else ()))
 
 
-def build(handlers: Handlers) -> FastAPI:
-    """The application with its routes, to be wrapped in a `RequestMiddleware`."""
+def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
+    """The application with its routes, to be wrapped in a `RequestMiddleware`.
+
+    Args:
+        handlers: What the routes call.
+        has_page: Whether there is a page at `/`, where the OCR model is served.
+    """
     app = FastAPI(
         title="Rayscribe",
         version=__version__,
+        docs_url=None,
+        redoc_url=None,
         description="OCR and chat for OpenAI's clients, and OCR with blocks and boxes.",
     )
     routes = _Routes(handlers)
-    for path, method in (
-        ("/health", routes.health),
-        ("/ready", routes.ready),
-        ("/v1/models", routes.models),
-        ("/v1/models/{name:path}", routes.model),
+    for path, method, tag in (
+        ("/health", routes.health, "State"),
+        ("/ready", routes.ready, "State"),
+        ("/v1/models", routes.models, "OpenAI"),
+        ("/v1/models/{name:path}", routes.model, "OpenAI"),
     ):
-        app.add_api_route(path, method, methods=["GET"])
-    app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"])
-    app.add_api_route("/v1/ocr", routes.ocr, methods=["POST"])
+        app.add_api_route(path, method, methods=["GET"], tags=[tag])
+    app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"], tags=["OpenAI"])
+    app.add_api_route("/v1/ocr", routes.ocr, methods=["POST"], tags=["OCR"])
+    page_routes.add_docs(app)
+    if has_page and handlers.ocr is not None:
+        page_routes.add_page(app, handlers.limits, handlers.ocr.names[0])
     describe(app, _MODELS, has_chat=handlers.chat is not None)
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image
-
 from pipeline.config import InputConfig, ReadConfig, RenderConfig, StoreConfig
 from pipeline.documents.originals import CHANGED
 from pipeline.documents.passwords import Passwords
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import DocumentError, ErrorKind
+from pipeline.imaging.webp import webp
 from pipeline.storage.document_cache import DocumentCache, containing_pdf
 from pipeline.types import Pixels
 
-MEDIA_TYPE: Final = "image/webp"
 SUFFIX: Final = ".webp"
 _RENDER: Final = RenderConfig(dpi=144, max_pixels=8_000_000)
 _READ: Final = ReadConfig(wall_s=20.0, cpu_s=20, memory_mib=2048)
@@ -27,7 +24,6 @@ _SIDE_PX: Final = 1600
 """Longer side of a page's picture."""
 _THUMB_PX: Final = 200
 """Longer side of a thumbnail."""
-_QUALITY: Final = 80
 _CACHE_MIB: Final = 64
 """Pictures that are kept in memory."""
 _DOCUMENTS_MIB: Final = 256
@@ -102,7 +98,7 @@ class PagePictures:
             with self._lock:
                 self._readers.append(self._own.reader)
         pixels = self._own.reader.pixels(uri, doc_id, page)
-        return Pictures(_webp(pixels, _SIDE_PX), _webp(pixels, _THUMB_PX))
+        return Pictures(webp(pixels, _SIDE_PX), webp(pixels, _THUMB_PX))
 
     def _keep(self, key: tuple[str, str, int], found: Pictures) -> None:
         with self._lock:
@@ -141,14 +137,6 @@ class _Reader:
 
     def _extract(self, path: str, uri: str, name: str, target: str) -> str:
         return self._sandbox.extract(path, name, target, self._passwords.of(uri))[0]
-
-
-def _webp(pixels: Pixels, side_px: int) -> bytes:
-    image = Image.fromarray(pixels)
-    image.thumbnail((side_px, side_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    content = io.BytesIO()
-    image.save(content, "WEBP", quality=_QUALITY, method=2)
-    return content.getvalue()
 
 
 def _size(pictures: Pictures) -> int:

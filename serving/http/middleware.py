@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 
 OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 """Paths for health probes, answered without a key."""
+_PAGES: Final = frozenset({"/", "/page.json", "/docs", "/openapi.json"})
+_STATIC: Final = "/static/"
+"""Pages and files for a browser, which has no key before they are there. They hold no answers."""
 PATHS: Final = OPEN_PATHS | {"/v1/chat/completions", "/v1/ocr", "/v1/models"}
 """Paths that have a label of their own in the metrics."""
 _MIB: Final = 1 << 20
@@ -164,7 +167,7 @@ class RequestMiddleware:
     async def _admit(
         self, scope: Scope, headers: dict[str, str], entry: LogEntry, receive: Receive, send: Send
     ) -> None:
-        if scope["path"] in OPEN_PATHS:
+        if _is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         self._check_origin(headers)
@@ -223,6 +226,10 @@ async def _send_error(error: ApiError, scope: Scope, receive: Receive, send: _Se
 def _media_type(headers: Iterable[tuple[bytes, bytes]]) -> str:
     found = (value for name, value in headers if name.lower() == b"content-type")
     return next(found, b"").decode("latin-1").partition(";")[0].strip()
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path in _PAGES or path.startswith(_STATIC)
 
 
 def _request_id(headers: dict[str, str]) -> str:

@@ -20,6 +20,12 @@ _ANY_CHAT: Final = {
     },
     "required": ["model", "messages"],
 }
+_KEY: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, where the service has any.",
+}
+_KEYLESS: Final = ("/health", "/ready")
 _ERROR: Final = {
     "type": "object",
     "properties": {
@@ -85,6 +91,7 @@ def _completed(
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     _describe_posts(description["paths"], has_chat)
+    _describe_keys(description)
     for operations in description["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)
@@ -110,6 +117,14 @@ def _describe_posts(paths: dict[str, Any], has_chat: bool) -> None:
         "anyOf": [_ref("OcrDocument"), _ref("MistralOcrResponse")]
     }
     ocr["responses"]["200"]["content"]["application/x-ndjson"] = {"schema": _ref("OcrPage")}
+
+
+def _describe_keys(description: dict[str, Any]) -> None:
+    """Callers may send a key; whether they must is the operator's choice, and may change."""
+    description["components"]["securitySchemes"] = {"key": _KEY}
+    description["security"] = [{"key": []}, {}]
+    for path in _KEYLESS:
+        description["paths"][path]["get"]["security"] = []
 
 
 def _form(fields: dict[str, Any]) -> dict[str, Any]:

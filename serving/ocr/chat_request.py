@@ -12,6 +12,7 @@ from pipeline.types import Sampling, Task
 from serving.config import LimitConfig
 from serving.errors import ApiError
 from serving.http.validation import parsed
+from serving.ocr.page_extras import Extra, parse_include
 from serving.ocr.request_models import (
     ChatRequest,
     FilePart,
@@ -60,6 +61,7 @@ class ParsedOcrRequest:
         password: For an encrypted PDF, "" where there is none.
         task: The task, None where the request does not name one.
         prompt: The task in words, "" where there is no prompt.
+        include: What pages are to have beside their text.
     """
 
     model: str
@@ -68,6 +70,7 @@ class ParsedOcrRequest:
     password: str = field(repr=False)
     task: Task | None
     prompt: str
+    include: frozenset[Extra] = frozenset()
 
 
 def parse_chat(body: object, limits: LimitConfig) -> ParsedChatRequest:
@@ -129,6 +132,7 @@ def parse_ocr(body: object, limits: LimitConfig, upload: Upload | None = None) -
         password=fields.password,
         task=Task(fields.task) if fields.task else None,
         prompt=fields.prompt,
+        include=parse_include(fields.include),
     )
 
 

@@ -165,6 +165,12 @@ class OcrPage(ResponseModel):
     """Tokens of the attempt that the text is from."""
     timing: OcrTiming
     """Times of the page, over all attempts."""
+    html: list[str] | None = None
+    """The text of each block, of the page where it has no blocks, as HTML without anything that
+    runs, loads or links; null where `include` does not ask for it."""
+    image: str | None = None
+    """The page as displayed: a data URI (WebP); null where `include` does not ask for it, and for a
+    page that cannot be drawn."""
 
 
 class OcrDocument(ResponseModel):

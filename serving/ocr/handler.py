@@ -27,9 +27,10 @@ from serving.http import streaming
 from serving.http.middleware import LogEntry
 from serving.http.stream_formats import SSE, StreamFormat
 from serving.http.url_fetch import Fetcher
-from serving.ocr import chat_response, document_response, mistral_response
+from serving.ocr import chat_response, document_response, mistral_response, page_extras
 from serving.ocr.chat_request import ParsedChatRequest, ParsedOcrRequest, parse_chat
 from serving.ocr.mistral import ParsedMistralRequest
+from serving.ocr.page_extras import Extra
 from serving.ocr.page_reader import RequestTemplate
 from serving.ocr.prompt_task import AskedPrompt, read_prompt
 from serving.ocr.service import LoadedDocument, OcrService, RequestPages
@@ -37,6 +38,8 @@ from serving.ocr.uploads import Upload
 
 PROMPT_HEADER = "Rayscribe-Prompt"
 """The header of an answer that says what was made of the request's prompt."""
+PAGES_HEADER = "Rayscribe-Pages"
+"""The header of a stream of pages that says how many there will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,13 @@ class OcrHandler:
         )
         param = "task" if request.task else "prompt"
         template = self._template(asked.instruction, None, Sampling(), param)
+        page_extras.check(request.include, self.config.limits.page_image_px)
         if stream:
-            lines = self._lines(request, template, entry)
-            return _said(await self._streamed(lines, entry, stream, deadline_s), asked)
+            counts: list[int] = []
+            lines = self._lines(request, template, entry, counts.append)
+            response = await self._streamed(lines, entry, stream, deadline_s)
+            response.headers[PAGES_HEADER] = str(counts[0])
+            return _said(response, asked)
         async with streaming.timeout_at(deadline_s):
             answer = await self._document(request, template)
         entry.add_counts(len(answer.pages), answer.usage.prompt_tokens, answer.usage.output_tokens)
@@ -224,15 +231,20 @@ class OcrHandler:
             self.service.open([document], template) as pages,
             aclosing(pages.in_order()) as results,
         ):
-            answers = [self._page(result) async for result in results]
+            answers = [await self._page(result, pages, request.include) async for result in results]
             [inspection] = pages.inspections
         return document_response.document(
             self.names[0], inspection.media_type, len(inspection.pages), answers
         )
 
-    def _page(self, result: PageResult) -> document_response.OcrPage:
+    async def _page(
+        self, result: PageResult, pages: RequestPages, include: frozenset[Extra]
+    ) -> document_response.OcrPage:
         self._report(result)
-        return document_response.page(result)
+        page, side_px = document_response.page(result), self.config.limits.page_image_px
+        if not include:
+            return page
+        return await page_extras.extended(page, include, partial(pages.pixels, page.page), side_px)
 
     def _report(self, result: PageResult) -> None:
         self.on_page(self.names[0], result.recognition)
@@ -282,19 +294,28 @@ class OcrHandler:
         yield stream.end()
 
     async def _lines(
-        self, request: ParsedOcrRequest, template: RequestTemplate, entry: LogEntry
+        self,
+        request: ParsedOcrRequest,
+        template: RequestTemplate,
+        entry: LogEntry,
+        on_open: Callable[[int], None],
     ) -> AsyncIterator[str]:
-        """Pages as lines of JSON, each as soon as it is read. The response starts before them."""
+        """Pages as lines of JSON, each as soon as it is read. The response starts before them.
+
+        `on_open` is called with their number before the first piece.
+        """
         count = 0
         document = await self._loaded(request.document, request.password, request.pages)
         async with (
             self.service.open([document], template) as pages,
             aclosing(pages.as_completed()) as results,
         ):
+            on_open(len(pages))
             yield ""  # the document is open: the headers can go
             async for result in results:
                 count += 1
-                yield self._page(result).model_dump_json() + "\n"
+                page = await self._page(result, pages, request.include)
+                yield page.model_dump_json() + "\n"
         entry.add_counts(count, None, None)
 
 

@@ -19,7 +19,7 @@ from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import PageView
 from pipeline.documents.sandbox import DocumentInfo, SandboxClient
 from pipeline.recognition.route import Routes
-from pipeline.types import Instruction
+from pipeline.types import Instruction, Pixels
 
 T = TypeVar("T")
 
@@ -106,6 +106,23 @@ class OpenDocument:
         return await self._readers.run(
             lambda reader: routes.view(reader, self._path, page, self._password, instruction),
             self._use,
+        )
+
+    async def pixels(self, page: int) -> Pixels:
+        """Draw a page as displayed, for people.
+
+        Args:
+            page: 1-based number.
+
+        Returns:
+            RGB, uint8, shape (height, width, 3). May be memory of a reader, which is not used for
+            another page until the array is dropped.
+
+        Raises:
+            PageError: As `pipeline.documents.sandbox.SandboxClient.render`.
+        """
+        return await self._readers.run(
+            lambda reader: reader.render(self._path, page, self._password).pixels, self._use
         )
 
 

@@ -22,6 +22,7 @@ from pipeline.config import TaskName
 from pipeline.engines.deepseek_ocr.model import WHITELIST_IDS
 from pipeline.page_range import PageSelection
 from serving.http.validation import Body, Text
+from serving.ocr.page_extras import parse_include
 
 MAX_NGRAM_SIZE: Final = 64
 MAX_NGRAM_WINDOW: Final = 1024
@@ -341,6 +342,15 @@ class OcrFields(Body):
     """The task of the model. Not together with `prompt`."""
     prompt: Text = ""
     """The task in words, or one of the model's own prompts."""
+
+    include: Text = ""
+    """What a page is to have beside its text: html, image, or both with a comma between."""
+
+    @field_validator("include")
+    @classmethod
+    def _include_is_known(cls, include: str) -> str:
+        parse_include(include)
+        return include
 
     @field_validator("pages")
     @classmethod

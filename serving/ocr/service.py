@@ -12,7 +12,7 @@ from pipeline.config import Recipe
 from pipeline.documents.sandbox import DocumentInfo
 from pipeline.errors import RecordedError
 from pipeline.page_range import PageSelection
-from pipeline.types import PageResult
+from pipeline.types import PageResult, Pixels
 from serving.config import LimitConfig
 from serving.errors import ApiError, of_kind
 from serving.ocr import bounded_tasks
@@ -109,6 +109,14 @@ class RequestPages:
             ApiError: No replica can read a page.
         """
         return bounded_tasks.as_completed(self._jobs(), self._max_running)
+
+    async def pixels(self, page: int) -> Pixels:
+        """Draw a page of the first document.
+
+        Raises:
+            PageError: As `OpenDocument.pixels`.
+        """
+        return await self._documents[0].pixels(page)
 
     def close(self) -> None:
         """Take the pages that were not read out of the pending ones."""

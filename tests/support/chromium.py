@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 import shutil
@@ -46,18 +47,20 @@ class Tab:
         found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         return found["result"].get("value")
 
-    async def until(self, expression: str) -> None:
+    async def until(self, expression: str, limit_s: float = 10.0) -> None:
         """Wait until an expression is true."""
-        for _ in range(_TRIES):
-            if await self.value(expression):
+        for _ in range(round(limit_s / _PAUSE_S)):
+            if await self.value(f"Boolean({expression})"):
                 return
             await asyncio.sleep(_PAUSE_S)
         raise AssertionError(f"never true: {expression}")
 
-    async def press(self, key: str) -> None:
-        """Press a key."""
+    async def press(self, key: str, code: int = 0) -> None:
+        """Press a key; `code` is its number on Windows, which moves the focus with Tab (9)."""
         text = {"text": key} if len(key) == 1 else {}
-        await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+        await self.call(
+            "Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **text
+        )
         await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     async def move(self, selector: str) -> None:
@@ -67,6 +70,32 @@ class Tab:
             f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
         )
         await self.call("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1])
+
+    async def click(self, selector: str) -> None:
+        """Click an element."""
+        await self.value(f"document.querySelector({json.dumps(selector)}).click()")
+
+    async def choose(self, selector: str, *files: Path) -> None:
+        """Put files into a field for files, as its dialog does."""
+        root = (await self.call("DOM.getDocument"))["root"]["nodeId"]
+        field = await self.call("DOM.querySelector", nodeId=root, selector=selector)
+        names = [str(file) for file in files]
+        await self.call("DOM.setFileInputFiles", nodeId=field["nodeId"], files=names)
+
+    async def resize(self, width: int, height: int, *, is_phone: bool = False) -> None:
+        """Show the page in a window of another size, in pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
+        await self.call("Emulation.setDeviceMetricsOverride", **size)
+
+    async def prefer(self, scheme: str) -> None:
+        """Say that the reader prefers `dark` or `light`."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self.call("Emulation.setEmulatedMedia", features=features)
+
+    async def screenshot(self) -> bytes:
+        """What is to be seen, as PNG."""
+        found = await self.call("Page.captureScreenshot", format="png")
+        return base64.b64decode(found["data"])
 
 
 @asynccontextmanager

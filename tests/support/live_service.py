@@ -177,7 +177,7 @@ def running(
     handlers = routes.Handlers(config.limits, model, ChatHandler((CHAT,), chat, config), states)
     drain = Drain()
     app = RequestMiddleware(
-        routes.build(handlers),
+        routes.build(handlers, has_page=config.ingress.page),
         Keys(config.auth, environment or {}),
         RateLimiter(config.auth),
         config.limits,

@@ -10,8 +10,8 @@ from typing import Any, Final
 import jinja2
 
 from pipeline.errors import RayscribeError
+from pipeline.imaging.webp import MEDIA_TYPE
 from pipeline.output.export.names import common_folder
-from pipeline.output.page_pictures import MEDIA_TYPE
 from pipeline.output.report import plots
 from pipeline.output.report.changes import side_by_side
 from pipeline.output.report.findings import WorstPage

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.output.schema import GENERATION, TIMING
-from pipeline.output.view.markup import html
+from pipeline.web.markup import html
 
 _PLAIN: Final = (
     *("uri", "page", "page_count", "media_type", "status", "source", "engine", "model", "rung"),

@@ -4,7 +4,7 @@ Data are scripts that call `rayscribe(name, value)`: a page that is opened from 
 scripts beside it, and nothing else. Of all pages a few short fields are loaded at once, everything
 else of a page when it is shown, and texts for a search some hundred pages at a time.
 
-    index.html  view.css  *.js          as they are in `assets`
+    index.html  *.css  *.js             as they are in `assets` here and in `pipeline.web`
     data/index.js                       documents, counts, how many parts there are
     data/pages-K.js  data/texts-K.js    short fields, and texts to search, of a part of the pages
     pages/ID.js                         one page: blocks, Markdown, attempts, timings
@@ -18,14 +18,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import web
 from pipeline.errors import DocumentError, ErrorKind, RayscribeError, RecordedError
+from pipeline.imaging.webp import MEDIA_TYPE
 from pipeline.output.export.names import common_folder
-from pipeline.output.page_pictures import MEDIA_TYPE, PagePictures
+from pipeline.output.page_pictures import PagePictures
 from pipeline.output.row_index import SCRIPT, RowIndex
 from pipeline.output.view.page_data import COLUMNS, page_data
 from pipeline.storage.paths import AnyPath
@@ -41,11 +44,15 @@ _PAGES_PER_PART: Final = 2000
 _TEXTS_PER_PART: Final = 200
 _ID_CHARS: Final = 16
 _ASSETS: Final = {
-    "index.html": "text/html; charset=utf-8",
-    "view.css": "text/css; charset=utf-8",
-    **dict.fromkeys(("page.js", "view.js"), "text/javascript; charset=utf-8"),
+    **dict.fromkeys(("index.html", "view.css", "page.js", "view.js"), __package__),
+    **dict.fromkeys(("base.css", "sheet.js"), web.__name__),
 }
-_SCRIPT_TYPE: Final = "text/javascript; charset=utf-8"
+"""The package of each file that is as it is."""
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
 _PART: Final = re.compile(r"data/(pages|texts)-(\d{1,6})\.js")
 _PAGE: Final = re.compile(r"(pages|pictures|thumbs)/([0-9a-f]{16})\.(?:js|webp)")
 _SHORT: Final = ("page_id", "status", "source", "text_score", "rung", SCRIPT)
@@ -118,7 +125,7 @@ class Site:
             RayscribeError: The store of the output or of the original does not answer.
         """
         if path in _ASSETS:
-            return File((files(__package__) / "assets" / path).read_bytes(), _ASSETS[path])
+            return _asset(path)
         if path == "data/index.js":
             return _script("index", self._overview())
         if found := _PART.fullmatch(path):
@@ -212,7 +219,12 @@ def _parts(pages: int, size: int) -> int:
     return -(-pages // size)
 
 
+def _asset(name: str) -> File:
+    content = (files(_ASSETS[name]) / "assets" / name).read_bytes()
+    return File(content, _TYPES[PurePosixPath(name).suffix])
+
+
 def _script(name: str, value: object) -> File:
     # Signs that end a script or a line of one are escaped: the file stays data.
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    return File(f"rayscribe({json.dumps(name)},{text});\n".encode(), _SCRIPT_TYPE)
+    return File(f"rayscribe({json.dumps(name)},{text});\n".encode(), _TYPES[".js"])

@@ -140,8 +140,9 @@ def test_what_takes_the_connections(app: App, request: pytest.FixtureRequest) ->
 
 
 def test_only_a_readable_page_starts_a_replica(app: App) -> None:
-    for path in ("/health", "/ready", "/v1/models", "/docs", "/openapi.json"):
+    for path in ("/health", "/ready", "/v1/models", "/", "/page.json", "/docs", "/openapi.json"):
         assert app.get(path).status == 200
+    assert "script-src 'self'" in app.get("/static/start.js").headers["Content-Security-Policy"]
     assert app.chat({"type": "text", "text": "hello"}).status == 400
     assert app.chat(image(b"junk")).status == 422
     time.sleep(1.5)

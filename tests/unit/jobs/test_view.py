@@ -32,7 +32,7 @@ def test_a_site_is_written(output: Path, capsys: pytest.CaptureFixture[str]) -> 
     to = output.parent / "site"
     assert view.main([str(output), "--to", str(to)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said == ["10 files of 1 pages", f"open {to / 'index.html'}"]
+    assert said == ["12 files of 1 pages", f"open {to / 'index.html'}"]
     assert len(list((to / "pictures").iterdir())) == 1
 
 

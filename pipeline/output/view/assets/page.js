@@ -1,9 +1,7 @@
 "use strict";
 // One page of the viewer: its text, its boxes, its facts. `view.js` has the list and the state.
 // Texts of pages are untrusted: they are put in as text, or as HTML that was cleaned by an allow-list
-// where the data were made (pipeline.output.view.markup).
-
-const PICTURES = new Set(["figure", "image", "picture"]);
+// where the data were made (pipeline.web.markup).
 
 function show() {
   const data = loaded.get(current);
@@ -24,60 +22,19 @@ function show() {
   const views = { rendered: blocks, markdown: (one) => [element("pre", "", one.text)], raw: (one) => [element("pre", "", one.raw || "")], details };
   $("content").replaceChildren(...alerts, ...views[tab](data));
   if (words) highlight($("content"));
-  $("overlay").replaceChildren(...data.blocks.map(boxOf).filter(Boolean));
+  $("overlay").replaceChildren(...boxNodes(data.blocks, choose));
 }
 
 function blocks(data) {
-  if (!data.blocks.length) {
-    const all = element("div", "block");
-    all.innerHTML = data.html; // cleaned by an allow-list where it was made
-    return [all];
-  }
-  return data.blocks.map((block, place) => {
-    const made = element("div", "block"), inner = element("div");
-    inner.innerHTML = block.html; // cleaned by an allow-list where it was made
-    if (PICTURES.has(block.kind) && block.box) inner.prepend(crop(data, block));
-    made.append(element("span", "kind", block.score === null ? block.kind : `${block.kind} ${block.score.toFixed(2)}`), inner);
-    linkHover(made, place);
-    return made;
-  });
+  if (!data.blocks.length) return [htmlNode(data.html)];
+  return blockNodes(data.blocks, [data.width_px, data.height_px], $("image"));
 }
 
-// A picture of the page is the part of the page's own picture that its box shows.
-function crop(data, block) {
-  const [left, top, width, height] = block.box, frame = element("div", "crop"), image = element("img");
-  frame.style.aspectRatio = `${width * data.width_px} / ${Math.max(height * data.height_px, 1)}`;
-  frame.style.maxWidth = `${width}%`;
-  image.src = $("image").src; image.alt = "picture on the page";
-  image.onerror = () => frame.remove();
-  Object.assign(image.style, { width: `${10000 / Math.max(width, 0.1)}%`, left: `${-100 * left / Math.max(width, 0.1)}%`, top: `${-100 * top / Math.max(height, 0.1)}%` });
-  frame.append(image);
-  return frame;
-}
-
-function boxOf(block, place) {
-  if (!block.box) return null;
-  const made = element("button", "box"), [left, top, width, height] = block.box;
-  Object.assign(made.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
-  made.title = block.kind; made.tabIndex = -1;
-  linkHover(made, place);
-  made.onclick = () => { tab = "rendered"; if (innerWidth <= 640) pane("text"); show(); light(place, true, true); };
-  return made;
-}
-
-function linkHover(node, place) {
-  node.dataset.block = place;
-  node.onmouseenter = () => light(place, true);
-  node.onmouseleave = () => light(place, false);
-}
-
-function light(place, on, scroll = false) {
-  for (const node of document.querySelectorAll(".lit")) node.classList.remove("lit");
-  if (!on) return;
-  for (const node of document.querySelectorAll(`[data-block="${place}"]`)) {
-    node.classList.add("lit");
-    if (scroll && node.classList.contains("block")) node.scrollIntoView({ block: "nearest" });
-  }
+function choose(place) {
+  tab = "rendered";
+  if (innerWidth <= 640) pane("text");
+  show();
+  light(place, true, true);
 }
 
 function highlight(root) {

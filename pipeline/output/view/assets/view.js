@@ -24,13 +24,6 @@ function load(name, path) {
   });
 }
 
-function element(tag, className = "", text = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== "") made.textContent = text;
-  return made;
-}
-
 // --- the list: only the rows in sight are in the document
 
 function filter() {

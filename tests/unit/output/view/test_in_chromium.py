@@ -65,7 +65,7 @@ def test_hostile_text_does_not_run_and_few_of_many_rows_are_made(
 ) -> None:
     found = dom(index, tmp_path)
     assert "<title>a.pdf 1</title>" in found
-    assert re.findall(r'<script[^">]*"([^"]*)"', found) == ["page.js", "view.js"]
+    assert re.findall(r'<script[^">]*"([^"]*)"', found) == ["sheet.js", "page.js", "view.js"]
     assert "onerror" not in found.replace("&lt;img src=x onerror=", "")
     assert "3001 of 3001 pages" in found
     assert 3 <= found.count('class="page"') < 60

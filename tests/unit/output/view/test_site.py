@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import web
 from pipeline.config import StoreConfig
 from pipeline.errors import DocumentError, JobError
 from pipeline.output.page_pictures import PagePictures
@@ -142,8 +143,9 @@ def test_the_policy_of_the_page_is_that_of_the_server() -> None:
 
 
 def test_the_viewer_asks_nothing_of_the_network_and_evaluates_nothing() -> None:
-    assets = Path(sites.__file__).parent / "assets"
-    code = "".join(path.read_text() for path in assets.glob("*.js"))
+    packages = (Path(sites.__file__), Path(web.__file__))
+    scripts = [script for one in packages for script in (one.parent / "assets").glob("*.js")]
+    code = "".join(path.read_text() for path in scripts)
     assert code.count("innerHTML") == 2
     assert not re.search(r"https?://|\bfetch\(|XMLHttpRequest|eval\(|new Function|import\(", code)
 
@@ -151,13 +153,14 @@ def test_the_viewer_asks_nothing_of_the_network_and_evaluates_nothing() -> None:
 def test_a_static_site_is_written_once_and_pictures_are_kept(site: Site, tmp_path: Path) -> None:
     to = tmp_path / "site"
     first = static_site.write(site, to)
-    # 4 assets, index, 1 part each of pages and texts, 3 pages, 2 pages drawn in two sizes
-    assert (first.files, first.kept, first.not_drawn) == (14, 0, 1)
+    # 6 assets, index, 1 part each of pages and texts, 3 pages, 2 pages drawn in two sizes
+    assert (first.files, first.kept, first.not_drawn) == (16, 0, 1)
     assert sorted(path.name for path in to.iterdir()) == [
-        *("data", "index.html", "page.js", "pages", "pictures", "thumbs", "view.css", "view.js")
+        *("base.css", "data", "index.html", "page.js", "pages", "pictures", "sheet.js", "thumbs"),
+        *("view.css", "view.js"),
     ]
     again = static_site.write(site, to)
-    assert (again.files, again.kept) == (10, 4)
+    assert (again.files, again.kept) == (12, 4)
 
 
 def test_a_folder_with_other_files_is_not_written_into(site: Site, tmp_path: Path) -> None:

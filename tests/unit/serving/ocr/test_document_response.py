@@ -121,6 +121,8 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
         ],
         "usage": {"prompt_tokens": 3, "image_tokens": 2, "output_tokens": 1},
         "timing": {"render_ms": 1, "prepare_ms": 2, "generate_ms": 3},
+        "html": None,
+        "image": None,
     }
 
 

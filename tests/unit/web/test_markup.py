@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as parser
 
-from pipeline.output.view.markup import MAX_CHARS, html
+from pipeline.web.markup import MAX_CHARS, html
 
 
 @pytest.mark.parametrize(
