@@ -102,10 +102,25 @@ class Fetcher:
             error.param = param
             raise
 
-    async def _follow(self, text: str) -> bytes:
+    def check(self, url: str, param: str | None = None) -> None:
+        """Refuse a URL that would not be fetched, without fetching it.
+
+        Raises:
+            ApiError: 400: it is not allowed.
+        """
+        try:
+            self._allowed(url)
+        except ApiError as error:
+            error.param = param
+            raise
+
+    def _allowed(self, text: str) -> URL:
         if not self._hosts:
             raise _refused("this service fetches no documents (fetch.hosts is empty)")
-        url = self._checked(_parse(text))
+        return self._checked(_parse(text))
+
+    async def _follow(self, text: str) -> bytes:
+        url = self._allowed(text)
         for _ in range(self._config.max_redirects + 1):
             answer = await self._get(url)
             if isinstance(answer, bytes):
