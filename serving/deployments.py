@@ -36,7 +36,7 @@ from serving.http.drain import Drain
 from serving.http.middleware import OPEN_PATHS, LogEntry, RequestMiddleware
 from serving.http.rate_limit import RateLimiter
 from serving.http.url_fetch import Fetcher
-from serving.jobs.service import OcrParts
+from serving.jobs.service import OcrParts, Reports
 from serving.metrics import Metrics
 from serving.ocr.handler import OcrHandler
 from serving.ocr.reader_pool import ReaderPool
@@ -206,7 +206,7 @@ class Ingress:
             ocr=parts.handler if parts else None,
             chat=self._chat_handler(chat) if chat else None,
             states=self._counts.by_model,
-        ).with_jobs(config, parts, self._metrics.job)
+        ).with_jobs(config, parts, Reports(self._metrics.job, self._metrics.request))
 
     def _ocr_parts(self, handle: DeploymentHandle, recipe: Recipe) -> OcrParts:
         config = self._config

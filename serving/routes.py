@@ -28,9 +28,10 @@ from serving.http.openapi import describe
 from serving.http.stream_formats import NDJSON, NDJSON_WITH_HEARTBEATS
 from serving.http.validation import excerpt
 from serving.jobs import service as job_service
+from serving.jobs.batches import BatchRequest
 from serving.jobs.requests import OcrJobFields, OcrJobRequest
 from serving.jobs.routes import add_routes
-from serving.jobs.service import JobService, OcrParts
+from serving.jobs.service import JobService, OcrParts, Reports
 from serving.ocr import chat_response, mistral, request_body
 from serving.ocr.chat_request import ParsedOcrRequest, parse_ocr
 from serving.ocr.document_response import OcrDocument, OcrPage
@@ -44,6 +45,7 @@ _QUERY: Final = ("stream", "heartbeat")
 _MODELS: Final = (
     *(ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage),
     *(MistralOcrRequest, MistralOcrResponse, OcrJobFields, OcrJobRequest),
+    BatchRequest,
 )
 """Bodies of requests and responses, for the OpenAPI schema."""
 
@@ -89,21 +91,19 @@ class Handlers:
         """Every model name that a request may use."""
         return (*(self.ocr.names if self.ocr else ()), *(self.chat.names if self.chat else ()))
 
-    def with_jobs(
-        self, config: ServeConfig, parts: OcrParts | None, on_end: Callable[[str, str], None]
-    ) -> Handlers:
+    def with_jobs(self, config: ServeConfig, parts: OcrParts | None, reports: Reports) -> Handlers:
         """Also keep jobs and files, if the operator does.
 
         Args:
             config: Settings of the service.
             parts: What reads pages, None where no OCR model is served.
-            on_end: Called with the kind and the status of a job or a batch that has ended.
+            reports: Who is told what happens.
 
         Raises:
             JobError: `jobs.folder` cannot be written.
         """
         background = replace(self, ocr=parts.in_background() if parts else None)
-        jobs = job_service.build(config, parts, background.respond, on_end)
+        jobs = job_service.build(config, parts, background.respond, reports)
         return replace(self, jobs=jobs)
 
     async def respond(self, body: dict[str, Any], entry: LogEntry, deadline_s: float) -> Response:

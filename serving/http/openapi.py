@@ -62,7 +62,8 @@ def describe(app: FastAPI, models: Sequence[type[BaseModel]], *, has_chat: bool)
     Args:
         app: Its routes are described.
         models: Those with the names ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage,
-            MistralOcrRequest, MistralOcrResponse, OcrJobFields and OcrJobRequest.
+            MistralOcrRequest, MistralOcrResponse, OcrJobFields, OcrJobRequest and
+            BatchRequest.
         has_chat: Whether a chat model is served, whose requests have more fields.
     """
     generated = app.openapi

@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from pipeline.config import OutputConfig, Recipe
 from pipeline.engines.recipe import engine_and_model
@@ -31,12 +29,14 @@ from pipeline.types import PageResult, Recognition, Route, Status
 from serving.config import JobsConfig
 from serving.errors import ApiError
 from serving.jobs import job_plan, job_receipt, records
+from serving.jobs.folders import on_disk, read
 from serving.jobs.job_plan import JobPlan
 from serving.jobs.patience import patiently
 from serving.jobs.records import JobRecord, JobState, JobStatus, Problem
+from serving.jobs.repeat import repeated
 from serving.jobs.slots import Slots
 from serving.jobs.sources import Sources
-from serving.jobs.store import Key, Store, read
+from serving.jobs.store import Key, Store
 from serving.ocr import bounded_tasks
 from serving.ocr.page_reader import PageReader, RequestTemplate, page_ref
 from serving.ocr.reader_pool import OpenDocument, ReaderPool
@@ -127,12 +127,8 @@ class DocumentJobs:
             plan = await asyncio.to_thread(job_plan.make, pages, record, document.inspection)
             self._check(plan)
             self._update(key, plan.opened_state(document.inspection))
-            saving = asyncio.ensure_future(self._save_again_and_again(key))
-            try:
+            async with repeated(partial(self._save_live, key), self._config.flush_s):
                 await self._read_pages(key, record, document, plan, pages)
-            finally:
-                saving.cancel()
-                await asyncio.wait({saving})
         await asyncio.to_thread(self._end, key, self._live[key], JobStatus.COMPLETED)
 
     def _check(self, plan: JobPlan) -> None:
@@ -151,7 +147,7 @@ class DocumentJobs:
         await self._sources.fetch(folder)
         password = await asyncio.to_thread(_text, folder / records.PASSWORD)
         async with (
-            _on_disk(folder / records.DOCUMENT) as path,
+            on_disk(folder / records.DOCUMENT) as path,
             self._reading.readers.open_path(path, password) as document,
         ):
             yield document
@@ -224,12 +220,10 @@ class DocumentJobs:
     def _update(self, key: Key, values: dict[str, object]) -> None:
         self._live[key] = self._live[key].model_copy(update=values)
 
-    async def _save_again_and_again(self, key: Key) -> None:
+    async def _save_live(self, key: Key) -> None:
         """Write the state, for other processes; that of pages is in the rows."""
-        while True:
-            with suppress(OSError):  # the next time may succeed
-                await asyncio.to_thread(self._save, key, self._live[key])
-            await asyncio.sleep(self._config.flush_s)
+        with suppress(OSError):  # the next time may succeed
+            await asyncio.to_thread(self._save, key, self._live[key])
 
     def _save(self, key: Key, state: JobState) -> None:
         write_text(self._store.folder(key) / records.STATE, state.model_dump_json())
@@ -250,15 +244,3 @@ def _text(path: AnyPath) -> str:
         return path.read_bytes().decode()
     except FileNotFoundError:
         return ""
-
-
-@asynccontextmanager
-async def _on_disk(document: AnyPath) -> AsyncIterator[str]:
-    """The path of a document; one that is on a store is fetched for the time inside."""
-    if isinstance(document, Path):
-        yield str(document)
-        return
-    with NamedTemporaryFile(prefix="rayscribe-job-") as file:
-        file.write(await asyncio.to_thread(document.read_bytes))
-        file.flush()
-        yield file.name

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
 
 from serving.errors import ApiError
 from serving.jobs.store import Key
@@ -28,3 +31,21 @@ def page(
         raise ApiError(400, "invalid_value", "there is nothing with this id", param="after")
     start = ids.index(after) + 1 if after else 0
     return ordered[start : start + limit], len(ids) > start + limit
+
+
+def answer(entries: Sequence[BaseModel], has_more: bool) -> dict[str, Any]:
+    """A list as OpenAI writes it.
+
+    Args:
+        entries: What is listed.
+        has_more: Whether there is more after it.
+    """
+    data = [entry.model_dump(mode="json") for entry in entries]
+    ids = [entry["id"] for entry in data]
+    return {
+        "object": "list",
+        "data": data,
+        "has_more": has_more,
+        "first_id": ids[0] if ids else None,
+        "last_id": ids[-1] if ids else None,
+    }

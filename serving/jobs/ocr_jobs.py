@@ -13,13 +13,14 @@ from serving.errors import ApiError
 from serving.jobs import listing, records, responses
 from serving.jobs.admission import Admission
 from serving.jobs.document_jobs import DocumentJobs
+from serving.jobs.folders import write_bytes
 from serving.jobs.records import JobRecord, JobState, JobStatus
 from serving.jobs.requests import ParsedJobRequest
 from serving.jobs.responses import OcrJob, OcrJobDeleted, OcrJobList
 from serving.jobs.results import MEDIA_TYPES, Result, ResultFormat
 from serving.jobs.runner import Runner
 from serving.jobs.sources import Sources
-from serving.jobs.store import Key, Kind, Store, new_key, write_bytes
+from serving.jobs.store import Key, Kind, Store, new_key
 from serving.jobs.webhook import Webhook
 from serving.ocr.handler import OcrHandler
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,8 @@ STATE: Final = "state.json"
 DOCUMENT: Final = "document"
 SOURCE: Final = "source"
 PASSWORD: Final = "password"  # noqa: S105 - the name of a file
+CONTENT: Final = "content"
+CANCEL: Final = "cancel"
 
 
 class Kept(BaseModel):
@@ -91,7 +93,6 @@ class JobState(Kept):
         failed: Pages among these that could not be read.
         pages_per_s: Since this or another process went on with it; 0 where it is not known.
         problem: Why it failed.
-        webhook: What became of the message to `JobRecord.webhook_url`.
     """
 
     status: JobStatus = JobStatus.QUEUED
@@ -154,11 +155,34 @@ class LineProblem(Kept):
     line: int | None = None
 
 
+class BatchStatus(StrEnum):
+    """What becomes of a batch, by OpenAI's names."""
+
+    VALIDATING = "validating"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is done."""
+        return self in _ENDED
+
+
+_ENDED: Final = frozenset(
+    {BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.EXPIRED, BatchStatus.CANCELLED}
+)
+
+
 class BatchState(Kept):
     """How far a batch is. Times are Unix time in seconds, 0 where something has not happened.
 
     Attributes:
-        status: By OpenAI's names.
+        status: What becomes of it.
         at: When each status was reached, by its name.
         total: Lines.
         completed: Lines that were answered.
@@ -168,7 +192,7 @@ class BatchState(Kept):
         problems: Why no line was answered.
     """
 
-    status: str = "validating"
+    status: BatchStatus = BatchStatus.VALIDATING
     at: dict[str, float] = Field(default_factory=dict)
     total: int = 0
     completed: int = 0
@@ -176,3 +200,14 @@ class BatchState(Kept):
     output_file_id: str = ""
     error_file_id: str = ""
     problems: tuple[LineProblem, ...] = ()
+
+    def reached(self, status: BatchStatus, now: float, **more: Any) -> BatchState:
+        """The state when a status is reached.
+
+        Args:
+            status: The status.
+            now: Unix time in seconds.
+            more: Other fields that change.
+        """
+        at = {status.value: now} | self.at  # the first time counts, where a restart repeats it
+        return self.model_copy(update={"status": status, "at": at, **more})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import FastAPI, Query, Request
+from openai.types import Batch, FileDeleted, FileObject
 from starlette.responses import Response
 
 from serving.config import LimitConfig
 from serving.errors import ApiError
+from serving.http import bodies
 from serving.http.middleware import log_entry
 from serving.jobs import requests, results
 from serving.jobs.ocr_jobs import OcrJobs
@@ -38,6 +40,35 @@ _RESULTS: Final[dict[int | str, dict[str, Any]]] = {
         },
     }
 }
+_FILE_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "purpose": {"type": "string", "enum": ["batch"]},
+                    },
+                    "required": ["file", "purpose"],
+                }
+            }
+        },
+    }
+}
+_BATCH_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"{_REF}BatchRequest"}}},
+    }
+}
+_CONTENT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The file.",
+        "content": {"application/jsonl": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 _Limit = Annotated[int, Query(ge=1, le=100, description="Maximum entries.")]
 _After = Annotated[str, Query(description="The id after which the list begins.")]
 _Format = Annotated[
@@ -62,6 +93,18 @@ def add_routes(app: FastAPI, jobs: JobService | None, limits: LimitConfig) -> No
     add(path + "/{job_id}", routes.delete, methods=["DELETE"])
     result = path + "/{job_id}/result"
     add(result, routes.result, methods=["GET"], responses=_RESULTS, response_class=Response)
+    files = _FileRoutes(jobs)
+    add("/v1/files", files.create, methods=["POST"], openapi_extra=_FILE_BODY)
+    add("/v1/files", files.list, methods=["GET"])
+    add("/v1/files/{file_id}", files.get, methods=["GET"])
+    add("/v1/files/{file_id}", files.delete, methods=["DELETE"])
+    content = "/v1/files/{file_id}/content"
+    add(content, files.content, methods=["GET"], responses=_CONTENT, response_class=Response)
+    batches = _BatchRoutes(jobs)
+    add("/v1/batches", batches.create, methods=["POST"], openapi_extra=_BATCH_BODY)
+    add("/v1/batches", batches.list, methods=["GET"])
+    add("/v1/batches/{batch_id}", batches.get, methods=["GET"])
+    add("/v1/batches/{batch_id}/cancel", batches.cancel, methods=["POST"])
 
 
 class _JobRoutes:
@@ -110,11 +153,78 @@ class _JobRoutes:
         return await jobs.result(_owner(request), job_id, wanted)
 
     def _jobs(self) -> OcrJobs:
-        if self._all is None:
-            raise jobs_are_off()
-        if self._all.ocr_jobs is None:
+        jobs = _kept(self._all).ocr_jobs
+        if jobs is None:
             raise ApiError(404, "model_not_found", "this service has no OCR model")
-        return self._all.ocr_jobs
+        return jobs
+
+
+class _FileRoutes:
+    """The routes of files, each a method."""
+
+    def __init__(self, jobs: JobService | None) -> None:
+        self._all = jobs
+
+    async def create(self, request: Request) -> FileObject:
+        """Keep a file with the lines of a batch."""
+        return await _kept(self._all).files.create(_owner(request), request)
+
+    async def list(
+        self,
+        request: Request,
+        purpose: Annotated[str, Query(description="Only files with it.")] = "",
+        limit: Annotated[int, Query(ge=1, le=10_000, description="Maximum entries.")] = 10_000,
+        after: _After = "",
+        order: Annotated[Literal["asc", "desc"], Query(description="By their time.")] = "desc",
+    ) -> dict[str, Any]:
+        """The files of this key."""
+        newest_first = order == "desc"
+        files, owner = _kept(self._all).files, _owner(request)
+        return await files.list(owner, purpose, after, limit, newest_first=newest_first)
+
+    async def get(self, request: Request, file_id: str) -> FileObject:
+        """What is known of a file."""
+        return await _kept(self._all).files.get(_owner(request), file_id)
+
+    async def content(self, request: Request, file_id: str) -> Response:
+        """The bytes of a file."""
+        return await _kept(self._all).files.content(_owner(request), file_id)
+
+    async def delete(self, request: Request, file_id: str) -> FileDeleted:
+        """Remove a file. A batch that has been made of it goes on."""
+        return await _kept(self._all).files.delete(_owner(request), file_id)
+
+
+class _BatchRoutes:
+    """The routes of batches, each a method."""
+
+    def __init__(self, jobs: JobService | None) -> None:
+        self._all = jobs
+
+    async def create(self, request: Request) -> Batch:
+        """Answer the lines of a file, each as `/v1/chat/completions` would."""
+        batches = _kept(self._all).batches
+        return await batches.create(_owner(request), await bodies.json_body(request))
+
+    async def list(
+        self, request: Request, limit: _Limit = 20, after: _After = ""
+    ) -> dict[str, Any]:
+        """The batches of this key, the newest first."""
+        return await _kept(self._all).batches.list(_owner(request), after, limit)
+
+    async def get(self, request: Request, batch_id: str) -> Batch:
+        """How far a batch is."""
+        return await _kept(self._all).batches.get(_owner(request), batch_id)
+
+    async def cancel(self, request: Request, batch_id: str) -> Batch:
+        """Answer no more lines of a batch. What was answered is kept."""
+        return await _kept(self._all).batches.cancel(_owner(request), batch_id)
+
+
+def _kept(jobs: JobService | None) -> JobService:
+    if jobs is None:
+        raise jobs_are_off()
+    return jobs
 
 
 def jobs_are_off() -> ApiError:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
-
-from starlette.responses import Response
+from functools import partial
 
 from pipeline.config import Recipe
-from pipeline.types import Recognition, Task
+from pipeline.types import Task
 from serving.config import ServeConfig
 from serving.http.middleware import LogEntry
 from serving.jobs.admission import Admission
+from serving.jobs.batch_work import BatchWork
+from serving.jobs.batches import Batches
 from serving.jobs.document_jobs import DocumentJobs, Reading
+from serving.jobs.files import Files
+from serving.jobs.line_answers import Answer, LineAnswers
 from serving.jobs.ocr_jobs import OcrJobs
 from serving.jobs.records import JobRecord
 from serving.jobs.runner import Runner, Work
@@ -26,8 +28,18 @@ from serving.ocr.page_reader import OcrBackend, PageReader, RequestTemplate
 from serving.ocr.reader_pool import ReaderPool
 from serving.ocr.service import OcrService
 
-Answer = Callable[[dict[str, Any], LogEntry, float], Awaitable[Response]]
-"""Answers a chat completion: its body, an entry for its counts, and its deadline."""
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Who is told what happens.
+
+    Attributes:
+        on_end: Called with the kind and the status of a job or a batch that has ended.
+        on_line: Called with the log entry of every line of a batch.
+    """
+
+    on_end: Callable[[str, str], None]
+    on_line: Callable[[LogEntry], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +75,18 @@ class JobService:
     Attributes:
         runner: Works on it.
         ocr_jobs: Answers requests for jobs, None where no OCR model is served.
+        files: Answers requests for files.
+        batches: Answers requests for batches.
     """
 
     runner: Runner
     ocr_jobs: OcrJobs | None
+    files: Files
+    batches: Batches
 
 
 def build(
-    config: ServeConfig,
-    ocr: OcrParts | None,
-    answer: Answer,
-    on_end: Callable[[str, str], None],
+    config: ServeConfig, ocr: OcrParts | None, answer: Answer, reports: Reports
 ) -> JobService | None:
     """Put the service together; None where the operator keeps no jobs.
 
@@ -81,7 +94,7 @@ def build(
         config: Settings of the service.
         ocr: What reads pages, None where no OCR model is served.
         answer: Answers a chat completion in the background.
-        on_end: Called with the kind and the status of what has ended.
+        reports: Who is told.
 
     Raises:
         JobError: `jobs.folder` cannot be written.
@@ -90,23 +103,27 @@ def build(
         return None
     store = Store(config.jobs.folder, config.store)
     admission = Admission(store, config.jobs)
-    works: dict[Kind, Work] = {}
-    if ocr is None:
-        return JobService(Runner(store, works, config.jobs), None)
-    slots = Slots(config.jobs.pages_in_flight, ocr.handler.service.pending)
-    sources = Sources(config.jobs, config.store, config.limits, ocr.handler.fetcher)
-    work = DocumentJobs(
-        store,
-        _reading(ocr, slots),
-        sources,
-        config.jobs,
-        lambda status: on_end(Kind.JOB, status),
-    )
-    works[Kind.JOB] = work
+    slots = Slots(config.jobs.pages_in_flight, ocr.handler.service.pending if ocr else _none)
+    files = Files(store, admission, config)
+    on_end = partial(reports.on_end, Kind.BATCH)
+    answers = LineAnswers(answer, slots, config.limits.request_s, reports.on_line)
+    batch_work = BatchWork(store, files, answers, config, on_end)
+    works: dict[Kind, Work] = {Kind.BATCH: batch_work}
     runner = Runner(store, works, config.jobs)
+    batches = Batches(store, files, batch_work, runner, admission, config)
+    if ocr is None:
+        return JobService(runner, None, files, batches)
+    sources = Sources(config.jobs, config.store, config.limits, ocr.handler.fetcher)
+    on_end = partial(reports.on_end, Kind.JOB)
+    work = DocumentJobs(store, _reading(ocr, slots), sources, config.jobs, on_end)
+    works[Kind.JOB] = work
     webhook = Webhook(config.jobs)
     jobs = OcrJobs(store, work, runner, admission, sources, webhook, ocr.handler, config)
-    return JobService(runner, jobs)
+    return JobService(runner, jobs, files, batches)
+
+
+def _none() -> int:
+    return 0
 
 
 def _reading(ocr: OcrParts, slots: Slots) -> Reading:
@@ -114,8 +131,6 @@ def _reading(ocr: OcrParts, slots: Slots) -> Reading:
         task = Task(record.task) if record.task else None
         return ocr.handler.ocr_template(task, record.prompt)[1]
 
-    def on_page(recognition: Recognition) -> None:
-        ocr.handler.on_page(ocr.handler.names[0], recognition)
-
     page_reader = PageReader(ocr.recipe, ocr.backend)
+    on_page = partial(ocr.handler.on_page, ocr.handler.names[0])
     return Reading(ocr.recipe, ocr.readers, page_reader, slots, template, on_page)

@@ -13,7 +13,7 @@ from serving.config import JobsConfig, LimitConfig
 from serving.errors import ApiError
 from serving.http.url_fetch import Fetcher
 from serving.jobs import records
-from serving.jobs.store import write_bytes
+from serving.jobs.folders import write_bytes
 
 _MIB: Final = 1 << 20
 _NOT_IN_KEYS: Final = {"", ".", ".."}

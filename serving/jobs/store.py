@@ -12,28 +12,23 @@ Everything here blocks: call it in a thread.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
-import shutil
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from pydantic import BaseModel
 
 from pipeline.config import StoreConfig
 from pipeline.errors import JobError
 from pipeline.output.shards import write_text
-from pipeline.storage.objects import list_objects
-from pipeline.storage.paths import AnyPath, StorePath, output_path
+from pipeline.storage.paths import AnyPath, output_path
 from serving.http.auth import ANONYMOUS, LOCAL
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
+from serving.jobs.folders import ModelT, files_below, read, remove_folder
 
 _WITHOUT_KEY: Final = "open"
 _OWNER_CHARS: Final = 16
@@ -87,7 +82,19 @@ def owner_of(caller: str) -> str:
 
 def new_key(owner: str, kind: Kind) -> Key:
     """A key with an id that nobody can guess."""
-    return Key(owner, f"{kind}-{int(time.time() * 1000):012x}{secrets.token_hex(8)}")
+    return key_at(owner, kind, time.time(), secrets.token_hex(8))
+
+
+def key_at(owner: str, kind: Kind, created_at: float, name: str) -> Key:
+    """A key.
+
+    Args:
+        owner: Whose it is.
+        kind: What it is about.
+        created_at: Unix time in seconds.
+        name: 16 hex digits.
+    """
+    return Key(owner, f"{kind}-{int(created_at * 1000):012x}{name}")
 
 
 class Store:
@@ -194,7 +201,7 @@ class Store:
         Raises:
             JobError: The store does not answer.
         """
-        return sum(size for _, size in _files(self._root / "data" / owner))
+        return sum(size for _, size in files_below(self._root / "data" / owner))
 
     def remove_orphans(self) -> None:
         """Remove data whose record is gone or was never written.
@@ -215,63 +222,8 @@ class Store:
         if isinstance(data, Path):
             return {(path.parent.name, path.name) for path in data.glob("*/*")}
         prefix = f"{data.uri}/"
-        parts = (path.removeprefix(prefix).split("/") for path, _ in _files(data))
+        parts = (path.removeprefix(prefix).split("/") for path, _ in files_below(data))
         return {(first, second) for first, second, *_ in parts}
 
     def _record(self, key: Key) -> AnyPath:
         return self._records / f"{key.owner}.{key.id}.json"
-
-
-def read(path: AnyPath, model: type[ModelT]) -> ModelT | None:
-    """A file as a model, None where there is none.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is something else.
-    """
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-
-
-def write_bytes(path: AnyPath, content: bytes) -> None:
-    """Write a file, whole or not at all.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    if isinstance(path, StorePath):
-        path.write_bytes(content)
-        return
-    hidden = path.with_name(f".{path.name}.tmp")
-    hidden.write_bytes(content)
-    hidden.replace(path)
-
-
-def remove_folder(folder: AnyPath) -> None:
-    """Remove a folder and all that is in it.
-
-    Raises:
-        OSError: Something cannot be removed.
-    """
-    if isinstance(folder, Path):
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-        return
-    for uri, _ in _files(folder):
-        with suppress(FileNotFoundError):
-            StorePath(uri, folder.config).unlink()
-
-
-def _files(folder: AnyPath) -> Iterator[tuple[str, int]]:
-    """Path and size of all files below a folder."""
-    if isinstance(folder, StorePath):
-        for found in list_objects(f"{folder.uri}/", folder.config):
-            yield found.uri, found.size_bytes
-        return
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(parent, name)
-            with suppress(FileNotFoundError):  # a temporary name, or it was just removed
-                yield path, os.stat(path).st_size

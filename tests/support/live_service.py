@@ -29,7 +29,7 @@ from serving.http.drain import Drain
 from serving.http.middleware import LogEntry, RequestMiddleware
 from serving.http.rate_limit import RateLimiter
 from serving.http.url_fetch import Fetcher
-from serving.jobs.service import OcrParts
+from serving.jobs.service import OcrParts, Reports
 from serving.ocr.handler import OcrHandler
 from serving.ocr.reader_pool import ReaderPool
 from serving.ocr.service import OcrService
@@ -180,7 +180,11 @@ def running(
 
     handlers = routes.Handlers(
         config.limits, model, ChatHandler((CHAT,), chat, config), states
-    ).with_jobs(config, OcrParts(model, readers, ocr), lambda *ended: jobs_ended.append(ended))
+    ).with_jobs(
+        config,
+        OcrParts(model, readers, ocr),
+        Reports(lambda *ended: jobs_ended.append(ended), log.append),
+    )
     drain = Drain()
     app = RequestMiddleware(
         routes.build(handlers),
