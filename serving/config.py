@@ -150,7 +150,7 @@ class FetchConfig(Settings):
     """Maximum redirects that are followed; each is checked like the first URL."""
 
 
-class JobsConfig(Settings):
+class JobConfig(Settings):
     """Jobs for long documents, and OpenAI's files and batches. Off unless there is a folder."""
 
     folder: Annotated[str, COMMON] = ""
@@ -360,7 +360,7 @@ class ServeConfig(Settings):
     limits: LimitConfig = LimitConfig()
     prompts: PromptConfig = PromptConfig()
     fetch: FetchConfig = FetchConfig()
-    jobs: JobsConfig = JobsConfig()
+    job: JobConfig = JobConfig()
     store: StoreConfig = StoreConfig()
     ray: RayConfig = RayConfig()
 
@@ -373,9 +373,9 @@ class ServeConfig(Settings):
 
     @model_validator(mode="after")
     def _has_locks(self) -> ServeConfig:
-        if self.ingress.num_replicas > 1 and self.jobs.folder.startswith(("gs://", "az://")):
+        if self.ingress.num_replicas > 1 and self.job.folder.startswith(("gs://", "az://")):
             raise ValueError(
-                "jobs.folder on gs:// or az:// has no locks: set ingress.num_replicas to 1, or"
+                "job.folder on gs:// or az:// has no locks: set ingress.num_replicas to 1, or"
                 " take s3:// or a shared folder"
             )
         return self

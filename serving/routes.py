@@ -17,6 +17,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from pipeline import __version__
 from serving.chat.handler import ChatHandler
@@ -100,7 +101,7 @@ class Handlers:
             reports: Who is told what happens.
 
         Raises:
-            JobError: `jobs.folder` cannot be written.
+            JobError: `job.folder` cannot be written.
         """
         background = replace(self, ocr=parts.in_background() if parts else None)
         jobs = job_service.build(config, parts, background.respond, reports)
@@ -271,7 +272,16 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
     response = await _on_api_error(request, ApiError(error.status_code, code, str(error.detail)))
     response.headers.update(error.headers or {})
+    if "allow" in response.headers:  # Starlette names the methods of one route only
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that the path of a request has."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in found for method in route.methods or ()})
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

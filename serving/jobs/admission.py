@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from serving.config import JobsConfig
+from serving.config import JobConfig
 from serving.errors import ApiError
 from serving.jobs.store import Kind, Store
 
@@ -24,7 +24,7 @@ class Admission:
         config: How much.
     """
 
-    def __init__(self, store: Store, config: JobsConfig) -> None:
+    def __init__(self, store: Store, config: JobConfig) -> None:
         self._store = store
         self._config = config
         self._turn = asyncio.Lock()
@@ -56,5 +56,5 @@ class Admission:
             message = f"this key keeps its maximum of {limit} (jobs.{name}): delete some"
             raise ApiError(429, "too_many_kept", message)
         if self._store.size_bytes(owner) + size_bytes > config.max_mib * _MIB:
-            message = f"this key would keep more than {config.max_mib:g} MiB (jobs.max_mib):"
+            message = f"this key would keep more than {config.max_mib:g} MiB (job.max_mib):"
             raise ApiError(429, "storage_full", f"{message} delete jobs or files")

@@ -47,7 +47,7 @@ def index(path: str, endpoint: str, max_lines: int) -> tuple[list[Line], list[Li
     problems: list[LineProblem] = []
     for number, start, content in _numbered(path):
         if len(lines) >= max_lines:
-            message = f"more than {max_lines} lines (jobs.max_lines): make several batches"
+            message = f"more than {max_lines} lines (job.max_lines): make several batches"
             return [], [LineProblem(code="too_many_lines", message=message)]
         found = _problem(content, endpoint, lines, number)
         if isinstance(found, LineProblem):

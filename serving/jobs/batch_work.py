@@ -64,7 +64,7 @@ class BatchWork:
         self._files = files
         self._answers = answers
         self._config = config
-        self._flush_s = config.jobs.flush_s
+        self._flush_s = config.job.flush_s
         self._on_end = on_end
         self._live: dict[Key, _Live] = {}
 
@@ -112,7 +112,7 @@ class BatchWork:
             del self._live[key]
 
     async def _run(self, key: Key, live: _Live, record: BatchRecord, path: str) -> None:
-        limit = self._config.jobs.max_lines
+        limit = self._config.job.max_lines
         lines, problems = await asyncio.to_thread(batch_lines.index, path, record.endpoint, limit)
         if problems:
             more = {"problems": tuple(problems)}
@@ -162,7 +162,7 @@ class BatchWork:
         self, live: _Live, log: AnswerLog, path: str, todo: Sequence[Line]
     ) -> None:
         tasks = (partial(self._answers.answer, path, line) for line in todo)
-        count = self._config.jobs.pages_in_flight
+        count = self._config.job.pages_in_flight
         async with aclosing(bounded_tasks.as_completed(tasks, count)) as answers:
             async for number, is_error, answer in answers:
                 log.add(number, is_error, answer)
@@ -237,7 +237,7 @@ class BatchWork:
 def _add_expired(log: AnswerLog, lines: Sequence[Line]) -> None:
     """Give lines without an answer an error."""
     answered = log.answered()
-    message = "the batch's time was over before this request was answered (jobs.window_s)"
+    message = "the batch's time was over before this request was answered (job.window_s)"
     error = {"code": "batch_expired", "message": message}
     for line in lines:
         if line.number not in answered:

@@ -34,7 +34,7 @@ class BatchRequest(Body):
     endpoint: Literal["/v1/chat/completions"]
     """What answers them."""
     completion_window: Literal["24h"]
-    """Accepted; the service's own window is `jobs.window_s`."""
+    """Accepted; the service's own window is `job.window_s`."""
     metadata: Annotated[dict[Text, Text], Field(max_length=16)] | None = None
     """Kept and returned."""
 
@@ -76,7 +76,7 @@ class Batches:
             endpoint=request.endpoint,
             completion_window=request.completion_window,
             metadata=request.metadata,
-            expires_at=time.time() + self.config.jobs.window_s,
+            expires_at=time.time() + self.config.job.window_s,
         )
         key = new_key(owner, Kind.BATCH)
         async with self.admission.admitted(owner, Kind.BATCH, its.size_bytes):

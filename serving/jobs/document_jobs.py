@@ -26,7 +26,7 @@ from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
 from pipeline.storage.paths import AnyPath
 from pipeline.types import PageResult, Recognition, Route, Status
-from serving.config import JobsConfig
+from serving.config import JobConfig
 from serving.errors import ApiError
 from serving.jobs import job_plan, job_receipt, records
 from serving.jobs.folders import on_disk, read
@@ -79,7 +79,7 @@ class DocumentJobs:
         store: Store,
         reading: Reading,
         sources: Sources,
-        config: JobsConfig,
+        config: JobConfig,
         on_end: Callable[[str], None],
     ) -> None:
         self._store = store
@@ -136,7 +136,7 @@ class DocumentJobs:
         if not plan.ids:
             raise ApiError(400, "no_such_page", "the document has none of the requested pages")
         if len(plan.ids) > limit:
-            message = f"{len(plan.ids)} pages; {limit} are allowed (jobs.max_pages): choose some"
+            message = f"{len(plan.ids)} pages; {limit} are allowed (job.max_pages): choose some"
             raise ApiError(413, "too_many_pages", message)
 
     # --- the document

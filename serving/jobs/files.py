@@ -145,7 +145,7 @@ class Files:
             object="file",
             purpose=cast(Literal["batch", "batch_output"], record.purpose),
             status="processed",
-            expires_at=created_at + int(self.config.jobs.kept_s),
+            expires_at=created_at + int(self.config.job.kept_s),
         )
 
 

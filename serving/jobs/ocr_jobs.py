@@ -155,4 +155,4 @@ class OcrJobs:
         return None if record is None else (key, record, self.work.state(key))
 
     def _answer(self, key: Key, record: JobRecord, state: JobState) -> OcrJob:
-        return responses.job(key, record, state, self.config.jobs.kept_s)
+        return responses.job(key, record, state, self.config.job.kept_s)

@@ -229,7 +229,7 @@ def _kept(jobs: JobService | None) -> JobService:
 
 def jobs_are_off() -> ApiError:
     """The error for a service that keeps nothing."""
-    message = "this service keeps no jobs and files: its operator can set jobs.folder"
+    message = "this service keeps no jobs and files: its operator can set job.folder"
     return ApiError(404, "jobs_off", message)
 
 

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from pipeline.errors import ConfigError, RayscribeError
 from pipeline.job import lock
-from serving.config import JobsConfig
+from serving.config import JobConfig
 from serving.jobs.records import Problem
 from serving.jobs.store import Key, Kind, Store
 
@@ -70,7 +70,7 @@ class Runner:
         config: How much at a time, and how long it is kept.
     """
 
-    def __init__(self, store: Store, works: Mapping[Kind, Work], config: JobsConfig) -> None:
+    def __init__(self, store: Store, works: Mapping[Kind, Work], config: JobConfig) -> None:
         self._store = store
         self._works = works
         self._config = config
@@ -193,7 +193,7 @@ class Runner:
         except _FullError:
             problem = Problem(
                 code="storage_full",
-                message=f"this key keeps more than jobs.max_mib ({self._config.max_mib:g} MiB);"
+                message=f"this key keeps more than job.max_mib ({self._config.max_mib:g} MiB);"
                 " delete jobs or files",
             )
             await asyncio.to_thread(work.fail, key, problem)

@@ -97,27 +97,27 @@ def build(
         reports: Who is told.
 
     Raises:
-        JobError: `jobs.folder` cannot be written.
+        JobError: `job.folder` cannot be written.
     """
-    if not config.jobs.folder:
+    if not config.job.folder:
         return None
-    store = Store(config.jobs.folder, config.store)
-    admission = Admission(store, config.jobs)
-    slots = Slots(config.jobs.pages_in_flight, ocr.handler.service.pending if ocr else _none)
+    store = Store(config.job.folder, config.store)
+    admission = Admission(store, config.job)
+    slots = Slots(config.job.pages_in_flight, ocr.handler.service.pending if ocr else _none)
     files = Files(store, admission, config)
     on_end = partial(reports.on_end, Kind.BATCH)
     answers = LineAnswers(answer, slots, config.limits.request_s, reports.on_line)
     batch_work = BatchWork(store, files, answers, config, on_end)
     works: dict[Kind, Work] = {Kind.BATCH: batch_work}
-    runner = Runner(store, works, config.jobs)
+    runner = Runner(store, works, config.job)
     batches = Batches(store, files, batch_work, runner, admission, config)
     if ocr is None:
         return JobService(runner, None, files, batches)
-    sources = Sources(config.jobs, config.store, config.limits, ocr.handler.fetcher)
+    sources = Sources(config.job, config.store, config.limits, ocr.handler.fetcher)
     on_end = partial(reports.on_end, Kind.JOB)
-    work = DocumentJobs(store, _reading(ocr, slots), sources, config.jobs, on_end)
+    work = DocumentJobs(store, _reading(ocr, slots), sources, config.job, on_end)
     works[Kind.JOB] = work
-    webhook = Webhook(config.jobs)
+    webhook = Webhook(config.job)
     jobs = OcrJobs(store, work, runner, admission, sources, webhook, ocr.handler, config)
     return JobService(runner, jobs, files, batches)
 

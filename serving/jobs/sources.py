@@ -9,7 +9,7 @@ from pipeline.config import StoreConfig
 from pipeline.errors import DocumentError, ErrorKind, JobError
 from pipeline.storage import objects, uris
 from pipeline.storage.paths import AnyPath, StorePath
-from serving.config import JobsConfig, LimitConfig
+from serving.config import JobConfig, LimitConfig
 from serving.errors import ApiError
 from serving.http.url_fetch import Fetcher
 from serving.jobs import records
@@ -31,7 +31,7 @@ class Sources:
     """
 
     def __init__(
-        self, config: JobsConfig, store: StoreConfig, limits: LimitConfig, fetcher: Fetcher
+        self, config: JobConfig, store: StoreConfig, limits: LimitConfig, fetcher: Fetcher
     ) -> None:
         self._prefixes = config.sources
         self._store = store
@@ -49,7 +49,7 @@ class Sources:
             return
         parts = uris.bucket_and_key(uri)[1].split("/")
         if not uri.startswith(self._prefixes) or _NOT_IN_KEYS & set(parts):
-            message = "this is not below a prefix in jobs.sources; upload the document itself"
+            message = "this is not below a prefix in job.sources; upload the document itself"
             raise ApiError(400, "remote_url_refused", message, param=param)
 
     async def fetch(self, folder: AnyPath) -> None:

@@ -119,7 +119,7 @@ class Store:
                 self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._records.mkdir(exist_ok=True)
             except OSError as error:
-                raise JobError(f"jobs.folder {folder} cannot be made: {error.strerror}") from None
+                raise JobError(f"job.folder {folder} cannot be made: {error.strerror}") from None
 
     def folder(self, key: Key) -> AnyPath:
         """The folder with the data of a record."""

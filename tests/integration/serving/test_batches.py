@@ -279,7 +279,7 @@ def test_the_number_of_files_is_limited(tmp_path: Path) -> None:
     settings: ServeConfig = config(tmp_path, max_files=1)
     with running(settings, SlowEngine()) as service, client_of(service) as client:
         file = client.files.create(file=("x", b"x"), purpose="batch")
-        with pytest.raises(openai.RateLimitError, match=r"jobs\.max_files"):
+        with pytest.raises(openai.RateLimitError, match=r"job\.max_files"):
             client.files.create(file=("x", b"x"), purpose="batch")
         client.files.delete(file.id)
         client.files.create(file=("x", b"x"), purpose="batch")

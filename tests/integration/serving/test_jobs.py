@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.engines.fake import HANDLERS, FakeEngine
 from pipeline.output import schema
-from serving.config import JobsConfig, LimitConfig, ServeConfig
+from serving.config import JobConfig, LimitConfig, ServeConfig
 from tests.support import live_service, sample_documents
 from tests.support.live_service import Online, data_uri, running
 
@@ -27,7 +27,7 @@ def config(folder: Path, **jobs: Any) -> ServeConfig:
         chat=live_service.chat_config(),
         text_layer="never",
         limits=LimitConfig(pages=3),
-        jobs=JobsConfig(folder=str(folder), **{"poll_s": 0.2, "flush_s": 0.2} | jobs),
+        job=JobConfig(folder=str(folder), **{"poll_s": 0.2, "flush_s": 0.2} | jobs),
     )
 
 
@@ -214,7 +214,7 @@ def test_a_service_without_a_folder_says_how_to_have_jobs() -> None:
     with running(settings, FakeEngine(HANDLERS["echo"])) as service:
         for answer in (service.get(PATH), service.post(PATH, {"document": "x"})):
             assert (answer.status, answer.error["code"]) == (404, "jobs_off")
-            assert "jobs.folder" in answer.error["message"]
+            assert "job.folder" in answer.error["message"]
 
 
 B = "boundary=edge"

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.engines.fake import HANDLERS, FakeEngine
 from pipeline.types import Generation, Request
-from serving.config import FetchConfig, JobsConfig, ServeConfig
+from serving.config import FetchConfig, JobConfig, ServeConfig
 from tests.integration.serving.test_jobs import PATH, config, ended, make, wait_for
 from tests.support import object_stores, sample_documents
 from tests.support.live_service import Answer, Online, ask, data_uri, image, running
@@ -174,7 +174,7 @@ def test_a_key_has_a_maximum_of_jobs_and_another_is_not_concerned(tmp_path: Path
     with running(settings, FakeEngine(HANDLERS["echo"]), KEYS) as service:
         jobs = [service.post(PATH, body, ANNA) for _ in range(3)]
         assert [answer.status for answer in jobs] == [202, 202, 429]
-        assert "jobs.max_jobs" in jobs[-1].error["message"]
+        assert "job.max_jobs" in jobs[-1].error["message"]
         assert service.post(PATH, body, BEN).status == 202
         assert delete(service, jobs[0].json, ANNA).status == 200
         assert service.post(PATH, body, ANNA).status == 202
@@ -194,7 +194,7 @@ def test_a_job_of_too_many_pages_fails_before_a_page_is_read(tmp_path: Path) -> 
     with running(config(tmp_path, max_pages=3), engine) as service:
         state = ended(service, make(service, sample_documents.text_pdf(4)))
         assert (state["status"], state["error"]["code"]) == ("failed", "too_many_pages")
-        assert "jobs.max_pages" in state["error"]["message"]
+        assert "job.max_pages" in state["error"]["message"]
         few = make(service, sample_documents.text_pdf(4), pages="2-4")
         assert ended(service, few)["status"] == "completed"
 
@@ -239,7 +239,7 @@ def test_documents_and_jobs_on_an_object_store(s3: object_stores.S3Server, tmp_p
         engine={"kind": "fake"},
         text_layer="never",
         store=s3.config(),
-        jobs=JobsConfig(folder=f"s3://{s3.bucket}/jobs", sources=(f"s3://{s3.bucket}/inbox/",)),
+        job=JobConfig(folder=f"s3://{s3.bucket}/jobs", sources=(f"s3://{s3.bucket}/inbox/",)),
     )
     with running(settings, FakeEngine(HANDLERS["echo"])) as service:
         refused = service.post(PATH, {"document": f"s3://{s3.bucket}/other/long.pdf"})
@@ -267,9 +267,9 @@ def test_a_url_is_refused_where_its_host_is_not_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["/data/", "s3://bucket", "s3://bucket/x", "https://a/"])
 def test_a_source_that_is_no_prefix_on_a_store_is_refused(source: str) -> None:
     with pytest.raises(ValueError, match="write a prefix"):
-        JobsConfig(sources=(source,))
+        JobConfig(sources=(source,))
 
 
 def test_a_store_without_locks_has_one_ingress_replica() -> None:
     with pytest.raises(ValueError, match="num_replicas"):
-        ServeConfig(jobs=JobsConfig(folder="gs://b/j"), ingress={"num_replicas": 2})
+        ServeConfig(job=JobConfig(folder="gs://b/j"), ingress={"num_replicas": 2})
