@@ -188,7 +188,7 @@ class JobConfig(Settings):
     public. Empty: none."""
     webhook_tries: Annotated[int, Field(ge=1)] = 5
     """Maximum attempts to tell a host. The pause before the second is a second, each further one
-    four times as long."""
+    twice as long."""
     lock: LockConfig = LockConfig()
 
     @field_validator("sources")

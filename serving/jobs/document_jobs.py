@@ -28,15 +28,16 @@ from pipeline.storage.paths import AnyPath
 from pipeline.types import PageResult, Recognition, Route, Status
 from serving.config import JobConfig
 from serving.errors import ApiError
-from serving.jobs import job_plan, job_receipt, records
+from serving.jobs import job_plan, job_receipt, records, responses
 from serving.jobs.folders import on_disk, read
 from serving.jobs.job_plan import JobPlan
 from serving.jobs.patience import patiently
-from serving.jobs.records import JobRecord, JobState, JobStatus, Problem
+from serving.jobs.records import JobRecord, JobState, JobStatus, Problem, Telling
 from serving.jobs.repeat import repeated
 from serving.jobs.slots import Slots
 from serving.jobs.sources import Sources
 from serving.jobs.store import Key, Store
+from serving.jobs.webhook import Webhook
 from serving.ocr import bounded_tasks
 from serving.ocr.page_reader import PageReader, RequestTemplate, page_ref
 from serving.ocr.reader_pool import OpenDocument, ReaderPool
@@ -70,6 +71,7 @@ class DocumentJobs:
         store: Where jobs are.
         reading: How their pages are read.
         sources: Fetches documents that are named by a URI.
+        webhook: Tells hosts of ends.
         config: Limits.
         on_end: Called with the status of a job that has ended.
     """
@@ -79,12 +81,14 @@ class DocumentJobs:
         store: Store,
         reading: Reading,
         sources: Sources,
+        webhook: Webhook,
         config: JobConfig,
         on_end: Callable[[str], None],
     ) -> None:
         self._store = store
         self._reading = reading
         self._sources = sources
+        self._webhook = webhook
         self._config = config
         self._on_end = on_end
         self._live: dict[Key, JobState] = {}
@@ -96,7 +100,8 @@ class DocumentJobs:
 
     def ended_at(self, key: Key) -> float | None:
         """See `Work`."""
-        return self.state(key).ended_at or None
+        state = self.state(key)
+        return None if state.webhook is Telling.PENDING else state.ended_at or None
 
     def fail(self, key: Key, problem: Problem) -> None:
         """See `Work`."""
@@ -105,12 +110,21 @@ class DocumentJobs:
     async def run(self, key: Key) -> None:
         """See `Work`."""
         state = await asyncio.to_thread(self.state, key)
+        record = await asyncio.to_thread(self._store.read, key, JobRecord)
+        if record is None:
+            return  # removed; the runner notices
+        if not state.ended_at:
+            await self._read_to_its_end(key, record, state)
+        if record.webhook_url:
+            await self._tell(key, record)
+
+    async def _read_to_its_end(self, key: Key, record: JobRecord, state: JobState) -> None:
         started_at = state.started_at or time.time()
         self._live[key] = state.model_copy(
             update={"status": JobStatus.RUNNING, "started_at": started_at, "pages_per_s": 0.0}
         )
         try:
-            await self._read_document(key)
+            await self._read_document(key, record)
         except (RecordedError, ApiError) as error:
             code = error.code if isinstance(error, ApiError) else error.kind.value
             problem = Problem(code=code, message=str(error))
@@ -118,10 +132,15 @@ class DocumentJobs:
         finally:
             del self._live[key]
 
-    async def _read_document(self, key: Key) -> None:
-        record = await asyncio.to_thread(self._store.read, key, JobRecord)
-        if record is None:
-            return  # removed; the runner notices
+    async def _tell(self, key: Key, record: JobRecord) -> None:
+        state = await asyncio.to_thread(self.state, key)
+        job = responses.job(key, record, state, self._config.kept_s).model_dump(mode="json")
+        message = {"type": f"ocr.job.{state.status}", "data": job}
+        is_told = await self._webhook.tell(record.webhook_url, message)
+        told = {"webhook": Telling.TOLD if is_told else Telling.GIVEN_UP}
+        await asyncio.to_thread(self._save, key, state.model_copy(update=told))
+
+    async def _read_document(self, key: Key, record: JobRecord) -> None:
         async with self._opened(key) as document:
             pages = await asyncio.to_thread(job_plan.pages_folder, self._store.folder(key))
             plan = await asyncio.to_thread(job_plan.make, pages, record, document.inspection)
@@ -231,7 +250,14 @@ class DocumentJobs:
     def _end(
         self, key: Key, state: JobState, status: JobStatus, problem: Problem | None = None
     ) -> None:
-        ended = {"status": status, "ended_at": time.time(), "problem": problem}
+        record = self._store.read(key, JobRecord)
+        telling = Telling.PENDING if record and record.webhook_url else None
+        ended = {
+            "status": status,
+            "ended_at": time.time(),
+            "problem": problem,
+            "webhook": telling,
+        }
         self._save(key, state.model_copy(update=ended))
         for name in (records.DOCUMENT, records.SOURCE, records.PASSWORD):
             with suppress(OSError):  # else they go with the job

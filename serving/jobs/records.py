@@ -49,6 +49,14 @@ class Problem(Kept):
     message: str
 
 
+class Telling(StrEnum):
+    """What becomes of the message to `JobRecord.webhook_url`."""
+
+    PENDING = "pending"
+    TOLD = "told"
+    GIVEN_UP = "given_up"
+
+
 class JobRecord(Kept):
     """A job as it was requested.
 
@@ -93,6 +101,7 @@ class JobState(Kept):
         failed: Pages among these that could not be read.
         pages_per_s: Since this or another process went on with it; 0 where it is not known.
         problem: Why it failed.
+        webhook: What becomes of the message about its end, None where there is none.
     """
 
     status: JobStatus = JobStatus.QUEUED
@@ -105,6 +114,7 @@ class JobState(Kept):
     failed: int = 0
     pages_per_s: float = 0.0
     problem: Problem | None = None
+    webhook: Telling | None = None
 
 
 class FileRecord(Kept):

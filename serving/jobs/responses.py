@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from serving.jobs.records import JobRecord, JobState, JobStatus
+from serving.jobs.records import JobRecord, JobState, JobStatus, Telling
 from serving.jobs.store import Key
 from serving.ocr.document_response import ResponseModel
 
@@ -58,6 +58,9 @@ class OcrJob(ResponseModel):
     """When it is removed with its result; null until it has ended."""
     error: OcrJobError | None
     """Why it failed; null where it did not."""
+    webhook: Telling | None
+    """Whether `webhook_url` was told of the end: pending, told or given_up (it never answered with
+    2xx); null where there is none, or the job has not ended."""
 
 
 class OcrJobList(ResponseModel):
@@ -106,6 +109,7 @@ def job(key: Key, record: JobRecord, state: JobState, kept_s: float) -> OcrJob:
         ended_at=int(state.ended_at) or None,
         expires_at=int(state.ended_at + kept_s) if state.ended_at else None,
         error=OcrJobError(code=problem.code, message=problem.message) if problem else None,
+        webhook=state.webhook,
     )
 
 

@@ -115,9 +115,9 @@ def build(
         return JobService(runner, None, files, batches)
     sources = Sources(config.job, config.store, config.limits, ocr.handler.fetcher)
     on_end = partial(reports.on_end, Kind.JOB)
-    work = DocumentJobs(store, _reading(ocr, slots), sources, config.job, on_end)
-    works[Kind.JOB] = work
     webhook = Webhook(config.job)
+    work = DocumentJobs(store, _reading(ocr, slots), sources, webhook, config.job, on_end)
+    works[Kind.JOB] = work
     jobs = OcrJobs(store, work, runner, admission, sources, webhook, ocr.handler, config)
     return JobService(runner, jobs, files, batches)
 
