@@ -25,6 +25,7 @@ from serving.jobs.webhook import Webhook
 from serving.ocr.handler import OcrHandler
 
 _RETRY_S: Final = 5.0
+_MAX_NAME_CHARS: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class OcrJobs:
             self.webhook.check(request.webhook_url, "webhook_url")
         record = JobRecord(
             model=asked.model,
-            filename=asked.document.filename,
+            filename=asked.document.filename[:_MAX_NAME_CHARS],
             ranges=asked.pages.ranges,
             task=asked.task or "",
             prompt=asked.prompt,

@@ -122,7 +122,7 @@ class Runner:
         for known in (self._ended, self._not_before, self._faults):
             for key in known.keys() - set(keys):
                 known.pop(key)
-        waiting = [key for key in keys if await self._is_waiting(key)]
+        waiting = [key for key in keys if await self._can_begin(key)]
         while waiting and len(self._runs) < self._config.running:
             key = self._next(waiting)
             waiting.remove(key)
@@ -131,6 +131,13 @@ class Runner:
         if time.monotonic() - self._swept_at_s > _SWEEP_S:
             self._swept_at_s = time.monotonic()
             await asyncio.to_thread(self._store.remove_orphans)
+
+    async def _can_begin(self, key: Key) -> bool:
+        try:
+            return await self._is_waiting(key)
+        except ValueError:  # of another version, or damaged: the others are not concerned
+            _log.exception("%s cannot be read", key.id)
+            return False
 
     async def _is_waiting(self, key: Key) -> bool:
         """Whether work can be begun; what is kept no longer is removed."""
