@@ -72,9 +72,13 @@ def running(config: ServeConfig) -> Iterator[App]:
     config = config.model_copy(update={"http": http})
     stop, ready, faults = threading.Event(), threading.Event(), []
 
+    def say(line: str) -> None:
+        if line.startswith("Serving"):
+            ready.set()
+
     def serve() -> None:
         try:
-            run.run(config, lambda _: ready.set(), stop)
+            run.run(config, say, stop, threading.Event())
         except Exception as error:
             faults.append(error)
         finally:

@@ -16,12 +16,14 @@ from pipeline.config import (
     EngineConfig,
     InputConfig,
     LadderConfig,
+    LockConfig,
     QualityConfig,
     RayConfig,
     ReadConfig,
     RenderConfig,
     RouteConfig,
     Settings,
+    StoreConfig,
     StructureMode,
     TaskName,
     TextLayerMode,
@@ -104,12 +106,14 @@ class LimitConfig(Settings):
 
     body_mib: Annotated[float, Field(gt=0)] = 64.0
     """Maximum size of a request body, MiB (413)."""
+    upload_mib: Annotated[float, Field(gt=0)] = 256.0
+    """Maximum size of the body that makes a job or a file, MiB (413)."""
     upload_s: Annotated[float, Field(gt=0)] = 120.0
     """Seconds in which a body must arrive (408)."""
     images: Annotated[int, Field(ge=1)] = 16
     """Maximum images and documents in one request (413)."""
     pages: Annotated[int, Field(ge=1)] = 100
-    """Maximum pages in one request (413). Use the batch job for more."""
+    """Maximum pages in one request (413). Make a job of a longer document."""
     prompt_chars: Annotated[int, Field(ge=1)] = 200_000
     """Maximum characters of all messages together (413)."""
     request_s: Annotated[float, Field(gt=0)] = 600.0
@@ -147,6 +151,57 @@ class FetchConfig(Settings):
     """Seconds in which a document must arrive (504)."""
     max_redirects: Annotated[int, Field(ge=0)] = 3
     """Maximum redirects that are followed; each is checked like the first URL."""
+
+
+class JobConfig(Settings):
+    """Jobs for long documents, and OpenAI's files and batches. Off unless there is a folder."""
+
+    folder: Annotated[str, COMMON] = ""
+    """Folder or URI (s3://, gs://, az://) in which jobs, files and their results are kept; they
+    survive a restart. Empty: no jobs and files (404)."""
+    kept_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """Seconds for which a job is kept after its end, and a file after its upload."""
+    max_jobs: Annotated[int, Field(ge=1)] = 100
+    """Maximum jobs and batches of one key that are kept, finished or not (429)."""
+    max_files: Annotated[int, Field(ge=1)] = 500
+    """Maximum files of one key that are kept (429)."""
+    max_mib: Annotated[float, Field(gt=0)] = 4096.0
+    """Maximum size of all that is kept of one key, MiB (429). A job that grows over it fails."""
+    max_pages: Annotated[int, Field(ge=1)] = 10_000
+    """Maximum pages of a job. A job of more fails."""
+    max_lines: Annotated[int, Field(ge=1)] = 50_000
+    """Maximum lines of a batch. A batch of more fails."""
+    running: Annotated[int, Field(ge=1)] = 8
+    """Maximum jobs and batches that one ingress replica works on at a time; the others wait."""
+    pages_in_flight: Annotated[int, Field(ge=1)] = 4
+    """Maximum pages of jobs and lines of batches that one ingress replica has read at a time. While
+    pages of other requests wait it is one."""
+    window_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """Seconds in which a batch must end. Lines that have no answer then get an error."""
+    flush_s: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds after which what was read is written: a crash loses at most the work of that time."""
+    poll_s: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds between two looks for jobs that no ingress replica works on."""
+    sources: tuple[str, ...] = ()
+    """What a job may read a document from, besides the hosts in `fetch.hosts`: prefixes on object
+    stores, such as s3://scans/inbox/. They are read with the credentials of the service. Empty:
+    none."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Host names that may be told, by https, that a job has ended. Their IP addresses must be
+    public. Empty: none."""
+    webhook_tries: Annotated[int, Field(ge=1)] = 5
+    """Maximum attempts to tell a host. The pause before the second is a second, each further one
+    twice as long."""
+    lock: LockConfig = LockConfig()
+
+    @field_validator("sources")
+    @classmethod
+    def _are_prefixes(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        for source in sources:
+            is_store = source.startswith(("s3://", "gs://", "az://"))
+            if not (is_store and source.endswith("/") and source.count("/") > 2):
+                raise ValueError(f"{source}: write a prefix such as s3://bucket/folder/")
+        return sources
 
 
 class ScaleConfig(Settings):
@@ -313,6 +368,8 @@ class ServeConfig(Settings):
     limits: LimitConfig = LimitConfig()
     prompts: PromptConfig = PromptConfig()
     fetch: FetchConfig = FetchConfig()
+    job: JobConfig = JobConfig()
+    store: StoreConfig = StoreConfig()
     ray: RayConfig = RayConfig()
 
     @field_validator("models")
@@ -321,3 +378,12 @@ class ServeConfig(Settings):
         if not models or len(set(models)) != len(models):
             raise ValueError("name ocr, chat or both, each once")
         return models
+
+    @model_validator(mode="after")
+    def _has_locks(self) -> ServeConfig:
+        if self.ingress.num_replicas > 1 and self.job.folder.startswith(("gs://", "az://")):
+            raise ValueError(
+                "job.folder on gs:// or az:// has no locks: set ingress.num_replicas to 1, or"
+                " take s3:// or a shared folder"
+            )
+        return self

@@ -36,6 +36,7 @@ from serving.http.drain import Drain
 from serving.http.middleware import OPEN_PATHS, LogEntry, RequestMiddleware
 from serving.http.rate_limit import RateLimiter
 from serving.http.url_fetch import Fetcher
+from serving.jobs.service import OcrParts, Reports
 from serving.metrics import Metrics
 from serving.ocr.handler import OcrHandler
 from serving.ocr.reader_pool import ReaderPool
@@ -199,30 +200,30 @@ class Ingress:
         self._counts = ReplicaCounts({OCR: config.scale.ocr, CHAT: config.scale.chat})
         self._config = config
         self._drain = Drain()
+        parts = self._ocr_parts(ocr, recipe) if ocr and recipe else None
         self._handlers = routes.Handlers(
             limits=config.limits,
-            ocr=self._ocr_handler(ocr, recipe) if ocr and recipe else None,
+            ocr=parts.handler if parts else None,
             chat=self._chat_handler(chat) if chat else None,
             states=self._counts.by_model,
-        )
+        ).with_jobs(config, parts, Reports(self._metrics.job, self._metrics.request))
 
-    def _ocr_handler(self, handle: DeploymentHandle, recipe: Recipe) -> OcrHandler:
+    def _ocr_parts(self, handle: DeploymentHandle, recipe: Recipe) -> OcrParts:
         config = self._config
         names = ocr_names(config, recipe)
-        service = OcrService(
-            recipe,
-            ReaderPool(
-                config.ingress.readers,
-                config.ingress.slow_read_s,
-                config.read,
-                config.render,
-                config.input,
-            ),
-            _RemoteOcr(handle, self._replicas(OCR, names[0])),
-            config.limits,
-            partial(self._metrics.pending, names[0]),
+        readers = ReaderPool(
+            config.ingress.readers,
+            config.ingress.slow_read_s,
+            config.read,
+            config.render,
+            config.input,
         )
-        return OcrHandler(names, recipe, service, Fetcher(config.fetch), config, self._metrics.page)
+        backend = _RemoteOcr(handle, self._replicas(OCR, names[0]))
+        pending = partial(self._metrics.pending, names[0])
+        service = OcrService(recipe, readers, backend, config.limits, pending)
+        fetcher, on_page = Fetcher(config.fetch), self._metrics.page
+        handler = OcrHandler(names, recipe, service, fetcher, config, on_page)
+        return OcrParts(handler, readers, backend)
 
     def _chat_handler(self, handle: DeploymentHandle) -> ChatHandler:
         config = self._config.chat
@@ -251,7 +252,7 @@ class Ingress:
         if not config.http.cors_origins:
             return app
         # Outermost: browsers send the preflight request without a key.
-        origins, methods = list(config.http.cors_origins), ["GET", "POST"]
+        origins, methods = list(config.http.cors_origins), ["GET", "POST", "DELETE"]
         return CORSMiddleware(
             app, allow_origins=origins, allow_methods=methods, allow_headers=["*"]
         )
@@ -262,6 +263,8 @@ class Ingress:
         Args:
             grace_s: Seconds that they get.
         """
+        if self._handlers.jobs is not None:
+            await self._handlers.jobs.runner.close()
         return await self._drain.finish(grace_s)
 
     def _finish(self, entry: LogEntry) -> None:

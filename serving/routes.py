@@ -7,42 +7,47 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from pipeline import __version__
 from serving.chat.handler import ChatHandler
-from serving.config import LimitConfig
+from serving.config import LimitConfig, ServeConfig
 from serving.errors import ApiError
 from serving.http import bodies
-from serving.http.middleware import log_entry
+from serving.http.middleware import LogEntry, log_entry
 from serving.http.openapi import describe
 from serving.http.stream_formats import NDJSON, NDJSON_WITH_HEARTBEATS
 from serving.http.validation import excerpt
-from serving.ocr import chat_response, mistral
+from serving.jobs import service as job_service
+from serving.jobs.batches import BatchRequest
+from serving.jobs.requests import OcrJobFields, OcrJobRequest
+from serving.jobs.routes import add_routes
+from serving.jobs.service import JobService, OcrParts, Reports
+from serving.ocr import chat_response, mistral, request_body
 from serving.ocr.chat_request import ParsedOcrRequest, parse_ocr
 from serving.ocr.document_response import OcrDocument, OcrPage
 from serving.ocr.handler import OcrHandler
 from serving.ocr.mistral import MistralOcrRequest, ParsedMistralRequest
 from serving.ocr.mistral_response import MistralOcrResponse
 from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
-from serving.ocr.uploads import MEDIA_TYPES, Upload
 from serving.page import routes as page_routes
 
-_FORM_FIELDS: Final = 16
 _QUERY: Final = ("stream", "heartbeat")
 """Parameters of `/v1/ocr` in the query that are no options of the document."""
-_FORM: Final = "multipart/form-data"
 _MODELS: Final = (
     *(ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage),
-    *(MistralOcrRequest, MistralOcrResponse),
+    *(MistralOcrRequest, MistralOcrResponse, OcrJobFields, OcrJobRequest),
+    BatchRequest,
 )
 """Bodies of requests and responses, for the OpenAPI schema."""
 
@@ -74,17 +79,55 @@ class Handlers:
         ocr: Answers for the OCR model, None where none is served.
         chat: Answers for the chat model, None where none is served.
         states: Counts replicas by model name, without starting one.
+        jobs: Keeps jobs and files, None where the operator keeps none.
     """
 
     limits: LimitConfig
     ocr: OcrHandler | None
     chat: ChatHandler | None
     states: Callable[[], Awaitable[Mapping[str, ModelState]]]
+    jobs: JobService | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every model name that a request may use."""
         return (*(self.ocr.names if self.ocr else ()), *(self.chat.names if self.chat else ()))
+
+    def with_jobs(self, config: ServeConfig, parts: OcrParts | None, reports: Reports) -> Handlers:
+        """Also keep jobs and files, if the operator does.
+
+        Args:
+            config: Settings of the service.
+            parts: What reads pages, None where no OCR model is served.
+            reports: Who is told what happens.
+
+        Raises:
+            JobError: `job.folder` cannot be written.
+        """
+        background = replace(self, ocr=parts.in_background() if parts else None)
+        jobs = job_service.build(config, parts, background.respond, reports)
+        return replace(self, jobs=jobs)
+
+    async def respond(self, body: dict[str, Any], entry: LogEntry, deadline_s: float) -> Response:
+        """Answer a chat completion by the model that it names.
+
+        Args:
+            body: The request.
+            entry: Gets the model's name and what it counts.
+            deadline_s: When the answer must be complete, by `time.monotonic`.
+
+        Raises:
+            ApiError: The request is wrong, or the model cannot answer it.
+        """
+        name = body.get("model")
+        if not isinstance(name, str):
+            message = f"model is missing; choose from: {', '.join(self.names)}"
+            raise ApiError(400, "missing_required_parameter", message, param="model")
+        for model in (self.ocr, self.chat):
+            if model is not None and name in model.names:
+                entry.fields["model"] = model.names[0]
+                return await model.respond(body, entry, deadline_s)
+        raise _unknown(name, self.names)
 
 
 def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
@@ -100,6 +143,7 @@ def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         description="OCR and chat for OpenAI's clients, and OCR with blocks and boxes.",
+        lifespan=partial(_lifespan, handlers.jobs),
     )
     routes = _Routes(handlers)
     for path, method, tag in (
@@ -111,6 +155,7 @@ def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
         app.add_api_route(path, method, methods=["GET"], tags=[tag])
     app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"], tags=["OpenAI"])
     app.add_api_route("/v1/ocr", routes.ocr, methods=["POST"], tags=["OCR"])
+    add_routes(app, handlers.jobs, handlers.limits)
     page_routes.add_docs(app)
     if has_page and handlers.ocr is not None:
         page_routes.add_page(app, handlers.limits, handlers.ocr.names[0])
@@ -119,6 +164,16 @@ def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(jobs: JobService | None, app: FastAPI) -> AsyncIterator[None]:
+    """Work on jobs as long as the application runs."""
+    if jobs is not None:
+        jobs.runner.start()
+    yield
+    if jobs is not None:
+        await jobs.runner.close()
 
 
 class _Routes:
@@ -160,16 +215,7 @@ class _Routes:
         """
         deadline_s = self._deadline_s()
         body = await bodies.json_body(request)
-        name = body.get("model")
-        if not isinstance(name, str):
-            message = f"model is missing; choose from: {', '.join(self._handlers.names)}"
-            raise ApiError(400, "missing_required_parameter", message, param="model")
-        for model in (self._handlers.ocr, self._handlers.chat):
-            if model is not None and name in model.names:
-                entry = log_entry(request.scope)
-                entry.fields["model"] = model.names[0]
-                return await model.respond(body, entry, deadline_s)
-        raise _unknown(name, self._handlers.names)
+        return await self._handlers.respond(body, log_entry(request.scope), deadline_s)
 
     async def ocr(
         self,
@@ -205,50 +251,17 @@ class _Routes:
         return await model.respond_as_mistral(parsed, entry, deadline_s)
 
     async def _parsed_ocr(self, request: Request) -> ParsedOcrRequest | ParsedMistralRequest:
-        kind = bodies.media_type(request)
-        if kind in MEDIA_TYPES:
-            return await self._parsed_bytes(request, kind)
-        if kind != _FORM:
-            body = await bodies.json_body(request)
-            # In a thread: decoding many MiB of base64 would block the event loop.
-            if mistral.is_mistral(body):
-                return await asyncio.to_thread(mistral.parse, body)
-            return await asyncio.to_thread(parse_ocr, body, self._handlers.limits)
-        async with request.form(
-            max_files=1, max_fields=_FORM_FIELDS, max_part_size=self._handlers.limits.prompt_chars
-        ) as form:
-            fields, upload = await _form(form)
-        return parse_ocr(fields, self._handlers.limits, upload)
-
-    async def _parsed_bytes(self, request: Request, kind: str) -> ParsedOcrRequest:
-        """A document that is the body itself, with its options in the query."""
-        content = await request.body()
-        if not content:
-            raise ApiError(400, "empty", "the body has no bytes", param="body")
-        options = {
-            name: value for name, value in request.query_params.items() if name not in _QUERY
-        }
-        if "password" in options:
-            message = "a password in an address ends up in logs; send a form with it"
-            raise ApiError(400, "unsupported_parameter", message, param="password")
-        return parse_ocr(options, self._handlers.limits, Upload("body", content, media_type=kind))
+        limits = self._handlers.limits
+        fields, upload = await request_body.read(request, limits, _QUERY)
+        if upload is not None:
+            return parse_ocr(fields, limits, upload)
+        # In a thread: decoding many MiB of base64 would block the event loop.
+        if mistral.is_mistral(fields):
+            return await asyncio.to_thread(mistral.parse, fields)
+        return await asyncio.to_thread(parse_ocr, fields, limits)
 
     def _deadline_s(self) -> float:
         return time.monotonic() + self._handlers.limits.request_s
-
-
-async def _form(form: FormData) -> tuple[dict[str, str], Upload]:
-    """The fields of a form, and its document."""
-    files = {name: value for name, value in form.multi_items() if isinstance(value, UploadFile)}
-    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    if not files:
-        message = "the form has no file: send one, such as curl -F file=@document.pdf"
-        raise ApiError(400, "missing_required_parameter", message, param="file")
-    [(name, file)] = files.items()
-    content = await file.read()
-    if not content:
-        raise ApiError(400, "empty", "the file has no bytes", param=name)
-    return fields, Upload(name, content, filename=file.filename or "")
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> ApiError:
@@ -270,7 +283,16 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
     response = await _on_api_error(request, ApiError(error.status_code, code, str(error.detail)))
     response.headers.update(error.headers or {})
+    if "allow" in response.headers:  # Starlette names the methods of one route only
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that the path of a request has."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in found for method in route.methods or ()})
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -36,6 +36,8 @@ _STATIC: Final = "/static/"
 """Pages and files for a browser, which has no key before they are there. They hold no answers."""
 PATHS: Final = OPEN_PATHS | {"/v1/chat/completions", "/v1/ocr", "/v1/models"}
 """Paths that have a label of their own in the metrics."""
+KEPT_PATHS: Final = ("/v1/ocr/jobs", "/v1/files", "/v1/batches")
+"""Paths of what is kept; in the metrics each stands for those below it."""
 _MIB: Final = 1 << 20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _CLOSED_BY_CLIENT: Final = 499
@@ -151,7 +153,8 @@ class RequestMiddleware:
         scope["rayscribe.log_entry"] = entry
         out = _Sender(send, entry)
         try:
-            receive = _bounded(receive, headers, self._limits)
+            max_mib = _max_mib(entry.path, self._limits)
+            receive = _bounded(receive, self._limits, max_mib)
             await self._drain.run(self._admit(scope, headers, entry, receive, out))
         except ApiError as error:
             entry.set_error(error)
@@ -175,7 +178,7 @@ class RequestMiddleware:
         forwarded = "x-forwarded-for" in headers or "forwarded" in headers
         authorization = headers.get("authorization")
         entry.caller = self._keys.caller(authorization, client and client[0], forwarded)
-        _check_length(headers, self._limits)
+        _check_length(headers, _max_mib(entry.path, self._limits))
         with self._rate_limiter.admit(entry.caller):
             await self._app(scope, receive, send)
 
@@ -237,15 +240,20 @@ def _request_id(headers: dict[str, str]) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _check_length(headers: dict[str, str], limits: LimitConfig) -> None:
+def _max_mib(path: str, limits: LimitConfig) -> float:
+    """Maximum size of a body, MiB."""
+    return limits.upload_mib if path in KEPT_PATHS else limits.body_mib
+
+
+def _check_length(headers: dict[str, str], max_mib: float) -> None:
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > limits.body_mib * _MIB:
-        raise _too_large(limits)
+    if length.isdigit() and int(length) > max_mib * _MIB:
+        raise _too_large(max_mib)
 
 
-def _bounded(receive: Receive, headers: dict[str, str], limits: LimitConfig) -> Receive:
+def _bounded(receive: Receive, limits: LimitConfig, max_mib: float) -> Receive:
     """Limit the size of a body, whatever its Content-Length, and the time that it may take."""
-    left = int(limits.body_mib * _MIB)
+    left = int(max_mib * _MIB)
     deadline_s = time.monotonic() + limits.upload_s
     arrived = False
 
@@ -264,13 +272,13 @@ def _bounded(receive: Receive, headers: dict[str, str], limits: LimitConfig) -> 
             raise ApiError(408, "upload_timeout", text) from None
         left -= len(message.get("body", b""))
         if left < 0:
-            raise _too_large(limits)
+            raise _too_large(max_mib)
         arrived = not message.get("more_body", False)
         return message
 
     return counted
 
 
-def _too_large(limits: LimitConfig) -> ApiError:
-    message = f"the body is larger than limits.body_mib ({limits.body_mib:g} MiB)"
+def _too_large(max_mib: float) -> ApiError:
+    message = f"the body is larger than {max_mib:g} MiB (limits.body_mib, or limits.upload_mib)"
     return ApiError(413, "body_too_large", message)

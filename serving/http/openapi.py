@@ -48,7 +48,9 @@ _STATUSES: Final = {
     "403": "The request is from a web page of another origin.",
     "404": "No such model or path.",
     "405": "The path has another method.",
+    "406": "The result has none of the formats in Accept.",
     "408": "The body did not arrive in time.",
+    "409": "The job has not ended, or has failed.",
     "413": "Over a limit of bytes, pixels, pages or characters.",
     "415": "The type of the document or body is not supported.",
     "422": "The document cannot be read; `code` says why.",
@@ -66,7 +68,8 @@ def describe(app: FastAPI, models: Sequence[type[BaseModel]], *, has_chat: bool)
     Args:
         app: Its routes are described.
         models: Those with the names ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage,
-            MistralOcrRequest and MistralOcrResponse.
+            MistralOcrRequest, MistralOcrResponse, OcrJobFields, OcrJobRequest and
+            BatchRequest.
         has_chat: Whether a chat model is served, whose requests have more fields.
     """
     generated = app.openapi
@@ -88,6 +91,7 @@ def _completed(
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
     schemas |= definitions["$defs"] | {"Error": _ERROR, "AnyChat": _ANY_CHAT}
     schemas["OcrForm"] = _form(schemas["OcrFields"])
+    schemas["OcrJobForm"] = _form(schemas["OcrJobFields"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     _describe_posts(description["paths"], has_chat)

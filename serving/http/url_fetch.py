@@ -11,11 +11,11 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from pipeline import __version__
@@ -23,6 +23,7 @@ from pipeline.documents.sandbox.protocol import shorten
 from pipeline.errors import ConfigError
 from serving.config import FetchConfig
 from serving.errors import ApiError
+from serving.http.pinned_resolver import PinnedResolver
 from serving.http.public_address import IPAddress, is_public
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -102,10 +103,25 @@ class Fetcher:
             error.param = param
             raise
 
-    async def _follow(self, text: str) -> bytes:
+    def check(self, url: str, param: str | None = None) -> None:
+        """Refuse a URL that would not be fetched, without fetching it.
+
+        Raises:
+            ApiError: 400: it is not allowed.
+        """
+        try:
+            self._allowed(url)
+        except ApiError as error:
+            error.param = param
+            raise
+
+    def _allowed(self, text: str) -> URL:
         if not self._hosts:
             raise _refused("this service fetches no documents (fetch.hosts is empty)")
-        url = self._checked(_parse(text))
+        return self._checked(_parse(text))
+
+    async def _follow(self, text: str) -> bytes:
+        url = self._allowed(text)
         for _ in range(self._config.max_redirects + 1):
             answer = await self._get(url)
             if isinstance(answer, bytes):
@@ -132,29 +148,45 @@ class Fetcher:
 
     async def _get(self, url: URL) -> bytes | URL:
         """The document, or the target of a redirect."""
-        # A connector for this request only: no connection and no DNS answer is used again.
-        connector = aiohttp.TCPConnector(
-            resolver=_Pinned(await self._addresses(url)),
-            use_dns_cache=False,
-            force_close=True,
-            ssl=self._tls,
-        )
         try:
             async with (
-                aiohttp.ClientSession(
-                    connector=connector,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    headers=_HEADERS,
-                    timeout=_NO_TIMEOUT,
-                    auto_decompress=False,
-                    trust_env=False,
-                ) as session,
+                self._session(url) as session,
                 session.get(url, allow_redirects=False) as response,
             ):
                 return await self._read(response)
         except (aiohttp.ClientError, OSError) as error:
             # Only its type: the message may have internal addresses.
             raise _failed(f"{url.host} gave no answer ({type(error).__name__})") from None
+
+    @asynccontextmanager
+    async def connect(self, url: str) -> AsyncIterator[tuple[URL, aiohttp.ClientSession]]:
+        """A session for one request to a URL that is allowed; follow no redirects.
+
+        Raises:
+            ApiError: 400: it is not allowed, 422: its host has no address.
+        """
+        allowed = self._allowed(url)
+        async with self._session(allowed) as session:
+            yield allowed, session
+
+    @asynccontextmanager
+    async def _session(self, url: URL) -> AsyncIterator[aiohttp.ClientSession]:
+        # A connector for this request only: no connection and no DNS answer is used again.
+        connector = aiohttp.TCPConnector(
+            resolver=PinnedResolver(await self._addresses(url)),
+            use_dns_cache=False,
+            force_close=True,
+            ssl=self._tls,
+        )
+        async with aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
+            timeout=_NO_TIMEOUT,
+            auto_decompress=False,
+            trust_env=False,
+        ) as session:
+            yield session
 
     async def _addresses(self, url: URL) -> list[IPAddress]:
         host, port = url.raw_host or "", url.port or 0
@@ -197,32 +229,6 @@ class Fetcher:
     def _too_large(self) -> ApiError:
         message = f"the document has more than {self._config.max_mib:g} MiB"
         return ApiError(413, "document_too_large", message)
-
-
-class _Pinned(AbstractResolver):
-    """Resolves every host to addresses that were checked before."""
-
-    def __init__(self, addresses: Iterable[IPAddress]) -> None:
-        self._addresses = tuple(addresses)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        return [_result(host, port, address) for address in self._addresses]
-
-    async def close(self) -> None:
-        pass
-
-
-def _result(host: str, port: int, address: IPAddress) -> ResolveResult:
-    return {
-        "hostname": host,
-        "host": str(address),
-        "port": port,
-        "family": socket.AF_INET if address.version == 4 else socket.AF_INET6,
-        "proto": socket.IPPROTO_TCP,
-        "flags": socket.AI_NUMERICHOST,
-    }
 
 
 def _parse(text: str) -> URL:

@@ -102,12 +102,18 @@ def join(pages: Iterable[NumberedPage], separator: str) -> str:
         pages: The pages, in their order.
         separator: Text between two pages; {page} is the number of the second.
     """
-    texts = (_text(page, separator, first=not index) for index, page in enumerate(pages))
+    texts = (page_text(page, separator, first=not index) for index, page in enumerate(pages))
     return "".join(texts)
 
 
-def _text(page: NumberedPage, separator: str, *, first: bool) -> str:
-    """The text of a page with its separator; for a failed page a comment with its error."""
+def page_text(page: NumberedPage, separator: str, *, first: bool) -> str:
+    """The text of a page with its separator; for a failed page a comment with its error.
+
+    Args:
+        page: The page.
+        separator: Text between two pages; {page} is the number of the second.
+        first: Whether there is no page before it.
+    """
     number, recognition = page
     text = recognition.text
     if failure := recognition.failure:
@@ -187,7 +193,7 @@ class ChatStream:
 
     def page(self, page: NumberedPage) -> str:
         """The chunk of a page. Call it in the order of the pages."""
-        text = _text(page, self._separator, first=not self._pages)
+        text = page_text(page, self._separator, first=not self._pages)
         self._pages.append(page)
         return self._choice(ChoiceDelta(content=text))
 

@@ -226,15 +226,19 @@ def document(model: str, media_type: str, page_count: int, pages: Sequence[OcrPa
         page_count: Its pages, requested or not.
         pages: The pages that were requested, in their order.
     """
-    texts = [page.markdown for page in pages]
     return OcrDocument(
         model=model,
         media_type=media_type,
         page_count=page_count,
-        markdown="\n\n".join(text for text in texts if text),
+        markdown=joined(page.markdown for page in pages),
         pages=list(pages),
-        usage=_sum(page.usage for page in pages),
+        usage=total(page.usage for page in pages),
     )
+
+
+def joined(texts: Iterable[str]) -> str:
+    """The text of a document: that of its pages, separated by empty lines."""
+    return "\n\n".join(text for text in texts if text)
 
 
 def _score_parts(parts: ScoreParts | None) -> OcrScoreParts | None:
@@ -254,7 +258,7 @@ def _tokens(recognition: Recognition) -> OcrTokens:
     return OcrTokens(**{name: getattr(generation, name, None) for name in names})
 
 
-def _sum(usages: Iterable[OcrTokens]) -> OcrTokens:
+def total(usages: Iterable[OcrTokens]) -> OcrTokens:
     """The tokens of all, null where none of them has any."""
     listed = list(usages)
     return OcrTokens(**{name: _total(listed, name) for name in OcrTokens.model_fields})

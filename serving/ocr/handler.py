@@ -112,13 +112,7 @@ class OcrHandler:
         Raises:
             ApiError: As `respond`.
         """
-        asked = (
-            AskedPrompt(Instruction(request.task))
-            if request.task
-            else self._asked(request.prompt, "prompt")
-        )
-        param = "task" if request.task else "prompt"
-        template = self._template(asked.instruction, None, Sampling(), param)
+        asked, template = self.ocr_template(request.task, request.prompt)
         page_extras.check(request.include, self.config.limits.page_image_px)
         if stream:
             counts: list[int] = []
@@ -153,6 +147,20 @@ class OcrHandler:
         return Response(answer.model_dump_json(), media_type="application/json")
 
     # --- what is requested
+
+    def ocr_template(self, task: Task | None, prompt: str) -> tuple[AskedPrompt, RequestTemplate]:
+        """What a request to `/v1/ocr` asks of its pages.
+
+        Args:
+            task: The task, None where the request does not name one.
+            prompt: The task in words, "" where there is no prompt.
+
+        Raises:
+            ApiError: 400: the model does not know the task.
+        """
+        asked = AskedPrompt(Instruction(task)) if task else self._asked(prompt, "prompt")
+        param = "task" if task else "prompt"
+        return asked, self._template(asked.instruction, None, Sampling(), param)
 
     def _asked(self, prompt: str, param: str = "messages") -> AskedPrompt:
         return read_prompt(prompt, self.recipe, self.config.prompts, param)

@@ -77,7 +77,7 @@ class PageReader:
         Raises:
             ApiError: No replica can read it.
         """
-        ref = _page_ref(document.inspection, page)
+        ref = page_ref(document.inspection, page)
         clock = [time.perf_counter()]
         try:
             view = await document.view(page, self._routes, template.instruction)
@@ -99,7 +99,8 @@ class PageReader:
         return page_result(ref, view, recognition, warnings, timing, least)
 
 
-def _page_ref(inspection: DocumentInfo, page: int) -> PageRef:
+def page_ref(inspection: DocumentInfo, page: int) -> PageRef:
+    """The identity of a page of a document that has no URI."""
     width_pt, height_pt = inspection.pages[page - 1]
     return PageRef(
         uri="",

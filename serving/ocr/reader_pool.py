@@ -207,13 +207,28 @@ class ReaderPool:
         Raises:
             DocumentError: As `pipeline.documents.sandbox.SandboxClient.inspect`.
         """
-        path, use = await asyncio.to_thread(self._write, content), ReaderUse()
+        path = await asyncio.to_thread(self._write, content)
         try:
-            inspection = await self.run(lambda reader: reader.inspect(path, password), use)
-            yield OpenDocument(self, path, password, inspection, use)
+            async with self.open_path(path, password) as document:
+                yield document
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(path)
+
+    @asynccontextmanager
+    async def open_path(self, path: str, password: str = "") -> AsyncIterator[OpenDocument]:
+        """Keep a document that is a file open for the time of the block.
+
+        Args:
+            path: The file.
+            password: For an encrypted PDF.
+
+        Raises:
+            DocumentError: As `pipeline.documents.sandbox.SandboxClient.inspect`.
+        """
+        use = ReaderUse()
+        inspection = await self.run(lambda reader: reader.inspect(path, password), use)
+        yield OpenDocument(self, path, password, inspection, use)
 
     def _write(self, content: bytes) -> str:
         descriptor, path = tempfile.mkstemp(dir=self._folder.name)

@@ -70,7 +70,7 @@ class File(Body):
     """A document."""
 
     file_id: None = None
-    """Not supported: the server stores no files."""
+    """Not supported: files that are kept are the lines of batches."""
     file_data: Text
     """The document: a data URI in base64, or base64 alone."""
     filename: Text | None = None
@@ -81,7 +81,7 @@ class File(Body):
     def _refuse_file_id(cls, value: object) -> None:
         if value is not None:
             raise PydanticCustomError(
-                "unsupported_parameter", "the server stores no files; send file_data"
+                "unsupported_parameter", "documents are not read from kept files; send file_data"
             )
 
 

@@ -61,6 +61,9 @@ class PendingPages:
         self._pages += pages
         self._report(self._pages)
 
+    def __len__(self) -> int:
+        return self._pages
+
 
 class RequestPages:
     """The pages of one request, before they are read.
@@ -161,6 +164,10 @@ class OcrService:
         self._limits = limits
         self._pending = PendingPages(report_pending)
 
+    def pending(self) -> int:
+        """Pages that are still to be read, of all requests."""
+        return len(self._pending)
+
     @asynccontextmanager
     async def open(
         self, documents: Sequence[LoadedDocument], template: RequestTemplate
@@ -200,7 +207,7 @@ class OcrService:
 
     def _too_many_pages(self, document: LoadedDocument) -> ApiError:
         limit = self._limits.pages
-        message = f"more than {limit} pages (limits.pages); choose some, or run the batch job"
+        message = f"more than {limit} pages (limits.pages); choose some, or make a job"
         return ApiError(413, "too_many_pages", message, param=document.param)
 
 

@@ -29,6 +29,7 @@ from serving.http.drain import Drain
 from serving.http.middleware import LogEntry, RequestMiddleware
 from serving.http.rate_limit import RateLimiter
 from serving.http.url_fetch import Fetcher
+from serving.jobs.service import OcrParts, Reports
 from serving.ocr.handler import OcrHandler
 from serving.ocr.reader_pool import ReaderPool
 from serving.ocr.service import OcrService
@@ -95,6 +96,7 @@ class Online:
         pending: How many pages were still to be read, after every change.
         pages: The result of every page.
         drain: Ends the answers when the service stops.
+        jobs_ended: Kind and status of every job and batch that has ended.
     """
 
     url: str
@@ -106,6 +108,7 @@ class Online:
     pending: list[int] = field(default_factory=list)
     pages: list[Recognition] = field(default_factory=list)
     drain: Drain = field(default_factory=Drain)
+    jobs_ended: list[tuple[str, str]] = field(default_factory=list)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         return ask(urllib.request.Request(self.url + path, headers=dict(headers or {})))
@@ -161,6 +164,7 @@ def running(
         config.ingress.readers, config.ingress.slow_read_s, config.read, config.render, config.input
     )
     log: list[LogEntry] = []
+    jobs_ended: list[tuple[str, str]] = []
     pending, pages = list[int](), list[Recognition]()
     model = OcrHandler(
         ("ocr", recipe.model),
@@ -174,7 +178,13 @@ def running(
     async def states() -> dict[str, routes.ModelState]:
         return {"ocr": routes.ModelState(0, 0), CHAT: routes.ModelState(1, 1)}
 
-    handlers = routes.Handlers(config.limits, model, ChatHandler((CHAT,), chat, config), states)
+    handlers = routes.Handlers(
+        config.limits, model, ChatHandler((CHAT,), chat, config), states
+    ).with_jobs(
+        config,
+        OcrParts(model, readers, ocr),
+        Reports(lambda *ended: jobs_ended.append(ended), log.append),
+    )
     drain = Drain()
     app = RequestMiddleware(
         routes.build(handlers, has_page=config.ingress.page),
@@ -186,7 +196,7 @@ def running(
         log.append,
     )
     port = free_port()
-    settings = uvicorn.Config(app, port=port, log_level="error", lifespan="off")
+    settings = uvicorn.Config(app, port=port, log_level="error", lifespan="on")
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -194,7 +204,7 @@ def running(
         while not server.started:
             threading.Event().wait(0.01)
         url = f"http://127.0.0.1:{port}"
-        yield Online(url, ocr, chat, readers, log, "ocr", pending, pages, drain)
+        yield Online(url, ocr, chat, readers, log, "ocr", pending, pages, drain, jobs_ended)
     finally:
         server.should_exit = True
         thread.join()

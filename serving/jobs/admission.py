@@ -1,0 +1,60 @@
+"""How much of each kind an owner may keep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from serving.config import JobConfig
+from serving.errors import ApiError
+from serving.jobs.store import Kind, Store
+
+_MIB: Final = 1 << 20
+
+
+class Admission:
+    """Admits what is to be kept, one after the other.
+
+    Of several ingress replicas each counts for itself, so together they may admit a few more.
+
+    Args:
+        store: Where it is kept.
+        config: How much.
+    """
+
+    def __init__(self, store: Store, config: JobConfig) -> None:
+        self._store = store
+        self._config = config
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def admitted(self, owner: str, kind: Kind, size_bytes: int) -> AsyncIterator[None]:
+        """Write within the block what is kept.
+
+        Args:
+            owner: Whose it is.
+            kind: What it is.
+            size_bytes: How large it is.
+
+        Raises:
+            ApiError: 429: the owner keeps its maximum.
+        """
+        async with self._turn:
+            await asyncio.to_thread(self._check, owner, kind, size_bytes)
+            yield
+
+    def _check(self, owner: str, kind: Kind, size_bytes: int) -> None:
+        config = self._config
+        if kind is Kind.FILE:
+            count, limit, name = len(self._store.keys(owner, kind)), config.max_files, "max_files"
+        else:
+            count = sum(key.kind is not Kind.FILE for key in self._store.keys(owner))
+            limit, name = config.max_jobs, "max_jobs"
+        if count >= limit:
+            message = f"this key keeps its maximum of {limit} (jobs.{name}): delete some"
+            raise ApiError(429, "too_many_kept", message)
+        if self._store.size_bytes(owner) + size_bytes > config.max_mib * _MIB:
+            message = f"this key would keep more than {config.max_mib:g} MiB (job.max_mib):"
+            raise ApiError(429, "storage_full", f"{message} delete jobs or files")

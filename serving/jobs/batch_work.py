@@ -1,0 +1,245 @@
+"""Answers the lines of batches: each as the endpoint itself would, behind other requests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from pipeline.output.shards import write_text
+from serving.config import ServeConfig
+from serving.jobs import batch_lines, records
+from serving.jobs.answer_log import AnswerLog
+from serving.jobs.batch_lines import Line
+from serving.jobs.files import OUTPUT, Files
+from serving.jobs.folders import on_disk, read, write_bytes
+from serving.jobs.line_answers import LineAnswers, output_line
+from serving.jobs.records import (
+    BatchRecord,
+    BatchState,
+    BatchStatus,
+    FileRecord,
+    LineProblem,
+    Problem,
+)
+from serving.jobs.repeat import repeated
+from serving.jobs.store import Key, Kind, Store, key_at
+from serving.ocr import bounded_tasks
+
+
+@dataclass(slots=True)
+class _Live:
+    """A batch that this process works on."""
+
+    state: BatchState
+    stop: asyncio.Event
+    loop: asyncio.AbstractEventLoop
+
+
+class BatchWork:
+    """The work on batches, see `serving.jobs.runner.Work`.
+
+    Args:
+        store: Where batches are.
+        files: Gets their output.
+        answers: Answers a line.
+        config: Settings of the service.
+        on_end: Called with the status of a batch that has ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        files: Files,
+        answers: LineAnswers,
+        config: ServeConfig,
+        on_end: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._answers = answers
+        self._config = config
+        self._flush_s = config.job.flush_s
+        self._on_end = on_end
+        self._live: dict[Key, _Live] = {}
+
+    def state(self, key: Key) -> BatchState:
+        """How far a batch is. Blocks."""
+        live = self._live.get(key)
+        if live is not None:
+            return live.state
+        return read(self._store.folder(key) / records.STATE, BatchState) or BatchState()
+
+    def ended_at(self, key: Key) -> float | None:
+        """See `Work`."""
+        state = self.state(key)
+        return state.at[state.status] if state.status.has_ended else None
+
+    def cancel(self, key: Key) -> None:
+        """Stop a batch, whichever process works on it. Blocks."""
+        write_bytes(self._store.folder(key) / records.CANCEL, b"1")
+        live = self._live.get(key)
+        if live is not None:
+            live.loop.call_soon_threadsafe(live.stop.set)
+
+    def is_cancelled(self, key: Key) -> bool:
+        """Whether it has been stopped. Blocks."""
+        return (self._store.folder(key) / records.CANCEL).exists()
+
+    def fail(self, key: Key, problem: Problem) -> None:
+        """See `Work`."""
+        problems = (LineProblem(code=problem.code, message=problem.message),)
+        self._end(key, self.state(key), BatchStatus.FAILED, problems=problems)
+
+    async def run(self, key: Key) -> None:
+        """See `Work`."""
+        state = await asyncio.to_thread(self.state, key)
+        live = _Live(state, asyncio.Event(), asyncio.get_running_loop())
+        self._live[key] = live
+        try:
+            if await asyncio.to_thread(self.is_cancelled, key):
+                live.stop.set()
+            record = await asyncio.to_thread(self._store.read, key, BatchRecord)
+            if record is not None:
+                async with on_disk(self._store.folder(key) / records.CONTENT) as path:
+                    await self._run(key, live, record, path)
+        finally:
+            del self._live[key]
+
+    async def _run(self, key: Key, live: _Live, record: BatchRecord, path: str) -> None:
+        limit = self._config.job.max_lines
+        lines, problems = await asyncio.to_thread(batch_lines.index, path, record.endpoint, limit)
+        if problems:
+            more = {"problems": tuple(problems)}
+            await asyncio.to_thread(self._end, key, live.state, BatchStatus.FAILED, **more)
+            return
+        log = await asyncio.to_thread(AnswerLog, self._store.folder(key))
+        answered = await asyncio.to_thread(log.answered)
+        failed = sum(answered.values())
+        counts = {"total": len(lines), "completed": len(answered) - failed, "failed": failed}
+        live.state = live.state.reached(BatchStatus.IN_PROGRESS, time.time(), **counts)
+        todo = [line for line in lines if line.number not in answered]
+        status = await self._answer_all(key, live, log, path, todo, record.expires_at)
+        live.state = live.state.reached(BatchStatus.FINALIZING, time.time())
+        await asyncio.to_thread(self._save, key, live.state)  # its time names the output files
+        await asyncio.to_thread(self._finish, key, live.state, log, lines, status)
+
+    async def _answer_all(
+        self,
+        key: Key,
+        live: _Live,
+        log: AnswerLog,
+        path: str,
+        todo: Sequence[Line],
+        expires_at: float,
+    ) -> BatchStatus:
+        """Answer lines until all are answered, it is cancelled, or its time is over."""
+        left_s = expires_at - time.time()
+        if live.stop.is_set() or left_s <= 0:
+            return BatchStatus.CANCELLED if live.stop.is_set() else BatchStatus.EXPIRED
+        answering = asyncio.ensure_future(self._answer_lines(live, log, path, todo))
+        stopping = asyncio.ensure_future(live.stop.wait())
+        tasks = answering, stopping
+        try:
+            async with repeated(partial(self._save_live, key, live, log), self._flush_s):
+                await asyncio.wait(tasks, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if answering.done():
+                answering.result()
+                return BatchStatus.COMPLETED
+            return BatchStatus.CANCELLED if live.stop.is_set() else BatchStatus.EXPIRED
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(log.flush)
+
+    async def _answer_lines(
+        self, live: _Live, log: AnswerLog, path: str, todo: Sequence[Line]
+    ) -> None:
+        tasks = (partial(self._answers.answer, path, line) for line in todo)
+        count = self._config.job.pages_in_flight
+        async with aclosing(bounded_tasks.as_completed(tasks, count)) as answers:
+            async for number, is_error, answer in answers:
+                log.add(number, is_error, answer)
+                state = live.state
+                live.state = state.model_copy(
+                    update={
+                        "completed": state.completed + (not is_error),
+                        "failed": state.failed + is_error,
+                    }
+                )
+
+    async def _save_live(self, key: Key, live: _Live, log: AnswerLog) -> None:
+        """Write answers and the state, and look whether another process has cancelled it."""
+        with suppress(OSError):  # the next time may succeed
+            await asyncio.to_thread(log.flush)
+            await asyncio.to_thread(self._save, key, live.state)
+            if await asyncio.to_thread(self.is_cancelled, key):
+                live.stop.set()
+
+    # --- the end
+
+    def _finish(
+        self,
+        key: Key,
+        state: BatchState,
+        log: AnswerLog,
+        lines: Sequence[Line],
+        status: BatchStatus,
+    ) -> None:
+        if status is BatchStatus.EXPIRED:
+            _add_expired(log, lines)
+        answers, errors = log.files()
+        answered = log.answered()
+        failed = sum(answered.values())
+        self._end(
+            key,
+            state,
+            status,
+            output_file_id=self._output(key, state, "output", answers),
+            error_file_id=self._output(key, state, "error", errors),
+            completed=len(answered) - failed,
+            failed=failed,
+        )
+        with suppress(OSError):  # else they go with the batch
+            log.remove()
+
+    def _output(self, key: Key, state: BatchState, what: str, content: bytes) -> str:
+        """Keep an output file; its id, "" where it would be empty.
+
+        The id follows from the batch, so that a restart does not keep it twice.
+        """
+        if not content:
+            return ""
+        moment, name = state.at[BatchStatus.FINALIZING], f"{key.id} {what}"
+        file = key_at(key.owner, Kind.FILE, moment, sha256(name.encode()).hexdigest()[:16])
+        record = FileRecord(
+            filename=f"{key.id}_{what}.jsonl", purpose=OUTPUT, size_bytes=len(content)
+        )
+        self._files.write(file, record, content)
+        return file.id
+
+    def _end(self, key: Key, state: BatchState, status: BatchStatus, **more: Any) -> None:
+        self._save(key, state.reached(status, time.time(), **more))
+        with suppress(OSError):  # else it goes with the batch
+            (self._store.folder(key) / records.CONTENT).unlink()
+        self._on_end(status)
+
+    def _save(self, key: Key, state: BatchState) -> None:
+        write_text(self._store.folder(key) / records.STATE, state.model_dump_json())
+
+
+def _add_expired(log: AnswerLog, lines: Sequence[Line]) -> None:
+    """Give lines without an answer an error."""
+    answered = log.answered()
+    message = "the batch's time was over before this request was answered (job.window_s)"
+    error = {"code": "batch_expired", "message": message}
+    for line in lines:
+        if line.number not in answered:
+            log.add(line.number, True, output_line(line, None, error))
+    log.flush()

@@ -1,0 +1,272 @@
+"""Reads the documents of jobs: the output of a batch job with one document, page by page.
+
+A job's folder has shards with its rows, which are the ledger too (`pipeline.output.completed`), and
+a receipt. Its pages take the way of other requests: the same readers and replicas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pipeline.config import OutputConfig, Recipe
+from pipeline.engines.recipe import engine_and_model
+from pipeline.errors import ErrorKind, RecordedError
+from pipeline.job.stages.settled import SettledRows
+from pipeline.output import shards
+from pipeline.output.rows import pages_table
+from pipeline.output.shards import write_text
+from pipeline.output.totals import PlanSummary
+from pipeline.recognition.recognise import failed
+from pipeline.recognition.result import page_result
+from pipeline.storage.paths import AnyPath
+from pipeline.types import PageResult, Recognition, Route, Status
+from serving.config import JobConfig
+from serving.errors import ApiError
+from serving.jobs import job_plan, job_receipt, records, responses
+from serving.jobs.folders import on_disk, read
+from serving.jobs.job_plan import JobPlan
+from serving.jobs.patience import patiently
+from serving.jobs.records import JobRecord, JobState, JobStatus, Problem, Telling
+from serving.jobs.repeat import repeated
+from serving.jobs.slots import Slots
+from serving.jobs.sources import Sources
+from serving.jobs.store import Key, Store
+from serving.jobs.webhook import Webhook
+from serving.ocr import bounded_tasks
+from serving.ocr.page_reader import PageReader, RequestTemplate, page_ref
+from serving.ocr.reader_pool import OpenDocument, ReaderPool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How pages of jobs are read.
+
+    Attributes:
+        recipe: Of the service.
+        readers: Opens documents and renders pages.
+        page_reader: Reads a page.
+        slots: Keeps pages of jobs behind others.
+        template: What a job requests of its pages.
+        on_page: Called with the result of every page.
+    """
+
+    recipe: Recipe
+    readers: ReaderPool
+    page_reader: PageReader
+    slots: Slots
+    template: Callable[[JobRecord], RequestTemplate]
+    on_page: Callable[[Recognition], None]
+
+
+class DocumentJobs:
+    """The work on jobs, see `serving.jobs.runner.Work`.
+
+    Args:
+        store: Where jobs are.
+        reading: How their pages are read.
+        sources: Fetches documents that are named by a URI.
+        webhook: Tells hosts of ends.
+        config: Limits.
+        on_end: Called with the status of a job that has ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        reading: Reading,
+        sources: Sources,
+        webhook: Webhook,
+        config: JobConfig,
+        on_end: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._reading = reading
+        self._sources = sources
+        self._webhook = webhook
+        self._config = config
+        self._on_end = on_end
+        self._live: dict[Key, JobState] = {}
+
+    def state(self, key: Key) -> JobState:
+        """How far a job is. Blocks."""
+        live = self._live.get(key)
+        return live or read(self._store.folder(key) / records.STATE, JobState) or JobState()
+
+    def ended_at(self, key: Key) -> float | None:
+        """See `Work`."""
+        state = self.state(key)
+        return None if state.webhook is Telling.PENDING else state.ended_at or None
+
+    def fail(self, key: Key, problem: Problem) -> None:
+        """See `Work`."""
+        self._end(key, self.state(key), JobStatus.FAILED, problem)
+
+    async def run(self, key: Key) -> None:
+        """See `Work`."""
+        state = await asyncio.to_thread(self.state, key)
+        record = await asyncio.to_thread(self._store.read, key, JobRecord)
+        if record is None:
+            return  # removed; the runner notices
+        if not state.ended_at:
+            await self._read_to_its_end(key, record, state)
+        if record.webhook_url:
+            await self._tell(key, record)
+
+    async def _read_to_its_end(self, key: Key, record: JobRecord, state: JobState) -> None:
+        started_at = state.started_at or time.time()
+        self._live[key] = state.model_copy(
+            update={"status": JobStatus.RUNNING, "started_at": started_at, "pages_per_s": 0.0}
+        )
+        try:
+            await self._read_document(key, record)
+        except (RecordedError, ApiError) as error:
+            code = error.code if isinstance(error, ApiError) else error.kind.value
+            problem = Problem(code=code, message=str(error))
+            await asyncio.to_thread(self._end, key, self._live[key], JobStatus.FAILED, problem)
+        finally:
+            del self._live[key]
+
+    async def _tell(self, key: Key, record: JobRecord) -> None:
+        state = await asyncio.to_thread(self.state, key)
+        job = responses.job(key, record, state, self._config.kept_s).model_dump(mode="json")
+        message = {"type": f"ocr.job.{state.status}", "data": job}
+        is_told = await self._webhook.tell(record.webhook_url, message)
+        told = {"webhook": Telling.TOLD if is_told else Telling.GIVEN_UP}
+        await asyncio.to_thread(self._save, key, state.model_copy(update=told))
+
+    async def _read_document(self, key: Key, record: JobRecord) -> None:
+        async with self._opened(key) as document:
+            pages = await asyncio.to_thread(job_plan.pages_folder, self._store.folder(key))
+            plan = await asyncio.to_thread(job_plan.make, pages, record, document.inspection)
+            self._check(plan)
+            self._update(key, plan.opened_state(document.inspection))
+            async with repeated(partial(self._save_live, key), self._config.flush_s):
+                await self._read_pages(key, record, document, plan, pages)
+        await asyncio.to_thread(self._end, key, self._live[key], JobStatus.COMPLETED)
+
+    def _check(self, plan: JobPlan) -> None:
+        limit = self._config.max_pages
+        if not plan.ids:
+            raise ApiError(400, "no_such_page", "the document has none of the requested pages")
+        if len(plan.ids) > limit:
+            message = f"{len(plan.ids)} pages; {limit} are allowed (job.max_pages): choose some"
+            raise ApiError(413, "too_many_pages", message)
+
+    # --- the document
+
+    @asynccontextmanager
+    async def _opened(self, key: Key) -> AsyncIterator[OpenDocument]:
+        folder = self._store.folder(key)
+        await self._sources.fetch(folder)
+        password = await asyncio.to_thread(_text, folder / records.PASSWORD)
+        async with (
+            on_disk(folder / records.DOCUMENT) as path,
+            self._reading.readers.open_path(path, password) as document,
+        ):
+            yield document
+
+    # --- its pages
+
+    async def _read_pages(
+        self, key: Key, record: JobRecord, document: OpenDocument, plan: JobPlan, pages: AnyPath
+    ) -> None:
+        """Read the pages that have no row, and write the receipt."""
+        template = self._reading.template(record)
+        begin = time.time()
+        rows = OutputConfig(flush_s=self._config.flush_s)
+        sink = SettledRows(pages, shards.new_prefix(), rows)
+        jobs = (partial(self._page, document, page, template) for page in plan.todo)
+        try:
+            async with aclosing(
+                bounded_tasks.as_completed(jobs, self._config.pages_in_flight)
+            ) as results:
+                async for result in results:
+                    row = self._row(result, record, plan)
+                    await asyncio.to_thread(sink.take, [result.ref.page], pages_table([row]), [])
+                    self._count(key, result, time.time() - begin, len(plan.todo))
+        finally:
+            written = await asyncio.to_thread(sink.finish)
+        routes = Counter({Route.OCR.value: len(plan.ids)})
+        planned = PlanSummary(documents=1, routes=routes, done=plan.before)
+        receipt = job_receipt.make(planned, written, begin, self._reading.recipe)
+        await asyncio.to_thread(receipt.write, self._store.folder(key))
+
+    async def _page(
+        self, document: OpenDocument, page: int, template: RequestTemplate
+    ) -> PageResult:
+        """Read a page, however long replicas are busy or starting."""
+
+        async def attempt() -> PageResult:
+            async with self._reading.slots.acquired():
+                return await self._reading.page_reader.read(document, page, template)
+
+        try:
+            return await patiently(attempt)
+        except ApiError as error:
+            ref = page_ref(document.inspection, page)
+            return page_result(ref, None, failed(ErrorKind.ENGINE, str(error)))
+
+    def _row(self, result: PageResult, record: JobRecord, plan: JobPlan) -> PageResult:
+        """A result with all that its row has and an answer has not."""
+        engine, model = engine_and_model(self._reading.recipe, result.recognition.rung)
+        ids = replace(plan.ids[result.ref.page], recipe_hash=self._reading.recipe.hash())
+        ref = replace(result.ref, uri=record.filename)
+        return replace(result, ref=ref, ids=ids, engine=engine, model=model)
+
+    # --- the state
+
+    def _count(self, key: Key, result: PageResult, elapsed_s: float, todo: int) -> None:
+        self._reading.on_page(result.recognition)
+        state = self._live[key]
+        done = state.done + 1
+        read_now = todo - (state.total - done)
+        is_failed = result.recognition.status is Status.FAILED
+        self._update(
+            key,
+            {
+                "done": done,
+                "failed": state.failed + is_failed,
+                "pages_per_s": read_now / elapsed_s if elapsed_s else 0.0,
+            },
+        )
+
+    def _update(self, key: Key, values: dict[str, object]) -> None:
+        self._live[key] = self._live[key].model_copy(update=values)
+
+    async def _save_live(self, key: Key) -> None:
+        """Write the state, for other processes; that of pages is in the rows."""
+        with suppress(OSError):  # the next time may succeed
+            await asyncio.to_thread(self._save, key, self._live[key])
+
+    def _save(self, key: Key, state: JobState) -> None:
+        write_text(self._store.folder(key) / records.STATE, state.model_dump_json())
+
+    def _end(
+        self, key: Key, state: JobState, status: JobStatus, problem: Problem | None = None
+    ) -> None:
+        record = self._store.read(key, JobRecord)
+        telling = Telling.PENDING if record and record.webhook_url else None
+        ended = {
+            "status": status,
+            "ended_at": time.time(),
+            "problem": problem,
+            "webhook": telling,
+        }
+        self._save(key, state.model_copy(update=ended))
+        for name in (records.DOCUMENT, records.SOURCE, records.PASSWORD):
+            with suppress(OSError):  # else they go with the job
+                (self._store.folder(key) / name).unlink()
+        self._on_end(status)
+
+
+def _text(path: AnyPath) -> str:
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return ""

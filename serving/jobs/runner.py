@@ -1,0 +1,251 @@
+"""Works on what is in the store: one runner in each ingress replica.
+
+A job is worked on by the process that holds its lock (`pipeline.job.lock`). A process that ends
+leaves locks that others take over: those of this machine at once, others after `lock.stale_s`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from pipeline.errors import ConfigError, RayscribeError
+from pipeline.job import lock
+from serving.config import JobConfig
+from serving.jobs.records import Problem
+from serving.jobs.store import Key, Kind, Store
+
+_MIB: Final = 1 << 20
+_PAUSE_S: Final = 30.0
+"""Seconds after which work is begun again that ended with an unexpected error."""
+_MAX_FAULTS: Final = 3
+"""Unexpected errors after which a job has failed."""
+_SWEEP_S: Final = 600.0
+_INTERNAL: Final = Problem(code="internal", message="the server failed on this; please report it")
+_log = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """What is done for records of one kind."""
+
+    def ended_at(self, key: Key) -> float | None:
+        """When it ended, Unix time in seconds; None where there is something to do. Blocks."""
+
+    async def run(self, key: Key) -> None:
+        """Do it to its end, from where it is. Cancelled where the process stops or it is removed.
+
+        Only one process calls it at a time.
+        """
+
+    def fail(self, key: Key, problem: Problem) -> None:
+        """End it without a result. Blocks."""
+
+
+class _GoneError(Exception):
+    """The record was removed."""
+
+
+class _FullError(Exception):
+    """The owner has more than it may keep."""
+
+
+@dataclass(slots=True)
+class _Run:
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Runner:
+    """Takes what is to be done, and removes what is kept no longer.
+
+    Args:
+        store: Where it is.
+        works: What is done, by kind. Kinds without are only kept.
+        config: How much at a time, and how long it is kept.
+    """
+
+    def __init__(self, store: Store, works: Mapping[Kind, Work], config: JobConfig) -> None:
+        self._store = store
+        self._works = works
+        self._config = config
+        self._wake = asyncio.Event()
+        self._runs: dict[Key, _Run] = {}
+        self._ended: dict[Key, float] = {}
+        self._not_before: dict[Key, float] = {}
+        self._faults: Counter[Key] = Counter()
+        self._swept_at_s = 0.0
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, on the running event loop."""
+        self._loop = asyncio.ensure_future(self._look_again_and_again())
+
+    async def close(self) -> None:
+        """Stop. What is being done goes on when a runner is started."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.wait({self._loop})
+        await asyncio.gather(*(self.end(key) for key in list(self._runs)))
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._wake.set()
+
+    async def end(self, key: Key) -> None:
+        """Stop what this process does for a record, and give up its lock."""
+        run = self._runs.get(key)
+        if run is not None and run.task is not None:
+            run.stop.set()
+            await asyncio.wait({run.task})
+
+    # --- what there is to do
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._look()
+            except (RayscribeError, OSError, ValueError):
+                _log.exception("the jobs cannot be listed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._config.poll_s):
+                    await self._wake.wait()
+
+    async def _look(self) -> None:
+        keys = await asyncio.to_thread(self._store.keys)
+        for known in (self._ended, self._not_before, self._faults):
+            for key in known.keys() - set(keys):
+                known.pop(key)
+        waiting = [key for key in keys if await self._can_begin(key)]
+        while waiting and len(self._runs) < self._config.running:
+            key = self._next(waiting)
+            waiting.remove(key)
+            run = self._runs[key] = _Run()
+            run.task = asyncio.ensure_future(self._run(key, run.stop))
+        if time.monotonic() - self._swept_at_s > _SWEEP_S:
+            self._swept_at_s = time.monotonic()
+            await asyncio.to_thread(self._store.remove_orphans)
+
+    async def _can_begin(self, key: Key) -> bool:
+        try:
+            return await self._is_waiting(key)
+        except ValueError:  # of another version, or damaged: the others are not concerned
+            _log.exception("%s cannot be read", key.id)
+            return False
+
+    async def _is_waiting(self, key: Key) -> bool:
+        """Whether work can be begun; what is kept no longer is removed."""
+        if key in self._runs:
+            return False
+        work = self._works.get(key.kind)
+        if work is not None and key not in self._ended:
+            ended_at = await asyncio.to_thread(work.ended_at, key)
+            if ended_at is None:
+                return self._not_before.get(key, 0.0) <= time.monotonic()
+            self._ended[key] = ended_at
+        if time.time() - self._ended.get(key, key.created_at) > self._config.kept_s:
+            await asyncio.to_thread(self._store.remove, key)
+        return False
+
+    def _next(self, waiting: Sequence[Key]) -> Key:
+        """The oldest of the owner that has the fewest running."""
+        running = Counter(key.owner for key in self._runs)
+        return min(waiting, key=lambda key: running[key.owner])
+
+    # --- one job
+
+    async def _run(self, key: Key, stop: asyncio.Event) -> None:
+        work = self._works[key.kind]
+        try:
+            async with self._held(key) as held:
+                if await asyncio.to_thread(work.ended_at, key) is None:
+                    await self._watched(work, key, held, stop)
+        except ConfigError:  # another process works on it
+            self._not_before[key] = time.monotonic() + self._config.poll_s
+        except _GoneError:
+            with suppress(OSError):  # else it is an orphan, which is removed later
+                await asyncio.to_thread(self._store.remove_data, key)
+        except Exception:
+            _log.exception("work on %s failed", key.id)
+            self._not_before[key] = time.monotonic() + _PAUSE_S
+        finally:
+            del self._runs[key]
+            if not stop.is_set():
+                self.wake()
+
+    async def _watched(
+        self, work: Work, key: Key, held: lock.Lock | None, stop: asyncio.Event
+    ) -> None:
+        """Run the work until it ends, is stopped, or must not go on."""
+        running = asyncio.ensure_future(work.run(key))
+        others = [
+            asyncio.ensure_future(self._watch(key, held)),
+            asyncio.ensure_future(stop.wait()),
+        ]
+        await asyncio.wait({running, *others}, return_when=asyncio.FIRST_COMPLETED)
+        is_done = running.done()
+        for task in (running, *others):
+            task.cancel()
+        outcomes = await asyncio.gather(running, *others, return_exceptions=True)
+        try:
+            for outcome in outcomes[: 1 if is_done else None]:
+                if isinstance(outcome, Exception):
+                    raise outcome
+        except _FullError:
+            problem = Problem(
+                code="storage_full",
+                message=f"this key keeps more than job.max_mib ({self._config.max_mib:g} MiB);"
+                " delete jobs or files",
+            )
+            await asyncio.to_thread(work.fail, key, problem)
+        except (_GoneError, RayscribeError, OSError):
+            raise  # the store does not answer, or is full: that ends some time
+        except Exception:
+            await self._count_fault(work, key)
+            raise
+
+    async def _count_fault(self, work: Work, key: Key) -> None:
+        self._faults[key] += 1
+        if self._faults[key] >= _MAX_FAULTS:
+            await asyncio.to_thread(work.fail, key, _INTERNAL)
+
+    async def _watch(self, key: Key, held: lock.Lock | None) -> None:
+        """Raise as soon as the work must not go on.
+
+        Raises:
+            JobError: Another process has taken the lock.
+            _GoneError: The record was removed.
+            _FullError: The owner keeps too much.
+        """
+        while True:
+            await asyncio.sleep(self._config.poll_s)
+            await asyncio.to_thread(self._check, key, held)
+
+    def _check(self, key: Key, held: lock.Lock | None) -> None:
+        if held is not None:
+            held.check()
+        if not self._store.exists(key):
+            raise _GoneError
+        if self._store.size_bytes(key.owner) > self._config.max_mib * _MIB:
+            raise _FullError
+
+    @asynccontextmanager
+    async def _held(self, key: Key) -> AsyncIterator[lock.Lock | None]:
+        """Hold the lock of a job. Never cancelled: a lock that nobody knows of stays.
+
+        Raises:
+            ConfigError: Another process has it.
+        """
+        folder = await asyncio.to_thread(self._store.make_folder, key)
+        holding = lock.held(folder, self._config.lock, _log.info)
+        held = await asyncio.to_thread(holding.__enter__)
+        try:
+            yield held
+        finally:
+            await asyncio.to_thread(holding.__exit__, None, None, None)
