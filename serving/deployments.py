@@ -26,7 +26,7 @@ from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError, JobError
 from pipeline.recognition.recognise import recognise
 from pipeline.types import PageImage, Recognition, Request
-from serving import routes
+from serving import replica, routes
 from serving.chat import engine as chat_engine
 from serving.chat.handler import ChatHandler
 from serving.config import ChatConfig, ServeConfig
@@ -47,7 +47,7 @@ OCR, CHAT, INGRESS = "Ocr", "Chat", "Ingress"
 """Names of the deployments."""
 
 
-QUIET_LOGGING: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
+QUIET_LOGGING: Final = LoggingConfig(log_level="ERROR", enable_access_log=False, encoding="JSON")
 """Serve's own logs. The access log is written by `Ingress`."""
 
 _access_log = logging.getLogger("rayscribe.requests")
@@ -65,6 +65,7 @@ class OcrReplica:
     """
 
     def __init__(self, engine: EngineConfig, recipe: Recipe, self_test: bool) -> None:
+        replica.prepare()
         self._engine = build_engine(engine, self_test)
         self._second = build_second_engine(recipe)
         self._recipe = recipe
@@ -105,6 +106,7 @@ class ChatReplica:
     """
 
     def __init__(self, config: ChatConfig, events_per_s: float) -> None:
+        replica.prepare()
         self._engine = chat_engine.build(config)
         self._streams = 0
         self._events_per_s = events_per_s
@@ -193,6 +195,7 @@ class Ingress:
         ocr: DeploymentHandle | None,
         chat: DeploymentHandle | None,
     ) -> None:
+        replica.prepare()
         _log_to_stderr()
         self._metrics = Metrics()
         self._keys = Keys(config.auth, os.environ)
