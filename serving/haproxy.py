@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import Final
 
 from serving.errors import ApiError
+from serving.http.ingress_retry import READING, replica_died
 from serving.http.not_serving import starting
 
 _RETRY_AFTER_S: Final = 5.0
 _ERRORS: Final = {
-    502: ApiError(
-        503, "replica_died", "the ingress replica ended; ask again", retry_after_s=_RETRY_AFTER_S
-    ),
+    502: replica_died(),
     503: ApiError(
         503, "unavailable", "no ingress replica runs; ask again", retry_after_s=_RETRY_AFTER_S
     ),
     504: ApiError(504, "timeout", "the ingress replica did not answer in time"),
 }
 """What HAProxy answers by itself, by its own status."""
+_ONCE: Final = "http-request disable-l7-retry unless METH_GET or { path " + " ".join(READING) + " }"
+"""What creates something is not sent to a second replica after it has been sent to one."""
 _SCRIPT: Final = r"""#!/bin/sh
 previous=
 for argument; do
@@ -35,6 +36,7 @@ for argument; do
         sed -i \
             -e 's/^\( *bind \)\*\{0,1\}:\([0-9]\{1,\}\)$/\1127.0.0.1:\2/' \
             -e 's|return status 404 .* lf-string "Path .*|RETURN|' \
+            -e '/^frontend http_frontend/a\    ONCE' \
             -e 's|^\( *errorfile \)\(50[234]\) .*|\1\2 FOLDER/\2.http|' \
             "$argument"
     fi
@@ -64,6 +66,7 @@ def write_script(folder: Path) -> Path:
     script = folder / "haproxy"
     script.write_text(
         _SCRIPT.replace("RETURN", returned)
+        .replace("ONCE", _ONCE)
         .replace("FOLDER", str(folder))
         .replace("BINARY", shlex.quote(str(get_haproxy_binary())))
     )
@@ -88,8 +91,10 @@ def files_and_ports(folder: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port()),
-        # No other load balancer has to learn that a replica ends: Ctrl-C need not wait for one.
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+        # A replica that ends closes idle connections, while HAProxy may send a request on one: it
+        # stays reachable until HAProxy has its new configuration, and such requests are sent again.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
     }
 
 

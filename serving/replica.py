@@ -6,7 +6,7 @@ import ray
 from ray._common.network_utils import is_localhost
 from ray.serve._private import replica as serve_replica
 
-from serving import json_log
+from serving import json_log, tracing
 
 _ALL_INTERFACES, _LOOPBACK = "[::]:0", "127.0.0.1:0"
 
@@ -14,6 +14,7 @@ _ALL_INTERFACES, _LOOPBACK = "[::]:0", "127.0.0.1:0"
 def prepare() -> None:
     """Call it in the constructor of a deployment, before anything else."""
     json_log.configure()
+    tracing.configure()
     if is_localhost(ray.util.get_node_ip_address()):
         _listen_on_loopback()
 

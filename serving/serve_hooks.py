@@ -7,6 +7,7 @@ from typing import Final
 from starlette.middleware import Middleware
 
 from serving import json_log
+from serving.http.ingress_retry import IngressRetry
 from serving.http.not_serving import NotServing
 
 ENVIRONMENT: Final = {
@@ -24,7 +25,7 @@ def in_proxy() -> list[Middleware]:
     """Called when a proxy starts, and where replicas listen themselves in each of these.
 
     Returns:
-        What is put around it.
+        What is put around it, the innermost first.
     """
     json_log.configure()
-    return [Middleware(NotServing)]
+    return [Middleware(IngressRetry), Middleware(NotServing)]

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving import tracing
 from serving.config import HttpConfig, LimitConfig
 from serving.errors import ApiError
 from serving.http.auth import Keys
@@ -147,6 +148,13 @@ class RequestMiddleware:
         entry = LogEntry(_request_id(headers), scope["method"], scope["path"])
         scope["rayscribe.log_entry"] = entry
         out = _Sender(send, entry)
+        with tracing.span(f"{entry.method} {_route(entry.path)}", headers, is_server=True) as tags:
+            await self._answer(scope, headers, entry, receive, out)
+            tags |= {"http.response.status_code": entry.status, "request_id": entry.request_id}
+
+    async def _answer(
+        self, scope: Scope, headers: dict[str, str], entry: LogEntry, receive: Receive, out: _Sender
+    ) -> None:
         try:
             receive = _bounded(receive, headers, self._limits)
             await self._drain.run(self._admit(scope, headers, entry, receive, out))
@@ -223,6 +231,11 @@ async def _send_error(error: ApiError, scope: Scope, receive: Receive, send: _Se
 def _media_type(headers: Iterable[tuple[bytes, bytes]]) -> str:
     found = (value for name, value in headers if name.lower() == b"content-type")
     return next(found, b"").decode("latin-1").partition(";")[0].strip()
+
+
+def _route(path: str) -> str:
+    """A path as the name of a span: few different ones."""
+    return path if path in PATHS else "other"
 
 
 def _request_id(headers: dict[str, str]) -> str:

@@ -37,7 +37,7 @@ class NotServing:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._router = _router_of(app)
+        self._router = router_of(app)
         self._stopping_mark = os.environ.get(STOPPING_MARK, "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class NotServing:
         return None if found and found[1].running_replicas_populated() else starting()
 
 
-def _router_of(app: Any) -> Any:
+def router_of(app: Any) -> Any:
     """The `ray.serve._private.proxy_router.ProxyRouter` of Serve's proxy; None elsewhere."""
     while app is not None and not hasattr(app, "proxy_router"):
         app = getattr(app, "_app", None)

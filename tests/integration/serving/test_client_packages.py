@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.engines.fake import HANDLERS, FakeEngine
 from serving.config import LimitConfig, ServeConfig
+from tests.integration.serving.test_clients import OLMOCR
 from tests.support import live_service, sample_documents
 from tests.support.live_service import Online, data_uri, image, running, text
 
@@ -51,7 +52,9 @@ def test_openai(service: Online) -> None:
         chunks = client.chat.completions.create(model="ocr", messages=messages, stream=True)
         said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
         assert said == answer.choices[0].message.content
-        with pytest.raises(openai.UnprocessableEntityError, match="neither a PDF nor a readable image"):
+        with pytest.raises(
+            openai.UnprocessableEntityError, match="neither a PDF nor a readable image"
+        ):
             client.chat.completions.create(
                 model="ocr", messages=[{"role": "user", "content": [image(b"junk")]}]
             )
@@ -141,16 +144,7 @@ def test_doclings_pipeline_with_its_preset(service: Online, pdf: Path) -> None:
 
 
 def test_olmocrs_request(service: Online, pdf: Path) -> None:
-    """olmOCR's package needs PyTorch: its request, as `build_page_query` of its pipeline makes it."""
-    prompt = (
-        "Attached is one page of a document that you must process. Just return the plain text "
-        "representation of this document as if you were reading it naturally. Convert equations to "
-        "LateX and tables to HTML.\nIf there are any figures or charts, label them with the "
-        "following markdown syntax ![Alt text describing the contents of the figure]"
-        "(page_startx_starty_width_height.png)\nReturn your output as markdown, with a front matter "
-        "section on top specifying values for the primary_language, is_rotation_valid, "
-        "rotation_correction, is_table, and is_diagram parameters."
-    )
+    """olmOCR's package needs PyTorch: its request, as `build_page_query` makes it."""
     encoded = base64.b64encode(picture()).decode()
     body = {
         "model": "ocr",
@@ -158,7 +152,7 @@ def test_olmocrs_request(service: Online, pdf: Path) -> None:
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": prompt},
+                    {"type": "text", "text": OLMOCR},
                     {
                         "type": "image_url",
                         "image_url": {"url": f"data:image/png;base64,{encoded}"},
