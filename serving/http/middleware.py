@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Coroutine, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,6 +26,7 @@ from serving.errors import ApiError
 from serving.http.auth import Keys
 from serving.http.drain import Drain
 from serving.http.rate_limit import RateLimiter
+from serving.http.request_body import RequestBody, check_length
 from serving.http.stream_formats import error_piece
 
 _log = logging.getLogger(__name__)
@@ -34,7 +35,6 @@ OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 """Paths for health probes, answered without a key."""
 PATHS: Final = OPEN_PATHS | {"/v1/chat/completions", "/v1/ocr", "/v1/models"}
 """Paths that have a label of their own in the metrics."""
-_MIB: Final = 1 << 20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _CLOSED_BY_CLIENT: Final = 499
 _INTERNAL: Final = 500
@@ -156,8 +156,10 @@ class RequestMiddleware:
         self, scope: Scope, headers: dict[str, str], entry: LogEntry, receive: Receive, out: _Sender
     ) -> None:
         try:
-            receive = _bounded(receive, headers, self._limits)
-            await self._drain.run(self._admit(scope, headers, entry, receive, out))
+            body = RequestBody(receive, self._limits)
+            await self._drain.run(
+                _until_gone(lambda: self._admit(scope, headers, entry, body.receive, out), body)
+            )
         except ApiError as error:
             entry.set_error(error)
             await _send_error(error, scope, receive, out)
@@ -180,7 +182,7 @@ class RequestMiddleware:
         forwarded = "x-forwarded-for" in headers or "forwarded" in headers
         authorization = headers.get("authorization")
         entry.caller = self._keys.caller(authorization, client and client[0], forwarded)
-        _check_length(headers, self._limits)
+        check_length(headers, self._limits)
         with self._rate_limiter.admit(entry.caller):
             await self._app(scope, receive, send)
 
@@ -192,6 +194,26 @@ class RequestMiddleware:
         if urlsplit(origin).netloc != headers.get("host"):
             message = "pages of this origin may not call (http.cors_origins)"
             raise ApiError(403, "origin_not_allowed", message)
+
+
+async def _until_gone(answer: Callable[[], Coroutine[Any, Any, None]], body: RequestBody) -> None:
+    """Answer a request, and stop where its caller disconnects: its pages would be read for nobody.
+
+    Args:
+        answer: Answers.
+        body: The request's.
+    """
+    answering = asyncio.ensure_future(answer())
+    gone = asyncio.ensure_future(body.disconnected())
+    try:
+        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            answering.result()
+    finally:
+        gone.cancel()
+        body.close()
+        if answering.cancel():
+            await asyncio.wait({answering})
 
 
 class _Sender:
@@ -241,42 +263,3 @@ def _route(path: str) -> str:
 def _request_id(headers: dict[str, str]) -> str:
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _check_length(headers: dict[str, str], limits: LimitConfig) -> None:
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > limits.body_mib * _MIB:
-        raise _too_large(limits)
-
-
-def _bounded(receive: Receive, headers: dict[str, str], limits: LimitConfig) -> Receive:
-    """Limit the size of a body, whatever its Content-Length, and the time that it may take."""
-    left = int(limits.body_mib * _MIB)
-    deadline_s = time.monotonic() + limits.upload_s
-    arrived = False
-
-    async def counted() -> Message:
-        nonlocal left, arrived
-        if arrived:  # the next message is the disconnect, which may come at any time
-            try:
-                return await receive()
-            except Exception:  # Serve's, where its proxy has dropped the request first
-                return {"type": "http.disconnect"}
-        try:
-            async with asyncio.timeout(max(0.0, deadline_s - time.monotonic())):
-                message = await receive()
-        except TimeoutError:
-            text = "the body took longer to arrive than limits.upload_s"
-            raise ApiError(408, "upload_timeout", text) from None
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise _too_large(limits)
-        arrived = not message.get("more_body", False)
-        return message
-
-    return counted
-
-
-def _too_large(limits: LimitConfig) -> ApiError:
-    message = f"the body is larger than limits.body_mib ({limits.body_mib:g} MiB)"
-    return ApiError(413, "body_too_large", message)
