@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from typing import Any, Final
 
 _log = logging.getLogger(__name__)
@@ -54,9 +53,11 @@ def configure(environment: MutableMapping[str, str] | None = None) -> None:
     for name, value in _DEFAULTS.items():
         environment.setdefault(name, value)
     try:
-        [configurator] = entry_points(group="opentelemetry_configurator", name="sdk")
-        configurator.load()().configure()
+        # What `opentelemetry-instrument` runs too.
+        from opentelemetry.sdk._configuration import _OTelSDKConfigurator
         from opentelemetry.trace import get_tracer_provider
+
+        _OTelSDKConfigurator().configure()
     except (ImportError, RuntimeError, ValueError) as error:
         _log.warning("no traces: %s; install the extra 'tracing'", error)
         return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pipeline.engines.fake import HANDLERS, FakeEngine
 from serving import tracing
 from serving.config import ServeConfig
-from tests.support import live_service, sample_documents
+from tests.support import job_process, live_service, sample_documents
 from tests.support.live_service import data_uri
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -108,7 +110,25 @@ def test_the_usual_variables_ask_for_traces(
 def test_a_missing_package_is_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(tracing, "entry_points", lambda **_: [])
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk._configuration", None)
     with caplog.at_level(logging.WARNING):
         tracing.configure({"OTEL_TRACES_EXPORTER": "otlp"})
     assert "install the extra 'tracing'" in caplog.text
+
+
+def test_the_sdk_configures_itself_by_the_environment() -> None:
+    code = """
+from serving import tracing
+tracing.configure()
+with tracing.span("page", page=3):
+    assert tracing.carrier()["traceparent"]
+tracing.flush()
+"""
+    chosen = {"OTEL_TRACES_EXPORTER": "console", "OTEL_SERVICE_NAME": "mine"}
+    command = [sys.executable, "-c", code]
+    environment = job_process.environment(**chosen)
+    done = subprocess.run(
+        command, cwd=job_process.ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert '"name": "page"' in done.stdout, done.stderr
+    assert '"service.name": "mine"' in done.stdout
