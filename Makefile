@@ -97,7 +97,7 @@ $(VLLM)-newest/ready: tests/integration/vllm/requirements.txt tests/integration/
 
 lock:
 	$(COMPILE) pyproject.toml --extra orientation --output-file requirements.lock
-	$(COMPILE) pyproject.toml --extra orientation --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra orientation --extra dev --extra clients --constraint requirements.lock --output-file requirements-dev.lock
 	$(RESOLVE) --python-platform x86_64-manylinux_2_28 pyproject.toml --extra orientation --extra gpu --output-file requirements-gpu.lock
 
 RESOLVE := uv pip compile --quiet --python-version 3.11 --generate-hashes \

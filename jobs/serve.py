@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from pipeline.cli import read
 from pipeline.errors import ConfigError, JobError
-from serving import run
+from serving import json_log, run
 from serving.config import ServeConfig
 
 PROG = "python -m jobs.serve"
@@ -37,13 +37,15 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
     except JobError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        _say(f"{prog}: {error}", "error")
         return 1
     return 0
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _say(message: str, level: str = "info") -> None:
+    """Print a line for people on a terminal, and one of the log elsewhere."""
+    text = message if sys.stderr.isatty() else json_log.line(message, level)
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -79,11 +79,18 @@ class HttpConfig(Settings):
     """Port."""
     proxy: Literal["serve", "haproxy"] = "serve"
     """What accepts connections in front of the ingress: Serve's proxy in Python, or HAProxy (Linux
-    only), which needs a fifth of its CPU time. HAProxy's pages of statistics and metrics listen on
-    all addresses. Used only where this command starts Ray itself; a running cluster decides by
-    RAY_SERVE_ENABLE_HA_PROXY in its environment."""
+    only), which needs a fifth of its CPU time. Used only where this command starts Ray itself; a
+    running cluster decides by RAY_SERVE_ENABLE_HA_PROXY in its environment."""
     cors_origins: tuple[str, ...] = ()
     """Web origins whose pages may call the service, such as https://app.example. Empty: none."""
+
+
+class MetricsConfig(Settings):
+    """Metrics for Prometheus, of the Ray that this command starts."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    """Port on loopback. 0: no metrics. A running cluster has its own port, that of
+    `ray start --metrics-export-port`."""
 
 
 class AuthConfig(Settings):
@@ -364,6 +371,7 @@ class ServeConfig(Settings):
     scale: ScaleSection = ScaleSection()
     ingress: IngressConfig = IngressConfig()
     http: HttpConfig = HttpConfig()
+    metrics: MetricsConfig = MetricsConfig()
     auth: AuthConfig = AuthConfig()
     limits: LimitConfig = LimitConfig()
     prompts: PromptConfig = PromptConfig()

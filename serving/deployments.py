@@ -5,6 +5,7 @@ requests while no replica of a model runs. Only a page that needs the engine, or
 starts one.
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -26,7 +27,7 @@ from pipeline.engines.request import prepare_request
 from pipeline.errors import ConfigError, JobError
 from pipeline.recognition.recognise import recognise
 from pipeline.types import PageImage, Recognition, Request
-from serving import routes
+from serving import replica, routes, tracing
 from serving.chat import engine as chat_engine
 from serving.chat.handler import ChatHandler
 from serving.config import ChatConfig, ServeConfig
@@ -48,7 +49,7 @@ OCR, CHAT, INGRESS = "Ocr", "Chat", "Ingress"
 """Names of the deployments."""
 
 
-QUIET_LOGGING: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
+QUIET_LOGGING: Final = LoggingConfig(log_level="ERROR", enable_access_log=False, encoding="JSON")
 """Serve's own logs. The access log is written by `Ingress`."""
 
 _access_log = logging.getLogger("rayscribe.requests")
@@ -66,16 +67,25 @@ class OcrReplica:
     """
 
     def __init__(self, engine: EngineConfig, recipe: Recipe, self_test: bool) -> None:
+        replica.prepare()
         self._engine = build_engine(engine, self_test)
         self._second = build_second_engine(recipe)
         self._recipe = recipe
         self._fatal_error = ""
         self._is_warm = False
 
-    async def recognise(self, request: Request) -> Recognition:
-        """Read one page."""
+    async def recognise(self, request: Request, trace: dict[str, str]) -> Recognition:
+        """Read one page.
+
+        Args:
+            request: The page.
+            trace: The span around the call, see `serving.tracing.carrier`.
+        """
         try:
-            return await recognise(self._engine, request, self._recipe, self._second)
+            with tracing.span("engine", trace) as tags:
+                recognition = await recognise(self._engine, request, self._recipe, self._second)
+                tags |= {"status": recognition.status, "attempts": len(recognition.attempts)}
+                return recognition
         except (ConfigError, JobError) as error:
             self._fatal_error = str(error)  # every other page would fail here too
             raise
@@ -93,8 +103,12 @@ class OcrReplica:
 
     async def _warm_up(self) -> None:
         page = PageImage(np.full((_WARM_UP_PX, _WARM_UP_PX, 3), 255, np.uint8), 0.0)
-        await self.recognise(prepare_request(page, self._recipe, max_tokens=_WARM_UP_TOKENS))
+        await self.recognise(prepare_request(page, self._recipe, max_tokens=_WARM_UP_TOKENS), {})
         self._is_warm = True
+
+    def __del__(self) -> None:
+        """Called by Serve before the process ends."""
+        tracing.flush()
 
 
 class ChatReplica:
@@ -106,26 +120,37 @@ class ChatReplica:
     """
 
     def __init__(self, config: ChatConfig, events_per_s: float) -> None:
+        replica.prepare()
         self._engine = chat_engine.build(config)
         self._streams = 0
         self._events_per_s = events_per_s
 
-    async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def complete(self, body: dict[str, Any], trace: dict[str, str]) -> dict[str, Any]:
         """Answer in one piece.
+
+        Args:
+            body: The request.
+            trace: As for `OcrReplica.recognise`.
 
         Raises:
             ApiError: The request is wrong, or the engine failed.
         """
-        answer = await self._engine.answer(body)
+        with tracing.span("engine", trace):
+            answer = await self._engine.answer(body)
         assert isinstance(answer, dict)  # noqa: S101 - the body has no `stream`
         return answer
 
-    async def stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
+    async def stream(self, body: dict[str, Any], trace: dict[str, str]) -> AsyncIterator[str]:
         """Answer as server-sent events; under load several of them are one piece.
+
+        Args:
+            body: The request.
+            trace: As for `OcrReplica.recognise`.
 
         Raises:
             ApiError: The request is wrong, or the engine failed.
         """
+        begin_ns = tracing.now_ns()
         answer = await self._engine.answer(body)
         assert not isinstance(answer, dict)  # noqa: S101 - the body has `stream`
         self._streams += 1
@@ -135,6 +160,11 @@ class ChatReplica:
                     yield piece
         finally:
             self._streams -= 1
+            tracing.record("engine", trace, begin_ns)
+
+    def __del__(self) -> None:
+        """Called by Serve before the process ends."""
+        tracing.flush()
 
     def _pause_s(self) -> float:
         return self._streams / self._events_per_s
@@ -157,7 +187,8 @@ class _RemoteOcr:
         self._replicas = replicas
 
     async def recognise(self, request: Request) -> Recognition:
-        return await self._replicas.call(lambda: self._handle.recognise.remote(request))
+        trace = tracing.carrier()
+        return await self._replicas.call(lambda: self._handle.recognise.remote(request, trace))
 
 
 class _RemoteChat:
@@ -170,10 +201,12 @@ class _RemoteChat:
         self._replicas = replicas
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        return await self._replicas.call(lambda: self._handle.complete.remote(body))
+        trace = tracing.carrier()
+        return await self._replicas.call(lambda: self._handle.complete.remote(body, trace))
 
     def stream(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
-        return self._replicas.stream(lambda: self._streaming.stream.remote(body))
+        trace = tracing.carrier()
+        return self._replicas.stream(lambda: self._streaming.stream.remote(body, trace))
 
 
 @serve.ingress()
@@ -194,6 +227,7 @@ class Ingress:
         ocr: DeploymentHandle | None,
         chat: DeploymentHandle | None,
     ) -> None:
+        replica.prepare()
         _log_to_stderr()
         self._metrics = Metrics()
         self._keys = Keys(config.auth, os.environ)
@@ -265,7 +299,9 @@ class Ingress:
         """
         if self._handlers.jobs is not None:
             await self._handlers.jobs.runner.close()
-        return await self._drain.finish(grace_s)
+        cut = await self._drain.finish(grace_s)
+        await asyncio.to_thread(tracing.flush)
+        return cut
 
     def _finish(self, entry: LogEntry) -> None:
         if entry.path not in OPEN_PATHS:  # probes would be most of the log

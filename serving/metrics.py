@@ -7,7 +7,7 @@ from typing import Final
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from pipeline.types import Recognition
-from serving.http.middleware import KEPT_PATHS, PATHS, LogEntry
+from serving.http.middleware import LogEntry, route_name
 
 _MS: Final = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000]
 
@@ -32,7 +32,7 @@ class Metrics:
     def request(self, entry: LogEntry) -> None:
         """Count a request that has ended."""
         model = str(entry.fields.get("model", ""))
-        path = _path_label(entry.path)
+        path = route_name(entry.path)
         tags = {"model": model, "path": path, "status": str(entry.status)}
         self._requests.inc(tags=tags)
         self._ms.observe(entry.ms, tags=tags)
@@ -55,10 +55,3 @@ class Metrics:
     def job(self, kind: str, status: str) -> None:
         """Count a job or a batch that has ended."""
         self._jobs.inc(tags={"kind": kind, "status": status})
-
-
-def _path_label(path: str) -> str:
-    """The path itself, what it is below, or `other`: ids would make a series for each job."""
-    if path in PATHS:
-        return path
-    return next((kept for kept in KEPT_PATHS if path.startswith(kept)), "other")

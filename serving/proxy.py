@@ -7,7 +7,6 @@ passes one Python process less. Serve chooses by environment variables of Ray's 
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import ConfigError
+from serving import serve_hooks
 from serving.config import HttpConfig
+from serving.haproxy import files_and_ports
+from serving.http.not_serving import STOPPING_MARK
 
 _ENABLED: Final = "RAY_SERVE_ENABLE_HA_PROXY"
 _IS_LOCAL: Final = "RAYSCRIBE_BALANCER_IS_LOCAL"
@@ -41,7 +43,7 @@ def check(http: HttpConfig) -> None:
 
 
 @contextmanager
-def chosen(http: HttpConfig, is_local: bool) -> Iterator[None]:
+def chosen(http: HttpConfig, is_local: bool) -> Iterator[Path]:
     """Set the environment variables for a Ray that is started inside of the block.
 
     A Ray that runs already keeps its own.
@@ -49,16 +51,16 @@ def chosen(http: HttpConfig, is_local: bool) -> Iterator[None]:
     Args:
         http: Names the proxy.
         is_local: Whether the service listens on loopback only.
+
+    Yields:
+        The file that the proxy takes for the sign that the service stops.
     """
-    if http.proxy == "serve":
-        with _set(_PROXY):
-            yield
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="rayscribe-", dir=_short()) as folder,
-        _set(haproxy(Path(folder), is_local)),
-    ):
-        yield
+    with tempfile.TemporaryDirectory(prefix="rayscribe-", dir=_short()) as name:
+        folder = Path(name)
+        mark = folder / "stopping"
+        values = _SERVE if http.proxy == "serve" else haproxy(folder, is_local)
+        with _set(values | {STOPPING_MARK: str(mark)}):
+            yield mark
 
 
 def knows_clients(environment: Mapping[str, str]) -> bool:
@@ -69,7 +71,7 @@ def knows_clients(environment: Mapping[str, str]) -> bool:
     return environment.get(_ENABLED, "0") != "1" or environment.get(_IS_LOCAL) == "1"
 
 
-_PROXY: Final = {
+_SERVE: Final = serve_hooks.ENVIRONMENT | {
     # Between proxy and ingress by value, over gRPC: half the cost of the object store.
     "RAY_SERVE_PROXY_USE_GRPC": "1",
     _ENABLED: "0",
@@ -80,23 +82,11 @@ def haproxy(folder: Path, is_local: bool) -> dict[str, str]:
     """The environment variables for HAProxy, with files and ports that no other Serve uses.
 
     Args:
-        folder: For its files. A short path: names of sockets must stay under 107 characters, and
-            Ray adds 67.
+        folder: For its files, as in `serving.haproxy.files_and_ports`.
         is_local: As for `chosen`.
     """
-    return {
-        _ENABLED: "1",
-        _IS_LOCAL: str(int(is_local)),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{folder}",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
-        # No other load balancer has to learn that a replica ends: Ctrl-C need not wait for one.
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
-    }
+    chosen = {_ENABLED: "1", _IS_LOCAL: str(int(is_local))}
+    return chosen | serve_hooks.ENVIRONMENT | files_and_ports(folder)
 
 
 @contextmanager
@@ -111,12 +101,6 @@ def _set(values: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 def _short() -> str | None:

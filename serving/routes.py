@@ -42,6 +42,8 @@ from serving.ocr.mistral_response import MistralOcrResponse
 from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
 from serving.page import routes as page_routes
 
+_READY_AFTER_S: Final = "5"
+"""Seconds after which to ask again whether a model is ready."""
 _QUERY: Final = ("stream", "heartbeat")
 """Parameters of `/v1/ocr` in the query that are no options of the document."""
 _MODELS: Final = (
@@ -195,7 +197,8 @@ class _Routes:
             for name, state in states.items()
         }
         is_missing = any(state.is_missing for state in states.values())
-        return JSONResponse({"ready": not is_missing, "models": models}, 503 if is_missing else 200)
+        status, headers = (503, {"Retry-After": _READY_AFTER_S}) if is_missing else (200, {})
+        return JSONResponse({"ready": not is_missing, "models": models}, status, headers)
 
     async def models(self) -> dict[str, Any]:
         """The models of the service, under every name that a request may use."""

@@ -8,17 +8,19 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from pipeline.config import RayConfig
 from pipeline.errors import ConfigError, JobError
-from serving import proxy
-from serving.config import HttpConfig, ServeConfig
+from serving import json_log, proxy, starting
+from serving.config import ServeConfig
 from serving.http.auth import check_binding, is_bound_to_loopback
 
 _DRAIN_MARGIN_S = 10.0
 """Seconds beyond the grace period in which ingress replicas have to say that they are done."""
 
 _POLL_S = 0.1
+_LOOPBACK = "127.0.0.1"
 
 APP = "rayscribe"
 """Name of the Serve application."""
@@ -33,7 +35,9 @@ def check(config: ServeConfig) -> None:
     check_binding(config.http, config.auth, os.environ)
     if not _address(config.ray):
         proxy.check(config.http)
-        _check_port(config.http)
+        _check_port(config.http.host, config.http.port, "another --http.host or --http.port")
+        if config.metrics.port:
+            _check_port(_LOOPBACK, config.metrics.port, "another --metrics.port, or 0 for none")
 
 
 def run(
@@ -53,15 +57,26 @@ def run(
     """
     from pipeline.job import ray_cluster
 
+    address = _address(config.ray)
+    say(f"Joining the Ray cluster at {address}." if address else "Starting Ray on this machine.")
     with (
-        proxy.chosen(config.http, is_bound_to_loopback(config.http)),
-        ray_cluster.connected(config.ray, worker_output=True, metrics=True),
+        proxy.chosen(config.http, is_bound_to_loopback(config.http)) as stopping_mark,
+        ray_cluster.connected(
+            config.ray,
+            worker_output=json_log.print_worker_lines,
+            metrics_port=config.metrics.port,
+        ),
     ):
-        _serve(config, say, stop, cut)
+        json_log.configure()
+        _serve(config, say, stop, cut, stopping_mark)
 
 
 def _serve(
-    config: ServeConfig, say: Callable[[str], None], stop: threading.Event, cut: threading.Event
+    config: ServeConfig,
+    say: Callable[[str], None],
+    stop: threading.Event,
+    cut: threading.Event,
+    stopping_mark: Path,
 ) -> None:
     from ray import serve
 
@@ -69,17 +84,19 @@ def _serve(
     from serving.deployments import QUIET_LOGGING
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    say(f"Starting {' and '.join(config.models)}; requests are answered once a line says so.")
+    say(f"Starting {' and '.join(config.models)}; requests get 503 until a line says so.")
     try:
         http = {"host": config.http.host, "port": config.http.port}
         serve.start(http_options=http, logging_config=QUIET_LOGGING)
-        serve.run(build(config), name=APP, route_prefix="/")
+        with starting.reported(APP, say):
+            serve.run(build(config), name=APP, route_prefix="/")
     except RuntimeError as error:
         raise JobError(f"the service did not start: {error}") from error
     try:
         for line in _greeting(config):
             say(line)
         stop.wait()
+        stopping_mark.touch()
         end_answers(config.ingress.stop_grace_s, say, cut)
     finally:
         with suppress(TimeoutError):  # nothing runs any more, or the ingress does not answer
@@ -132,8 +149,11 @@ def _drain(grace_s: float) -> int:
 def _greeting(config: ServeConfig) -> list[str]:
     host = "127.0.0.1" if config.http.host == "0.0.0.0" else config.http.host  # noqa: S104
     base = f"http://{f'[{host}]' if ':' in host else host}:{config.http.port}"
+    metrics = f"http://{_LOOPBACK}:{config.metrics.port}/metrics"
+    has_metrics = config.metrics.port and not _address(config.ray)
     return [
         f"Serving {' and '.join(config.models)} at {base}/v1 (documentation: {base}/docs)",
+        *([f"Metrics: {metrics}"] if has_metrics else []),
         f"Try: curl -F file=@samples/invoice.pdf {base}/v1/ocr",
         "Ctrl-C stops.",
     ]
@@ -143,14 +163,13 @@ def _address(config: RayConfig) -> str:
     return config.address or os.environ.get("RAY_ADDRESS", "")
 
 
-def _check_port(http: HttpConfig) -> None:
-    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+def _check_port(host: str, port: int, choose: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((http.host, http.port))
+            probe.bind((host, port))
         except OSError as error:
             raise ConfigError(
-                f"cannot listen at {http.host}:{http.port} ({error.strerror}); "
-                "choose another --http.host or --http.port"
+                f"cannot listen at {host}:{port} ({error.strerror}); choose {choose}"
             ) from None

@@ -8,12 +8,15 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import ray
+from ray._private import ray_constants
+from ray._private import worker as ray_worker
 
 from pipeline.config import RayConfig
 from pipeline.engines.registry import has_gpu_engine
@@ -30,14 +33,17 @@ _END_S = 5.0
 
 @contextmanager
 def connected(
-    config: RayConfig, *, worker_output: bool = False, metrics: bool = False
+    config: RayConfig,
+    *,
+    worker_output: Callable[[Mapping[str, Any]], None] | None = None,
+    metrics_port: int = 0,
 ) -> Iterator[None]:
     """Connect to a cluster, or start one for the time inside and remove all of it after.
 
     Args:
         config: Which cluster.
-        worker_output: Print what workers print.
-        metrics: Have a local Ray collect and export metrics.
+        worker_output: Gets what workers print, as batches of lines with where they come from.
+        metrics_port: Where a local Ray exports metrics, on loopback; 0: it collects none.
 
     Raises:
         ConfigError: There is no cluster at the address.
@@ -53,9 +59,10 @@ def connected(
     temp_dir = "" if address else config.temp_dir or _temp_dir()
     others = set(psutil.Process().children(recursive=True))
     try:
-        with keep_sigterm_handler():
-            _start(config, address, temp_dir, worker_output, metrics)
-        yield
+        with _printed_by(worker_output):
+            with keep_sigterm_handler():
+                _start(config, address, temp_dir, worker_output is not None, metrics_port)
+            yield
     finally:
         _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
         if temp_dir and not config.temp_dir:
@@ -64,7 +71,7 @@ def connected(
 
 
 def _start(
-    config: RayConfig, address: str, temp_dir: str, worker_output: bool, metrics: bool
+    config: RayConfig, address: str, temp_dir: str, worker_output: bool, metrics_port: int
 ) -> None:
     try:
         with _quiet_start():
@@ -72,15 +79,18 @@ def _start(
                 ray.init(address=address, log_to_driver=worker_output, logging_level="ERROR")
             else:
                 _use_private_token()
-                ray.init(
-                    address="local",
-                    num_cpus=config.cpus or None,
-                    include_dashboard=False,
-                    log_to_driver=worker_output,
-                    logging_level="ERROR",
-                    _temp_dir=temp_dir,
-                    _system_config=_NO_HISTORY | {"enable_metrics_collection": metrics},
-                )
+                with _on_loopback():
+                    ray.init(
+                        address="local",
+                        num_cpus=config.cpus or None,
+                        include_dashboard=False,
+                        log_to_driver=worker_output,
+                        logging_level="ERROR",
+                        _temp_dir=temp_dir,
+                        _metrics_export_port=metrics_port or None,
+                        _system_config=_NO_HISTORY
+                        | {"enable_metrics_collection": bool(metrics_port)},
+                    )
     except ConnectionError as error:
         raise ConfigError(
             f"no Ray cluster answers at {address!r} ({error}); "
@@ -103,6 +113,38 @@ def _no_start(address: str, temp_dir: str, error: Exception) -> str:
         f"in {temp_dir} are left, and try again, with fewer ray.cpus where the machine is busy. "
         "With ray.temp_dir set to a folder of yours Ray's logs stay there"
     )
+
+
+@contextmanager
+def _printed_by(worker_output: Callable[[Mapping[str, Any]], None] | None) -> Iterator[None]:
+    """Give the output of Ray's processes to a function; Ray adds a prefix and colours to each line.
+
+    Args:
+        worker_output: As for `connected`.
+    """
+    before = ray_worker.print_to_stdstream
+    if worker_output is not None:
+        ray_worker.print_to_stdstream = lambda batch, ignore_prefix: worker_output(batch)
+    try:
+        yield
+    finally:
+        ray_worker.print_to_stdstream = before
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Have a Ray that is started inside listen on loopback only.
+
+    Its processes bind to loopback where that is the address of their node, and else to all
+    interfaces. `_node_ip_address` of `ray.init` replaces loopback by an address that others reach,
+    and RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER, which chooses loopback, was read when Ray was imported.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _use_private_token() -> None:

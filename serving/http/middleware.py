@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Coroutine, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,11 +20,13 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving import tracing
 from serving.config import HttpConfig, LimitConfig
 from serving.errors import ApiError
 from serving.http.auth import Keys
 from serving.http.drain import Drain
 from serving.http.rate_limit import RateLimiter
+from serving.http.request_body import RequestBody, check_length
 from serving.http.stream_formats import error_piece
 
 _log = logging.getLogger(__name__)
@@ -38,7 +40,6 @@ PATHS: Final = OPEN_PATHS | {"/v1/chat/completions", "/v1/ocr", "/v1/models"}
 """Paths that have a label of their own in the metrics."""
 KEPT_PATHS: Final = ("/v1/ocr/jobs", "/v1/files", "/v1/batches")
 """Paths of what is kept; in the metrics each stands for those below it."""
-_MIB: Final = 1 << 20
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _CLOSED_BY_CLIENT: Final = 499
 _INTERNAL: Final = 500
@@ -152,10 +153,20 @@ class RequestMiddleware:
         entry = LogEntry(_request_id(headers), scope["method"], scope["path"])
         scope["rayscribe.log_entry"] = entry
         out = _Sender(send, entry)
+        with tracing.span(
+            f"{entry.method} {route_name(entry.path)}", headers, is_server=True
+        ) as tags:
+            await self._answer(scope, headers, entry, receive, out)
+            tags |= {"http.response.status_code": entry.status, "request_id": entry.request_id}
+
+    async def _answer(
+        self, scope: Scope, headers: dict[str, str], entry: LogEntry, receive: Receive, out: _Sender
+    ) -> None:
         try:
-            max_mib = _max_mib(entry.path, self._limits)
-            receive = _bounded(receive, self._limits, max_mib)
-            await self._drain.run(self._admit(scope, headers, entry, receive, out))
+            body = RequestBody(receive, self._limits, _max_mib(entry.path, self._limits))
+            await self._drain.run(
+                _until_gone(lambda: self._admit(scope, headers, entry, body.receive, out), body)
+            )
         except ApiError as error:
             entry.set_error(error)
             await _send_error(error, scope, receive, out)
@@ -178,7 +189,7 @@ class RequestMiddleware:
         forwarded = "x-forwarded-for" in headers or "forwarded" in headers
         authorization = headers.get("authorization")
         entry.caller = self._keys.caller(authorization, client and client[0], forwarded)
-        _check_length(headers, _max_mib(entry.path, self._limits))
+        check_length(headers, _max_mib(entry.path, self._limits))
         with self._rate_limiter.admit(entry.caller):
             await self._app(scope, receive, send)
 
@@ -190,6 +201,26 @@ class RequestMiddleware:
         if urlsplit(origin).netloc != headers.get("host"):
             message = "pages of this origin may not call (http.cors_origins)"
             raise ApiError(403, "origin_not_allowed", message)
+
+
+async def _until_gone(answer: Callable[[], Coroutine[Any, Any, None]], body: RequestBody) -> None:
+    """Answer a request, and stop where its caller disconnects: its pages would be read for nobody.
+
+    Args:
+        answer: Answers.
+        body: The request's.
+    """
+    answering = asyncio.ensure_future(answer())
+    gone = asyncio.ensure_future(body.disconnected())
+    try:
+        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            answering.result()
+    finally:
+        gone.cancel()
+        body.close()
+        if answering.cancel():
+            await asyncio.wait({answering})
 
 
 class _Sender:
@@ -235,6 +266,13 @@ def _is_open(path: str) -> bool:
     return path in OPEN_PATHS or path in _PAGES or path.startswith(_STATIC)
 
 
+def route_name(path: str) -> str:
+    """A path in metrics and traces: few different ones."""
+    if path in PATHS:
+        return path
+    return next((kept for kept in KEPT_PATHS if path.startswith(kept)), "other")
+
+
 def _request_id(headers: dict[str, str]) -> str:
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -243,42 +281,3 @@ def _request_id(headers: dict[str, str]) -> str:
 def _max_mib(path: str, limits: LimitConfig) -> float:
     """Maximum size of a body, MiB."""
     return limits.upload_mib if path in KEPT_PATHS else limits.body_mib
-
-
-def _check_length(headers: dict[str, str], max_mib: float) -> None:
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_mib * _MIB:
-        raise _too_large(max_mib)
-
-
-def _bounded(receive: Receive, limits: LimitConfig, max_mib: float) -> Receive:
-    """Limit the size of a body, whatever its Content-Length, and the time that it may take."""
-    left = int(max_mib * _MIB)
-    deadline_s = time.monotonic() + limits.upload_s
-    arrived = False
-
-    async def counted() -> Message:
-        nonlocal left, arrived
-        if arrived:  # the next message is the disconnect, which may come at any time
-            try:
-                return await receive()
-            except Exception:  # Serve's, where its proxy has dropped the request first
-                return {"type": "http.disconnect"}
-        try:
-            async with asyncio.timeout(max(0.0, deadline_s - time.monotonic())):
-                message = await receive()
-        except TimeoutError:
-            text = "the body took longer to arrive than limits.upload_s"
-            raise ApiError(408, "upload_timeout", text) from None
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise _too_large(max_mib)
-        arrived = not message.get("more_body", False)
-        return message
-
-    return counted
-
-
-def _too_large(max_mib: float) -> ApiError:
-    message = f"the body is larger than {max_mib:g} MiB (limits.body_mib, or limits.upload_mib)"
-    return ApiError(413, "body_too_large", message)

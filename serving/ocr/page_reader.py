@@ -21,6 +21,7 @@ from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
 from pipeline.recognition.route import Routes
 from pipeline.types import Instruction, PageImage, PageRef, PageResult, Recognition, Request, Timing
+from serving import tracing
 from serving.ocr.reader_pool import OpenDocument
 
 
@@ -77,6 +78,14 @@ class PageReader:
         Raises:
             ApiError: No replica can read it.
         """
+        with tracing.span("page", page=page) as tags:
+            result = await self._read(document, page, template)
+            tags["status"] = result.recognition.status
+            return result
+
+    async def _read(
+        self, document: OpenDocument, page: int, template: RequestTemplate
+    ) -> PageResult:
         ref = page_ref(document.inspection, page)
         clock = [time.perf_counter()]
         try:

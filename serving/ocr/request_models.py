@@ -188,7 +188,8 @@ _NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
     "ignore_eos": (False,),
     "stop_token_ids": ([],),
     "include_stop_str_in_output": (False,),
-    "skip_special_tokens": (False,),
+    # Labels and boxes are in an answer where the prompt asks for them; docling sends True with it.
+    "skip_special_tokens": (False, True),
     "echo": (False,),
     "add_generation_prompt": (True,),
 }

