@@ -71,7 +71,7 @@ def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
     cut pages up in the process that takes vLLM's requests.
     """
     try:
-        flat = pa.array(image).flatten().to_numpy()
+        flat: npt.NDArray[np.uint8] = pa.array(image).flatten().to_numpy()
     except ValueError:  # Pillow has an image of over 16 MiB in several pieces
         return np.asarray(image)
     # Four bytes a pixel, of which the last means nothing.

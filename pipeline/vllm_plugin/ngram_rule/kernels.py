@@ -77,7 +77,7 @@ def push(
 if triton is not None:
 
     @triton.jit  # type: ignore[untyped-decorator]
-    def _ban(
+    def _ban(  # type: ignore[no-untyped-def]  # Triton reads annotations
         logits,
         logits_stride,
         tokens,
@@ -91,7 +91,7 @@ if triton is not None:
         allowed_width,
         from_begin: tl.constexpr,
         reach: tl.constexpr,
-    ):  # type: ignore[no-untyped-def]  # Triton reads annotations
+    ):
         """One program a row: all distances side by side, the tokens of the rule in a loop."""
         row = tl.program_id(0).to(tl.int64)
         slot = tl.load(slots + row)
@@ -116,8 +116,8 @@ if triton is not None:
         banned = tl.full((reach,), float("-inf"), logits.dtype.element_ty)
         tl.store(logits + row * logits_stride + follows, banned, mask=same)
 
-    @triton.jit  # type: ignore[untyped-decorator]
-    def _push(
+    @triton.jit
+    def _push(  # type: ignore[no-untyped-def]  # Triton reads annotations
         tokens,
         tokens_stride,
         length,
@@ -126,7 +126,7 @@ if triton is not None:
         picked,
         picked_stride,
         keep,
-    ):  # type: ignore[no-untyped-def]  # Triton reads annotations
+    ):
         row = tl.program_id(0).to(tl.int64)
         if tl.load(keep + row):
             slot = tl.load(slots + row)
