@@ -19,6 +19,7 @@ from tests.support.chromium import Tab
 from tests.support.job_process import ROOT
 from tests.support.page_in_browser import done, opened, read
 
+COLOURS = 256
 DESKTOP, PHONE = (1280, 760), (375, 760)
 SAMPLES = ("article.pdf", "invoice.pdf", "notice.jpg", "fax.tiff")
 
@@ -37,7 +38,8 @@ async def save(tab: Tab, path: Path) -> None:
     """Write what is to be seen."""
     await asyncio.sleep(0.5)  # until pictures are decoded and colours have changed
     with Image.open(io.BytesIO(await tab.screenshot())) as shot:
-        shot.convert("RGB").save(path, optimize=True)
+        few = shot.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+        few.save(path, optimize=True)
 
 
 async def take(url: str, to: Path) -> None:

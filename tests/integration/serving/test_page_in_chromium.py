@@ -94,6 +94,8 @@ async def test_pages_appear_as_they_are_done_and_reading_can_be_cancelled(tmp_pa
             assert await said(tab, "progress") == "1 of 2 pages"
             assert "page of 60x40 px" in await said(tab, "content")
             assert await tab.value("document.querySelectorAll('.thumb.waiting').length") == 1
+            await tab.resize(375, 800, is_phone=True)
+            assert await tab.value("document.documentElement.scrollWidth") == 375
             await tab.press("Escape")
             await tab.until("!doc.running")
             assert await said(tab, "progress") == "Cancelled: 1 of 2 pages read"
@@ -218,6 +220,24 @@ async def test_on_a_phone_nothing_is_wider_and_the_picture_is_a_tab(
         await tab.click("#overlay .box:nth-child(2)")
         await tab.until("document.querySelector('.block:nth-child(2)').classList.contains('lit')")
         assert await tab.value("document.getElementById('content').offsetHeight > 300")
+
+
+@pytest.mark.parametrize("width", [320, 720, 760, 1000])
+async def test_at_no_width_the_page_itself_scrolls(
+    service: Online, tmp_path: Path, width: int
+) -> None:
+    size = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    inside = "[...document.querySelectorAll('header *, #bar *, #tabs button')]"
+    async with opened(service.url, tmp_path) as tab:
+        await tab.resize(width, 800)
+        assert await tab.value(size) == [width, 800]
+        await read(tab, structured_pages.page(), "bay.pdf", tmp_path)
+        await done(tab)
+        assert await tab.value(size) == [width, 800]
+        right = await tab.value(
+            f"Math.max(...{inside}.map((one) => one.getBoundingClientRect().right))"
+        )
+        assert right <= width
 
 
 async def test_dark_follows_the_browser_until_it_is_switched(
