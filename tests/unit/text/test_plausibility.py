@@ -82,6 +82,26 @@ def test_what_wrong_font_tables_and_poor_recognition_do_is_seen(kind: str) -> No
     assert plausibility(WORSE[kind]) < 0.8
 
 
+def test_a_lost_small_letter_is_seen_where_its_capital_is_kept() -> None:
+    capitals = " Reports Readings Rates" * 9
+    lost = 2 * ENGLISH.replace("r", "") + capitals.replace("r", "")
+    assert plausibility(2 * ENGLISH + capitals) > 0.9 > 0.8 > plausibility(lost)
+
+
+def test_lost_ligatures_are_seen() -> None:
+    text = 9 * (
+        "The officers of the first fleet found five flags of fine felt. If the offer of the firm "
+        "for four of them is refused, the chief of staff finds a fair figure. "
+    )
+    lost = text.replace("ff", "").replace("fi", "").replace("fl", "")
+    assert plausibility(lost) < 0.9
+    for kept in (
+        text,
+        text.replace("ff", "\ufb00").replace("fi", "\ufb01").replace("fl", "\ufb02"),
+    ):
+        assert plausibility(kept) > plausibility(lost)
+
+
 def test_more_errors_are_less_plausible() -> None:
     found = [plausibility(misread(ENGLISH, share)) for share in (0, 0.1, 0.3, 0.6)]
     assert found == sorted(found, reverse=True)
