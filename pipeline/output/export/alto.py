@@ -12,7 +12,13 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from pipeline import __version__
-from pipeline.output.export.page_lines import LinedBlock, PlacedLine, lined_blocks, words
+from pipeline.output.export.page_lines import (
+    LinedBlock,
+    PlacedLine,
+    lined_blocks,
+    without_overlap,
+    words,
+)
 from pipeline.output.export.source import DocumentSource
 from pipeline.output.export.xml_text import allowed, attribute
 from pipeline.text.structure.markdown import Kind
@@ -67,7 +73,7 @@ def _page(page: PageResult, tags: dict[str, str]) -> Iterator[str]:
     score = "" if page.text_score is None else f' PC="{min(1.0, page.text_score):.3f}"'
     yield f'<Page ID="{identity}" PHYSICAL_IMG_NR="{page.ref.page}" {size}{score}>\n'
     yield f'<PrintSpace HPOS="0" VPOS="0" {size}>\n'
-    for number, block in enumerate(lined_blocks(page), 1):
+    for number, block in enumerate(without_overlap(lined_blocks(page)), 1):
         if block.box:
             tag = f' TAGREFS="{tags[block.kind]}"' if block.kind in tags else ""
             yield from _block(block, block.box, f"{identity}_block_{number}", tag)

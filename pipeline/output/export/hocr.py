@@ -17,6 +17,7 @@ from pipeline.output.export.page_lines import (
     PlacedLine,
     is_right_to_left,
     lined_blocks,
+    without_overlap,
     words,
 )
 from pipeline.output.export.source import DocumentSource, failure_message
@@ -72,7 +73,7 @@ def _page(page: PageResult) -> Iterator[str]:
         said += f" data-error={attribute(failure)}"
     identity = f"page_{ref.page}"
     yield f'<div class="ocr_page" id="{identity}" title={attribute("; ".join(title))}{said}>\n'
-    for number, block in enumerate(lined_blocks(page), 1):
+    for number, block in enumerate(without_overlap(lined_blocks(page)), 1):
         if block.box:
             yield from _block(block, block.box, f"{identity}_block_{number}")
     yield "</div>\n"

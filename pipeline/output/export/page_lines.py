@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.imaging.rotation import turn_back, turn_box, turn_size
+from pipeline.output.export.apart import apart
 from pipeline.output.export.plain_text import plain_text
 from pipeline.text.char_widths import char_width, text_width
 from pipeline.text.layout.vertical import vertical_lines
@@ -82,6 +83,20 @@ def lined_blocks(page: PageResult) -> list[LinedBlock]:
             placed = tuple(_set_in_box(block, block.box, page))
         found.append(LinedBlock(block.kind, block.box, placed))
     return found
+
+
+def without_overlap(blocks: Sequence[LinedBlock]) -> list[LinedBlock]:
+    """The blocks of a page with boxes, their own and of their lines, that are apart."""
+    boxes = iter(apart([block.box for block in blocks if block.box]))
+    lines = iter(apart([line.box for block in blocks for line in block.lines]))
+    return [
+        replace(
+            block,
+            box=block.box and next(boxes),
+            lines=tuple(replace(line, box=next(lines)) for line in block.lines),
+        )
+        for block in blocks
+    ]
 
 
 def words(line: PlacedLine) -> list[Word]:
