@@ -74,14 +74,22 @@ class Kube:
 
     def apply(self, objects: list[Manifest], *flags: str) -> None:
         """Apply as the README does: on the server's side."""
-        text = yaml.safe_dump_all(objects)
-        self.run("apply", "--server-side", "--force-conflicts", *flags, "-f", "-", text=text)
+        self._of_objects(objects, "apply", "--server-side", "--force-conflicts", *flags)
 
     def delete(self, objects: list[Manifest]) -> None:
         """Delete, and wait until they are gone; namespaces stay."""
         kept = [one for one in objects if one["kind"] != "Namespace"]
-        flags = ("--ignore-not-found", "--timeout=150s")
-        self.run("delete", *flags, "-f", "-", text=yaml.safe_dump_all(kept), timeout_s=180)
+        self._of_objects(kept, "delete", "--ignore-not-found", "--timeout=150s")
+
+    def _of_objects(self, objects: list[Manifest], *words: str) -> None:
+        """Objects that name a namespace keep it, and kubectl refuses another one beside it."""
+        says_where = any("namespace" in one["metadata"] for one in objects)
+        command = [*self.prefix, *words, "-f", "-"] if says_where else self.command(*words, "-f-")
+        text = yaml.safe_dump_all(objects)
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
 
     def pods(self, **labels: str) -> list[Manifest]:
         """Pods that are not about to end."""
