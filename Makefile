@@ -40,15 +40,15 @@ test-serve: $(VENV)/dev
 test-cluster: $(VENV)/dev
 	$(BIN)/python -m pytest tests/integration/batch
 
-test-# As root where no KUBECONFIG names a cluster. The tables go to RAYSCRIBE_RESULTS=benchmarks/results.
+test-k8s: $(VENV)/dev
+	$(BIN)/python -m pytest tests/integration/k8s
+
+# As root where no KUBECONFIG names a cluster. The tables go to RAYSCRIBE_RESULTS=benchmarks/results.
 test-k8s-live: $(VENV)/dev
 	$(BIN)/python -m pytest --timeout=900 tests/integration/k8s_live
 
 image-cpu:
 	k8s/image/build.sh cpu rayscribe:0.1.0-cpu
-
-k8s: $(VENV)/dev
-	$(BIN)/python -m pytest tests/integration/k8s
 
 k8s: $(VENV)/dev
 	$(BIN)/python k8s/closure.py
