@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from benchmarks.overhead_plain import DPI
 from pipeline.config import RenderConfig
 from pipeline.documents.look import LookOptions, look
+from pipeline.documents.page_structure import layout_finder
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.errors import RecordedError
 from pipeline.imaging.ink import is_blank
@@ -77,7 +78,8 @@ def _measure_page(pdf: PdfFile, plain: Any, page: int, clock: _Clock) -> None:
     try:
         layer = clock("layer", lambda: pdf.layer(page, render))
         clock("trust", lambda: assess_trust(layer))
-        clock("order", lambda: text_layer.read(layer, hidden=False))
+        finder = layout_finder(pdf, page, render, "auto")  # as in a job: with structure
+        clock("order", lambda: text_layer.read(layer, hidden=False, find_layout=finder))
         image = clock("render", lambda: pdf.render(page, render))
         clock("ink", lambda: is_blank(image.pixels, LookOptions().blank_ppm))
         clock("profile", lambda: projection_profile(image.pixels))

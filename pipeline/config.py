@@ -477,12 +477,17 @@ class StageConfig(Settings):
     starts. If that is not enough, the plan is made on Ray. 0: always on Ray."""
     local_pages: Annotated[int, Field(ge=0)] = 5000
     """Pages up to which a job that was planned in its own process takes text layers there too,
-    without Ray, with up to 8 reader processes (`stages.render_workers`). Ray starts with the first
-    page that an engine has to read, and reads these; if they are more than a tenth of the job, or
-    the engine has a GPU, it does all that is left. 0: all on Ray."""
+    without Ray, with up to 8 reader processes (`stages.render_workers`). Ray starts when more than
+    `stages.local_engine_pages` pages are known that an engine has to read, and reads these; if they
+    are more than a tenth of the job, or the engine has a GPU, it does all that is left. 0: all on
+    Ray."""
+    local_engine_pages: Annotated[int, Field(ge=0)] = 0
+    """Pages up to which an engine without a GPU reads what such a job leaves without Ray, in up to
+    8 processes of the job. What they do not finish goes to Ray. 0: all of them on Ray."""
     local_s: Annotated[float, Field(ge=0)] = 60.0
-    """Seconds that the plan of such a job may take, and as many again for its text layers. A plan
-    that takes longer is made on Ray; pages that are left then go to Ray."""
+    """Seconds that the plan of such a job may take, as many again for its text layers, and as many
+    for its engine pages. A plan that takes longer is made on Ray; pages that are left then go to
+    Ray."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1

@@ -3,12 +3,11 @@
 Ray takes some seconds to start and as long again for its first page, and a page costs more on its
 way through Ray than in one process. So a job of at most `stages.local_pages` pages takes text
 layers here, by the stage that Ray's workers run, in a few threads that each drive a reader process.
-Pages that an engine has to read are left as they are, without being rendered. Ray is started as
-soon as there is one, while the readers go on: to the end where there are few such pages, else until
-it has started. It does what is left, which is what has no row in the output. Where nothing is left
-it is not started at all.
-
-Not more than `_MAX_READERS` threads: the rows of all of them are made by this one process.
+Pages that an engine has to read are left as they are, without being rendered. A few of them are
+read here, too (`pipeline.job.local_engine`). Ray is started as soon as there are more, while the
+readers go on: to the end where they are no large part of the job, else until it has started. It
+does what is left, which is what has no row in the output. Where nothing is left it is not started
+at all.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ import pyarrow.compute as pc
 from pipeline.config import OcrConfig
 from pipeline.documents.sandbox.cpus import available_cpus
 from pipeline.engines.registry import spec_of
+from pipeline.job import local_engine
 from pipeline.job.metrics import JobMetrics, StageReport
 from pipeline.job.progress import Progress
 from pipeline.job.ray_data import shard_tasks
@@ -44,6 +44,7 @@ from pipeline.storage.paths import AnyPath
 from pipeline.types import Route
 
 _MAX_READERS: Final = 8
+"""Threads: the rows of all of them are made by this one process."""
 _MANY_UNREAD: Final = 0.1
 """With more of its pages for an engine, a job is left to Ray when that has started."""
 _CHUNKS_PER_READER: Final = 4
@@ -111,6 +112,8 @@ class LocalPass:
         self._chunks, renders = _chunks(readable, config)
         self._sink = SettledRows(pages, f"{shards.new_prefix()}-local", config.parquet)
         self._metrics = JobMetrics()
+        self._max_engine_pages = local_engine.max_pages(config)
+        self._may_end_here = False
         self._begin = time.monotonic()
         self._changed = threading.Condition()
         self._is_stopped = False
@@ -138,6 +141,11 @@ class LocalPass:
         self._stop()
         self._sink.finish()
 
+    @property
+    def has_engine_pages(self) -> bool:
+        """Whether pages were looked at that an engine has to read."""
+        return self._looked_at > self._taken
+
     def copies(self, planned: PlanSummary) -> int:
         """Rows of a plan that are copied from those of other pages."""
         return planned.routes[Route.COPY] + self.duplicates.rows
@@ -148,22 +156,24 @@ class LocalPass:
             return dict(self._metrics.stages())
 
     def wait(self) -> bool:
-        """Wait until every page that is read has a row, or it is known that some will have none.
+        """Wait until every page was looked at, or it is known that Ray is needed.
 
         Returns:
-            Whether every page has a row.
+            Whether `finish` may do without it: all pages were looked at, and few are left.
 
         Raises:
             JobError: A shard cannot be written, or a reader does not start.
         """
-        self._wait(self._has_unread)
-        return self._taken == self._total
+        self._wait(self._needs_ray)
+        self._may_end_here = self._looked_at == self._total and not self._needs_ray()
+        return self._may_end_here
 
     def finish(self) -> Settled:
         """Wait for the readers, write what is left, and copy the rows of duplicates.
 
-        Rows are copied where every page has a row. An engine with much to do is not kept waiting:
-        the readers then end with the page that they are at.
+        Where `wait` returned true, an engine reads the pages that are left. Rows are copied where
+        every page has a row. An engine with much to do is not kept waiting: the readers then end
+        with the page that they are at.
 
         Raises:
             As `wait`.
@@ -173,20 +183,20 @@ class LocalPass:
         self._stop()
         written = Summary()
         written.merge(self._sink.finish())
-        if self._taken == self._total:
+        stages = self.stages()
+        if self._may_end_here and self.has_engine_pages:
+            where = self._plan, self._pages
+            read, costs = local_engine.read_rest(self._task, *where, self.duplicates)
+            written.merge(read)
+            local_engine.add_costs(stages, costs)
+        if written.written.rows == self._total:
             self._copy(written)
-        seconds = time.monotonic() - self._begin
-        return Settled(written, self.stages(), seconds, self.duplicates)
+        return Settled(written, stages, time.monotonic() - self._begin, self.duplicates)
 
     def take(
         self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
     ) -> Sequence[int]:
-        """See `SettledSink.take`.
-
-        Raises:
-            StoppedError: The pass has ended.
-            JobError: An earlier shard could not be written.
-        """
+        """See `SettledSink.take`; also raises StoppedError where the pass has ended."""
         with self._changed:
             if self._is_stopped:
                 raise StoppedError
@@ -235,11 +245,11 @@ class LocalPass:
         """Whether an engine is better started now: it has a GPU, or has to read many pages."""
         engine = self._task.config.engine
         share = 0.0 if spec_of(engine).resources(engine).gpus else _MANY_UNREAD
-        return self._looked_at - self._taken > share * self._total
+        return self._needs_ray() and self._looked_at - self._taken > share * self._total
 
-    def _has_unread(self) -> bool:
-        """Whether pages were looked at and have no row: an engine has to read them."""
-        return self._looked_at > self._taken
+    def _needs_ray(self) -> bool:
+        """Whether more pages have no row, though looked at, than an engine reads without Ray."""
+        return self._looked_at - self._taken > self._max_engine_pages
 
     def _wait(self, is_enough: Callable[[], bool]) -> None:
         """Wait for the end of the readers, but no longer than `stages.local_s` in all."""

@@ -60,11 +60,7 @@ class Forecast:
 
 
 def run(config: OcrConfig, log: Log) -> receipt.Receipt:
-    """Recognise all pages that have no row yet.
-
-    Args:
-        config: The job.
-        log: Takes messages for the user.
+    """Recognise all pages that have no row yet; `log` takes messages for the user.
 
     Raises:
         ConfigError: Wrong usage.
@@ -118,12 +114,14 @@ class Run:
         _check_found(task.config, planned)
         with LocalPass(task, self.plan, self.pages) as local:
             self.log(planned_line(planned.summary, local.copies(planned.summary)))
-            if local.wait():
-                settled = local.finish()
-                if settled.written.written.rows == planned.summary.todo.rows:
-                    return self.finished_here(task, planned, settled)
+            may_end_here = local.wait()
+            if may_end_here and local.has_engine_pages and self.config.engine.kind == "auto":
+                self.log(f"engine: {task.config.engine.kind} (engine.kind auto)")
+            settled = local.finish() if may_end_here else None
+            if settled and settled.written.written.rows == planned.summary.todo.rows:
+                return self.finished_here(task, planned, settled)
             with _on_ray(self.config, self.log) as job:
-                return self._recognised(job, planned, local.finish())
+                return self._recognised(job, planned, settled or local.finish())
 
     def finished_here(self, task: Task, planned: LocalPlan, settled: Settled) -> receipt.Receipt:
         """The receipt of a job that was done in the driver: Ray is not started."""

@@ -1,0 +1,125 @@
+"""The few engine pages of a small job are read in processes of the driver, without Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.config import OcrConfig
+from pipeline.engines.base import Resources
+from pipeline.engines.registry import spec_of
+from pipeline.job import local_engine
+from pipeline.job.local_pass import LocalPass
+from pipeline.job.local_plan import LocalPlanner
+from pipeline.job.ray_data.duplicates import Duplicates
+from pipeline.job.stages.todo import plan_shards, read_plan
+from pipeline.job.task import Task
+from pipeline.output import shards
+from tests.support import sample_documents
+from tests.support.small_jobs import config_of
+
+FEW: dict[str, object] = {"local_engine_pages": 256}
+
+
+def picture(folder: Path, name: str, width_px: int = 60, height_px: int = 80) -> None:
+    image = sample_documents.noise_picture(width_px, height_px)
+    content = sample_documents.saved(image, "PNG") + name.encode()
+    (folder / f"{name}.png").write_bytes(content)
+
+
+def planned(config: OcrConfig) -> tuple[Task, Path, Path]:
+    pages, plan = shards.prepare_folder(config.output)
+    task = Task.of(config, "fake")
+    assert LocalPlanner(task, plan).wait() is not None
+    return task, plan, pages
+
+
+def rows_of(pages: Path) -> list[dict[str, object]]:
+    rows = [row for path in pages.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    return sorted(rows, key=lambda row: (row["uri"], row["page"]))
+
+
+def unread(task: Task, plan: Path, pages: Path) -> list[str]:
+    """The names of the documents of the plan that Ray would have to read."""
+    left = read_plan(plan_shards(plan), task.config.store, Duplicates(), pages)
+    return [Path(uri).stem for uri in pa.concat_tables(left)["uri"].to_pylist()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return folder
+
+
+def test_an_engine_reads_what_text_layers_leave(folder: Path) -> None:
+    (folder / "a.pdf").write_bytes(sample_documents.text_pdf(2))
+    for name in "bcde":
+        picture(folder, name)
+    (folder / "f.png").write_bytes((folder / "e.png").read_bytes())
+    task, plan, pages = planned(config_of(folder, ray={"cpus": 2}, stages=FEW))
+    with LocalPass(task, plan, pages) as local:
+        assert local.wait()
+        done = local.finish()
+    rows = rows_of(pages)
+    assert [row["status"] for row in rows] == ["ok"] * 7
+    assert [row["source"] for row in rows] == ["text_layer"] * 2 + ["ocr"] * 5
+    assert len({row["page_id"] for row in rows}) == 7
+    assert [row["copied_from"] is not None for row in rows] == [False] * 6 + [True]
+    assert (done.written.written.rows, done.written.copied) == (7, 1)
+    assert (done.stages["render"].finished, done.stages["recognise"].pages) == (2, 4)
+    assert not psutil.Process().children()
+
+
+def test_a_page_that_kills_the_engine_is_left_with_those_beside_it(folder: Path) -> None:
+    picture(folder, "a")
+    picture(folder, "b-wide", 80, 60)
+    for name in "cd":
+        picture(folder, name)
+    config = config_of(folder, ray={"cpus": 1}, stages=FEW | {"pages_per_task": 1})
+    fake = {"kind": "fake", "fake": {"handler": "dies"}}
+    config = OcrConfig.model_validate(config.model_dump() | {"engine": fake})
+    task, plan, pages = planned(config)
+    with LocalPass(task, plan, pages) as local:
+        assert local.wait()
+        done = local.finish()
+    written = [Path(str(row["uri"])).stem for row in rows_of(pages)]
+    assert done.written.written.rows == len(written) < 4
+    assert "b-wide" in unread(task, plan, pages)
+    assert sorted(written + unread(task, plan, pages)) == ["a", "b-wide", "c", "d"]
+
+
+def test_an_engine_that_takes_too_long_is_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_engine, "_GRACE_S", 1)
+    for name in "ab":
+        picture(folder, name)
+    fake = {"kind": "fake", "fake": {"handler": "slow", "delay_ms": 300_000}}
+    config = config_of(folder, stages={"local_s": 4, "local_plan_s": 60})
+    task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
+    written, costs = local_engine.read_rest(task, plan, pages, Duplicates())
+    assert (written.written.rows, costs) == (0, {})
+    assert unread(task, plan, pages) == ["a", "b"]
+    assert not psutil.Process().children()
+
+
+def test_more_pages_than_may_be_are_left_to_ray(folder: Path) -> None:
+    for name in "abc":
+        picture(folder, name)
+    task, plan, pages = planned(config_of(folder, stages={"local_engine_pages": 2}))
+    with LocalPass(task, plan, pages) as local:
+        assert not local.wait()
+        assert local.finish().written.written.rows == 0
+    assert unread(task, plan, pages) == ["a", "b", "c"]
+
+
+def test_an_engine_with_a_gpu_is_left_to_ray(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(folder, stages=FEW)
+    assert local_engine.max_pages(config) == 256
+    monkeypatch.setattr(type(spec_of(config.engine)), "resources", lambda *_: Resources(gpus=0.5))
+    assert local_engine.max_pages(config) == 0
