@@ -40,6 +40,7 @@ class PageText:
         height_px: Its height.
         runs: Its lines.
         dpi: Dots per inch of those pixels, for images whose file states none.
+        replaces_layer: Whether the invisible text that the page has is taken out.
     """
 
     page: int
@@ -47,6 +48,7 @@ class PageText:
     height_px: int
     runs: tuple[TextRun, ...]
     dpi: float = 0.0
+    replaces_layer: bool = False
 
 
 def write(path: Path, pages: Iterable[PageText]) -> None:

@@ -119,6 +119,28 @@ def test_a_page_with_rows_of_two_recipes_has_its_text_once(original: Path, tmp_p
     assert [word for word, _ in mupdf_words(made, LETTER)] == ["word"]
 
 
+def test_the_old_layer_of_pages_that_were_read_again_is_taken_out_where_it_is_asked(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.pdf"
+    hidden = text_content(["garbled"]).replace(b"BT", b"BT 3 Tr")
+    path.write_bytes(pdf([Page(hidden), Page(hidden)]))
+    rows = [
+        read(path, Line("fresh", BOX, 0.9)),
+        read(path, Line("more", BOX, 0.9), number=2, source=Source.MIXED),
+    ]
+    pages = output(tmp_path / "out" / "pages", rows).parent
+    argv = [str(pages), "--format", "searchable-pdf", "--to", str(tmp_path / "to")]
+    made = tmp_path / "to" / "a.pdf.searchable.pdf"
+    assert command.main(argv) == 0
+    assert {word for word, _ in mupdf_words(made, LETTER)} == {"garbled", "fresh"}
+    assert command.main([*argv, "--searchable.replace-layer"]) == 0
+    assert [word for word, _ in mupdf_words(made, LETTER)] == ["fresh"]
+    # The layer of a mixed page was taken: it stays.
+    assert {word for word, _ in mupdf_words(made, LETTER, 2)} == {"garbled", "more"}
+    assert made.read_bytes().startswith(path.read_bytes())
+
+
 def test_a_second_export_leaves_what_is_there(original: Path, tmp_path: Path) -> None:
     rows = [read(original, Line("word", BOX, 0.9))]
     exported(rows, tmp_path)
