@@ -23,11 +23,13 @@ class TextRun:
         box: Its box in pixels of the page as displayed.
         direction_deg: Where the characters follow each other: 0 to the right, 90 down, 180 to the
             left, 270 up.
+        is_monospaced: Whether all characters are as wide.
     """
 
     text: str
     box: Box
     direction_deg: int = 0
+    is_monospaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def read(path: str) -> Iterator[PageText]:
         for line in file:
             fields = json.loads(line)
             runs = tuple(
-                TextRun(run["text"], (*run["box"],), run["direction_deg"])
+                TextRun(run["text"], (*run["box"],), run["direction_deg"], run["is_monospaced"])
                 for run in fields.pop("runs")
             )
             yield PageText(**fields, runs=runs)

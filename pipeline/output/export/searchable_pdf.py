@@ -63,4 +63,5 @@ def _lines(page: PageResult) -> Iterator[PlacedLine]:
 
 
 def _run(line: PlacedLine) -> TextRun:
-    return TextRun(visual_order(" ".join(line.text.split())), line.box, line.direction_deg)
+    text = visual_order(" ".join(line.text.split()))
+    return TextRun(text, line.box, line.direction_deg, line.is_monospaced)

@@ -111,6 +111,31 @@ def test_the_words_of_a_page_that_was_turned_are_at_their_places(
         assert inside[1] - 3 < y0 < y1 < inside[3] + 3
 
 
+TYPED = [
+    "if (width < 12) return illi;  # illegal limit",
+    "MMMM WWWW = mmmmm(wwww, 1111) MMWW (mm ww)",
+    "for each: i, j, l in fill(will, till, bill):",
+]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_words_in_a_typewriter_font_begin_at_their_places(
+    reader: str, original: Path, tmp_path: Path
+) -> None:
+    lines, expected = [], []
+    for number, typed in enumerate(TYPED):
+        text, top = " ".join(typed.split()), 100 + 20 * number
+        lines.append(Line(text, (150, 2 * top, 150 + 13.2 * len(text), 2 * top + 24), 0.9))
+        begins = [at for at in range(len(text)) if at == 0 or text[at - 1] == " "]
+        expected += [75 + 6.6 * at for at in begins]
+    row = read(original, *lines)
+    block = Block("text", "x", (140, 190, 900, 320))
+    exported([replace(row, recognition=replace(row.recognition, blocks=(block,)))], tmp_path)
+    found = READERS[reader](tmp_path / "to" / "a.pdf.searchable.pdf", LETTER)
+    assert [word for word, _ in found] == " ".join(TYPED).split()
+    assert [box[0] for _, box in found] == pytest.approx(expected, abs=1)
+
+
 def test_a_page_with_rows_of_two_recipes_has_its_text_once(original: Path, tmp_path: Path) -> None:
     row = read(original, Line("word", BOX, 0.9))
     again = replace(row, ids=replace(row.ids, page_id="f" * 32, recipe_hash="s"))
