@@ -527,6 +527,15 @@ class FigureConfig(Settings):
     """Maximum width and height of a figure. A larger one is made smaller."""
 
 
+class SearchableConfig(Settings):
+    """Searchable PDFs."""
+
+    replace_layer: bool = False
+    """Take the invisible text of an earlier OCR out of pages that were read again, so that only the
+    new text is found. Their content is written anew, their images and what is visible stay as they
+    are. Else the old text stays beside the new one, and pages are untouched but for one stream."""
+
+
 class ChunkConfig(Settings):
     """Chunks for retrieval."""
 
@@ -698,6 +707,7 @@ class OcrOptions(Settings):
     ladder: LadderConfig = LadderConfig()
     quality: QualityConfig = QualityConfig()
     figures: FigureConfig = FigureConfig()
+    searchable: SearchableConfig = SearchableConfig()
     chunks: ChunkConfig = ChunkConfig()
     dataset: DatasetConfig = DatasetConfig()
     spread: SpreadConfig = SpreadConfig()
@@ -755,6 +765,7 @@ class ExportOptions(Settings):
     read: ReadConfig = ReadConfig()
     render: RenderConfig = RenderConfig()
     figures: FigureConfig = FigureConfig()
+    searchable: SearchableConfig = SearchableConfig()
     chunks: ChunkConfig = ChunkConfig()
     dataset: DatasetConfig = DatasetConfig()
     spread: SpreadConfig = SpreadConfig()

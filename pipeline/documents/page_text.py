@@ -23,11 +23,13 @@ class TextRun:
         box: Its box in pixels of the page as displayed.
         direction_deg: Where the characters follow each other: 0 to the right, 90 down, 180 to the
             left, 270 up.
+        is_monospaced: Whether all characters are as wide.
     """
 
     text: str
     box: Box
     direction_deg: int = 0
+    is_monospaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class PageText:
         height_px: Its height.
         runs: Its lines.
         dpi: Dots per inch of those pixels, for images whose file states none.
+        replaces_layer: Whether the invisible text that the page has is taken out.
     """
 
     page: int
@@ -47,6 +50,7 @@ class PageText:
     height_px: int
     runs: tuple[TextRun, ...]
     dpi: float = 0.0
+    replaces_layer: bool = False
 
 
 def write(path: Path, pages: Iterable[PageText]) -> None:
@@ -70,7 +74,7 @@ def read(path: str) -> Iterator[PageText]:
         for line in file:
             fields = json.loads(line)
             runs = tuple(
-                TextRun(run["text"], (*run["box"],), run["direction_deg"])
+                TextRun(run["text"], (*run["box"],), run["direction_deg"], run["is_monospaced"])
                 for run in fields.pop("runs")
             )
             yield PageText(**fields, runs=runs)

@@ -7,17 +7,21 @@ stream leaves the graphics state as it found it: it can stand before those of a 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 from typing import Final
 
 from pipeline.documents.page_text import PageText, TextRun
 from pipeline.documents.pdf.invisible_font import DESCENT, InvisibleFont
 from pipeline.text.char_widths import text_width
+from pipeline.text.monospaced import columns
 
 Matrix = tuple[float, float, float, float, float, float]
 """a, b, c, d, e, f: the point (x, y) becomes (a x + c y + e, b x + d y + f)."""
 
 _ALONG: Final = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}
 """Where text runs on the page as displayed, x to the right and y down."""
+_WORDS: Final = re.compile(r"\s+|\S+")
 _MIN_SIDE: Final = 0.1
 """Smaller lines are left out, units of user space."""
 
@@ -51,13 +55,25 @@ def _line(run: TextRun, to_page: Matrix, font: InvisibleFont, font_name: str) ->
     back, down = -0.5, DESCENT - 0.5
     start = (m + back * w + down * t for m, w, t in zip(middle, whole, tall, strict=True))
     matrix = (*(v / length for v in whole), *(v / size for v in tall), *start)
-    return b"/%s %s Tf %s Tz %s Tm <%s> Tj" % (
-        font_name.encode(),
-        _number(size),
-        _number(100 * length / natural),
-        b" ".join(map(_number, matrix)),
-        font.encode(run.text).hex().encode(),
-    )
+    head = b"/%s %s Tf %s Tm" % (font_name.encode(), _number(size), b" ".join(map(_number, matrix)))
+    strings = [
+        b"%s Tz <%s> Tj" % (_number(100 * part / width), font.encode(text).hex().encode())
+        for text, width, part in _strings(run, length, size)
+    ]
+    return b" ".join([head, *strings])
+
+
+def _strings(run: TextRun, length: float, size: float) -> Iterator[tuple[str, float, float]]:
+    """The strings of a line, their widths in the font, and the lengths that they are to have.
+
+    A line of a typewriter font has one for each word and each space: that is where words begin.
+    """
+    whole = columns(run.text)
+    parts = _WORDS.findall(run.text) if run.is_monospaced and whole else [run.text]
+    for text in parts:
+        if width := text_width(text) * size:
+            share = columns(text) / whole if len(parts) > 1 else 1.0
+            yield text, width, share * length
 
 
 def _moved(point: tuple[float, float], by: Matrix) -> tuple[float, float]:

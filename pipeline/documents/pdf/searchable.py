@@ -1,7 +1,8 @@
 """Adds invisible text to the pages of a PDF, whose own bytes stay as they are.
 
 Runs in the worker process of `pipeline.documents.sandbox`. The copy that is changed grows by an
-incremental update: the original is an exact prefix of it. MuPDF cannot do that with a file that it
+incremental update: the original is an exact prefix of it, even where a page's old invisible text
+is taken out: the page then has other content. MuPDF cannot do that with a file that it
 had to repair; then the file is written anew, with the streams of the original as they were.
 """
 
@@ -15,7 +16,7 @@ from typing import Any, Final
 from pymupdf import mupdf
 
 from pipeline.documents.page_text import PageText
-from pipeline.documents.pdf import mupdf_log
+from pipeline.documents.pdf import mupdf_log, old_layer
 from pipeline.documents.pdf.added_text import AddedText
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.errors import DocumentError, ErrorKind
@@ -94,6 +95,8 @@ class SearchablePdf(PdfFile):
         if not 1 <= page.page <= self._page_count:
             return False
         try:
+            if page.replaces_layer:
+                old_layer.remove(self._pdf, page.page - 1)
             text.add(mupdf.pdf_lookup_page_obj(self._pdf, page.page - 1), page)
         except mupdf.FzErrorBase as error:
             mupdf_log.check_memory(str(error))

@@ -63,7 +63,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         ".searchable.pdf",
         searchable_pdf.write,
         "the original as a PDF whose recognised text is found and selected",
-        ("render",),
+        ("render", "searchable"),
     ),
     "hocr": Format(".hocr", hocr.write, "hOCR: blocks, lines and words with boxes, as HTML"),
     "alto": Format(".alto.xml", alto.write, "ALTO 4: blocks, lines and words with boxes, as XML"),

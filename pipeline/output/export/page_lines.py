@@ -2,22 +2,24 @@
 
 Known lines are those that an engine with lines read. Of other blocks the lines are estimated: the
 text is set into the block's box, at the size at which it fills it. Where words stand in a line is
-always estimated, by the widths of their characters (`pipeline.text.char_widths`).
+always estimated, by the widths of their characters (`pipeline.text.char_widths`), or by their
+number where a block, or the page, is in a typewriter font (`pipeline.text.monospaced`).
 """
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.imaging.rotation import turn_back, turn_box, turn_size
 from pipeline.output.export.apart import apart
 from pipeline.output.export.plain_text import plain_text
-from pipeline.text.char_widths import char_width, text_width
+from pipeline.text.char_widths import text_width
 from pipeline.text.layout.vertical import vertical_lines
+from pipeline.text.monospaced import columns, is_monospaced
 from pipeline.types import Block, Box, Line, PageResult, Source
 
 _LEADING: Final = 1.2
@@ -39,6 +41,7 @@ class PlacedLine:
             it.
         score: The engine's confidence, None where it gave none.
         is_estimated: Whether the box was not read, but made from that of the block.
+        is_monospaced: Whether all of its characters are as wide.
     """
 
     text: str
@@ -46,6 +49,7 @@ class PlacedLine:
     direction_deg: int = 0
     score: float | None = None
     is_estimated: bool = False
+    is_monospaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,14 @@ def lined_blocks(page: PageResult) -> list[LinedBlock]:
     directions = dict(zip(lines, _directions(page, lines), strict=True))
     # Of a page with lines only the blocks of its text layer have none.
     is_set = not recognition.lines or page.source is Source.MIXED
-    found = []
+    found, is_page_fixed = [], _is_monospaced(lines, directions)
     for block, inside in groups:
-        placed = tuple(PlacedLine(one.text, one.box, directions[one], one.score) for one in inside)
+        own = _is_monospaced(inside, directions)
+        is_fixed = bool(is_page_fixed if own is None else own)
+        placed = tuple(
+            PlacedLine(one.text, one.box, directions[one], one.score, is_monospaced=is_fixed)
+            for one in inside
+        )
         if not placed and is_set and block.box:
             placed = tuple(_set_in_box(block, block.box, page))
         found.append(LinedBlock(block.kind, block.box, placed))
@@ -101,15 +110,26 @@ def without_overlap(blocks: Sequence[LinedBlock]) -> list[LinedBlock]:
 
 def words(line: PlacedLine) -> list[Word]:
     """The words of a line, in logical order; those of right-to-left scripts begin at its end."""
-    texts = line.text.split()
-    total = sum(map(text_width, texts)) + char_width(" ") * (len(texts) - 1)
+    texts, width_of = line.text.split(), columns if line.is_monospaced else text_width
+    space = width_of(" ")
+    total = sum(map(width_of, texts)) + space * (len(texts) - 1)
     found, at, is_rtl = [], 0.0, is_right_to_left(line.text)
     for text in texts:
-        width = text_width(text)
+        width = width_of(text)
         begin, end = (at / total, (at + width) / total) if total else (0.0, 1.0)
         found.append(Word(text, _part(line, *((1 - end, 1 - begin) if is_rtl else (begin, end)))))
-        at += width + char_width(" ")
+        at += width + space
     return found
+
+
+def _is_monospaced(lines: Sequence[Line], directions: Mapping[Line, int]) -> bool | None:
+    return is_monospaced(
+        [
+            (line.text, line.box[2 + axis] - line.box[axis])
+            for line in lines
+            for axis in [1 if directions[line] % 180 else 0]
+        ]
+    )
 
 
 def is_right_to_left(text: str) -> bool:

@@ -2,7 +2,8 @@
 
 The pages stay as they are; each gets its lines as invisible text, in their places. Pages whose own
 text was taken get none, and mixed pages the lines that an engine read in their pictures: what an
-engine without lines read there has no places.
+engine without lines read there has no places. The invisible text that a page had is taken out
+where `searchable.replace_layer` asks for it: else it is found beside the new one.
 """
 
 from __future__ import annotations
@@ -29,17 +30,25 @@ def write(source: DocumentSource) -> Iterator[bytes]:
     """
     # Rows of several recipes may be of one page, which gets the text of one of them.
     pages = {page.ref.page: page for page in source.pages}
-    with source.searchable(page_texts(pages.values())) as path, path.open("rb") as file:
+    texts = page_texts(pages.values(), source.options.searchable.replace_layer)
+    with source.searchable(texts) as path, path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
 
 
-def page_texts(pages: Iterable[PageResult]) -> Iterator[PageText]:
-    """The invisible text of the pages that get any."""
+def page_texts(pages: Iterable[PageResult], replace_layer: bool = False) -> Iterator[PageText]:
+    """The invisible text of the pages that get any.
+
+    Args:
+        pages: The pages.
+        replace_layer: Whether it takes the place of the one that a page has. That of mixed pages
+            was taken, and stays.
+    """
     for page in pages:
-        runs = tuple(_run(line) for line in _lines(page))
-        if runs:
-            yield PageText(page.ref.page, page.width_px, page.height_px, runs)
+        if runs := tuple(_run(line) for line in _lines(page)):
+            replaces = replace_layer and page.source is Source.OCR
+            size = page.width_px, page.height_px
+            yield PageText(page.ref.page, *size, runs, replaces_layer=replaces)
 
 
 def _lines(page: PageResult) -> Iterator[PlacedLine]:
@@ -54,4 +63,5 @@ def _lines(page: PageResult) -> Iterator[PlacedLine]:
 
 
 def _run(line: PlacedLine) -> TextRun:
-    return TextRun(visual_order(" ".join(line.text.split())), line.box, line.direction_deg)
+    text = visual_order(" ".join(line.text.split()))
+    return TextRun(text, line.box, line.direction_deg, line.is_monospaced)

@@ -111,12 +111,59 @@ def test_the_words_of_a_page_that_was_turned_are_at_their_places(
         assert inside[1] - 3 < y0 < y1 < inside[3] + 3
 
 
+TYPED = [
+    "if (width < 12) return illi;  # illegal limit",
+    "MMMM WWWW = mmmmm(wwww, 1111) MMWW (mm ww)",
+    "for each: i, j, l in fill(will, till, bill):",
+]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_words_in_a_typewriter_font_begin_at_their_places(
+    reader: str, original: Path, tmp_path: Path
+) -> None:
+    lines, expected = [], []
+    for number, typed in enumerate(TYPED):
+        text, top = " ".join(typed.split()), 100 + 20 * number
+        lines.append(Line(text, (150, 2 * top, 150 + 13.2 * len(text), 2 * top + 24), 0.9))
+        begins = [at for at in range(len(text)) if at == 0 or text[at - 1] == " "]
+        expected += [75 + 6.6 * at for at in begins]
+    row = read(original, *lines)
+    block = Block("text", "x", (140, 190, 900, 320))
+    exported([replace(row, recognition=replace(row.recognition, blocks=(block,)))], tmp_path)
+    found = READERS[reader](tmp_path / "to" / "a.pdf.searchable.pdf", LETTER)
+    assert [word for word, _ in found] == " ".join(TYPED).split()
+    assert [box[0] for _, box in found] == pytest.approx(expected, abs=1)
+
+
 def test_a_page_with_rows_of_two_recipes_has_its_text_once(original: Path, tmp_path: Path) -> None:
     row = read(original, Line("word", BOX, 0.9))
     again = replace(row, ids=replace(row.ids, page_id="f" * 32, recipe_hash="s"))
     exported([row, again], tmp_path)
     made = tmp_path / "to" / "a.pdf.searchable.pdf"
     assert [word for word, _ in mupdf_words(made, LETTER)] == ["word"]
+
+
+def test_the_old_layer_of_pages_that_were_read_again_is_taken_out_where_it_is_asked(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.pdf"
+    hidden = text_content(["garbled"]).replace(b"BT", b"BT 3 Tr")
+    path.write_bytes(pdf([Page(hidden), Page(hidden)]))
+    rows = [
+        read(path, Line("fresh", BOX, 0.9)),
+        read(path, Line("more", BOX, 0.9), number=2, source=Source.MIXED),
+    ]
+    pages = output(tmp_path / "out" / "pages", rows).parent
+    argv = [str(pages), "--format", "searchable-pdf", "--to", str(tmp_path / "to")]
+    made = tmp_path / "to" / "a.pdf.searchable.pdf"
+    assert command.main(argv) == 0
+    assert {word for word, _ in mupdf_words(made, LETTER)} == {"garbled", "fresh"}
+    assert command.main([*argv, "--searchable.replace-layer"]) == 0
+    assert [word for word, _ in mupdf_words(made, LETTER)] == ["fresh"]
+    # The layer of a mixed page was taken: it stays.
+    assert {word for word, _ in mupdf_words(made, LETTER, 2)} == {"garbled", "more"}
+    assert made.read_bytes().startswith(path.read_bytes())
 
 
 def test_a_second_export_leaves_what_is_there(original: Path, tmp_path: Path) -> None:
