@@ -83,7 +83,7 @@ class Load:
 
 
 def wait(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 300
     while not is_so():
         assert time.monotonic() < deadline, "it takes too long"
         time.sleep(0.2)
