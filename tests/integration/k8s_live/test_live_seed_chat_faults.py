@@ -80,6 +80,12 @@ def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service
     """The operator replaces the pod and the autoscaler asks for one too; the idle one goes."""
     cluster = service["status"]["activeServiceStatus"]["rayClusterName"]
     chat.patch("raycluster", cluster, {"spec": {"autoscalerOptions": {"idleTimeoutSeconds": 20}}})
+
+    def one_works() -> bool:
+        return len(chat.pods(cluster=cluster, node="worker")) == 1
+
+    # The change before brought a second worker, for the new replica beside the old one.
+    until(one_works, "one worker", 200)
     load = Load(chat, SERVE, 90)
     time.sleep(_BEFORE_S)
     chat.run("delete", "pod", pod(chat, "worker"), "--wait=false")
@@ -88,7 +94,7 @@ def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service
     lost = sum(count for fate, count in found["fates"].items() if fate != "answered")
     assert lost <= 8, "what was in flight on the ingress of that worker: two for each client"
     until(lambda: both_serve(chat), "head and worker serve", deployments.START_S)
-    until(lambda: len(chat.pods(cluster=cluster, node="worker")) == 1, "one worker", 200)
+    until(one_works, "one worker", 200)
 
 
 def test_a_lost_head_is_back_and_callers_are_told_at_once(chat: Kube, service: Manifest):
