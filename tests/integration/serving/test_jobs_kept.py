@@ -273,3 +273,16 @@ def test_a_source_that_is_no_prefix_on_a_store_is_refused(source: str) -> None:
 def test_a_store_without_locks_has_one_ingress_replica() -> None:
     with pytest.raises(ValueError, match="num_replicas"):
         ServeConfig(job=JobConfig(folder="gs://b/j"), ingress={"num_replicas": 2})
+
+
+def test_a_webhook_that_cannot_be_told_is_given_up_and_the_job_says_so(tmp_path: Path) -> None:
+    settings = config(tmp_path, webhook_hosts=("127.0.0.1",), webhook_tries=1)
+    with running(settings, FakeEngine(HANDLERS["echo"])) as service:
+        job = make(service, sample_documents.text_pdf(1), webhook_url="https://127.0.0.1/hook")
+        assert ended(service, job)["pages"]["done"] == 1
+        told = wait_for(
+            lambda: service.get(f"{PATH}/{job['id']}").json["webhook"],
+            lambda webhook: webhook != "pending",
+        )
+        assert told == "given_up"
+        assert service.get(f"{PATH}/{job['id']}/result").status == 200
