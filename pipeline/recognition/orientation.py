@@ -31,6 +31,9 @@ from pipeline.types import Pixels
 _MIN_PROBABILITY: Final = 0.55
 """Least probability with which the classifier is believed, the mean of three. It gives .92 at
 most."""
+_MIN_MIRRORED: Final = 0.6
+"""Least probability with which it is believed of the page in a mirror, where it is not of the page:
+Arabic pages get more there, others in doubt do not."""
 _MAX_ASPECT: Final = 3.0
 """Longer pictures are no pages, and squashed into the classifier's square they are no text."""
 _SHARP_ROW_RATIO: Final = 2.0
@@ -105,7 +108,11 @@ class OrientationDetector:
                 return None
             self._classifier = OrientationClassifier(model)
         deg, probability = self._classifier.turn(pixels, partial(_is_confirmed, pixels))
-        if probability < _MIN_PROBABILITY or (deg and _is_contradicted(pixels, deg)):
+        if probability < _MIN_PROBABILITY:
+            deg, probability = self._classifier.mirrored_turn(pixels)
+            if probability < _MIN_MIRRORED:
+                return None
+        if deg and _is_contradicted(pixels, deg):
             return None
         return deg
 

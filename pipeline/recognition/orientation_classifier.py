@@ -75,6 +75,24 @@ class OrientationClassifier:
         best = int(np.argmax(probabilities))
         return _TURNS[best], float(probabilities[best])
 
+    def mirrored_turn(self, pixels: Pixels) -> tuple[int, float]:
+        """The same for a page whose lines begin at the right, as the model sees it in a mirror.
+
+        Its outline is then that of a page in Latin script. A page that is in Latin script is taken
+        for anything: this is for pages on which `turn` is unsure.
+
+        Returns:
+            The turn and its probability, 0 where the page and its parts disagree.
+        """
+        mirrored = np.ascontiguousarray(pixels[:, ::-1])
+        whole = self._probabilities(mirrored)
+        parts = [self._probabilities(_part(mirrored, place)) for place in _PLACES]
+        probabilities = np.mean([whole, *parts], axis=0)
+        best = int(np.argmax(probabilities))
+        agree = best == int(np.argmax(whole))
+        # The mirror of a page that is turned left is turned right.
+        return -_TURNS[best] % 360, float(probabilities[best]) if agree else 0.0
+
     def _probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """That of each class."""
         (found,) = self._session.run(None, {self._input: _model_input(pixels)})[0]

@@ -33,6 +33,7 @@ from pipeline.imaging.projection import (
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition import orientation
 from pipeline.recognition.orientation import OrientationDetector, _choice, _is_contradicted
+from pipeline.recognition.orientation_classifier import OrientationClassifier, model_path
 from pipeline.recognition.route import Routes
 from pipeline.types import PageImage, Pixels
 from tests.support import sample_documents
@@ -181,10 +182,14 @@ def test_a_page_whose_lines_begin_at_the_right_is_not_taken_for_an_upside_down_o
 
 
 class _Judge:
-    """A classifier with a fixed judgement."""
+    """A classifier with a fixed judgement of a page, and one of the page in a mirror."""
 
-    def __init__(self, deg: int, probability: float) -> None:
+    def __init__(self, deg: int, probability: float, mirrored: tuple[int, float] = (0, 0)) -> None:
         self._answer = deg, probability
+        self._mirrored = mirrored
+
+    def mirrored_turn(self, pixels: Pixels) -> tuple[int, float]:
+        return self._mirrored
 
     def turn(self, pixels: Pixels, confirms: Callable[[int], bool]) -> tuple[int, float]:
         return self._answer
@@ -219,6 +224,40 @@ def test_lines_are_read_only_where_the_classifier_is_in_doubt(
     monkeypatch.setattr(detector, "_classifier", _Judge(judged, probability))
     assert detector.turn(turn_pixels(page, -lies % 360)) == expected
     assert bool(read) is is_read
+
+
+@pytest.mark.parametrize(
+    ("lies", "mirrored", "expected", "is_read"),
+    [(180, (180, 0.7), 180, False), (180, (180, 0.5), 0, True), (0, (180, 0.7), 0, True)],
+)
+def test_a_page_in_doubt_is_judged_in_the_mirror_before_it_is_read(
+    page: Pixels,
+    monkeypatch: pytest.MonkeyPatch,
+    lies: int,
+    mirrored: tuple[int, float],
+    expected: int,
+    is_read: bool,
+) -> None:
+    read: list[Pixels] = []
+    monkeypatch.setattr(orientation, "load", lambda config: "models")
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: read.append(pixels) or 0)
+    detector = OrientationDetector()
+    monkeypatch.setattr(detector, "_classifier", _Judge(90, 0.5, mirrored))
+    assert detector.turn(turn_pixels(page, -lies % 360)) == expected
+    assert bool(read) is is_read
+
+
+@pytest.mark.parametrize("deg", TURNS)
+def test_an_arabic_page_is_plain_to_the_classifier_in_a_mirror(deg: int) -> None:
+    arabic = Image.new("RGB", (1240, 1754), "white")
+    LAYOUTS["prose"](Printer(arabic, "arabic", np.random.default_rng(3)))
+    path = model_path()
+    assert path is not None
+    found, probability = OrientationClassifier(path).mirrored_turn(
+        turn_pixels(np.asarray(arabic), -deg % 360)
+    )
+    assert found == deg
+    assert probability > 0.6
 
 
 def test_horizontal_lines_are_not_turned_sideways() -> None:
