@@ -53,7 +53,7 @@ class Admission:
             count = sum(key.kind is not Kind.FILE for key in self._store.keys(owner))
             limit, name = config.max_jobs, "max_jobs"
         if count >= limit:
-            message = f"this key keeps its maximum of {limit} (jobs.{name}): delete some"
+            message = f"this key keeps its maximum of {limit} (job.{name}): delete some"
             raise ApiError(429, "too_many_kept", message)
         if self._store.size_bytes(owner) + size_bytes > config.max_mib * _MIB:
             message = f"this key would keep more than {config.max_mib:g} MiB (job.max_mib):"
