@@ -91,6 +91,8 @@ def rehearsed(service: Manifest, port: int) -> Manifest:
     config["http_options"]["port"] = port
     for application in config["applications"]:
         args, deployments = application["args"], application.setdefault("deployments", [])
+        if args.get("ingress", {}).get("max_replicas_per_node") == 1:
+            args["ingress"]["num_replicas"] = 1  # there is one node
         if "ocr" in args["models"]:
             args["engine"]["kind"] = "fake"
             args["ocr"] = {"name": "deepseek-ocr"}
