@@ -15,6 +15,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, Protocol
 
 import pyarrow as pa
@@ -121,6 +122,7 @@ class SettledRows:
             JobError: An earlier shard could not be written.
         """
         with self._lock:
+            self._merge_done()
             is_new = [self._taken.add(position) for position in positions]
             if any(is_new):
                 self._keep(rows if all(is_new) else rows.filter(pa.array(is_new)))
@@ -133,10 +135,12 @@ class SettledRows:
             JobError: A shard could not be written.
         """
         with self._lock:
-            self._submit()
-            while self._pending:
-                self._total.merge(self._pending.popleft().result())
-            self._writer.shutdown()
+            try:
+                self._submit()
+                while self._pending:
+                    self._merge_oldest()
+            finally:
+                self._writer.shutdown()
             return self._total
 
     def _keep(self, rows: pa.Table) -> None:
@@ -151,7 +155,7 @@ class SettledRows:
             self._timer.start()
 
     def _flush(self) -> None:
-        with self._lock:
+        with self._lock, suppress(Exception):  # `take` and `finish` raise it
             self._submit()
 
     def _submit(self) -> None:
@@ -161,12 +165,24 @@ class SettledRows:
             self._timer = None
         if not self._rows:
             return
-        while len(self._pending) >= _MAX_PENDING_WRITES or (
-            self._pending and self._pending[0].done()
-        ):
-            self._total.merge(self._pending.popleft().result())
+        self._merge_done()
+        while len(self._pending) >= _MAX_PENDING_WRITES:
+            self._merge_oldest()
         path = self._folder / f"{self._prefix}-{self._number:06}.parquet"
         table = pa.concat_tables(self._tables)
         self._pending.append(self._writer.submit(self._write, path, self._config, table))
         self._number += 1
         self._tables, self._rows = [], 0
+
+    def _merge_done(self) -> None:
+        while self._pending and self._pending[0].done():
+            self._merge_oldest()
+
+    def _merge_oldest(self) -> None:
+        """Add the oldest shard to the sums.
+
+        One that could not be written stays the oldest: where the timer meets it nobody is told, and
+        `finish` would take its rows for written.
+        """
+        self._total.merge(self._pending[0].result())
+        self._pending.popleft()

@@ -88,6 +88,27 @@ def test_a_shard_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         rows.finish()
 
 
+def test_a_shard_that_failed_is_an_error_though_a_timer_met_it_first(tmp_path: Path) -> None:
+    written, problems = list[int](), [JobError("cannot write")]
+
+    def write(path: Any, config: OutputConfig, rows: pa.Table) -> Summary:
+        if problems:
+            raise problems.pop()
+        written.append(rows.num_rows)
+        return Summary.of(rows)
+
+    rows = SettledRows(tmp_path, "part", OutputConfig(flush_s=0.05), write)
+    rows.take([1], table(1), [])
+    deadline = time.monotonic() + 30
+    while problems and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    for act in (lambda: rows.take([2], table(2), []), rows.finish):
+        with pytest.raises(JobError, match="cannot write"):
+            act()
+    assert not written
+
+
 def test_rows_wait_for_slow_writes(tmp_path: Path) -> None:
     now = []
 
