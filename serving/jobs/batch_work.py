@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from pipeline.errors import JobError
 from pipeline.output.shards import write_text
 from serving.config import ServeConfig
 from serving.jobs import batch_lines, records
@@ -27,7 +28,7 @@ from serving.jobs.records import (
     LineProblem,
     Problem,
 )
-from serving.jobs.repeat import repeated
+from serving.jobs.repeat import in_thread, repeated
 from serving.jobs.store import Key, Kind, Store, key_at
 from serving.ocr import bounded_tasks
 
@@ -92,9 +93,14 @@ class BatchWork:
         return (self._store.folder(key) / records.CANCEL).exists()
 
     def fail(self, key: Key, problem: Problem) -> None:
-        """See `Work`."""
+        """See `Work`. Its answers go: nobody can get them, or delete them."""
+        state = self.state(key)
+        if state.status.has_ended:
+            return
         problems = (LineProblem(code=problem.code, message=problem.message),)
-        self._end(key, self.state(key), BatchStatus.FAILED, problems=problems)
+        self._end(key, state, BatchStatus.FAILED, problems=problems)
+        with suppress(OSError, JobError):  # else they go with the batch
+            AnswerLog(self._store.folder(key)).remove()
 
     async def run(self, key: Key) -> None:
         """See `Work`."""
@@ -116,7 +122,7 @@ class BatchWork:
         lines, problems = await asyncio.to_thread(batch_lines.index, path, record.endpoint, limit)
         if problems:
             more = {"problems": tuple(problems)}
-            await asyncio.to_thread(self._end, key, live.state, BatchStatus.FAILED, **more)
+            await in_thread(self._end, key, live.state, BatchStatus.FAILED, **more)
             return
         log = await asyncio.to_thread(AnswerLog, self._store.folder(key))
         answered = await asyncio.to_thread(log.answered)
@@ -126,8 +132,8 @@ class BatchWork:
         todo = [line for line in lines if line.number not in answered]
         status = await self._answer_all(key, live, log, path, todo, record.expires_at)
         live.state = live.state.reached(BatchStatus.FINALIZING, time.time())
-        await asyncio.to_thread(self._save, key, live.state)  # its time names the output files
-        await asyncio.to_thread(self._finish, key, live.state, log, lines, status)
+        await in_thread(self._save, key, live.state)  # its time names the output files
+        await in_thread(self._finish, key, live.state, log, lines, status)
 
     async def _answer_all(
         self,
@@ -176,7 +182,7 @@ class BatchWork:
 
     async def _save_live(self, key: Key, live: _Live, log: AnswerLog) -> None:
         """Write answers and the state, and look whether another process has cancelled it."""
-        with suppress(OSError):  # the next time may succeed
+        with suppress(OSError, JobError):  # the next time may succeed
             await asyncio.to_thread(log.flush)
             await asyncio.to_thread(self._save, key, live.state)
             if await asyncio.to_thread(self.is_cancelled, key):

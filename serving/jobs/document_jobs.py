@@ -33,7 +33,7 @@ from serving.jobs.folders import on_disk, read
 from serving.jobs.job_plan import JobPlan
 from serving.jobs.patience import patiently
 from serving.jobs.records import JobRecord, JobState, JobStatus, Problem, Telling
-from serving.jobs.repeat import repeated
+from serving.jobs.repeat import in_thread, repeated
 from serving.jobs.slots import Slots
 from serving.jobs.sources import Sources
 from serving.jobs.store import Key, Store
@@ -104,8 +104,12 @@ class DocumentJobs:
         return None if state.webhook is Telling.PENDING else state.ended_at or None
 
     def fail(self, key: Key, problem: Problem) -> None:
-        """See `Work`."""
-        self._end(key, self.state(key), JobStatus.FAILED, problem)
+        """See `Work`. A job that has ended keeps its result: only its host is told no more."""
+        state = self.state(key)
+        if not state.ended_at:
+            self._end(key, state, JobStatus.FAILED, problem)
+        elif state.webhook is Telling.PENDING:
+            self._save(key, state.model_copy(update={"webhook": Telling.GIVEN_UP}))
 
     async def run(self, key: Key) -> None:
         """See `Work`."""
@@ -128,7 +132,7 @@ class DocumentJobs:
         except (RecordedError, ApiError) as error:
             code = error.code if isinstance(error, ApiError) else error.kind.value
             problem = Problem(code=code, message=str(error))
-            await asyncio.to_thread(self._end, key, self._live[key], JobStatus.FAILED, problem)
+            await in_thread(self._end, key, self._live[key], JobStatus.FAILED, problem)
         finally:
             del self._live[key]
 
@@ -138,7 +142,7 @@ class DocumentJobs:
         message = {"type": f"ocr.job.{state.status}", "data": job}
         is_told = await self._webhook.tell(record.webhook_url, message)
         told = {"webhook": Telling.TOLD if is_told else Telling.GIVEN_UP}
-        await asyncio.to_thread(self._save, key, state.model_copy(update=told))
+        await in_thread(self._save, key, state.model_copy(update=told))
 
     async def _read_document(self, key: Key, record: JobRecord) -> None:
         async with self._opened(key) as document:
@@ -148,7 +152,7 @@ class DocumentJobs:
             self._update(key, plan.opened_state(document.inspection))
             async with repeated(partial(self._save_live, key), self._config.flush_s):
                 await self._read_pages(key, record, document, plan, pages)
-        await asyncio.to_thread(self._end, key, self._live[key], JobStatus.COMPLETED)
+        await in_thread(self._end, key, self._live[key], JobStatus.COMPLETED)
 
     def _check(self, plan: JobPlan) -> None:
         limit = self._config.max_pages
@@ -188,7 +192,7 @@ class DocumentJobs:
             ) as results:
                 async for result in results:
                     row = self._row(result, record, plan)
-                    await asyncio.to_thread(sink.take, [result.ref.page], pages_table([row]), [])
+                    await in_thread(sink.take, [result.ref.page], pages_table([row]), [])
                     self._count(key, result, time.time() - begin, len(plan.todo))
         finally:
             written = await asyncio.to_thread(sink.finish)

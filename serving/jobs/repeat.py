@@ -1,10 +1,26 @@
-"""Does something again and again in the background."""
+"""Does something in the background that is never cancelled in its middle."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call something that blocks; a cancellation waits for its end.
+
+    With `asyncio.to_thread` the thread would go on after the lock of a job has been given up.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await asyncio.wait({task})
 
 
 @asynccontextmanager
