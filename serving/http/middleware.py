@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,7 +39,9 @@ _STATIC: Final = "/static/"
 """Pages and files for a browser, which has no key before they are there. They hold no answers."""
 PATHS: Final = OPEN_PATHS | {"/v1/chat/completions", "/v1/ocr", "/v1/models"}
 """Paths that have a label of their own in the metrics."""
-KEPT_PATHS: Final = ("/v1/ocr/jobs", "/v1/files", "/v1/batches")
+_UPLOADS: Final = ("/v1/ocr/jobs", "/v1/files")
+"""Paths whose POST makes a job or a file."""
+KEPT_PATHS: Final = (*_UPLOADS, "/v1/batches")
 """Paths of what is kept; in the metrics each stands for those below it."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _CLOSED_BY_CLIENT: Final = 499
@@ -170,6 +173,9 @@ class RequestMiddleware:
         except ApiError as error:
             entry.set_error(error)
             await _send_error(error, scope, receive, out)
+        except ClientDisconnect:  # in the middle of its body: FastAPI has answered nobody with 500
+            if entry.status in (0, _INTERNAL):
+                entry.status = _CLOSED_BY_CLIENT
         except Exception:
             _log.exception("a request failed: %s", entry.request_id)
             message = f"the server failed on this request ({entry.request_id}); please report it"
@@ -280,4 +286,4 @@ def _request_id(headers: dict[str, str]) -> str:
 
 def _max_mib(path: str, limits: LimitConfig) -> float:
     """Maximum size of a body, MiB."""
-    return limits.upload_mib if path in KEPT_PATHS else limits.body_mib
+    return limits.upload_mib if path in _UPLOADS else limits.body_mib

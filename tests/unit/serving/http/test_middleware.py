@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
+from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.config import AuthConfig, HttpConfig, LimitConfig
@@ -14,8 +16,11 @@ from serving.http.middleware import LogEntry, RequestMiddleware
 from serving.http.rate_limit import RateLimiter
 
 
-def sent_by(app: ASGIApp) -> tuple[list[Message], LogEntry]:
-    """The messages of an answer, and its log entry."""
+def sent_by(
+    app: ASGIApp, body: Sequence[Message] = ({"type": "http.request"},)
+) -> tuple[list[Message], LogEntry]:
+    """The messages of an answer, and its log entry. The last message of a body comes again."""
+    waiting = list(body)
     sent: list[Message] = []
     log: list[LogEntry] = []
 
@@ -23,7 +28,7 @@ def sent_by(app: ASGIApp) -> tuple[list[Message], LogEntry]:
         sent.append(message)
 
     async def receive() -> Message:
-        return {"type": "http.request"}
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
     middleware = RequestMiddleware(
         app,
@@ -34,7 +39,8 @@ def sent_by(app: ASGIApp) -> tuple[list[Message], LogEntry]:
         Drain(),
         log.append,
     )
-    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/ocr", "headers": []}
+    path = {"path": "/v1/ocr", "query_string": b""}
+    scope: Scope = {"type": "http", "method": "POST", "headers": [], **path}
     asyncio.run(middleware(scope, receive, send))
     [entry] = log
     return sent, entry
@@ -54,3 +60,21 @@ def test_a_stream_that_fails_has_one_last_message(has_ended: bool) -> None:
     last = [message for message in sent if not message.get("more_body", True)]
     assert sent[-1:] == last
     assert (b"internal" in last[0]["body"]) is not has_ended
+
+
+def test_a_caller_that_goes_in_the_middle_of_its_body_is_no_fault_of_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = FastAPI()
+
+    async def read(request: Request) -> None:
+        await request.body()
+
+    app.add_api_route("/v1/ocr", read, methods=["POST"])
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    _, entry = sent_by(app, messages)
+    assert entry.status == 499
+    assert not caplog.records
