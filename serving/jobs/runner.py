@@ -135,8 +135,8 @@ class Runner:
     async def _can_begin(self, key: Key) -> bool:
         try:
             return await self._is_waiting(key)
-        except ValueError:  # of another version, or damaged: the others are not concerned
-            _log.exception("%s cannot be read", key.id)
+        except (ValueError, OSError):  # of another version, or damaged: no other is concerned
+            _log.exception("%s cannot be read or removed", key.id)
             return False
 
     async def _is_waiting(self, key: Key) -> bool:

@@ -29,10 +29,11 @@ class Work:
         self.go_on = asyncio.Event()
         self.fault: Exception | None = None
         self.unreadable: Key | None = None
+        self.damage: Exception = ValueError("damaged")
 
     def ended_at(self, key: Key) -> float | None:
         if key == self.unreadable:
-            raise ValueError
+            raise self.damage
         return self.ended.get(key)
 
     async def run(self, key: Key) -> None:
@@ -131,10 +132,13 @@ async def test_faults_of_the_program_end_a_job_and_those_of_the_store_do_not(
     assert (key in work.failed) is fails
 
 
-async def test_a_record_that_cannot_be_read_keeps_no_other_from_its_turn(store: Store) -> None:
+@pytest.mark.parametrize("damage", [ValueError("damaged"), OSError("cannot be read")])
+async def test_a_record_that_cannot_be_read_keeps_no_other_from_its_turn(
+    store: Store, damage: Exception
+) -> None:
     damaged, good = kept(store), kept(store)
     work = Work()
-    work.unreadable = damaged
+    work.unreadable, work.damage = damaged, damage
     work.go_on.set()
     async with running(store, work):
         await wait(lambda: good in work.ended)
