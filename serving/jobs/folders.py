@@ -57,8 +57,8 @@ async def on_disk(file: AnyPath) -> AsyncIterator[str]:
         yield str(file)
         return
     with NamedTemporaryFile(prefix="rayscribe-job-") as copy:
-        copy.write(await asyncio.to_thread(file.read_bytes))
-        copy.flush()
+        await asyncio.to_thread(lambda: copy.write(file.read_bytes()))
+        await asyncio.to_thread(copy.flush)
         yield copy.name
 
 
