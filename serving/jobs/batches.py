@@ -17,7 +17,7 @@ from serving.http.validation import Body, Text, excerpt, parsed
 from serving.jobs import listing, records
 from serving.jobs.admission import Admission
 from serving.jobs.batch_work import BatchWork
-from serving.jobs.files import INPUT, Files
+from serving.jobs.files import INPUT, Files, not_found
 from serving.jobs.folders import write_bytes
 from serving.jobs.records import BatchRecord, BatchState, BatchStatus
 from serving.jobs.runner import Runner
@@ -80,7 +80,10 @@ class Batches:
         )
         key = new_key(owner, Kind.BATCH)
         async with self.admission.admitted(owner, Kind.BATCH, its.size_bytes):
-            await asyncio.to_thread(self._write, key, record, file)
+            try:
+                await asyncio.to_thread(self._write, key, record, file)
+            except FileNotFoundError:
+                raise not_found(file.id) from None  # removed just now
         self.runner.wake()
         return _answer(key, record, BatchState(), is_cancelled=False)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal, cast
 
 from openai.types import FileDeleted, FileObject
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from serving.config import ServeConfig
 from serving.errors import ApiError
@@ -24,6 +27,7 @@ from serving.ocr import request_body
 INPUT: Final = "batch"
 OUTPUT: Final = "batch_output"
 _MEDIA_TYPE: Final = "application/jsonl"
+_PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,16 @@ class Files:
         """
         key, _ = await asyncio.to_thread(self.found, owner, file_id)
         path = self.store.folder(key) / records.CONTENT
-        return Response(await asyncio.to_thread(path.read_bytes), media_type=_MEDIA_TYPE)
+        try:
+            if not isinstance(path, Path):
+                content = await asyncio.to_thread(path.read_bytes)
+                return Response(content, media_type=_MEDIA_TYPE)
+            file = await asyncio.to_thread(path.open, "rb")
+        except FileNotFoundError:
+            raise not_found(file_id) from None  # removed just now
+        # A piece at a time: the output of a batch may have job.max_mib.
+        headers = {"Content-Length": str(os.fstat(file.fileno()).st_size)}
+        return StreamingResponse(_pieces(file), media_type=_MEDIA_TYPE, headers=headers)
 
     async def delete(self, owner: str, file_id: str) -> FileDeleted:
         """Remove a file. A batch that has been made of it goes on.
@@ -131,8 +144,7 @@ class Files:
         key = self.store.find(owner, file_id, Kind.FILE)
         record = self.store.read(key, FileRecord) if key else None
         if key is None or record is None:
-            message = f"there is no file {excerpt(file_id)!r}: it may have expired"
-            raise ApiError(404, "file_not_found", message)
+            raise not_found(file_id)
         return key, record
 
     def _answer(self, key: Key, record: FileRecord) -> FileObject:
@@ -147,6 +159,18 @@ class Files:
             status="processed",
             expires_at=created_at + int(self.config.job.kept_s),
         )
+
+
+def not_found(file_id: str) -> ApiError:
+    """The error for a file that the owner does not have."""
+    message = f"there is no file {excerpt(file_id)!r}: it may have expired"
+    return ApiError(404, "file_not_found", message)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 def _check(fields: dict[str, Any]) -> None:
