@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -15,7 +16,7 @@ _MIB: Final = 1 << 20
 
 
 class Admission:
-    """Admits what is to be kept, one after the other.
+    """Admits what is to be kept, of each owner one after the other.
 
     Of several ingress replicas each counts for itself, so together they may admit a few more.
 
@@ -27,7 +28,7 @@ class Admission:
     def __init__(self, store: Store, config: JobConfig) -> None:
         self._store = store
         self._config = config
-        self._turn = asyncio.Lock()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
     async def admitted(self, owner: str, kind: Kind, size_bytes: int) -> AsyncIterator[None]:
@@ -41,7 +42,7 @@ class Admission:
         Raises:
             ApiError: 429: the owner keeps its maximum.
         """
-        async with self._turn:
+        async with self._turns[owner]:
             await asyncio.to_thread(self._check, owner, kind, size_bytes)
             yield
 
