@@ -53,9 +53,9 @@ class AnswerLog:
         with self._lock:
             taken = list(self._waiting)
             if taken:
-                text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in taken)
+                content = b"".join(map(_line, taken))
                 path = self._folder / f"{self._prefix}-{self._number:06}.jsonl"
-                write_bytes(path, text.encode("utf-8", "surrogatepass"))
+                write_bytes(path, content)
                 self._number += 1
                 del self._waiting[: len(taken)]
 
@@ -65,11 +65,13 @@ class AnswerLog:
 
     def files(self) -> tuple[bytes, bytes]:
         """The answers and the errors, each line once, in the order of the input."""
-        rows = {number: (is_error, answer) for number, is_error, answer in self._rows()}
-        parts: tuple[list[str], list[str]] = [], []
-        for _, (is_error, answer) in sorted(rows.items()):
-            parts[is_error].append(json.dumps(answer, ensure_ascii=False) + "\n")
-        answers, errors = ("".join(part).encode("utf-8", "surrogatepass") for part in parts)
+        # As bytes at once: as objects they would take several times the memory.
+        rows = {number: (is_error, _line(answer)) for number, is_error, answer in self._rows()}
+        parts: tuple[list[bytes], list[bytes]] = [], []
+        for number in sorted(rows):
+            is_error, line = rows.pop(number)
+            parts[is_error].append(line)
+        answers, errors = (b"".join(part) for part in parts)
         return answers, errors
 
     def remove(self) -> None:
@@ -90,3 +92,7 @@ class AnswerLog:
             for line in content.splitlines():
                 number, is_error, answer = json.loads(line)
                 yield number, is_error, answer
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
