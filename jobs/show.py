@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.config import StoreConfig
-from pipeline.errors import RayscribeError
+from pipeline.errors import ConfigError
+from pipeline.exit_codes import COMPLETE, exit_code
 from pipeline.output.reader_command import no_pages
 from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
@@ -29,7 +30,7 @@ _COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms
 
 
 def main(argv: Sequence[str], prog: str = PROG) -> int:
-    """Print, and return the exit code: 0, or 2 where there is no output to show.
+    """Print, and return the exit code: 0, 2 where there is no output to show, 1 for errors.
 
     Args:
         argv: The arguments, without the program's name.
@@ -41,17 +42,16 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
     parser.add_argument("word", metavar="WORD", nargs="?", help="part of a document's path or URI")
     add_store_flags(parser)
     arguments = parser.parse_args(argv)
-    try:
-        rows = _rows(arguments.output, store_of(arguments))
-    except RayscribeError as error:
-        print(f"{arguments.output}: {error}", file=sys.stderr)
-        return 2
+    return exit_code(lambda: _show(arguments), prog)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    rows = _rows(arguments.output, store_of(arguments))
     if not rows:
-        print(no_pages(arguments.output), file=sys.stderr)
-        return 2
+        raise ConfigError(no_pages(arguments.output))
     for line in _chosen(rows, arguments.word) if arguments.word else _overview(rows):
         print(line)
-    return 0
+    return COMPLETE
 
 
 def _rows(output: str, store: StoreConfig) -> list[dict[str, Any]]:

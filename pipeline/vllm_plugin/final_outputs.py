@@ -34,13 +34,14 @@ class FinalOutputs:
         if not self.keeps_tokens or _is_special(self, scheduler_output, model_output):
             return super().update_from_output(scheduler_output, model_output)  # type: ignore[misc]
         others = self._keep(scheduler_output.num_scheduled_tokens, model_output)
-        kept = {name: _take_kept(self.requests.get(name)) for name in others}
+        requests = {name: self.requests.get(name) for name in others}  # those that end are removed
         rest = copy.copy(scheduler_output)
         rest.num_scheduled_tokens = others
         made = super().update_from_output(rest, model_output)  # type: ignore[misc]
         for outputs in made.values():
             for output in outputs.outputs:
-                if tokens := kept.get(output.request_id):
+                # A request may have no message: one that reads on in its prompt after a preemption.
+                if tokens := _take_kept(requests.get(output.request_id)):
                     output.new_token_ids = [*tokens, *output.new_token_ids]
         return made
 

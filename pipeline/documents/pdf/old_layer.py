@@ -83,4 +83,7 @@ def _forms(resources: Any) -> Iterator[Any]:
 
 
 def _decoded(stream: Any) -> bytes:
+    """The content of a stream, none of what is no stream: MuPDF draws such a page, too."""
+    if not mupdf.pdf_is_stream(stream):
+        return b""
     return bytes(mupdf.pdf_load_stream(stream).fz_buffer_extract())

@@ -28,10 +28,14 @@ def apart(boxes: Sequence[Box]) -> list[Box]:
     made = [list(box) for box in boxes]
     order = sorted(range(len(boxes)), key=lambda number: boxes[number][1])
     for at, first in enumerate(order):
-        for second in order[at + 1 :]:
-            if boxes[second][1] >= boxes[first][3]:
+        left, _, right, bottom = boxes[first]
+        for place in range(at + 1, len(order)):
+            second = order[place]
+            box = boxes[second]
+            if box[1] >= bottom:
                 break  # those that follow begin further below
-            _cut((boxes[first], boxes[second]), (made[first], made[second]))
+            if box[0] < right and box[2] > left:  # as few do
+                _cut((boxes[first], box), (made[first], made[second]))
     return [(x0, y0, x1, y1) for x0, y0, x1, y1 in made]
 
 

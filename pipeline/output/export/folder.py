@@ -5,6 +5,7 @@ A file appears under its name once it is whole: a local one is renamed, an objec
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 from collections.abc import Iterable, Iterator
@@ -93,7 +94,9 @@ class LocalFolder:
         """
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name[:100]}.partial")
+        # Other processes write other files: names that begin alike must not share one.
+        digest = hashlib.sha256(path.name.encode("utf-8", "replace")).hexdigest()[:8]
+        partial = path.with_name(f".{path.name[:50]}~{digest}.partial")
         try:
             yield partial
         except BaseException:

@@ -21,6 +21,8 @@ _MAX_HEIGHT = 1.3
 """Maximum height, in usual heights: headings are higher."""
 _NEAR_EM = 4.0
 """Lines around it that show the gutter, in line heights above and below."""
+_MAX_AROUND = 256
+"""With more of them there are cells or labels around it, not two columns."""
 _PITCH_EM = 1.8
 """Maximum distance to the next lines of both columns, in line heights."""
 _MIN_AROUND = 4
@@ -55,7 +57,8 @@ def ended_at_gutters(x0: _Floats, y0: _Floats, x1: _Floats, y1: _Floats, em_px: 
         first, last = np.searchsorted(middle, middle[i] + np.array((-1, 1)) * _NEAR_EM * em_px)
         around = np.arange(first, last)
         around = around[(x0[around] < x1[i]) & (x1[around] > x0[i])]
-        ended[i] = _end(x0, x1, middle, i, around[around != i], em_px)
+        if len(around) <= _MAX_AROUND:
+            ended[i] = _end(x0, x1, middle, i, around[around != i], em_px)
     return ended
 
 

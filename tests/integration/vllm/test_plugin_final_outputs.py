@@ -34,7 +34,10 @@ class Stock:
             request = self.requests.get(name)
             if request is None:
                 continue
-            (token,) = model_output.sampled_token_ids[model_output.req_id_to_index[name]]
+            tokens = model_output.sampled_token_ids[model_output.req_id_to_index[name]]
+            if not tokens:
+                continue
+            (token,) = tokens
             request.num_in_flight_tokens -= 1
             request.num_output_placeholders -= 1
             request.append_output_token_ids(token)
@@ -113,6 +116,19 @@ def test_a_request_that_was_preempted_loses_no_token() -> None:
     assert step(scheduler, {"a": 5}) == {}
     assert step(scheduler, {"a": STOP}) == {"a": [5, STOP]}
     assert list(asked.output_token_ids) == [1, 2, 3, 4, 5, STOP]
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_request_that_reads_its_prompt_again_loses_no_token(count: int) -> None:
+    asked = request("a")
+    scheduler = Ours({"a": asked})
+    assert [step(scheduler, {"a": token}) for token in (1, 2, 3)][2] == {}
+    planned = SimpleNamespace(num_scheduled_tokens={"a": count}, scheduled_spec_decode_tokens={})
+    model_output = SimpleNamespace(
+        sampled_token_ids=[[]], req_id_to_index={"a": 0}, num_nans_in_logits=None
+    )
+    assert scheduler.update_from_output(planned, model_output) == {}
+    assert step(scheduler, {"a": STOP}) == {"a": [3, STOP]}
 
 
 def test_a_step_with_something_unusual_is_vllms_own() -> None:

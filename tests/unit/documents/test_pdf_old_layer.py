@@ -124,3 +124,18 @@ def test_a_page_without_invisible_text_keeps_its_content(tmp_path: Path) -> None
     page = pymupdf.open(path)[0]
     assert len(page.get_contents()) == 2  # the new stream, and the one that was there
     assert "visible stamp" in page.get_text()
+
+
+def test_a_page_that_names_content_which_is_not_there_gets_its_text(scan: Path) -> None:
+    document: Any = pymupdf.open(scan)
+    (number, *others) = document[0].get_contents()
+    parts = " ".join(f"{each} 0 R" for each in (number, *others))
+    document.xref_set_key(document[0].xref, "Contents", f"[null {parts}]")
+    document.saveIncr()
+    copy = SearchablePdf(str(scan), "", 10)
+    warnings = copy.add([PageText(1, 1224, 1584, (NEW,), replaces_layer=True)])
+    copy.close()
+    assert "page 1 cannot be changed" not in warnings
+    text = pymupdf.open(scan)[0].get_text()
+    assert "garbled" not in text
+    assert "fresh words" in text

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from jobs import show
+from pipeline.errors import JobError
+from pipeline.exit_codes import NOT_FINISHED, USAGE
 from pipeline.text.printable import printable_lines
 from tests.support.small_outputs import write_output
 
@@ -28,3 +30,17 @@ def test_a_text_cannot_command_the_terminal(
 
 def test_half_a_surrogate_can_be_printed() -> None:
     assert printable_lines("a\ud800b").encode() == b"a\\ud800b"
+
+
+def test_exit_codes_are_those_of_the_other_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert show.main([str(tmp_path)]) == USAGE
+    assert "no pages in" in capsys.readouterr().err
+
+    def refuse(*_: object) -> None:
+        raise JobError("the store does not answer")
+
+    monkeypatch.setattr(show, "shards", refuse)
+    assert show.main([str(tmp_path)], "rayscribe show") == NOT_FINISHED
+    assert capsys.readouterr().err == "rayscribe show: the store does not answer\n"

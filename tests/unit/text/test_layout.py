@@ -4,12 +4,14 @@ import time
 from collections import Counter
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.text import layout
 from pipeline.text.layout.columns import regions
+from pipeline.text.layout.merged_lines import ended_at_gutters
 from pipeline.text.layout.page_lines import page_lines
 from pipeline.types import Line
 
@@ -308,6 +310,16 @@ def test_five_thousand_lines_take_seconds(columns: int) -> None:
     began = time.process_time()
     assert layout.blocks(lines, 260 * columns, 120_000)
     assert time.process_time() - began < 20
+
+
+def test_wide_lines_over_thousands_of_labels_take_no_time() -> None:
+    i = np.arange(3000)
+    x0, y0, is_wide = i * 7.3 % 5000, i * 70 / len(i), i % 50 == 0
+    x1 = np.where(is_wide, 5000.0, x0 + 20)
+    x0[is_wide] = 0
+    began = time.process_time()
+    assert (ended_at_gutters(x0, y0, x1, y0 + 10, 10.0) == x1).all()
+    assert time.process_time() - began < 1
 
 
 def entry(title: str, number: str, y: float) -> list[Line]:
