@@ -131,8 +131,12 @@ def test_nothing_is_written_to_the_web(index: OutputIndex) -> None:
 
 
 def test_the_command_checks_the_store_before_it_reads(
-    tmp_path: Path, s3: S3Server, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    s3: S3Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("pipeline.storage.objects._CHECK_S", 30.0)  # on a busy machine too
     output(tmp_path / "out/pages", [page("/in/a.pdf", 1, "a")])
     argv = [str(tmp_path / "out"), "--store.s3-endpoint", s3.endpoint, "--format", "text"]
     assert command.main([*argv, "--to", "s3://no-such-bucket-here/to"]) == 2
