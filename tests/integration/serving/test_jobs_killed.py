@@ -35,7 +35,8 @@ CONFIG: dict[str, Any] = {
 def serving(folder: Path, port: int) -> Iterator[tuple[Online, job_process.Started]]:
     """The service as a user starts it; all its processes are killed at the end."""
     path = folder / "serve.yaml"
-    settings = CONFIG | {"http": {"port": port}}
+    # No metrics: their port is held by what a service that was killed leaves for a moment.
+    settings = CONFIG | {"http": {"port": port}, "metrics": {"port": 0}}
     settings["job"] = CONFIG["job"] | {"folder": str(folder / "jobs")}
     path.write_text(yaml.safe_dump(settings))
     started = job_process.start([sys.executable, "-m", "jobs.serve", "--config", str(path)])

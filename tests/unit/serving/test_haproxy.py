@@ -87,7 +87,7 @@ def test_what_haproxy_answers_itself_has_the_form_of_the_service(
 ) -> None:
     process, port = started
     assert process.name() == "haproxy"
-    for path, code in (("/health", "starting"), ("/v1/models", "unavailable")):
+    for path, code in (("/health", "unavailable"), ("/v1/models", "unavailable")):
         status, retry_after, body = ask(port, path)
         assert (status, retry_after) == (503, "5")
         assert json.loads(body)["error"]["code"] == code
