@@ -64,7 +64,8 @@ class ServiceProcess:
         self.started.process.send_signal(signal.SIGTERM)
 
     def _read(self, stream: IO[str]) -> None:
-        self.lines += (line.rstrip("\n") for line in iter(stream.readline, ""))
+        with stream:
+            self.lines += (line.rstrip("\n") for line in iter(stream.readline, ""))
 
 
 @contextmanager
@@ -77,14 +78,20 @@ def running(*flags: str, **environment: str) -> Iterator[ServiceProcess]:
     service = ServiceProcess(started, f"http://127.0.0.1:{port}", metrics_port)
     assert started.process.stdout
     assert started.process.stderr
-    for stream in (started.process.stdout, started.process.stderr):
-        threading.Thread(target=service._read, args=(stream,), daemon=True).start()
+    readers = [
+        threading.Thread(target=service._read, args=(stream,), daemon=True)
+        for stream in (started.process.stdout, started.process.stderr)
+    ]
+    for reader in readers:
+        reader.start()
     try:
         yield service
     finally:
         if started.process.poll() is None:
             service.stop()
         started.process.wait(timeout=60)
+        for reader in readers:
+            reader.join(timeout=30)  # until the last process that writes there has ended
 
 
 def ask_until(service: ServiceProcess, is_over: Callable[[], bool], seconds: float) -> list[Answer]:
