@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,14 @@ def service() -> Iterator[Online]:
     )
     with running(config, FakeEngine(HANDLERS["echo"])) as it:
         yield it
+
+
+@pytest.fixture(autouse=True)
+def collect_what_clients_leave() -> Iterator[None]:
+    """The event loops that these packages leave open are found here, not in a later test."""
+    yield
+    asyncio.set_event_loop(None)
+    gc.collect()
 
 
 def picture() -> bytes:
