@@ -10,7 +10,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from pipeline import __version__
+from pipeline import __version__, exit_codes
 
 PROG = "rayscribe"
 COMMANDS = {
@@ -31,14 +31,14 @@ def main(argv: Sequence[str]) -> int:
     """Run a command and return its exit code; 2 where there is no such command."""
     if not argv or argv[0] in ("-h", "--help"):
         print(_help(), file=sys.stdout if argv else sys.stderr)
-        return 0 if argv else 2
+        return exit_codes.COMPLETE if argv else exit_codes.USAGE
     name, *rest = argv
     if name == "--version":
         print(f"{PROG} {__version__}")
-        return 0
+        return exit_codes.COMPLETE
     if name not in COMMANDS:
         print(f"{PROG}: unknown command {name}{_nearest(name)}\n{USAGE}", file=sys.stderr)
-        return 2
+        return exit_codes.USAGE
     command = importlib.import_module(f"jobs.{name}")
     return int(command.main(rest, f"{PROG} {name}"))
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipeline import exit_codes
 from pipeline.engines.deepseek_ocr.model import REVISIONS as OCR_REVISIONS
 from pipeline.errors import ConfigError, JobError
 from serving.chat import engine
@@ -92,11 +93,11 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
             prefetch(model)
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
-        return 2
+        return exit_codes.USAGE
     except JobError as error:
         print(f"{prog}: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return exit_codes.NOT_FINISHED
+    return exit_codes.COMPLETE
 
 
 def prefetch(model: Model) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from pipeline import exit_codes
 from pipeline.cli import read
 from pipeline.errors import ConfigError, JobError
 from serving import json_log, run
@@ -35,11 +36,11 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
         run.run(config, _say, stop, cut)
     except ConfigError as error:
         print(f"{prog}: {error}", file=sys.stderr)
-        return 2
+        return exit_codes.USAGE
     except JobError as error:
         _say(f"{prog}: {error}", "error")
-        return 1
-    return 0
+        return exit_codes.NOT_FINISHED
+    return exit_codes.COMPLETE
 
 
 def _say(message: str, level: str = "info") -> None:
