@@ -11,27 +11,17 @@ import pytest
 from PIL import Image
 
 from pipeline.engines.fake import HANDLERS, FakeEngine
-from serving.config import IngressConfig, LimitConfig, ServeConfig
+from serving.config import IngressConfig, LimitConfig
 from serving.page import files
-from tests.support import live_service, sample_documents, structured_pages
+from tests.support import sample_documents, structured_pages
 from tests.support.live_service import Answer, Online, data_uri, running
-
-KEY = "k" * 32
-
-
-def config(**more: object) -> ServeConfig:
-    settings = {"engine": {"kind": "fake"}, "chat": live_service.chat_config()}
-    return ServeConfig.model_validate(settings | more)
+from tests.support.page_service import KEY, config, with_key
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Online]:
     """With keys."""
-    with running(
-        config(limits=LimitConfig(pages=3, body_mib=2)),
-        FakeEngine(HANDLERS["echo"]),
-        {"RAYSCRIBE_API_KEYS": f"me:{KEY}"},
-    ) as it:
+    with with_key(body_mib=2) as it:
         yield it
 
 

@@ -8,29 +8,20 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines.fake import HANDLERS, FakeEngine
-from serving.config import AuthConfig, LimitConfig, ServeConfig
-from tests.support import chromium, live_service, sample_documents
+from serving.config import AuthConfig
+from tests.support import chromium, sample_documents
 from tests.support.chromium import CHROMIUM, Tab
 from tests.support.live_service import Online, running
 from tests.support.page_in_browser import LIMIT_S, done, faults, opened, read, said
+from tests.support.page_service import KEY, config, with_key
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-KEY = "k" * 32
-
-
-def config(**more: object) -> ServeConfig:
-    settings = {"engine": {"kind": "fake"}, "chat": live_service.chat_config()}
-    return ServeConfig.model_validate(settings | more)
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Online]:
     """With keys and small limits."""
-    with running(
-        config(limits=LimitConfig(pages=3, body_mib=1)),
-        FakeEngine(HANDLERS["echo"]),
-        {"RAYSCRIBE_API_KEYS": f"me:{KEY}"},
-    ) as it:
+    with with_key(body_mib=1) as it:
         yield it
 
 
