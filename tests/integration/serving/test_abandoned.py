@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from pipeline.types import Generation, Request
 from serving.config import LimitConfig, ServeConfig
 from tests.support import live_service, sample_documents
 from tests.support.live_service import Online, data_uri, image, running
+from tests.support.waiting import wait
 
 PAGES = 8
 
@@ -43,13 +43,6 @@ def service() -> Iterator[Online]:
     )
     with running(config, NeverEngine()) as it:
         yield it
-
-
-def wait(is_so: Any) -> None:
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.02)
 
 
 def connect(service: Online, path: str, body: dict[str, Any]) -> socket.socket:
@@ -85,8 +78,8 @@ def test_a_document_that_nobody_waits_for_is_not_read_on(
 ) -> None:
     engine: Any = service.ocr.engine
     with connect(service, path, body):
-        wait(lambda: engine.pages == 2)
-    wait(lambda: service.log)
+        wait(lambda: engine.pages == 2, 30, 0.02)
+    wait(lambda: service.log, 30, 0.02)
     assert service.ocr.cancelled == 2
     assert engine.pages == 2, "no page more was begun"
     assert service.pending[-1] == 0
@@ -100,5 +93,5 @@ def test_a_chat_answer_that_nobody_waits_for_is_not_written_on(service: Online) 
     body = {"model": live_service.CHAT, "messages": messages, "stream": True}
     with connect(service, "/v1/chat/completions", body) as connection:
         assert b"200 OK" in connection.recv(1000)
-    wait(lambda: service.log)
+    wait(lambda: service.log, 30, 0.02)
     assert service.chat_backend.cancelled == 1

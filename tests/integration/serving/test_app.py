@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from serving import proxy
 from tests.integration.readme import test_readme as readme
 from tests.support import job_process, live_service, sample_documents
 from tests.support.live_service import Online, image
+from tests.support.waiting import wait
 
 CONFIG: dict[str, Any] = {
     "models": ["ocr", "chat"],
@@ -114,13 +115,6 @@ def answers(service: App) -> bool:
         return service.get("/health").status == 200 and service.replicas(live_service.CHAT) == 1
     except OSError:
         return False
-
-
-def wait(ready: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.2)
 
 
 def page(number: int = 0) -> dict[str, Any]:

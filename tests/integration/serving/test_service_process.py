@@ -11,6 +11,7 @@ import pytest
 from tests.support import sample_documents, service_process
 from tests.support.live_service import Answer, data_uri
 from tests.support.service_process import Collector, ServiceProcess
+from tests.support.waiting import wait
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 FLAGS = ("--engine.kind", "fake", "--engine.fake.delay-ms", "1500", "--text-layer", "never")
@@ -40,13 +41,6 @@ def service(
 
 def form(pages: int) -> dict[str, str]:
     return {"document": data_uri(sample_documents.text_pdf(pages), "application/pdf")}
-
-
-def wait(seconds: float, is_there: object) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_there():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.3)
 
 
 @pytest.mark.timeout(400)
@@ -84,7 +78,7 @@ def test_spans_of_a_request_reach_the_collector(
     caller = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     collector.spans.clear()
     assert service[0].client.post("/v1/ocr", form(2), caller).status == 200
-    wait(60, lambda: len([one for one in collector.spans if one.trace == TRACE]) >= 5)
+    wait(lambda: len([one for one in collector.spans if one.trace == TRACE]) >= 5, 60)
     found = [one for one in collector.spans if one.trace == TRACE]
     [request] = [one for one in found if one.name == "POST /v1/ocr"]
     pages = [one for one in found if one.name == "page"]
@@ -101,7 +95,7 @@ def test_metrics_are_at_the_port_that_was_printed(
     assert service[0].client.post("/v1/ocr", {"document": "junk"}).status in (400, 422)
     # Not the gauge of waiting pages: Ray exports one only until the next scrape after its change.
     names = ("requests_total", "request_ms_bucket", "pages_total")
-    wait(60, lambda: "ray_rayscribe_pages_total" in service_process.metrics(service[0]))
+    wait(lambda: "ray_rayscribe_pages_total" in service_process.metrics(service[0]), 60)
     text = service_process.metrics(service[0])
     assert [name for name in names if f"\nray_rayscribe_{name}{{" not in text] == []
 

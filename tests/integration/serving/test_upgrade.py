@@ -8,9 +8,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import yaml
 from serving import proxy, serve_hooks
 from tests.support import job_process, sample_documents
 from tests.support.live_service import Online, data_uri
+from tests.support.waiting import wait
 
 CONFIG: dict[str, Any] = {
     "engine": {"kind": "fake"},
@@ -30,6 +30,7 @@ CONFIG: dict[str, Any] = {
     "scale": {"ocr": {"min_replicas": 0, "num_cpus": 0.1}},
 }
 CLIENTS = 8
+LIMIT_S = 300
 HAPROXY_CLOSES = 2
 """Serve starts HAProxy anew for a new list of replicas, and a connection that the old one had not
 accepted yet is closed without an answer now and then: one of 220 was seen."""
@@ -82,14 +83,7 @@ class Load:
     def at_least(self, count: int) -> None:
         """Wait for so many answers more."""
         target = self.answers.total() + count
-        wait(lambda: self.answers.total() >= target)
-
-
-def wait(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while not is_so():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.2)
+        wait(lambda: self.answers.total() >= target, LIMIT_S)
 
 
 @pytest.fixture(scope="module", params=["serve", "haproxy"])
@@ -106,7 +100,7 @@ def deployed(request: pytest.FixtureRequest) -> Iterator[tuple[Online, job_proce
             started = job_process.start(command, **head.environment)
             service = Online(f"http://127.0.0.1:{port}", None, None, None, [], "fake")  # type: ignore[arg-type]
             try:
-                wait(lambda: is_ready(service, started))
+                wait(lambda: is_ready(service, started), LIMIT_S)
                 yield service, head, config
             finally:
                 started.process.send_signal(signal.SIGTERM)
@@ -157,7 +151,7 @@ def test_an_upgrade_in_place_loses_no_answer(
             check=True,
             timeout=200,
         )
-        wait(lambda: not before & {process.pid for process in ingresses()})
+        wait(lambda: not before & {process.pid for process in ingresses()}, LIMIT_S)
         load.at_least(50)
     check(load.answers, request)
     assert load.answers.total() > 200
