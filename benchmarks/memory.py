@@ -43,6 +43,7 @@ def measure(folder: Path, pages: int) -> None:
     lay_out(folder / "in", pages)
     command = [sys.executable, "-m", "jobs.ocr", str(folder / "in"), "--output"]
     settings = ["--engine.kind", "fake", "--text-layer", "never", "--render.dpi", "36"]
+    settings += ["--stages.local-pages", "0"]  # a job of any size on Ray
     usage = monitor([*command, str(folder / "out"), *settings], str(ROOT))
     receipt = json.loads((folder / "out" / "receipt.json").read_text())
     if usage.returncode or receipt["rows"] != {"ok": pages}:

@@ -477,13 +477,15 @@ class StageConfig(Settings):
     starts. If that is not enough, the plan is made on Ray. 0: always on Ray."""
     local_pages: Annotated[int, Field(ge=0)] = 5000
     """Pages up to which a job that was planned in its own process takes text layers there too,
-    without Ray, with up to 8 reader processes (`stages.render_workers`). Ray starts when more than
-    `stages.local_engine_pages` pages are known that an engine has to read, and reads these; if they
-    are more than a tenth of the job, or the engine has a GPU, it does all that is left. 0: all on
+    without Ray, with up to 8 reader processes (`stages.render_workers`). Ray starts when more pages
+    are known that an engine has to read than `stages.local_engine_pages` lets it read here, and
+    reads these; if they are more than a tenth of the job, or the engine has a GPU, it does all that
+    is left. 0: all on Ray."""
+    local_engine_pages: Annotated[int, Field(ge=0)] = 5000
+    """Pages of such a job up to which an engine without a GPU reads without Ray, in as many
+    processes as Ray would run. Fewer where it would take longer than `stages.local_s`: at 4 s a
+    page for `onnx`, 2.5 s for `tesseract`. What is not finished then goes to Ray. 0: all of them on
     Ray."""
-    local_engine_pages: Annotated[int, Field(ge=0)] = 0
-    """Pages up to which an engine without a GPU reads what such a job leaves without Ray, in up to
-    8 processes of the job. What they do not finish goes to Ray. 0: all of them on Ray."""
     local_s: Annotated[float, Field(ge=0)] = 60.0
     """Seconds that the plan of such a job may take, as many again for its text layers, and as many
     for its engine pages. A plan that takes longer is made on Ray; pages that are left then go to

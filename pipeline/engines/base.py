@@ -98,6 +98,8 @@ class EngineSpec:
         keeps_bounds: Whether it keeps a request's token limit and stop strings by itself.
         resources: What it reserves.
         workers: Engines that run side by side on a cluster with so many CPUs and GPUs.
+        page_s: Seconds that a page takes one engine, roughly: tells which jobs need no Ray
+            (`pipeline.job.local_engine`). Infinite for one that takes minutes to start.
         pages_in_flight: Pages that one engine should be given at a time.
         calls_factor: How many times the calls that hold `pages_in_flight` pages an actor gets. A
             call ends with its slowest page: more than 1 where answers differ much in length.
@@ -129,6 +131,7 @@ class EngineSpec:
     keeps_bounds: bool
     resources: Callable[[EngineConfig], Resources]
     workers: Callable[[EngineConfig, int, float], int]
+    page_s: Callable[[EngineConfig], float]
     pages_in_flight: Callable[[EngineConfig], int]
     calls_factor: int
     parts: Callable[[EngineConfig], Mapping[str, str]]

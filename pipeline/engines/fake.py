@@ -192,6 +192,7 @@ SPEC = EngineSpec(
     keeps_bounds=False,
     resources=lambda config: Resources(),
     workers=lambda config, cpus, gpus: cpus,
+    page_s=lambda config: 0.01 + config.fake.delay_ms / 1000,
     pages_in_flight=lambda config: _PAGES_IN_FLIGHT,
     calls_factor=1,
     parts=lambda config: {},

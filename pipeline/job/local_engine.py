@@ -1,9 +1,9 @@
 """Reads the few engine pages of a small job without Ray, in engine processes of the driver.
 
 Ray's start takes 10 to 15 s of CPU time, more than some pages of an engine without a GPU. So where
-at most `stages.local_engine_pages` pages are left, each of as many processes as Ray would run
-engines gets a part of them, draws and reads them by the stages that Ray's workers run, and writes
-shards of its own (`local_engine_worker`).
+few pages are left (`max_pages`), each of as many processes as Ray would run engines gets a part of
+them, draws and reads them by the stages that Ray's workers run, and writes shards of its own
+(`local_engine_worker`).
 
 Whatever goes wrong here goes to Ray: a process that dies, cannot start its engine or has not
 finished in time leaves pages without rows, and Ray then reads exactly these, with its quarantine of
@@ -19,26 +19,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 import pyarrow as pa
 
 from pipeline.config import OcrConfig
 from pipeline.documents.sandbox.cpus import available_cpus
 from pipeline.engines.registry import spec_of
+from pipeline.job.metrics import SendReport
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.todo import plan_shards, read_plan
 from pipeline.job.task import Task
 from pipeline.output import shards
-from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import Summary
 from pipeline.storage.paths import AnyPath
 
-_MAX_ENGINES: Final = 8
 _CHUNKS_PER_ENGINE: Final = 4
 """Chunks at least, so that the engines end at about the same time."""
 _GRACE_S: Final = 15.0
@@ -71,13 +71,31 @@ class EngineShare:
 
 def max_pages(config: OcrConfig) -> int:
     """The most pages that are read here, 0 for an engine that has a GPU."""
-    has_gpu = bool(spec_of(config.engine).resources(config.engine).gpus)
-    return 0 if has_gpu else config.stages.local_engine_pages
+    spec, stages = spec_of(config.engine), config.stages
+    if spec.resources(config.engine).gpus:
+        return 0
+    in_time = stages.local_s * _engines(config) / spec.page_s(config.engine)
+    return min(stages.local_engine_pages, int(in_time))
+
+
+def max_job_pages(config: OcrConfig) -> int:
+    """The most pages of a job that may do without Ray, 0 where none may."""
+    if config.retry == "failed":
+        return 0  # the rows that are replaced have to be deleted before
+    most = config.stages.local_pages
+    return most if takes_layers(config) else min(most, max_pages(config))
+
+
+def takes_layers(config: OcrConfig) -> bool:
+    """Whether a text layer can be the answer to what the job asks, so that pages are looked at."""
+    if config.text_layer == "only":
+        return True
+    return config.text_layer != "never" and config.task in ("markdown", "text")
 
 
 def read_rest(
-    task: Task, plan: AnyPath, pages: AnyPath, duplicates: Duplicates
-) -> tuple[Summary, dict[str, StageMetrics]]:
+    task: Task, plan: AnyPath, pages: AnyPath, duplicates: Duplicates, send: SendReport
+) -> Summary:
     """Read the pages of a plan that have no row yet, as far as that goes.
 
     Args:
@@ -85,24 +103,28 @@ def read_rest(
         plan: Folder of the plan.
         pages: Folder of the output's shards.
         duplicates: Which pages are read, and which copied.
+        send: Takes the reports of the stages, from several threads.
 
     Returns:
-        Sums of the rows that were written, and what it cost, by stage.
+        Sums of the rows that were written.
     """
     store = task.config.store
     todo = pa.concat_tables(read_plan(plan_shards(plan), store, duplicates, pages))
     prefix = f"{shards.new_prefix()}-engine"
-    costs = _read(list(_shares(task, pages, prefix, todo)))
-    return shards.read_summary(pages, prefix), costs
+    _read(list(_shares(task, pages, prefix, todo)), send)
+    return shards.read_summary(pages, prefix)
+
+
+def _engines(config: OcrConfig) -> int:
+    """Engines that Ray would run on this machine."""
+    cpus = config.ray.cpus or available_cpus()
+    return config.engine.workers or max(1, spec_of(config.engine).workers(config.engine, cpus, 0))
 
 
 def _shares(task: Task, pages: AnyPath, prefix: str, todo: pa.Table) -> Iterator[EngineShare]:
     """The parts of the pages, one for each process; a chunk's pages are neighbours."""
     config, rows = task.config, todo.num_rows
-    cpus = config.ray.cpus or available_cpus()
-    spec = spec_of(config.engine)
-    engines = config.engine.workers or max(1, spec.workers(config.engine, cpus, 0))
-    engines = min(engines, _MAX_ENGINES, rows)
+    engines = min(_engines(config), rows)
     chunk = max(1, min(config.stages.pages_per_task, rows // (_CHUNKS_PER_ENGINE * engines)))
     starts = range(0, rows, chunk)
     for number in range(engines):
@@ -113,24 +135,23 @@ def _shares(task: Task, pages: AnyPath, prefix: str, todo: pa.Table) -> Iterator
         yield EngineShare(task, pages, name, part, chunk, seconds, os.getpid())
 
 
-def _read(shares: Sequence[EngineShare]) -> dict[str, StageMetrics]:
-    costs: dict[str, StageMetrics] = {}
-    with _running(shares) as processes:
+def _read(shares: Sequence[EngineShare], send: SendReport) -> None:
+    with ThreadPoolExecutor(len(shares), "engine-reports") as readers, _running(shares) as running:
         until = time.monotonic() + shares[0].seconds + _GRACE_S
-        for process in processes:
+        for process in running:
+            readers.submit(_pass_on, cast("IO[bytes]", process.stdout), send)
+        for process in running:
             try:
-                said, _ = process.communicate(timeout=max(0.0, until - time.monotonic()))
+                process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
-                continue  # it is killed, and Ray reads what it leaves
-            if process.returncode == 0:
-                add_costs(costs, pickle.loads(said))  # noqa: S301 - of our own process
-    return costs
+                return  # all are killed, and Ray reads what they leave
 
 
-def add_costs(costs: dict[str, StageMetrics], more: Mapping[str, StageMetrics]) -> None:
-    """Add costs to those of the same stages."""
-    for name, metrics in more.items():
-        costs.setdefault(name, StageMetrics()).merge(metrics)
+def _pass_on(reports: IO[bytes], send: SendReport) -> None:
+    """Send the reports of a process on until it ends, or is killed within one."""
+    with reports, suppress(EOFError, pickle.UnpicklingError):
+        while True:
+            send(pickle.load(reports))  # noqa: S301 - from our own process
 
 
 @contextmanager
@@ -144,7 +165,7 @@ def _running(shares: Sequence[EngineShare]) -> Iterator[list[subprocess.Popen[by
         for process in processes:
             process.kill()
         for process in processes:
-            process.communicate()
+            process.wait()
 
 
 def _started(share: EngineShare) -> subprocess.Popen[bytes]:

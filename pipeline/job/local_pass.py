@@ -73,19 +73,13 @@ class Settled:
 
 
 def may_settle_here(config: OcrConfig, planned: PlanSummary) -> bool:
-    """Whether a job's pages are looked at before Ray is started.
+    """Whether a job is begun without Ray.
 
     Args:
         config: The job.
         planned: Sums of its plan.
     """
-    answers = config.text_layer == "only" or config.task in ("markdown", "text")
-    return (
-        config.text_layer != "never"  # else every page needs an engine
-        and answers  # a text layer answers none of the other tasks
-        and config.retry != "failed"  # the rows that are replaced have to be deleted before
-        and 0 < planned.todo.rows <= config.stages.local_pages
-    )
+    return 0 < planned.todo.rows <= local_engine.max_job_pages(config)
 
 
 class LocalPass:
@@ -127,7 +121,7 @@ class LocalPass:
         ]
         interval_s = config.progress.interval_s
         self._progress = Progress(
-            "recognise", ("render",), todo.num_rows, self.stages, sys.stderr, interval_s
+            "recognise", ("render", "recognise"), todo.num_rows, self.stages, sys.stderr, interval_s
         )
 
     def __enter__(self) -> Self:
@@ -179,19 +173,16 @@ class LocalPass:
             As `wait`.
         """
         self._wait(self._has_much_for_engine)
-        self._progress.__exit__()
         self._stop()
         written = Summary()
         written.merge(self._sink.finish())
-        stages = self.stages()
         if self._may_end_here and self.has_engine_pages:
             where = self._plan, self._pages
-            read, costs = local_engine.read_rest(self._task, *where, self.duplicates)
-            written.merge(read)
-            local_engine.add_costs(stages, costs)
+            written.merge(local_engine.read_rest(self._task, *where, self.duplicates, self._add))
+        self._progress.__exit__()
         if written.written.rows == self._total:
             self._copy(written)
-        return Settled(written, stages, time.monotonic() - self._begin, self.duplicates)
+        return Settled(written, self.stages(), time.monotonic() - self._begin, self.duplicates)
 
     def take(
         self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
@@ -281,6 +272,8 @@ class LocalPass:
 
 def _readable(todo: pa.Table, config: OcrConfig) -> pa.Table:
     """The rows that are looked at here. But for `only`, an engine has to read every image file."""
+    if not local_engine.takes_layers(config):
+        return todo.slice(0, 0)
     if config.text_layer == "only":
         return todo
     is_image = pc.and_(pc.not_equal(todo["media_type"], _PDF), pc.greater(todo["page"], 0))

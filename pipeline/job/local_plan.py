@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipeline.config import OcrConfig
+from pipeline.job.local_engine import max_job_pages
 from pipeline.job.metrics import JobMetrics
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.list_documents import list_documents
@@ -84,7 +85,7 @@ class LocalPlanner:
         return self._plan
 
     def wait_if_small(self) -> LocalPlan | None:
-        """The plan of a job that is at most `stages.local_pages` large, None of any other.
+        """The plan of a job that has at most `max_job_pages` pages, None of any other.
 
         It returns as soon as that is known.
 
@@ -112,7 +113,7 @@ class LocalPlanner:
                 found = list(inspect(documents))
                 tables += found
                 rows += sum(map(len, found))
-                if rows > config.stages.local_pages:
+                if rows > max_job_pages(config):
                     self._is_large = True
                     self._known.set()
                 if time.monotonic() - self._begin > self._limit_s():
@@ -130,7 +131,7 @@ class LocalPlanner:
 
     def _limit_s(self) -> float:
         stages = self.task.config.stages
-        needs_ray = self._is_large or self.task.config.text_layer == "never"
+        needs_ray = self._is_large or not max_job_pages(self.task.config)
         return stages.local_plan_s if needs_ray else max(stages.local_plan_s, stages.local_s)
 
     def _documents(self) -> Iterator[pa.Table]:

@@ -19,6 +19,7 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock
+from pipeline.job.local_engine import max_job_pages
 from pipeline.job.local_pass import LocalPass, Settled, may_settle_here
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
 from pipeline.job.ray_data import shard_tasks
@@ -172,7 +173,7 @@ def _early(planner: LocalPlanner, has_rows: bool) -> LocalPlan | None:
     """The plan of a job that may need no Ray; None of others, for which Ray is started at once."""
     if has_rows:
         return planner.wait()
-    return planner.wait_if_small() if planner.task.config.text_layer != "never" else None
+    return planner.wait_if_small() if max_job_pages(planner.task.config) else None
 
 
 def _planned(job: Job, planner: LocalPlanner | None, folder: AnyPath) -> LocalPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from math import inf
 
 from pipeline.config import EngineConfig, Recipe
 from pipeline.engines.base import BAD_OUTCOMES, Engine, EngineSpec, Resources
@@ -87,6 +88,7 @@ SPEC = EngineSpec(
     keeps_bounds=True,
     resources=lambda config: Resources(gpus=config.vllm.num_gpus),
     workers=_workers,
+    page_s=lambda config: inf,
     pages_in_flight=lambda config: engine_args.pages_in_flight(config.vllm),
     calls_factor=2,
     parts=_parts,

@@ -96,6 +96,7 @@ SPEC = EngineSpec(
     keeps_bounds=False,
     resources=lambda config: Resources(threads=config.onnx.threads),
     workers=lambda config, cpus, gpus: cpus // config.onnx.threads,
+    page_s=lambda config: 4.0 / config.onnx.threads,
     pages_in_flight=lambda config: 1,
     calls_factor=1,
     parts=lambda config: {},

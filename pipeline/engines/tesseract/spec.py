@@ -79,6 +79,7 @@ SPEC = EngineSpec(
     keeps_bounds=False,
     resources=lambda config: Resources(),
     workers=lambda config, cpus, gpus: cpus,
+    page_s=lambda config: 2.5,
     pages_in_flight=lambda config: 1,
     calls_factor=1,
     parts=lambda config: {},

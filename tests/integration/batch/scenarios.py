@@ -41,7 +41,7 @@ _DELAY_MS = 600
 _SETTINGS = (
     *("--engine.kind", "fake", "--text-layer", "never", "--parquet.flush-s", "0.3"),
     *("--engine.fake.delay-ms", _DELAY_MS, "--engine.pages-in-flight", 4),
-    *("--engine.workers", 1, "--stages.pages-per-task", 2),
+    *("--engine.workers", 1, "--stages.pages-per-task", 2, "--stages.local-engine-pages", 0),
 )
 _OWN_RAY = ("--ray.cpus", 2)
 

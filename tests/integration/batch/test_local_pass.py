@@ -58,7 +58,7 @@ def test_ray_reads_what_kills_an_engine_process_of_the_driver(tmp_path: Path) ->
     folder, output = tmp_path / "in", tmp_path / "out"
     pictures(folder, 6, wide=2)
     command = (folder, "--output", output, "--engine.kind", "fake", "--ray.cpus", 1)
-    flags = ("--engine.fake.handler", "dies", "--stages.local-engine-pages", 100)
+    flags = ("--engine.fake.handler", "dies")
     done = job_process.ocr(*command, *flags, timeout_s=170)
     assert done.returncode == 3, done.stderr
     fates = [("ok", None)] * 2 + [("failed", "engine")] + [("ok", None)] * 3
@@ -70,7 +70,7 @@ def test_engine_processes_end_with_a_killed_driver_and_the_job_goes_on(tmp_path:
     pictures(folder, 16, wide=-1)
     command = [sys.executable, "-m", "jobs.ocr", str(folder), "--output", str(output)]
     command += ["--engine.kind", "fake", "--engine.fake.handler", "slow", "--ray.cpus", "2"]
-    command += ["--parquet.flush-s", "0.1", "--stages.local-engine-pages", "100"]
+    command += ["--parquet.flush-s", "0.1"]
     started = job_process.start(command)
     deadline = time.monotonic() + 100
     while len(list(output.glob("pages/*.parquet"))) < 2:

@@ -15,14 +15,13 @@ from pipeline.engines.registry import spec_of
 from pipeline.job import local_engine
 from pipeline.job.local_pass import LocalPass
 from pipeline.job.local_plan import LocalPlanner
+from pipeline.job.metrics import StageReport
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.todo import plan_shards, read_plan
 from pipeline.job.task import Task
 from pipeline.output import shards
 from tests.support import sample_documents
 from tests.support.small_jobs import config_of
-
-FEW: dict[str, object] = {"local_engine_pages": 256}
 
 
 def picture(folder: Path, name: str, width_px: int = 60, height_px: int = 80) -> None:
@@ -61,7 +60,7 @@ def test_an_engine_reads_what_text_layers_leave(folder: Path) -> None:
     for name in "bcde":
         picture(folder, name)
     (folder / "f.png").write_bytes((folder / "e.png").read_bytes())
-    task, plan, pages = planned(config_of(folder, ray={"cpus": 2}, stages=FEW))
+    task, plan, pages = planned(config_of(folder, ray={"cpus": 2}))
     with LocalPass(task, plan, pages) as local:
         assert local.wait()
         done = local.finish()
@@ -80,7 +79,7 @@ def test_a_page_that_kills_the_engine_is_left_with_those_beside_it(folder: Path)
     picture(folder, "b-wide", 80, 60)
     for name in "cd":
         picture(folder, name)
-    config = config_of(folder, ray={"cpus": 1}, stages=FEW | {"pages_per_task": 1})
+    config = config_of(folder, ray={"cpus": 1}, stages={"pages_per_task": 1})
     fake = {"kind": "fake", "fake": {"handler": "dies"}}
     config = OcrConfig.model_validate(config.model_dump() | {"engine": fake})
     task, plan, pages = planned(config)
@@ -102,8 +101,10 @@ def test_an_engine_that_takes_too_long_is_ended(
     fake = {"kind": "fake", "fake": {"handler": "slow", "delay_ms": 300_000}}
     config = config_of(folder, stages={"local_s": 4, "local_plan_s": 60})
     task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
-    written, costs = local_engine.read_rest(task, plan, pages, Duplicates())
-    assert (written.written.rows, costs) == (0, {})
+    reports: list[StageReport] = []
+    written = local_engine.read_rest(task, plan, pages, Duplicates(), reports.append)
+    assert written.written.rows == 0
+    assert {report.stage for report in reports} <= {"render"}
     assert unread(task, plan, pages) == ["a", "b"]
     assert not psutil.Process().children()
 
@@ -119,7 +120,29 @@ def test_more_pages_than_may_be_are_left_to_ray(folder: Path) -> None:
 
 
 def test_an_engine_with_a_gpu_is_left_to_ray(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = config_of(folder, stages=FEW)
-    assert local_engine.max_pages(config) == 256
+    config = config_of(folder, ray={"cpus": 2})
+    assert local_engine.max_pages(config) == 5000
     monkeypatch.setattr(type(spec_of(config.engine)), "resources", lambda *_: Resources(gpus=0.5))
     assert local_engine.max_pages(config) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "pages"), [("onnx", 30), ("tesseract", 48), ("vllm", 0), ("fake", 5000)]
+)
+def test_no_more_pages_are_read_than_an_engine_reads_in_time(
+    kind: str, pages: int, folder: Path
+) -> None:
+    config = config_of(folder, ray={"cpus": 2})
+    config = OcrConfig.model_validate(config.model_dump() | {"engine": {"kind": kind}})
+    assert local_engine.max_pages(config) == pages
+
+
+def test_a_job_that_takes_no_text_layers_needs_no_ray_either(folder: Path) -> None:
+    (folder / "a.pdf").write_bytes(sample_documents.text_pdf(3))
+    picture(folder, "b")
+    task, plan, pages = planned(config_of(folder, text_layer="never"))
+    with LocalPass(task, plan, pages) as local:
+        assert local.wait()
+        done = local.finish()
+    assert [row["source"] for row in rows_of(pages)] == ["ocr"] * 4
+    assert (done.stages["render"].pages, done.stages["recognise"].finished) == (4, 4)

@@ -105,7 +105,7 @@ def test_pages_for_an_engine_are_left_and_all_others_get_their_rows(tmp_path: Pa
         sample_documents.saved(sample_documents.corner_picture(), "PNG")
     )
     (folder / "001-scan.pdf").write_bytes(sample_documents.scan_pdf(b""))
-    config = config_of(folder)
+    config = config_of(folder, stages={"local_engine_pages": 0})
     with planned(config) as local:
         assert not local.wait()
         done = local.finish()
@@ -125,7 +125,8 @@ def test_an_engine_on_a_gpu_or_with_many_pages_does_not_wait_for_it(
     spec = local_pass.spec_of(config_of(folder).engine)
     monkeypatch.setattr(local_pass, "spec_of", lambda _: spec)
     monkeypatch.setattr(type(spec), "resources", lambda *_: Resources(gpus=gpus))
-    config = config_of(folder, stages={"pages_per_task": 1}, read={"wall_s": 300})
+    stages = {"pages_per_task": 1, "local_engine_pages": 0}
+    config = config_of(folder, stages=stages, read={"wall_s": 300})
     with planned(config) as local:
         assert not local.wait()
         done = local.finish()
@@ -213,8 +214,8 @@ def test_copies_of_a_document_that_is_gone_are_left_to_ray(folder: Path) -> None
 @pytest.mark.parametrize(
     ("more", "rows"),
     [
-        ({"text_layer": "never"}, 4),
-        ({"task": "figure"}, 4),
+        ({"text_layer": "never", "stages": {"local_engine_pages": 3}}, 4),
+        ({"task": "figure", "stages": {"local_engine_pages": 3}}, 4),
         ({"retry": "failed"}, 4),
         ({"stages": {"local_pages": 3}}, 4),
         ({}, 0),

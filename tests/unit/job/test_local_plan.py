@@ -63,7 +63,10 @@ def test_it_gives_up_when_its_time_is_over(folder: Path) -> None:
 def test_it_has_more_time_for_a_job_that_may_need_no_ray(folder: Path) -> None:
     brief: dict[str, object] = {"local_plan_s": 1e-9, "local_s": 60}
     assert planner(config_of(folder, stages=brief), folder.parent / "plan").wait() is not None
-    for more in ({"stages": brief | {"local_pages": 2}}, {"stages": brief, "text_layer": "never"}):
+    for more in (
+        {"stages": brief | {"local_pages": 2}},
+        {"stages": brief | {"local_engine_pages": 0}, "text_layer": "never"},
+    ):
         assert planner(config_of(folder, **more), folder.parent / "plan").wait() is None
 
 

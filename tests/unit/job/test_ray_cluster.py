@@ -89,7 +89,7 @@ def test_the_job_ends_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
         "ray.init = init; sys.exit(main(sys.argv[1:]))"
     )
     paths = (tmp_path / "in.pdf", "--output", tmp_path / "out")
-    arguments = [*map(str, paths), "--text-layer", "never"]
+    arguments = [*map(str, paths), "--stages.local-pages", "0"]
     ended = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         capture_output=True,
