@@ -13,6 +13,7 @@ shards, never by what a process said. The processes end with the driver, whateve
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import subprocess
@@ -42,6 +43,8 @@ from pipeline.storage.paths import AnyPath
 
 _MAX_ENGINES: Final = 16
 """Processes: each has its models in memory, and takes seconds to load them."""
+_START_S: Final = 2.0
+"""Seconds that a process takes to start, about: one for each of these that the pages take."""
 _CHUNKS_PER_ENGINE: Final = 4
 """Chunks at least, so that the engines end at about the same time."""
 _GRACE_S: Final = 15.0
@@ -137,8 +140,9 @@ def _engines(config: OcrConfig) -> int:
 def _shares(task: Task, pages: AnyPath, prefix: str, todo: pa.Table) -> Iterator[EngineShare]:
     """The parts of the pages, one for each process; a chunk's pages are neighbours."""
     config, rows = task.config, todo.num_rows
-    engines = min(_engines(config), rows)
-    in_time = _GRACE_S / 2 / spec_of(config.engine).page_s(config.engine)
+    page_s = spec_of(config.engine).page_s(config.engine)
+    engines = min(_engines(config), math.ceil(rows * page_s / _START_S))
+    in_time = _GRACE_S / 2 / page_s
     chunk = min(config.stages.pages_per_task, rows // (_CHUNKS_PER_ENGINE * engines), int(in_time))
     chunk = max(1, chunk)
     until = time.monotonic() + config.stages.local_s
