@@ -161,7 +161,8 @@ def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
     add_routes(app, handlers.jobs, handlers.limits)
     page_routes.add_docs(app)
     if has_page and handlers.ocr is not None:
-        page_routes.add_page(app, handlers.limits, handlers.ocr.names[0])
+        has_jobs = handlers.jobs is not None
+        page_routes.add_page(app, handlers.limits, handlers.ocr.names[0], has_jobs=has_jobs)
     describe(app, _MODELS, has_chat=handlers.chat is not None)
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)
