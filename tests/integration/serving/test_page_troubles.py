@@ -98,8 +98,11 @@ async def test_a_job_is_named_for_a_document_that_is_too_long_where_there_are_jo
                 await done(tab)
                 text = await said(tab, "alert-text")
                 command = f"make a job of it: curl -F file=@document.pdf {service.url}/v1/ocr/jobs"
-                assert (command in text) is has_jobs
+                assert text.endswith(command if has_jobs else ".")
                 assert "batch job" not in text
+            await tab.resize(375, 760, is_phone=True)
+            right = "document.getElementById('dismiss').getBoundingClientRect().right"
+            assert await tab.value(right) <= 375
 
 
 async def test_a_busy_service_is_asked_again_after_the_wait_that_it_names(tmp_path: Path) -> None:
