@@ -52,6 +52,27 @@ def list_objects(prefix: str, config: StoreConfig) -> Iterator[ObjectInfo]:
         raise JobError(f"{prefix} cannot be listed: {error}") from error
 
 
+def remove_markers(prefix: str, config: StoreConfig) -> None:
+    """Delete the empty objects under a prefix that mark folders.
+
+    pyarrow makes one on S3 for the folder of each object that it deletes.
+
+    Raises:
+        JobError: The store cannot be reached, or refuses.
+    """
+    if uris.scheme(prefix) != "s3":
+        return
+    bucket, key = uris.bucket_and_key(prefix)
+    client = filesystems.s3_client(config)
+    try:
+        for page in _s3_pages(bucket, key, config):
+            for entry in page.get("Contents", ()):
+                if entry["Key"].endswith("/"):
+                    client.delete_object(Bucket=bucket, Key=entry["Key"])
+    except Exception as error:
+        raise JobError(f"{prefix} cannot be removed: {error}") from error
+
+
 def first_object(prefix: str, config: StoreConfig) -> ObjectInfo | None:
     """An object whose URI begins with `prefix`, None where there is none.
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, TypeVar
 from pydantic import BaseModel
 
 from pipeline.storage import remote_file
-from pipeline.storage.objects import list_objects
+from pipeline.storage.objects import list_objects, remove_markers
 from pipeline.storage.paths import AnyPath, StorePath
 from serving.jobs.store_calls import to_thread
 
@@ -135,6 +135,7 @@ def remove_folder(folder: AnyPath) -> None:
     """Remove a folder and all that is in it.
 
     Raises:
+        JobError: The store does not answer.
         OSError: Something cannot be removed.
     """
     if isinstance(folder, Path):
@@ -144,6 +145,7 @@ def remove_folder(folder: AnyPath) -> None:
     for uri, _ in files_below(folder):
         with suppress(FileNotFoundError):
             StorePath(uri, folder.config).unlink()
+    remove_markers(f"{folder.uri}/", folder.config)
 
 
 def files_below(folder: AnyPath) -> Iterator[tuple[str, int]]:

@@ -204,7 +204,7 @@ class Runner:
         except ConfigError:  # another process works on it
             self._not_before[key] = time.monotonic() + self._config.poll_s
         except _GoneError:
-            with suppress(OSError):  # else it is an orphan, which is removed later
+            with suppress(OSError, RayscribeError):  # else it is an orphan, which is removed later
                 await to_thread(self._store.remove_data, key)
         except Exception:
             _log.exception("work on %s failed", key.id)

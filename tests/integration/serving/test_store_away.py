@@ -110,6 +110,26 @@ def test_a_batch_that_fills_the_room_of_its_key_keeps_its_answers(tmp_path: Path
         assert client.files.delete(batch.output_file_id or "").deleted
 
 
+def test_a_batch_on_a_store_that_is_busy_now_and_then_has_each_answer_once(
+    service: Online, s3: S3Server
+) -> None:
+    for key in ("answers", "state.json", "content", "records/"):
+        s3.faults.append(Fault("busy", key, times=1, method="PUT"))
+    with client_of(service) as client:
+        batch = ended(
+            client, start(client, [page(str(number), 120 + number) for number in range(9)])
+        )
+        assert batch.status == "completed"
+        answered = rows(client, batch.output_file_id)
+        assert [row["custom_id"] for row in answered] == [str(number) for number in range(9)]
+        assert not any(fault.times for fault in s3.faults)  # each was met
+        assert not [key for key in s3.keys("jobs/data/") if "/answers/" in key]
+        for file in client.files.list():
+            client.files.delete(file.id)
+    # Of the files nothing is left, no empty folder either.
+    assert {key.split("/")[3] for key in s3.keys("jobs/data/open/")} - {""} == {batch.id}
+
+
 # --- a model that never comes, a host that is slow
 
 
