@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.paths import output_path
+from pipeline.storage.paths import AnyPath, StorePath
 from serving.jobs import folders
 from tests.support import object_stores
 
@@ -59,31 +59,34 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"]
 
 
-@pytest.mark.parametrize("place", ["disk", "store"])
-def test_a_large_file_is_written_and_read_in_pieces(
-    s3: object_stores.S3Server, tmp_path: Path, place: str
-) -> None:
-    size, piece = 24, bytes(range(256)) * (MIB // 256)
-    where = str(tmp_path / "large") if place == "disk" else f"s3://{s3.bucket}/large"
-    path = output_path(where, s3.config())
-    if place == "disk":
-        tracemalloc.start()
+PIECE = bytes(range(256)) * (MIB // 256)
+
+
+def written_and_read(path: AnyPath, count: int) -> bool:
+    """Whether a file of so many MiB is what was written."""
+    assert folders.write_pieces(path, (PIECE for _ in range(count))) == count * MIB
+    with folders.opened(path) as file:
+        return all(file.read(MIB) == PIECE for _ in range(count)) and file.read(MIB) == b""
+
+
+def test_a_large_file_is_written_and_read_in_pieces(tmp_path: Path) -> None:
+    tracemalloc.start()
     try:
-        assert folders.write_pieces(path, (piece for _ in range(size))) == size * MIB
-        with folders.opened(path) as file:
-            assert all(file.read(MIB) == piece for _ in range(size))
-            assert file.read(MIB) == b""
-        if place == "disk":  # on the store the server in this process takes memory of its own
-            assert tracemalloc.get_traced_memory()[1] < 8 * MIB
+        assert written_and_read(tmp_path / "large", 24)
+        assert tracemalloc.get_traced_memory()[1] < 8 * MIB
     finally:
         tracemalloc.stop()
+
+
+def test_a_large_file_on_a_store_is_what_was_written(s3: object_stores.S3Server) -> None:
+    assert written_and_read(StorePath(f"s3://{s3.bucket}/large", s3.config()), 24)
 
 
 def test_a_store_that_is_busy_for_a_while_gets_the_whole_file(
     s3: object_stores.S3Server, tmp_path: Path
 ) -> None:
     s3.faults.append(object_stores.Fault("busy", "large", times=2, method="PUT POST"))
-    path = output_path(f"s3://{s3.bucket}/large", s3.config())
+    path = StorePath(f"s3://{s3.bucket}/large", s3.config())
     content = bytes(range(256)) * 50_000
     folders.write_pieces(path, [content, b"end"])
     assert path.read_bytes() == content + b"end"
