@@ -304,4 +304,5 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI calls it for this type only
     first = error.errors()[0]
     param = ".".join(str(part) for part in first["loc"][1:])
-    return await _on_api_error(request, ApiError(400, "invalid_value", first["msg"], param=param))
+    message = f"{param}: {first['msg'].replace('Input should be', 'must be')}"
+    return await _on_api_error(request, ApiError(400, "invalid_value", message, param=param))
