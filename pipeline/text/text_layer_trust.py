@@ -82,8 +82,10 @@ def _factors(layer: TextLayer, pictures_are_read: bool) -> Iterator[tuple[float,
     if not shown:
         yield 0.0, "no visible text"
         return
-    # White lines are left out of a layer that is taken; how many there are is a doubt of its own.
-    unseen = (line.text for line in layer.lines if not (line.is_visible or line.is_white))
+    # White and covered lines are left out of a layer that is taken; their shares are doubts of
+    # their own.
+    hidden = (line for line in layer.lines if not (line.is_visible or line.is_covered))
+    unseen = (line.text for line in hidden if not line.is_white)
     every = shown + _count(Counter("".join(unseen)))
     drawing = layer.drawing
     yield from _language_factors(text, chars)

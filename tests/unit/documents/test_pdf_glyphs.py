@@ -9,13 +9,8 @@ import pymupdf
 import pytest
 
 from pipeline.config import RouteConfig
-from pipeline.documents.pdf.glyphs import (
-    CHECKED,
-    Glyph,
-    count_in_line,
-    is_other_shape,
-    is_other_sign,
-)
+from pipeline.documents.pdf.glyph_signs import CHECKED, Glyph, is_other_shape, is_other_sign
+from pipeline.documents.pdf.glyphs import count_in_line
 from pipeline.text.text_layer import read
 from pipeline.text.text_layer_trust import Trust, assess_trust
 from tests.support import sample_documents
@@ -154,3 +149,36 @@ def test_only_characters_of_the_doubtful_font_count() -> None:
     spans = [{"text": "from 2 to ", "font": "Times"}, {"text": "2", "font": "Signs"}]
     assert count_in_line(spans, doubtful) == 0
     assert count_in_line([*spans, {"text": "15", "font": "Times"}], doubtful) == 1
+
+
+LETTERS = b"Garden Window Market"
+
+
+def ciphered(tmp_path: Path, table: dict[str, str]) -> Trust:
+    """The trust in a page whose last line, in a font of its own, is stored by a table."""
+    stored = {ord(char): table.get(char, char) for char in set(LETTERS.decode())}
+    # Names that say nothing, as in the fonts of many programs, and the same shapes.
+    page = sample_documents.font_pdf(b"(%s) Tj" % LETTERS, b"", stored)
+    return judged(tmp_path, page)[1]
+
+
+def test_letters_that_are_stored_as_others_are_not_believed(tmp_path: Path) -> None:
+    shifted = {char: chr((ord(char) - 97 + 7) % 26 + 97) for char in "abcdefghijklmnopqrstuvwxyz"}
+    assert ciphered(tmp_path, shifted).doubts == (DOUBT,)
+    assert ciphered(tmp_path, {}) == Trust(1.0)
+
+
+def test_small_capitals_and_one_odd_letter_are_believed(tmp_path: Path) -> None:
+    small = {char: char.lower() for char in "GWM"}
+    assert ciphered(tmp_path, small) == Trust(1.0)
+    assert ciphered(tmp_path, {"k": "x"}) == Trust(1.0)
+
+
+@pytest.mark.parametrize(
+    ("char", "width", "height"),
+    [("n", 0.6, 0.08), ("l", 0.15, 0.33), (";", 0.15, 0.33), ("/", 0.1, 0.1), ("=", 0.1, 0.11)],
+)
+def test_a_minus_a_comma_and_a_full_stop_are_no_letter_and_no_higher_sign(
+    char: str, width: float, height: float
+) -> None:
+    assert is_other_shape(Glyph(char, "", width, height, 0.0))
