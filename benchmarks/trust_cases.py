@@ -7,8 +7,8 @@
 
 The pages are those of `benchmarks.trust_pages`, or so many of each kind of
 `benchmarks.trust_drawn`, of which the table has the counts. The job is run with the command
-`jobs.ocr` alone, in the checkout `--tree`, with the CPU engine and, for pages in other scripts, with
-Tesseract where it is installed. A row is
+`jobs.ocr` alone, in the checkout `--tree`, with the CPU engine and, for pages in other scripts,
+with Tesseract where it is installed. A row is
 
 - right: it has the status, the text and the turn that the page should have;
 - said: it is not right, and failed or has a warning;
