@@ -254,8 +254,9 @@ class Generation:
     Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
     the page into the model's input, `queue_ms` on waiting for a place in the batch. `coverage` is
     the share of the detected lines' length that the characters read in them account for, 0 to 1;
-    None where there are too few lines or the engine does not detect them. `layout` says what the
-    lines are, None where the layout model was not asked.
+    None where there are too few lines or the engine does not detect them. `unread_lines` is the
+    number of lines of the longest paragraph in which hardly anything was read. `layout` says what
+    the lines are, None where the layout model was not asked.
     """
 
     text: str = ""
@@ -269,4 +270,5 @@ class Generation:
     prefill_ms: float | None = None
     decode_ms: float | None = None
     coverage: float | None = None
+    unread_lines: int = 0
     layout: PageLayout | None = None

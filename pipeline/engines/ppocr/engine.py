@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
-from pipeline.engines.ppocr.coverage import coverage
+from pipeline.engines.ppocr.coverage import coverage, unread_lines
 from pipeline.engines.ppocr.detector import find_lines
 from pipeline.engines.ppocr.half_width import half_width
 from pipeline.engines.ppocr.ink_runs import tight
@@ -26,7 +26,7 @@ from pipeline.engines.ppocr.split_columns import split
 from pipeline.errors import ConfigError, EngineError
 from pipeline.imaging.transform import resize
 from pipeline.text.letter_stacks import with_words_of_stacks
-from pipeline.types import Generation, Line, Pixels, Request
+from pipeline.types import Box, Generation, Line, Pixels, Request
 
 _DETECTOR = "PP-OCRv6_det_small.onnx"
 _RECOGNISER = "PP-OCRv6_rec_small.onnx"
@@ -76,13 +76,12 @@ class OnnxEngine:
         lines = add_leaders([line for line in on_image if line], dots)
         kept = [line for line in lines if line.score >= self._min_score]
         words = tuple(with_words_of_stacks(kept))
-        return Generation(lines=words, coverage=coverage(map(self._length, found)))
-
-    def _length(self, line: Line) -> tuple[str, float]:
-        """What was read in a line, and its length by its height."""
-        x0, y0, x1, y1 = line.box
-        shorter, longer = sorted((x1 - x0, y1 - y0))
-        return line.text if line.score >= self._min_score else "", longer / max(shorter, 1.0)
+        read = [(line.text if line.score >= self._min_score else "", line.box) for line in found]
+        return Generation(
+            lines=words,
+            coverage=coverage((text, _aspect(box)) for text, box in read),
+            unread_lines=unread_lines(read),
+        )
 
     def _recognised(self, canvas: Pixels) -> Iterator[Line]:
         """The lines of an image, those with narrow gutters in them cut."""
@@ -121,6 +120,12 @@ def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:
         ocr(blank, use_det=False, use_rec=True)
         ocr.update_params(use_det=True)
     return ocr
+
+
+def _aspect(box: Box) -> float:
+    """The length of a line by its height."""
+    shorter, longer = sorted((box[2] - box[0], box[3] - box[1]))
+    return longer / max(shorter, 1.0)
 
 
 def _model(name: str) -> Path:
