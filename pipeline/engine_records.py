@@ -59,11 +59,14 @@ class Line:
         box: Its box in pixels of the *request's* image; in a `Recognition` of the page image as
             displayed.
         score: The engine's confidence, 0 to 1.
+        word_starts: Where its words begin, one for each, as shares of its length in the direction
+            in which it is read; empty where that is not known.
     """
 
     text: str
     box: Box
     score: float
+    word_starts: tuple[float, ...] = ()
 
 
 class LineKind(StrEnum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pipeline.engines.ppocr.ink_runs import tight
 from pipeline.engines.ppocr.leader_lines import add_leaders
 from pipeline.engines.ppocr.recogniser import MIN_WIDTH_PX, Recogniser
 from pipeline.engines.ppocr.split_columns import split
+from pipeline.engines.ppocr.word_places import word_starts
 from pipeline.errors import ConfigError, EngineError
 from pipeline.imaging.transform import resize
 from pipeline.text.letter_stacks import with_words_of_stacks
@@ -91,9 +93,11 @@ class OnnxEngine:
             return
         quads = split(canvas, quads)
         for quad, crop in zip(quads, self._ocr.crop_text_regions(bgr, quads), strict=True):
-            text, score = self._recogniser.read(crop)
+            read = self._recogniser.read(crop)
             (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
-            yield Line(half_width(text.strip()), tight(canvas, (x0, y0, x1, y1)), score)
+            box = tight(canvas, (x0, y0, x1, y1))
+            starts = word_starts(canvas, box, (x0, x1), read.breaks)
+            yield Line(half_width(read.text.strip()), box, read.score, starts)
 
 
 def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:
@@ -189,4 +193,4 @@ def _on_image(line: Line, scale: float, width_px: int, height_px: int) -> Line |
     box = (max(0.0, x0), max(0.0, y0), min(float(width_px), x1), min(float(height_px), y1))
     if box[0] >= box[2] or box[1] >= box[3] or not line.text:
         return None
-    return Line(line.text, box, line.score)
+    return replace(line, box=box)
