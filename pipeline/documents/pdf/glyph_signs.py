@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 DIGITS: Final = string.digits
@@ -61,6 +62,13 @@ _HEIGHTS: Final[Mapping[str, float]] = {
 """Least height of letters and signs, em: a comma or a minus has less. The least ones of 58 text
 fonts are .46, .57, .43 and .2."""
 _MIN_EM: Final = 0.02
+_USUAL_HEIGHTS: Final = (
+    (DIGITS, 0.68),
+    (string.ascii_uppercase + "bdfhklt", 0.69),
+    ("acegmnopqrsuvwxyz", 0.47),
+)
+"""Heights of usual fonts, em."""
+_MIN_HEIGHTS: Final = 2
 _PI_NAME: Final = re.compile(r"H\d{4,5}")
 """Names of glyphs in the fonts of signs of the Linotype library: H11002 is a minus."""
 
@@ -85,6 +93,28 @@ class Glyph:
     height: float
     bottom: float
     is_other_digit: bool = False
+
+
+def in_ems(glyphs: Sequence[Glyph]) -> list[Glyph]:
+    """The glyphs of a font of any scale, sizes in em by those of its digits or letters.
+
+    Returns:
+        None of them where there is neither, or all boxes are as high: some programs give every
+        glyph the box of the font.
+    """
+    if len({round(glyph.height, 3) for glyph in glyphs}) < _MIN_HEIGHTS:
+        return []
+    for chars, usual in _USUAL_HEIGHTS:
+        heights = [glyph.height for glyph in glyphs if glyph.char in chars]
+        if heights:
+            em = median(heights) / usual
+            return [
+                replace(
+                    each, width=each.width / em, height=each.height / em, bottom=each.bottom / em
+                )
+                for each in glyphs
+            ]
+    return []
 
 
 def is_other_sign(glyph: Glyph) -> bool:

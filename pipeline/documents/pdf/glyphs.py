@@ -8,8 +8,8 @@ wrong words, which are noticed where there are many; so of letters the box alone
 few of each font (`letter_shapes`).
 
 Each font of a document is looked at once. Not looked at: fonts that are not embedded (any viewer
-takes its own outlines for their characters) and Type 3 fonts (a glyph is a drawing without a box of
-its own).
+takes its own outlines for their characters). Glyphs of Type 3 fonts are drawings of any scale: of
+these the boxes alone are compared, in shares of the font's digits or letters.
 
 Runs in the worker process of `pipeline.documents.sandbox`.
 """
@@ -32,6 +32,7 @@ from pipeline.documents.pdf.glyph_signs import (
     LETTERS,
     NAMED,
     Glyph,
+    in_ems,
     is_other_shape,
     is_other_sign,
 )
@@ -118,14 +119,13 @@ class GlyphCheck:
         return self._fonts[number]
 
     def _look(self, font: Any) -> tuple[str, frozenset[str]]:
-        if mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type3":
-            return "", _NO_CHARS
+        is_type3 = mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type3"
         try:
             with _loaded(self._pdf, font) as loaded:
-                if not loaded.is_embedded or not loaded.font:
+                if not loaded.font or not (is_type3 or loaded.is_embedded):
                     return "", _NO_CHARS
                 name = _SUBSET_PREFIX.sub("", mupdf.ll_fz_font_name(loaded.font))
-                return name, _doubtful_of(loaded, font)
+                return name, _doubtful_of(loaded, font, is_type3=is_type3)
         except mupdf.FzErrorBase as error:
             mupdf_log.check_memory(str(error))
             return "", _NO_CHARS
@@ -141,7 +141,7 @@ def _loaded(pdf: Any, font: Any) -> Iterator[Any]:
         mupdf.ll_pdf_drop_font(loaded)
 
 
-def _doubtful_of(loaded: Any, font: Any) -> frozenset[str]:
+def _doubtful_of(loaded: Any, font: Any, *, is_type3: bool) -> frozenset[str]:
     """The doubtful characters of a font, all of them where its letters are others."""
     told, guessed = font_tables.characters(font)
     all_codes = guessed | told
@@ -151,6 +151,8 @@ def _doubtful_of(loaded: Any, font: Any) -> frozenset[str]:
         if (char in CHECKED or char in LETTERS)
         and (index := mupdf.ll_pdf_font_cid_to_gid(loaded, code)) > 0
     ]
+    if is_type3:
+        return _doubtful_chars(in_ems(list(_measured(loaded, glyphs, told))))
     letters = ((char, index, _name(loaded, index)) for _, char, index in glyphs if char in LETTERS)
     if letter_shapes.stores_others(loaded.font, letters):
         return CHECKED | LETTERS

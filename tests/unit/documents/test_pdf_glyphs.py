@@ -182,3 +182,35 @@ def test_a_minus_a_comma_and_a_full_stop_are_no_letter_and_no_higher_sign(
     char: str, width: float, height: float
 ) -> None:
     assert is_other_shape(Glyph(char, "", width, height, 0.0))
+
+
+def type3_page(point: bytes, scale: float) -> bytes:
+    """A page whose last line, "11:1", is in a Type 3 font as TeX's drivers make them."""
+    procs = [
+        sample_documents.stream(b"%g 0 %s d1" % (500 * scale, box)) for box in (point, one(scale))
+    ]
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 0 0]/FontMatrix[%g 0 0 %g 0 0]/FirstChar 32"
+        b"/LastChar 126/Widths[%s]/Encoding<</Differences[49/a49 58/a58]>>/Resources<<>>"
+        b"/CharProcs<</a58 4 0 R/a49 5 0 R>>>>" % (0.001, 0.001, b"%g " % (500 * scale) * 95)
+    )
+    shown = b" BT /F3 %g Tf 60 100 Td (11:1) Tj ET" % (11 / scale)
+    content = sample_documents.text_content(sample_documents.prose()) + shown
+    page = sample_documents.Page(content, entries=b"/Resources<</Font<</F1 3 0 R/F3 6 0 R>>>>")
+    return sample_documents.pdf([page], objects=[*procs, font])
+
+
+def one(scale: float) -> bytes:
+    return b"%g 0 %g %g" % (50 * scale, 450 * scale, 700 * scale)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 4.0])
+def test_boxes_of_a_type_3_font_are_compared_at_any_scale(tmp_path: Path, scale: float) -> None:
+    full_stop = b"%g 0 %g %g" % (100 * scale, 200 * scale, 100 * scale)
+    colon = b"%g 0 %g %g" % (100 * scale, 200 * scale, 450 * scale)
+    text, trust = judged(tmp_path, type3_page(full_stop, scale))
+    assert text.endswith("11:1")
+    assert trust.doubts == (DOUBT,)
+    assert judged(tmp_path, type3_page(colon, scale))[1] == Trust(1.0)
+    # All boxes alike say nothing.
+    assert judged(tmp_path, type3_page(one(scale), scale))[1] == Trust(1.0)
