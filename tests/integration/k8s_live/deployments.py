@@ -50,6 +50,14 @@ def quick(service: Manifest) -> None:
     service["spec"]["serveConfigV2"] = yaml.safe_dump(config)
 
 
+def impatient(service: Manifest) -> None:
+    """Workers without work go after 20 s, and Serve looks for them as soon: both are minutes."""
+    cluster = service["spec"]["rayClusterConfig"]
+    cluster["autoscalerOptions"]["idleTimeoutSeconds"] = 20
+    [head] = cluster["headGroupSpec"]["template"]["spec"]["containers"]
+    head["env"].append({"name": "RAY_SERVE_NODE_COMPACTION_DELAY_S", "value": "20"})
+
+
 def service_of(objects: list[Manifest]) -> Manifest:
     [found] = [one for one in objects if one["kind"] == "RayService"]
     return found

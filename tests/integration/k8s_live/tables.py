@@ -13,6 +13,7 @@ Row = tuple[str, ...]
 _NOTES: list[Row] = []
 _OBJECTS: list[Row] = []
 _FAULTS: list[Row] = []
+_JOB_FAULTS: list[Row] = []
 
 
 def note(what: str, value: str) -> None:
@@ -38,6 +39,12 @@ def fault(what: str, clients: str, fates: dict[str, int], gap_s: float, remark: 
     _FAULTS.append((what, clients, str(answered), lost or "0", f"{gap_s:.1f}", remark))
 
 
+def job_fault(what: str, pages: int, rows: int, different: int, remark: str) -> None:
+    """What became of the pages of a batch job during a fault."""
+    counts = (str(pages), str(different), str(rows - different))
+    _JOB_FAULTS.append((what, *counts, remark))
+
+
 def write() -> None:
     """Write the tables, if a folder is named."""
     if folder := os.environ.get("RAYSCRIBE_RESULTS"):
@@ -56,6 +63,10 @@ def _text() -> str:
         parts.append("## Faults under load\n")
         heads = ("fault", "load", "answered", "lost", "longest gap, s", "remark")
         parts.append(_table(heads, _FAULTS))
+    if _JOB_FAULTS:
+        parts.append("## Faults of a batch job\n")
+        heads = ("fault", "pages", "with a row", "twice", "remark")
+        parts.append(_table(heads, _JOB_FAULTS))
     return "\n".join(parts)
 
 
