@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import yaml
 
-from tests.integration.k8s_live.kube import Kube
+from tests.integration.k8s_live.deployments import START_S
+from tests.integration.k8s_live.kube import Kube, until
 
 SERVE, OURS = "http://vllm-serve-svc:8000", "http://vllm:8000"
 BEFORE_S = 5.0
@@ -22,6 +23,12 @@ def both_serve(live: Kube) -> bool:
         if one["conditions"]["ready"]
     ]
     return len(found) >= 2
+
+
+def again(live: Kube, *gone: str) -> None:
+    """Wait until these pods are gone, and the head and a worker serve."""
+    until(lambda: not set(gone) & names(live), f"{gone} have ended", START_S)
+    until(lambda: both_serve(live), "head and worker serve", START_S)
 
 
 def pod(live: Kube, node: str) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import datetime
 import os
+import time
 from pathlib import Path
 
 Row = tuple[str, ...]
+_BEGIN = time.monotonic()
 _NOTES: list[Row] = []
 _OBJECTS: list[Row] = []
 _FAULTS: list[Row] = []
@@ -53,7 +55,10 @@ def write() -> None:
 
 
 def _text() -> str:
-    parts = ["# Kubernetes, on a live cluster\n\nWritten by `make test-k8s-live`.\n"]
+    now = datetime.datetime.now(datetime.UTC)
+    took = f"{(time.monotonic() - _BEGIN) / 60:.0f} minutes after the run began"
+    head = f"Written by `make test-k8s-live`, {now:%Y-%m-%d %H:%M} UTC, {took}."
+    parts = [f"# Kubernetes, on a live cluster\n\n{head}\n"]
     if _NOTES:
         parts.append(_table(("what", "measured"), _NOTES))
     if _OBJECTS:

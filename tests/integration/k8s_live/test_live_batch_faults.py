@@ -81,7 +81,8 @@ def job_objects() -> list[Manifest]:
     objects = kube.overlay("dev-batch")
     for one in objects:
         if one["kind"] == "ConfigMap":
-            one["data"]["job.yaml"] = yaml.safe_dump(_SETTINGS)
+            settings = yaml.safe_load(one["data"]["job.yaml"]) | _SETTINGS
+            one["data"]["job.yaml"] = yaml.safe_dump(settings)
     return objects
 
 

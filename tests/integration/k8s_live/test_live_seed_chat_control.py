@@ -17,14 +17,14 @@ from tests.integration.k8s_live import deployments
 from tests.integration.k8s_live.chat_service import (
     BEFORE_S,
     SERVE,
-    both_serve,
+    again,
     lost,
     names,
     pod,
     restarts,
 )
 from tests.integration.k8s_live.deployments import Load
-from tests.integration.k8s_live.kube import ROOT, Kube, until
+from tests.integration.k8s_live.kube import ROOT, Kube
 from tests.support.one_node.cluster import NodeCluster
 
 _OPERATOR = "deployment/kuberay-operator"
@@ -38,14 +38,14 @@ def scale_operator(live: Kube, replicas: int) -> None:
 
 def test_the_service_goes_on_while_the_operator_is_away(chat: Kube, service: Manifest):
     before = names(chat)
-    load = Load(chat, SERVE, 100)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     scale_operator(chat, 0)
     try:
         time.sleep(60)
     finally:
         scale_operator(chat, 1)
-    found = load.result("operator away for 60 s")
+    found = load.stop().result("operator away for 60 s")
     assert set(found["fates"]) == {"answered"}
     deployments.until_running(chat, "vllm")
     assert names(chat) == before, "back again it changes nothing"
@@ -64,7 +64,7 @@ def test_a_worker_that_is_lost_while_the_operator_is_away_comes_with_it(
         assert deployments.ask(chat, "GET", url).status == 200, "the head's ingress answers"
     finally:
         scale_operator(chat, 1)
-    until(lambda: both_serve(chat), "head and worker serve", deployments.START_S)
+    again(chat, old)
     url = f"{SERVE}/v1/chat/completions"
     body = deployments.chat_body("deepseek-r1")
     assert deployments.ask(chat, "POST", url, body).status == 200
@@ -76,14 +76,14 @@ def test_the_service_goes_on_while_the_api_server_is_away(
     if node is None:
         pytest.skip("the API server of a cluster that is not the test's own is left alone")
     before, pods = restarts(chat), names(chat)
-    load = Load(chat, SERVE, 75)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     node.signal("api-server", signal.SIGSTOP)
     try:
         time.sleep(30)
     finally:
         node.signal("api-server", signal.SIGCONT)
-    found = load.result("API server away for 30 s", "stopped (SIGSTOP)")
+    found = load.stop().result("API server away for 30 s", "stopped (SIGSTOP)")
     assert set(found["fates"]) == {"answered"}
     deployments.until_running(chat, "vllm")
     assert names(chat) == pods, "no pod was replaced"
@@ -106,7 +106,7 @@ def test_a_drain_takes_the_worker_and_never_the_head(chat: Kube, service: Manife
     """Of the only node: once the worker is evicted it takes pods again, as another one would."""
     head, worker = pod(chat, "head"), pod(chat, "worker")
     place = chat.get("pod", worker)["spec"]["nodeName"]
-    load = Load(chat, SERVE, 150)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     words = ("drain", place, "--pod-selector=rayscribe/service=vllm", "--delete-emptydir-data")
     try:
@@ -117,8 +117,8 @@ def test_a_drain_takes_the_worker_and_never_the_head(chat: Kube, service: Manife
     refused = "Cannot evict pod as it would violate the pod's disruption budget"
     assert refused in tried.stderr, tried.stderr
     assert f"pod/{head}" in tried.stderr or head in tried.stderr
-    found = load.result("node drained, with `pdb`", "the worker is evicted, the head is not")
+    again(chat, worker)
+    found = load.stop().result("node drained, with `pdb`", "the worker is evicted, the head is not")
     assert head in names(chat)
     assert worker not in {one["metadata"]["name"] for one in chat.pods(service="vllm")}
     assert lost(found["fates"]) <= 8, "what its ingress was answering: two for each client"
-    until(lambda: both_serve(chat), "head and worker serve", deployments.START_S)

@@ -11,8 +11,8 @@ import time
 import yaml
 
 from tests.integration.k8s.manifests import Manifest, serve_config
-from tests.integration.k8s_live import deployments, tables
-from tests.integration.k8s_live.chat_service import BEFORE_S, SERVE, both_serve, lost, names, pod
+from tests.integration.k8s_live import tables
+from tests.integration.k8s_live.chat_service import BEFORE_S, SERVE, again, lost, names, pod
 from tests.integration.k8s_live.deployments import Load, until_running
 from tests.integration.k8s_live.kube import Kube, until
 
@@ -20,31 +20,27 @@ _FEWER_S = 300.0
 """Within which a worker too many is emptied and goes, with the test's delays of 20 s each."""
 
 
-def workers_until(live: Kube, cluster: str, wanted: int) -> list[int]:
-    """Wait until so many workers are there; what the RayCluster asked for meanwhile, in order."""
-    asked: list[int] = []
+def workers_until(live: Kube, cluster: str, wanted: int) -> None:
+    """Wait until so many workers are asked for and are there."""
 
     def reached() -> bool:
         [group] = live.get("raycluster", cluster)["spec"]["workerGroupSpecs"]
-        if asked[-1:] != [group["replicas"]]:
-            asked.append(group["replicas"])
         pods = live.pods(cluster=cluster, node="worker")
-        return group["replicas"] == wanted == len(pods)
+        return bool(group["replicas"] == wanted == len(pods))
 
     until(reached, f"{wanted} workers", _FEWER_S)
-    return asked
 
 
 def test_a_changed_serve_config_is_rolled_out_in_place_and_loses_nothing(
     chat: Kube, service: Manifest
 ):
     """The new replica starts beside the old one, so a second worker comes, and goes again."""
-    load = Load(chat, SERVE, 60)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     config = serve_config(service)
     config["applications"][0]["args"]["scale"]["chat"]["target_ongoing_requests"] = 31
     chat.patch("rayservice", "vllm", {"spec": {"serveConfigV2": yaml.safe_dump(config)}})
-    found = load.result("Serve config changed (in place)")
+    found = load.stop(40).result("Serve config changed (in place)")
     assert set(found["fates"]) == {"answered"}
     cluster = until_running(chat, "vllm")["status"]["activeServiceStatus"]["rayClusterName"]
     assert cluster == service["status"]["activeServiceStatus"]["rayClusterName"]
@@ -58,30 +54,32 @@ def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service
     """
     cluster = service["status"]["activeServiceStatus"]["rayClusterName"]
     workers_until(chat, cluster, 1)
-    load = Load(chat, SERVE, 90)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     start = time.monotonic()
-    chat.run("delete", "pod", pod(chat, "worker"), "--wait=false")
-    found = load.result("worker pod deleted")
+    old = pod(chat, "worker")
+    chat.run("delete", "pod", old, "--wait=false")
+    again(chat, old)
+    found = load.stop().result("worker pod deleted")
     assert found["fates"]["answered"] > 0
     assert lost(found["fates"]) <= 8, "what its ingress was answering: two for each client"
-    until(lambda: both_serve(chat), "head and worker serve", deployments.START_S)
-    asked = workers_until(chat, cluster, 1)
+    workers_until(chat, cluster, 1)
     took = f"after {time.monotonic() - start:.0f} s (delays 20 s each)"
-    tables.note("worker pod deleted, one worker again", took)
-    tables.note("worker pod deleted, `replicas` seen from 90 s on", ", ".join(map(str, asked)))
+    tables.note("worker pod deleted, one worker again and not two", took)
 
 
 def test_a_lost_head_is_back_and_callers_are_told_at_once(chat: Kube, service: Manifest):
     """Without fault tolerance a head takes its workers with it; nobody hangs meanwhile."""
     old = pod(chat, "head")
-    load = Load(chat, SERVE, 200)
+    worker = pod(chat, "worker")
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     start = time.monotonic()
     chat.run("delete", "pod", old, "--wait=false")
     until(lambda: old not in names(chat), "the old head is gone", 60)
     gone = time.monotonic() - start
-    found = load.result("head pod deleted", f"old pod gone after {gone:.0f} s")
+    again(chat, worker)
+    found = load.stop().result("head pod deleted", f"old pod gone after {gone:.0f} s")
     assert gone < 40, "its grace time is 45 s: something does not end by itself"
     assert found["gap_s"] < 180
     assert found["fates"].get("no answer", 0) <= 8, "each client may hang once or twice"

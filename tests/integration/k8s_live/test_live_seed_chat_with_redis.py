@@ -17,7 +17,7 @@ from tests.integration.k8s_live.chat_service import (
     BEFORE_S,
     OURS,
     SERVE,
-    both_serve,
+    again,
     lost,
     names,
     pod,
@@ -75,7 +75,7 @@ def test_fault_tolerance_comes_with_a_new_cluster_and_loses_nothing(
 ):
     """A changed cluster spec under load, by both names: the operator's Service and our own."""
     old = service["status"]["activeServiceStatus"]["rayClusterName"]
-    loads = {name: Load(chat, name, 230, clients=2) for name in (SERVE, OURS)}
+    loads = {name: Load(chat, name, clients=2) for name in (SERVE, OURS)}
     time.sleep(BEFORE_S)
     chat.patch("rayservice", "vllm", {"spec": with_fault_tolerance(service)})
     start = time.monotonic()
@@ -84,10 +84,10 @@ def test_fault_tolerance_comes_with_a_new_cluster_and_loses_nothing(
         status = chat.get("rayservice", "vllm")["status"]
         return bool(status["activeServiceStatus"]["rayClusterName"] != old)
 
-    until(moved, "the new cluster serves", 225)
+    until(moved, "the new cluster serves", deployments.START_S)
     took = f"new cluster serves after {time.monotonic() - start:.0f} s"
     for name, load in loads.items():
-        found = load.result(f"new cluster, by `{name.split('/')[2]}`", took)
+        found = load.stop().result(f"new cluster, by `{name.split('/')[2]}`", took)
         assert set(found["fates"]) == {"answered"}, name
     chat.run("delete", "raycluster", old, "--wait=true", "--timeout=100s", timeout_s=110)
 
@@ -96,10 +96,11 @@ def test_with_fault_tolerance_workers_answer_while_the_head_is_away(
     chat: Kube, service: Manifest, redis: None
 ):
     worker, old = pod(chat, "worker"), pod(chat, "head")
-    load = Load(chat, SERVE, 120)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     chat.run("delete", "pod", old, "--wait=false")
-    found = load.result("head pod deleted, with `gcs-fault-tolerance`")
+    again(chat, old)
+    found = load.stop().result("head pod deleted, with `gcs-fault-tolerance`")
     assert worker in names(chat), "its replicas go on"
     assert found["gap_s"] < 20
     assert lost(found["fates"]) < found["fates"]["answered"] / 10
@@ -109,7 +110,7 @@ def test_a_worker_that_used_its_memory_up_is_started_anew_in_its_pod(
     chat: Kube, service: Manifest, redis: None
 ):
     worker = pod(chat, "worker")
-    load = Load(chat, SERVE, 120)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     words = ("exec", worker, "--container=ray-worker", "--", "python", "-c", _HOG)
     chat.tried(*words, timeout_s=100)
@@ -121,8 +122,9 @@ def test_a_worker_that_used_its_memory_up_is_started_anew_in_its_pod(
 
     until(killed, "the container has ended", 60)
     assert killed() == "OOMKilled"
-    found = load.result(f"worker out of memory ({_WORKER_MEMORY}), killed by the kernel")
-    until(lambda: both_serve(chat), "head and worker serve", deployments.START_S)
+    again(chat)
+    what = f"worker out of memory ({_WORKER_MEMORY}), killed by the kernel"
+    found = load.stop().result(what)
     assert worker in names(chat), "the kubelet starts the container anew in the same pod"
     assert lost(found["fates"]) <= 8, "what was in flight on that worker: two for each client"
 
@@ -130,15 +132,16 @@ def test_a_worker_that_used_its_memory_up_is_started_anew_in_its_pod(
 def test_replicas_answer_while_redis_is_away(chat: Kube, service: Manifest, redis: None):
     """For half a minute; the head cannot write its tables, and is started anew if it gives up."""
     before = restarts(chat)
-    load = Load(chat, SERVE, 120)
+    load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     chat.run("scale", "statefulset/rayscribe-redis", "--replicas=0")
     time.sleep(30)
     chat.run("scale", "statefulset/rayscribe-redis", "--replicas=1")
     redis_is_ready(chat)
+    load.stop(30)
+    again(chat)
     after = restarts(chat)
-    again = sorted(key.split("/")[1] for key in after if after[key] > before.get(key, 0))
-    said = f"started anew: {', '.join(again) or 'nothing'}"
+    anew = sorted(key.split("/")[1] for key in after if after[key] > before.get(key, 0))
+    said = f"started anew: {', '.join(anew) or 'nothing'}"
     found = load.result("Redis away for 30 s, with `gcs-fault-tolerance`", said)
     assert lost(found["fates"]) < found["fates"]["answered"] / 10
-    until(lambda: both_serve(chat), "head and worker serve", deployments.START_S)
