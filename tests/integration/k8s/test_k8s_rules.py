@@ -570,6 +570,15 @@ def test_chat_replicas_are_packed_so_that_a_worker_too_many_becomes_idle():
         assert environment["RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY"] == "1"
 
 
+def test_budgets_do_without_a_count_that_raycluster_cannot_give():
+    """Its kind has no scale subresource: with maxUnavailable or a percentage no pod is evicted."""
+    budgets = manifests.of_kind("PodDisruptionBudget", "production")
+    assert [one["metadata"]["name"] for one in budgets] == ["rayscribe-heads"]
+    for one in budgets:
+        assert "maxUnavailable" not in one["spec"]
+        assert isinstance(one["spec"]["minAvailable"], int)
+
+
 def test_kueue_counts_a_job_of_a_fixed_size():
     job = manifests.one("RayJob", "batch-queued")
     assert job["metadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "rayscribe"}

@@ -10,6 +10,8 @@ from tests.integration.k8s_live.kube import Kube, until
 SERVE, OURS = "http://vllm-serve-svc:8000", "http://vllm:8000"
 BEFORE_S = 5.0
 """Seconds of load before the fault."""
+_FEWER_S = 300.0
+"""Within which a worker too many is emptied and goes, with the tests' delays of 20 s each."""
 
 
 def both_serve(live: Kube) -> bool:
@@ -29,6 +31,18 @@ def again(live: Kube, *gone: str) -> None:
     """Wait until these pods are gone, and the head and a worker serve."""
     until(lambda: not set(gone) & names(live), f"{gone} have ended", START_S)
     until(lambda: both_serve(live), "head and worker serve", START_S)
+
+
+def one_worker(live: Kube) -> None:
+    """Wait until a worker too many is gone."""
+
+    def reached() -> bool:
+        status = live.get("rayservice", "vllm")["status"]["activeServiceStatus"]
+        cluster = status["rayClusterName"]
+        [group] = live.get("raycluster", cluster)["spec"]["workerGroupSpecs"]
+        return bool(group["replicas"] == 1 == len(live.pods(cluster=cluster, node="worker")))
+
+    until(reached, "one worker", _FEWER_S)
 
 
 def pod(live: Kube, node: str) -> str:

@@ -108,8 +108,9 @@ def chat(live: Kube) -> Iterator[Kube]:
 
 @pytest.fixture
 def service(chat: Kube) -> Manifest:
-    """The chat RayService, running and with all of its replicas."""
+    """The chat RayService, running, with all of its replicas and one worker."""
     deployments.until_running(chat, "vllm")
+    chat_service.one_worker(chat)
     both = partial(chat_service.both_serve, chat)
     until(both, "head and worker serve", deployments.START_S)
     found: Manifest = chat.get("rayservice", "vllm")

@@ -30,7 +30,8 @@ def compare(document: str, row: str, wanted: object, found: object) -> None:
         AssertionError: They differ.
     """
     same = wanted == found
-    _OBJECTS.append((document, row, str(wanted), "the same" if same else f"**{found}**"))
+    shown = str(sorted(wanted) if isinstance(wanted, set) else wanted)
+    _OBJECTS.append((document, row, shown, "the same" if same else f"**{found}**"))
     assert same, f"{document}, {row}: {wanted} is wanted, {found} was found"
 
 

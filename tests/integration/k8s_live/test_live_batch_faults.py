@@ -1,6 +1,6 @@
 """`overlays/dev-batch` whose driver dies, and whose head pod is deleted, in the middle of the job.
 
-Sixty pages and the fake engine, which takes a second for each, so there is a middle. The job is
+Forty pages and the fake engine, which takes a second for each, so there is a middle. The job is
 tried again and does what has no row yet: all pages, none twice.
 """
 
@@ -19,7 +19,7 @@ from tests.integration.k8s_live import kube, tables
 from tests.integration.k8s_live.kube import HERE, Kube, until
 from tests.integration.k8s_live.volumes import volume_for
 
-_PAGES = 60
+_PAGES = 40
 _JOB_S = 600.0
 """Seconds for two clusters, one after the other, on a machine that does other things too."""
 _SETTINGS = {

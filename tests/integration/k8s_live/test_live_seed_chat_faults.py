@@ -12,23 +12,17 @@ import yaml
 
 from tests.integration.k8s.manifests import Manifest, serve_config
 from tests.integration.k8s_live import tables
-from tests.integration.k8s_live.chat_service import BEFORE_S, SERVE, again, lost, names, pod
+from tests.integration.k8s_live.chat_service import (
+    BEFORE_S,
+    SERVE,
+    again,
+    lost,
+    names,
+    one_worker,
+    pod,
+)
 from tests.integration.k8s_live.deployments import Load, until_running
 from tests.integration.k8s_live.kube import Kube, until
-
-_FEWER_S = 300.0
-"""Within which a worker too many is emptied and goes, with the test's delays of 20 s each."""
-
-
-def workers_until(live: Kube, cluster: str, wanted: int) -> None:
-    """Wait until so many workers are asked for and are there."""
-
-    def reached() -> bool:
-        [group] = live.get("raycluster", cluster)["spec"]["workerGroupSpecs"]
-        pods = live.pods(cluster=cluster, node="worker")
-        return bool(group["replicas"] == wanted == len(pods))
-
-    until(reached, f"{wanted} workers", _FEWER_S)
 
 
 def test_a_changed_serve_config_is_rolled_out_in_place_and_loses_nothing(
@@ -44,7 +38,7 @@ def test_a_changed_serve_config_is_rolled_out_in_place_and_loses_nothing(
     assert set(found["fates"]) == {"answered"}
     cluster = until_running(chat, "vllm")["status"]["activeServiceStatus"]["rayClusterName"]
     assert cluster == service["status"]["activeServiceStatus"]["rayClusterName"]
-    workers_until(chat, cluster, 1)
+    one_worker(chat)
 
 
 def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service: Manifest):
@@ -52,8 +46,6 @@ def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service
 
     Serve moves what is on the one too many to the other, and it goes when it is idle.
     """
-    cluster = service["status"]["activeServiceStatus"]["rayClusterName"]
-    workers_until(chat, cluster, 1)
     load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     start = time.monotonic()
@@ -63,7 +55,7 @@ def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service
     found = load.stop().result("worker pod deleted")
     assert found["fates"]["answered"] > 0
     assert lost(found["fates"]) <= 8, "what its ingress was answering: two for each client"
-    workers_until(chat, cluster, 1)
+    one_worker(chat)
     took = f"after {time.monotonic() - start:.0f} s (delays 20 s each)"
     tables.note("worker pod deleted, one worker again and not two", took)
 
