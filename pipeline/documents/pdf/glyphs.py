@@ -8,7 +8,8 @@ wrong words, which are noticed where there are many; so of letters the box alone
 few of each font (`letter_shapes`).
 
 Each font of a document is looked at once. Not looked at: fonts that are not embedded (any viewer
-takes its own outlines for their characters). Glyphs of Type 3 fonts are drawings of any scale: of
+takes its own outlines for their characters), and Type 3 fonts without resources of their own (MuPDF
+1.28 dies of them if it has none of a page). Glyphs of Type 3 fonts are drawings of any scale: of
 these the boxes alone are compared, in shares of the font's digits or letters.
 
 Runs in the worker process of `pipeline.documents.sandbox`.
@@ -120,6 +121,8 @@ class GlyphCheck:
 
     def _look(self, font: Any) -> tuple[str, frozenset[str]]:
         is_type3 = mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type3"
+        if is_type3 and not mupdf.pdf_is_dict(mupdf.pdf_dict_gets(font, "Resources")):
+            return "", _NO_CHARS
         try:
             with _loaded(self._pdf, font) as loaded:
                 if not loaded.font or not (is_type3 or loaded.is_embedded):

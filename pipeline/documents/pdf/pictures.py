@@ -18,8 +18,8 @@ from pipeline.documents.pdf.drawing import POINTS_PER_INCH
 from pipeline.imaging.text_lines import DPI, Levels, estimate_characters
 from pipeline.types import Box
 
-_MIN_PT: Final = 18.0
-"""Least side of a picture that is looked at."""
+_MIN_PT: Final = 9.0
+"""Least side of a picture that is looked at: a line of small print has as much."""
 _MIN_SHARE: Final = 0.004
 """Least share of the page's area, of one picture: that of an icon is less."""
 _MAX_TEXT: Final = 0.3
