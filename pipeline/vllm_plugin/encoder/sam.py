@@ -31,6 +31,8 @@ heads, narrow), to (batch, tokens, heads, narrow)."""
 
 _ALIGNED = 32
 """Kernels want the width of a head to be a multiple of this."""
+_HAS_FUSED = hasattr(torch, "_addmm_activation")
+"""Whether this torch has the kernel of `widen`, which is no part of its public interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def widen(x: torch.Tensor, mlp: Any) -> torch.Tensor:
     the encoder. It takes GELU by its approximation with tanh, at most 5e-4 from the exact one, and
     takes it before the product is rounded: all of SAM comes out nearer to float32 than in vLLM.
     """
-    if not x.is_cuda or x.dtype not in (torch.bfloat16, torch.float16):
+    if not (_HAS_FUSED and x.is_cuda and x.dtype in (torch.bfloat16, torch.float16)):
         made: torch.Tensor = mlp.act(mlp.lin1(x))
         return made
     flat, weight = x.reshape(-1, x.shape[-1]), mlp.lin1.weight
