@@ -44,7 +44,7 @@ def test_a_changed_serve_config_is_rolled_out_in_place_and_loses_nothing(
 def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service: Manifest):
     """Two come: the operator replaces the pod, and Ray's autoscaler adds one to `replicas`.
 
-    Serve moves what is on the one too many to the other, and it goes when it is idle.
+    The one too many goes when it has been idle.
     """
     load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
