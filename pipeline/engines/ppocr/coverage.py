@@ -23,7 +23,7 @@ than four."""
 _LONG_ASPECT: Final = 8.0
 """Length in heights of a line that says by itself whether it was read: two words ..."""
 _LEAST_READ: Final = 0.7
-"""... by the share of it that its characters account for. On 40 pages in scripts that PP-OCR reads
+"""... by the share of it that its characters account for. On 20 pages in scripts that PP-OCR reads
 no line has less."""
 _MAX_GAP: Final = 1.5
 """White space to the next line of a paragraph, in heights."""
