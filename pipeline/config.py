@@ -483,10 +483,10 @@ class StageConfig(Settings):
     is left. 0: all on Ray."""
     local_engine_pages: Annotated[int, Field(ge=0)] = 5000
     """Pages of such a job up to which an engine without a GPU reads without Ray, in as many
-    processes as Ray would run. Fewer where it would take longer than `stages.local_s`: at 4 s a
-    page for `onnx`, 2.5 s for `tesseract`. What is not finished then goes to Ray. 0: all of them on
-    Ray."""
-    local_s: Annotated[float, Field(ge=0)] = 60.0
+    processes as Ray would run, but 16 at most. Fewer where it would take longer than
+    `stages.local_s`: at 4 s a page for `onnx`, 2.5 s for `tesseract`. What is not finished then
+    goes to Ray. 0: all of them on Ray."""
+    local_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
     """Seconds that the plan of such a job may take, as many again for its text layers, and as many
     for its engine pages. A plan that takes longer is made on Ray; pages that are left then go to
     Ray."""

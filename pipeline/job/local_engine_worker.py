@@ -62,7 +62,8 @@ class _Reader:
 
     def __init__(self, share: EngineShare, send: SendReport, renderer: ThreadPoolExecutor) -> None:
         config, recipe, self._share = share.task.config, share.task.recipe, share
-        self._sink = SettledRows(share.pages, share.prefix, config.parquet)
+        often = config.parquet.model_copy(update={"flush_s": share.flush_s})
+        self._sink = SettledRows(share.pages, share.prefix, often)
         deaths = config.stages.max_lone_deaths
         self._render = Render(config, recipe, send, Quarantine(deaths), self._sink)
         self._recognise = Recognise(
@@ -78,7 +79,7 @@ class _Reader:
         chunks = self._chunks()
         ahead = loop.run_in_executor(self._renderer, self._prepared, chunks)
         try:
-            while (prepared := await ahead) is not None:
+            while (prepared := await ahead) is not None and self._has_time():
                 ahead = loop.run_in_executor(self._renderer, self._prepared, chunks)
                 async for rows in self._recognise(prepared):
                     ids = rows["page_id"].to_pylist()
@@ -89,11 +90,13 @@ class _Reader:
             self._render.close()
 
     def _chunks(self) -> Iterator[pa.Table]:
-        until = time.monotonic() + self._share.seconds
         for start in range(0, self._share.todo.num_rows, self._share.chunk):
-            if time.monotonic() > until:
+            if not self._has_time():
                 return
             yield self._share.todo.slice(start, self._share.chunk)
+
+    def _has_time(self) -> bool:
+        return time.monotonic() < self._share.until
 
     def _prepared(self, chunks: Iterator[pa.Table]) -> pa.Table | None:
         """The requests of the next chunk, None where there is none."""

@@ -64,12 +64,14 @@ class Settled:
         seconds: How long it took.
         duplicates: Which of the plan's pages are read and which copied; None where nothing was
             done, and so nobody looked.
+        problem: Why an engine may have left pages, "" for no reason.
     """
 
     written: Summary = field(default_factory=Summary)
     stages: Mapping[str, StageMetrics] = field(default_factory=dict)
     seconds: float = 0.0
     duplicates: Duplicates | None = None
+    problem: str = ""
 
 
 def may_settle_here(config: OcrConfig, planned: PlanSummary) -> bool:
@@ -174,15 +176,17 @@ class LocalPass:
         """
         self._wait(self._has_much_for_engine)
         self._stop()
-        written = Summary()
+        written, problem = Summary(), ""
         written.merge(self._sink.finish())
         if self._may_end_here and self.has_engine_pages:
             where = self._plan, self._pages
-            written.merge(local_engine.read_rest(self._task, *where, self.duplicates, self._add))
+            rest, problem = local_engine.read_rest(self._task, *where, self.duplicates, self._add)
+            written.merge(rest)
         self._progress.__exit__()
         if written.written.rows == self._total:
             self._copy(written)
-        return Settled(written, self.stages(), time.monotonic() - self._begin, self.duplicates)
+        seconds = time.monotonic() - self._begin
+        return Settled(written, self.stages(), seconds, self.duplicates, problem)
 
     def take(
         self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]

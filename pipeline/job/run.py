@@ -121,6 +121,9 @@ class Run:
             settled = local.finish() if may_end_here else None
             if settled and settled.written.written.rows == planned.summary.todo.rows:
                 return self.finished_here(task, planned, settled)
+            if settled and settled.problem:
+                left = planned.summary.todo.rows - settled.written.written.rows
+                self.log(f"{left} pages are left, and are read on Ray: {settled.problem}")
             with _on_ray(self.config, self.log) as job:
                 return self._recognised(job, planned, settled or local.finish())
 

@@ -102,11 +102,70 @@ def test_an_engine_that_takes_too_long_is_ended(
     config = config_of(folder, stages={"local_s": 4, "local_plan_s": 60})
     task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
     reports: list[StageReport] = []
-    written = local_engine.read_rest(task, plan, pages, Duplicates(), reports.append)
+    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), reports.append)
     assert written.written.rows == 0
+    assert problem == "the time for engines without Ray is over (stages.local_s)"
     assert {report.stage for report in reports} <= {"render"}
     assert unread(task, plan, pages) == ["a", "b"]
     assert not psutil.Process().children()
+
+
+def test_what_was_read_when_the_time_is_over_is_kept(folder: Path) -> None:
+    for number in range(40):
+        picture(folder, f"{number:02}")
+    fake = {"kind": "fake", "fake": {"handler": "slow", "delay_ms": 1500}}
+    stages = {"local_s": 8, "local_plan_s": 60, "pages_per_task": 2}
+    config = config_of(folder, ray={"cpus": 1}, stages=stages)
+    task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
+    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), lambda _: None)
+    assert 0 < written.written.rows < 40
+    assert problem == "the time for engines without Ray is over (stages.local_s)"
+    assert len(rows_of(pages)) == written.written.rows
+    assert len(unread(task, plan, pages)) == 40 - written.written.rows
+
+
+def test_what_was_read_before_an_engine_died_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_engine, "_GRACE_S", 1)  # and so what is read is written after it
+    for name in "abc":
+        picture(folder, name)
+    picture(folder, "d-wide", 80, 60)
+    fake = {"kind": "fake", "fake": {"handler": "dies", "delay_ms": 2000}}
+    config = config_of(folder, ray={"cpus": 1}, stages={"pages_per_task": 1})
+    task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
+    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), lambda _: None)
+    assert 0 < written.written.rows < 4
+    assert problem.startswith("an engine process ended ")
+    assert "d-wide" in unread(task, plan, pages)
+
+
+def test_an_engine_process_that_fails_says_why(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_engine, "_WORKER", "pipeline.job.nowhere")
+    picture(folder, "a")
+    task, plan, pages = planned(config_of(folder))
+    with LocalPass(task, plan, pages) as local:
+        assert local.wait()
+        problem = local.finish().problem
+    assert problem.startswith("an engine process ended with exit code 1: ModuleNotFoundError")
+    assert unread(task, plan, pages) == ["a"]
+
+
+def test_pages_are_left_where_no_process_can_be_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_process(*_: object, **__: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    picture(folder, "a")
+    task, plan, pages = planned(config_of(folder))
+    monkeypatch.setattr(local_engine.subprocess, "Popen", no_process)
+    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), lambda _: None)
+    assert written.written.rows == 0
+    assert problem.startswith("an engine process cannot be started: ")
+    assert unread(task, plan, pages) == ["a"]
 
 
 def test_more_pages_than_may_be_are_left_to_ray(folder: Path) -> None:
