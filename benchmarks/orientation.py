@@ -97,6 +97,8 @@ def main() -> int:
     parser.add_argument("--made", type=int, default=0, help="so many made pages, and no files")
     parser.add_argument("--seed", type=int, default=0, help="of the made pages")
     options = parser.parse_args()
+    if not options.made and not options.paths:
+        parser.error("no pages: name files or folders, or give --made N for made pages")
     detector = OrientationDetector()
     detector.turn(np.zeros((100, 100, 3), np.uint8))  # loads the models
     answers: list[Answer] = []
@@ -109,6 +111,8 @@ def main() -> int:
                 answers.append(answer(detector, turn_pixels(page, -true % 360), true))
                 if answers[-1].given not in (true, 0):
                     wrong.append(f"{name}: has to be turned by {true}, not {answers[-1].given}")
+    if not answers:
+        parser.error("no document under the given paths could be opened")
     report(answers)
     print(*wrong, sep="\n")
     return 0

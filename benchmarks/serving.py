@@ -180,7 +180,7 @@ async def _ways(app: App) -> dict[str, float]:
     request = _request(recipe)
 
     async def through_handle() -> None:
-        await handle.recognise.remote(request)
+        await handle.recognise.remote(request, {})
 
     kind = kinds()[-1]
     service = await serving_load.asked(app.url, kind, 1, 100)

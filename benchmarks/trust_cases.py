@@ -3,10 +3,12 @@
     python -m benchmarks.trust_cases                             # this version
     python -m benchmarks.trust_cases --tree OLD --save old.json  # that of another checkout
     python -m benchmarks.trust_cases --before old.json           # both in one table
+    python -m benchmarks.trust_cases --drawn 10 --seed 3         # pages drawn at random
 
-The pages are those of `benchmarks.trust_pages`. The job is run with the command `jobs.ocr` alone,
-in the checkout `--tree`, with the CPU engine and, for pages in other scripts, with Tesseract where
-it is installed. A row is
+The pages are those of `benchmarks.trust_pages`, or so many of each kind of
+`benchmarks.trust_drawn`, of which the table has the counts. The job is run with the command
+`jobs.ocr` alone, in the checkout `--tree`, with the CPU engine and, for pages in other scripts,
+with Tesseract where it is installed. A row is
 
 - right: it has the status, the text and the turn that the page should have;
 - said: it is not right, and failed or has a warning;
@@ -23,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -31,14 +33,17 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from benchmarks import trust_drawn
 from benchmarks.trust_pages import ALL_ENGINES, Case, cases
 
 _PACKAGES: Final = {"onnx": "rapidocr", "tesseract": "tesserocr"}
 _DONE: Final = (0, 3)
 """Exit codes of a job that finished; 3 with failed pages. Earlier versions have 1 for both."""
 _MARKUP: Final = re.compile(r"<[^>]+>|\||-{3,}|\*\*")
-_MIN_WORDS: Final = 0.9
+_MIN_ROWS: Final = 0.9
+_DASHES: Final = str.maketrans("\u2212\u2013\u2014", "---")
 _MAX_PIECE: Final = 46
+_VERDICTS: Final = ("right", "said", "wrong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +75,15 @@ def is_right(case: Case, row: dict[str, Any]) -> bool:
     text = row["text"] or ""
     if row["status"] != case.status or row["turned_deg"] != case.turned_deg:
         return False
-    words, found = Counter(case.words.split()), Counter(flat(text).split())
-    has_words = (words & found).total() >= _MIN_WORDS * words.total()
+    plain = flat(text).translate(_DASHES)
+    words, found = Counter(case.words.translate(_DASHES).split()), Counter(plain.split())
+    has_words = (words & found).total() >= case.least * words.total()
+    has_rows = sum(row in plain for row in case.rows) >= _MIN_ROWS * len(case.rows)
     in_order = re.search(".*".join(case.holds), flat(text), re.DOTALL) is not None
     is_free = not any(re.search(pattern, text) for pattern in case.lacks)
     begins = [line.strip(" |#*-") for line in text.splitlines()]
     has_lines = all(any(line.startswith(each) for line in begins) for each in case.lines)
-    return has_words and in_order and is_free and has_lines
+    return has_words and has_rows and in_order and is_free and has_lines
 
 
 def outcome(case: Case, row: dict[str, Any] | None) -> Outcome:
@@ -113,19 +120,20 @@ def run_job(pages: Sequence[Case], engine: str, tree: Path) -> dict[str, dict[st
     return {PurePath(row["uri"]).stem: row for row in table.to_pylist()}
 
 
-def outcomes(tree: Path, only: str = "") -> dict[str, Outcome]:
+def outcomes(tree: Path, pages: Iterable[Case], only: str = "") -> dict[str, Outcome]:
     """What becomes of each page with each engine, by "point · page · engine".
 
     Args:
         tree: The checkout.
+        pages: The pages.
         only: Pattern of the names of the pages, "" for all.
     """
-    found, made = {}, [case for case in cases() if re.search(only, case.name)]
+    found, made = {}, [case for case in pages if re.search(only, case.name)]
     for engine in ALL_ENGINES:
-        pages = [case for case in made if engine in case.engines]
-        is_run = bool(pages) and find_spec(_PACKAGES[engine]) is not None
-        rows = run_job(pages, engine, tree) if is_run else None
-        for case in pages:
+        given = [case for case in made if engine in case.engines]
+        is_run = bool(given) and find_spec(_PACKAGES[engine]) is not None
+        rows = run_job(given, engine, tree) if is_run else None
+        for case in given:
             row = None if rows is None else rows.get(case.name)
             found[f"{case.point} · {case.name} · {engine}"] = outcome(case, row)
     return found
@@ -142,6 +150,28 @@ def table(now: dict[str, Outcome], before: dict[str, Outcome] | None) -> Iterato
         cells = [*name.split(" · "), *verdicts, f"**{one.verdict}**"]
         cells += [", ".join(filter(None, (one.status, one.source)))]
         yield "| " + " | ".join([*cells, _cell(one.piece), _cell(one.said, 90)]) + " |"
+
+
+def counts(now: dict[str, Outcome], before: dict[str, Outcome] | None) -> Iterator[str]:
+    """Rows in Markdown: how many pages of each kind became what, where names are drawn ones."""
+    sides = [now] if before is None else [before, now]
+    heads = ["now"] if before is None else ["before", "now"]
+    cells = [f"{head}: {verdict}" for head in heads for verdict in _VERDICTS]
+    yield f"| | kind | {' | '.join(cells)} |\n" + "|---" * (2 + len(cells)) + "|"
+    kinds = dict.fromkeys(map(_kind_of, now))
+    for kind in kinds:
+        found = [
+            Counter(one.verdict for name, one in side.items() if _kind_of(name) == kind)
+            for side in sides
+        ]
+        shown = [str(each[verdict]) for each in found for verdict in _VERDICTS]
+        yield f"| {' | '.join([*kind, *shown])} |"
+
+
+def _kind_of(name: str) -> tuple[str, str]:
+    """Point and kind of a page drawn at random, by its name."""
+    point, page, _ = name.split(" · ")
+    return point, re.split(r" \d", page)[0]
 
 
 def _before(one: Outcome | None) -> str:
@@ -163,9 +193,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="pattern of the names of the pages")
     parser.add_argument("--save", type=Path, help="JSON file for the outcomes")
     parser.add_argument("--before", type=Path, help="outcomes of another version, from --save")
+    parser.add_argument("--drawn", type=int, default=0, help="pages of each kind, drawn at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the pages drawn at random")
     options = parser.parse_args()
     begin = time.perf_counter()
-    now = outcomes(options.tree, options.only)
+    pages = trust_drawn.cases(options.drawn, options.seed) if options.drawn else cases()
+    now = outcomes(options.tree, pages, options.only)
     if options.save:
         options.save.write_text(json.dumps({name: asdict(one) for name, one in now.items()}))
     before = None
@@ -176,9 +209,11 @@ def main() -> int:
     told = ", ".join(f"{name} {version(name)}" for name in packages)
     print(f"{datetime.now(UTC):%Y-%m-%d}, {told}, {time.perf_counter() - begin:.0f} s\n")
     print("\n".join(table(now, before)))
-    counts = Counter(one.verdict for one in now.values())
-    print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
-    return 1 if counts["wrong"] else 0
+    if options.drawn:
+        print("\n" + "\n".join(counts(now, before)))
+    total = Counter(one.verdict for one in now.values())
+    print("\n" + ", ".join(f"{count} {verdict}" for verdict, count in total.most_common()))
+    return 1 if total["wrong"] else 0
 
 
 if __name__ == "__main__":

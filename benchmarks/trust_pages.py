@@ -47,7 +47,9 @@ class Case:
         content: The PDF.
         holds: Patterns that the text has, in this order, white space as one space.
         lacks: Patterns that it has not.
-        words: Words of which nine in ten are in the text.
+        words: Words of which a share is in the text.
+        least: That share.
+        rows: Rows of a table, of which nine in ten are in the text whole.
         lines: What lines of the text begin with.
         turned_deg: The turn that makes it upright.
         status: Of its row.
@@ -61,6 +63,8 @@ class Case:
     holds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     words: str = ""
+    least: float = 0.9
+    rows: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     turned_deg: int = 0
     status: str = "ok"
@@ -84,7 +88,7 @@ def _scripts() -> Iterator[Case]:
     for script in _FONTS:
         page = _picture(_wrapped(SENTENCES[script], script, 900), script)
         words = SENTENCES[script]
-        yield Case("1", f"{script} scan", _pdf_of(page), words=words, engines=ALL_ENGINES)
+        yield Case("1", f"{script} scan", pdf_of(page), words=words, engines=ALL_ENGINES)
     refused = script_page(SENTENCES["Cyrillic"], picture=True)
     yield Case("1", "Cyrillic layer in doubt", refused, words=SENTENCES["Cyrillic"])
 
@@ -150,7 +154,7 @@ def _lying() -> Iterator[Case]:
             # The CPU engine does not read Arabic: there it is the turn alone that is judged.
             told = "scan" if script == "Latin" else "scan, its turn alone"
             name = f"{script} {told}, {_ASKEW_DEG:g} degrees askew, turned by {deg}"
-            yield Case("5", name, _pdf_of(page), words=words, turned_deg=turn)
+            yield Case("5", name, pdf_of(page), words=words, turned_deg=turn)
 
 
 def _long(sentence: str) -> str:
@@ -182,11 +186,11 @@ def _characters() -> Iterator[Case]:
     rows = ["    ".join(values[index : index + 4]) for index in range(0, 60, 4)]
     page = _lines_picture(rows, 13, is_page=True)
     name = "thousands commas, 6 point at 150 dpi"
-    yield Case("7", name, _pdf_of(page), words=" ".join(values), shows=r"\S+ \S+ \S+ \S+")
+    yield Case("7", name, pdf_of(page), words=" ".join(values), shows=r"\S+ \S+ \S+ \S+")
     lines = ["Flat #12, order #4077 and #9", "Mooring #3 by the old quay"]
     flats = _lines_picture(lines, 23, is_page=True)
     holds = (r"Flat #12", r"#4077", r"Mooring #3")
-    yield Case("7", "number signs", _pdf_of(flats), holds, ("\uff03",), shows=r"Flat.{1,25}")
+    yield Case("7", "number signs", pdf_of(flats), holds, ("\uff03",), shows=r"Flat.{1,25}")
     titles = ("Of the quay", "Of tolls and fees", "Of the night watch", "Of lost anchors")
     leaders = (". " * 30, "- " * 30, "_" * 40, "." * 60)
     entries = [
@@ -241,10 +245,10 @@ def _lines_picture(lines: Sequence[str], px: int, *, is_page: bool = False) -> I
     return page
 
 
-def _pdf_of(page: Image.Image) -> bytes:
-    """A page of 150 dpi that is nothing but a picture."""
+def pdf_of(page: Image.Image, dpi: float = 150) -> bytes:
+    """A page that is nothing but a picture."""
     with pymupdf.open() as document:
-        width_pt, height_pt = (side * 72 / 150 for side in page.size)
+        width_pt, height_pt = (side * 72 / dpi for side in page.size)
         sheet = document.new_page(width=width_pt, height=height_pt)
         sheet.insert_image(sheet.rect, stream=_png(page))
         made: bytes = document.tobytes(deflate=True)
@@ -254,7 +258,7 @@ def _pdf_of(page: Image.Image) -> bytes:
 def _as_scan(content: bytes) -> bytes:
     """The first page of a PDF as a picture at 150 dpi."""
     with pymupdf.open(stream=content, filetype="pdf") as document:
-        return _pdf_of(Image.open(io.BytesIO(document[0].get_pixmap(dpi=150).tobytes("png"))))
+        return pdf_of(Image.open(io.BytesIO(document[0].get_pixmap(dpi=150).tobytes("png"))))
 
 
 def _with_picture(picture: Image.Image, box: tuple[int, int, int, int], deg: int = 0) -> bytes:

@@ -581,6 +581,9 @@ class LockConfig(Settings):
     """Seconds between two heartbeats."""
     stale_s: Annotated[float, Field(gt=0)] = 90.0
     """Seconds without a heartbeat after which a job on another machine counts as dead."""
+    wait_s: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds to wait for the lock of a job that may be dead, instead of ending at once: for jobs
+    that are started anew as soon as they are lost. Its heartbeat ends the waiting."""
 
 
 class RayConfig(Settings):

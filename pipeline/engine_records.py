@@ -59,11 +59,14 @@ class Line:
         box: Its box in pixels of the *request's* image; in a `Recognition` of the page image as
             displayed.
         score: The engine's confidence, 0 to 1.
+        word_starts: Where its words begin, one for each, as shares of its length in the direction
+            in which it is read; empty where that is not known.
     """
 
     text: str
     box: Box
     score: float
+    word_starts: tuple[float, ...] = ()
 
 
 class LineKind(StrEnum):
@@ -254,8 +257,9 @@ class Generation:
     Counts and times are None where the engine has no such thing. `input_ms` is spent on turning
     the page into the model's input, `queue_ms` on waiting for a place in the batch. `coverage` is
     the share of the detected lines' length that the characters read in them account for, 0 to 1;
-    None where there are too few lines or the engine does not detect them. `layout` says what the
-    lines are, None where the layout model was not asked.
+    None where there are too few lines or the engine does not detect them. `unread_lines` is the
+    number of lines of the longest paragraph in which hardly anything was read. `layout` says what
+    the lines are, None where the layout model was not asked.
     """
 
     text: str = ""
@@ -269,4 +273,5 @@ class Generation:
     prefill_ms: float | None = None
     decode_ms: float | None = None
     coverage: float | None = None
+    unread_lines: int = 0
     layout: PageLayout | None = None

@@ -28,6 +28,7 @@ from pipeline.config import (
     TaskName,
     TextLayerMode,
 )
+from pipeline.storage import uris
 
 ModelKind = Literal["ocr", "chat"]
 
@@ -189,6 +190,14 @@ class JobConfig(Settings):
     """Seconds after which what was read is written: a crash loses at most the work of that time."""
     poll_s: Annotated[float, Field(gt=0)] = 5.0
     """Seconds between two looks for jobs that no ingress replica works on."""
+    answer_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds in which the store must answer a request that reads what is kept (503)."""
+    model_wait_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """Seconds without a page after which a job fails whose model is busy or does not start."""
+    source_tries: Annotated[int, Field(ge=1)] = 5
+    """Maximum attempts to fetch a document while its store or host is busy or gives no answer. The
+    pause before the second is a second, each further one twice as long. On a store each has
+    `store.tries` of its own."""
     sources: tuple[str, ...] = ()
     """What a job may read a document from, besides the hosts in `fetch.hosts`: prefixes on object
     stores, such as s3://scans/inbox/. They are read with the credentials of the service. Empty:
@@ -199,16 +208,23 @@ class JobConfig(Settings):
     webhook_tries: Annotated[int, Field(ge=1)] = 5
     """Maximum attempts to tell a host. The pause before the second is a second, each further one
     twice as long."""
+    webhooks_in_flight: Annotated[int, Field(ge=1)] = 16
+    """Maximum jobs whose hosts one ingress replica tells at a time. They take no place among
+    `job.running`."""
+    webhook_secret_file: str = ""
+    """File with the secret that messages to hosts are signed with, as Standard Webhooks and
+    OpenAI's clients write it: whsec_ and 24 to 64 bytes in base64. Empty:
+    RAYSCRIBE_WEBHOOK_SECRET; without both they are not signed."""
     lock: LockConfig = LockConfig()
 
     @field_validator("sources")
     @classmethod
     def _are_prefixes(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
         for source in sources:
-            is_store = source.startswith(("s3://", "gs://", "az://"))
-            if not (is_store and source.endswith("/") and source.count("/") > 2):
+            is_prefix = uris.is_store(source) and source.endswith("/") and source.count("/") > 2
+            if not is_prefix:
                 raise ValueError(f"{source}: write a prefix such as s3://bucket/folder/")
-        return sources
+        return tuple(map(uris.normal, sources))
 
 
 class ScaleConfig(Settings):
@@ -389,7 +405,7 @@ class ServeConfig(Settings):
 
     @model_validator(mode="after")
     def _has_locks(self) -> ServeConfig:
-        if self.ingress.num_replicas > 1 and self.job.folder.startswith(("gs://", "az://")):
+        if self.ingress.num_replicas > 1 and uris.scheme(self.job.folder) in ("gs", "az"):
             raise ValueError(
                 "job.folder on gs:// or az:// has no locks: set ingress.num_replicas to 1, or"
                 " take s3:// or a shared folder"

@@ -73,6 +73,10 @@ class ApiError(RayscribeError):
         return headers
 
 
+class TransientApiError(ApiError):
+    """An error of something that this service depends on, which may be gone the next time."""
+
+
 def of_kind(kind: ErrorKind, message: str, param: str | None = None) -> ApiError:
     """The error for a document or a page that could not be read."""
     return ApiError(_STATUS_OF_KIND.get(kind, 422), kind.value, message, param=param)

@@ -161,7 +161,8 @@ def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
     add_routes(app, handlers.jobs, handlers.limits)
     page_routes.add_docs(app)
     if has_page and handlers.ocr is not None:
-        page_routes.add_page(app, handlers.limits, handlers.ocr.names[0])
+        has_jobs = handlers.jobs is not None
+        page_routes.add_page(app, handlers.limits, handlers.ocr.names[0], has_jobs=has_jobs)
     describe(app, _MODELS, has_chat=handlers.chat is not None)
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -303,4 +304,5 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI calls it for this type only
     first = error.errors()[0]
     param = ".".join(str(part) for part in first["loc"][1:])
-    return await _on_api_error(request, ApiError(400, "invalid_value", first["msg"], param=param))
+    message = f"{param}: {first['msg'].replace('Input should be', 'must be')}"
+    return await _on_api_error(request, ApiError(400, "invalid_value", message, param=param))

@@ -15,6 +15,7 @@ from pipeline.errors import ConfigError, JobError
 from serving import json_log, proxy, starting
 from serving.config import ServeConfig
 from serving.http.auth import check_binding, is_bound_to_loopback
+from serving.jobs.webhook import read_secret
 
 _DRAIN_MARGIN_S = 10.0
 """Seconds beyond the grace period in which ingress replicas have to say that they are done."""
@@ -33,6 +34,8 @@ def check(config: ServeConfig) -> None:
         ConfigError: With a message that says what to change.
     """
     check_binding(config.http, config.auth, os.environ)
+    if config.job.folder and not config.job.webhook_secret_file:  # a file may be elsewhere
+        read_secret(config.job, os.environ)
     if not _address(config.ray):
         proxy.check(config.http)
         _check_port(config.http.host, config.http.port, "another --http.host or --http.port")

@@ -24,12 +24,15 @@ class TextRun:
         direction_deg: Where the characters follow each other: 0 to the right, 90 down, 180 to the
             left, 270 up.
         is_monospaced: Whether all characters are as wide.
+        word_starts: Where words begin, one for each, as shares of the box's length in the line's
+            direction; empty where that is not known.
     """
 
     text: str
     box: Box
     direction_deg: int = 0
     is_monospaced: bool = False
+    word_starts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def read(path: str) -> Iterator[PageText]:
         for line in file:
             fields = json.loads(line)
             runs = tuple(
-                TextRun(run["text"], (*run["box"],), run["direction_deg"], run["is_monospaced"])
+                TextRun(**run | {"box": (*run["box"],), "word_starts": (*run["word_starts"],)})
                 for run in fields.pop("runs")
             )
             yield PageText(**fields, runs=runs)

@@ -32,7 +32,7 @@ def read(generation: Generation, request: Request) -> tuple[str, tuple[Block, ..
 def on_page(lines: tuple[Line, ...], request: Request) -> list[Line]:
     """The lines of an answer, boxes in pixels of the upright page and inside it."""
     x, y = _scales(request)
-    return [Line(line.text, _scaled(line.box, x, y, request), line.score) for line in lines]
+    return [replace(line, box=_scaled(line.box, x, y, request)) for line in lines]
 
 
 def _scales(request: Request) -> tuple[float, float]:

@@ -3,7 +3,8 @@
 Two jobs on one output would each do pages that the other has in flight. So a job holds a lock: a
 file in the output with the identity of its process, rewritten as a heartbeat. A job that finds the
 lock of another one refuses to start; a lock without a recent heartbeat, or of a process that has
-ended, is taken over.
+ended, is taken over. A job that is started anew on another machine cannot know at once whether its
+predecessor is dead: with `lock.wait_s` it waits for the heartbeat that does not come.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from pipeline.storage.paths import AnyPath
 
 FILE_NAME: Final = "_lock.json"
 _PAUSE_S: Final = 0.1
+_POLL_S: Final = 1.0
+"""Seconds between two looks at a lock that is waited for, and what clocks of stores may be off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +81,18 @@ class Holder:
 def check_free(output: AnyPath, config: LockConfig) -> None:
     """Refuse an output that another job is writing to, without taking its lock.
 
+    A job that may wait for the lock does so when it takes it.
+
     Raises:
         ConfigError: Another job is writing there.
         JobError: The lock cannot be read.
     """
     slot = conditional_file.open_conditional(output, FILE_NAME)
-    if slot is not None:
+    if slot is not None and not config.wait_s:
         with _readable(slot):
             found = slot.read()
-            if found is not None:
-                _refuse_if_alive(slot, found, config)
+            if found is not None and not _is_dead(slot, found, config):
+                raise _refusal(slot, found)
 
 
 class Lock:
@@ -183,10 +188,9 @@ def _taken_over(
     Raises:
         ConfigError: Its holder is alive.
     """
-    stale = slot.read()
+    stale = _once_dead(slot, config, log)
     if stale is None:
         return False  # it was released
-    _refuse_if_alive(slot, stale, config)
     if not slot.replace(stale, content):
         return False
     holder = _holder(stale)
@@ -195,19 +199,50 @@ def _taken_over(
     return True
 
 
-def _refuse_if_alive(slot: ConditionalFile, found: FileState, config: LockConfig) -> None:
+def _once_dead(
+    slot: ConditionalFile, config: LockConfig, log: Callable[[str], None]
+) -> FileState | None:
+    """The lock of a job that is dead, waited for if the config says so; None if there is none.
+
+    Raises:
+        ConfigError: Its holder is alive.
+    """
+    found, oldest_s = slot.read(), 0.0
+    deadline = time.monotonic() + config.wait_s
+    if config.wait_s and found is not None and not _is_dead(slot, found, config):
+        log(f"{slot.name} is of another job: waiting up to {config.wait_s:.0f} s for its heartbeat")
+    while found is not None and not _is_dead(slot, found, config):
+        has_beaten = found.age_s + _POLL_S < oldest_s
+        if has_beaten or time.monotonic() >= deadline:
+            raise _refusal(slot, found)
+        oldest_s = max(oldest_s, found.age_s)
+        time.sleep(_POLL_S)
+        found = slot.read()
+    return found
+
+
+def _is_dead(slot: ConditionalFile, found: FileState, config: LockConfig) -> bool:
+    """Whether nobody holds a lock any more.
+
+    Raises:
+        ConfigError: It is not a lock.
+    """
     other = _holder(found)
     if found.age_s >= config.stale_s or (other and other.has_ended()):
-        return
+        return True
     if other is None:
         raise ConfigError(
             f"{slot.name} is not a lock of Rayscribe; delete it if no job writes to its folder"
         )
-    age = _duration(time.time() - other.locked_at)
-    raise ConfigError(
+    return False
+
+
+def _refusal(slot: ConditionalFile, found: FileState) -> ConfigError:
+    other = _holder(found)
+    who = f"{other.name}, for {_duration(time.time() - other.locked_at)}, " if other else ""
+    return ConfigError(
         f"{slot.name.removesuffix('/' + FILE_NAME)} is being written by another job "
-        f"({other.name}, for {age}, last heartbeat {found.age_s:.0f} s ago); wait for it, "
-        "or choose another --output"
+        f"({who}last heartbeat {found.age_s:.0f} s ago); wait for it, or choose another --output"
     )
 
 

@@ -80,6 +80,8 @@ _PLAIN = (
 )
 _RESULT = ("source", *_PLAIN)
 _RESULT_LISTS = ("warnings", "text_layer_doubts")
+_WORD_START_UNITS = 10_000
+"""Of a line's length: whole numbers take a third of the space of shares."""
 
 
 def _page_result(row: Row) -> PageResult:
@@ -196,9 +198,13 @@ def block_of(row: Row) -> Block:
 
 def line_row(line: Line) -> Row:
     """A line as a row of its own."""
-    return {"text": line.text, "score": line.score, "box_px": box_row(line.box)}
+    starts = [round(_WORD_START_UNITS * share) for share in line.word_starts]
+    box = box_row(line.box)
+    return {"text": line.text, "score": line.score, "box_px": box, "word_starts": starts}
 
 
 def line_of(row: Row) -> Line:
     """The line of a row of `line_row`."""
-    return Line(row["text"], box_of(row["box_px"]), row["score"])
+    # An output may have shards from before there was this field.
+    starts = tuple(start / _WORD_START_UNITS for start in row.get("word_starts") or ())
+    return Line(row["text"], box_of(row["box_px"]), row["score"], starts)

@@ -23,7 +23,14 @@ _BLOCK = pa.struct(
         ("box_pt", pa.struct(_BOX)),
     ]
 )
-_LINE = pa.struct([("text", pa.string()), ("score", pa.float32()), ("box_px", pa.struct(_BOX))])
+_LINE = pa.struct(
+    [
+        ("text", pa.string()),
+        ("score", pa.float32()),
+        ("box_px", pa.struct(_BOX)),
+        ("word_starts", pa.list_(pa.uint16())),
+    ]
+)
 _ATTEMPT = pa.struct(
     [
         ("rung", pa.string()),

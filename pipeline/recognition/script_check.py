@@ -3,7 +3,8 @@
 A recogniser gives no error for letters that it does not have: it leaves them out, or takes others
 that look like them. What tells is, in this order: the page's own text layer; an answer in letters
 that the engine has for formulas only; and lines that were detected and have far fewer characters
-than their length holds. A language that the document states makes the last test stricter.
+than their length holds, on the whole page or in one paragraph. A language that the document states
+makes the last test stricter.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _MIN_COVERAGE: Final = 0.5
 have .87 and more, in others .35 and less."""
 _MIN_HINTED_COVERAGE: Final = 0.85
 """The same where the document states a language in another script: half of a page may be in it."""
+_MIN_UNREAD_LINES: Final = 2
+"""Lines of a paragraph that were not read, on a page that was."""
 _VIETNAMESE: Final = frozenset("ươƯƠ")
 """Letters of no other language: they stay where those with two accents are left out."""
 _MIN_VIETNAMESE_SHARE: Final = 0.01
@@ -59,7 +62,7 @@ def unread_script(
     least = _MIN_HINTED_COVERAGE if hinted else _MIN_COVERAGE
     if generation.coverage is not None and generation.coverage < least:
         return hinted or UNKNOWN
-    return None
+    return (hinted or UNKNOWN) if generation.unread_lines >= _MIN_UNREAD_LINES else None
 
 
 def _is_vietnamese(text: str, letters: int) -> bool:

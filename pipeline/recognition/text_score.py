@@ -15,7 +15,7 @@ from typing import Final
 from pipeline.imaging.ink_coverage import ink_coverage
 from pipeline.imaging.rotation import turn_box, turn_size
 from pipeline.text.plausibility import plausibility
-from pipeline.text.scripts import warned_of
+from pipeline.text.scripts import UNKNOWN, warned_of
 from pipeline.text.words import words_f1
 from pipeline.types import (
     Block,
@@ -117,8 +117,10 @@ def scored(recognition: Recognition, trust: float | None) -> tuple[float | None,
         unrepeated=_unrepeated(recognition),
     )
     score = combined(parts)
-    if warned_of(recognition.warnings):
-        score = min(score, _MAX_UNREAD)
+    if unread := warned_of(recognition.warnings):
+        # Of lines that were not read it is known how many they are.
+        read = parts.lines_read if unread == UNKNOWN else None
+        score = min(score, max(_MAX_UNREAD, read or 0.0))
     return (score if trust is None or not is_layer else score * trust), parts
 
 

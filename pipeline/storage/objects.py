@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.config import StoreConfig
 from pipeline.errors import ConfigError, JobError
 from pipeline.storage import filesystems, uris
-from pipeline.storage.remote_file import with_timeout
+from pipeline.storage.remote_file import is_permanent, with_timeout
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _CHECK_S: Final = 1.2
 """Timeout of `check_reachable`, seconds: it runs before Ray is started."""
 _TOO_MANY_REQUESTS: Final = 429
+_CLIENT_ERRORS: Final = 400
 _SERVER_ERRORS: Final = 500
 
 
@@ -49,6 +50,27 @@ def list_objects(prefix: str, config: StoreConfig) -> Iterator[ObjectInfo]:
         raise
     except Exception as error:
         raise JobError(f"{prefix} cannot be listed: {error}") from error
+
+
+def remove_markers(prefix: str, config: StoreConfig) -> None:
+    """Delete the empty objects under a prefix that mark folders.
+
+    pyarrow makes one on S3 for the folder of each object that it deletes.
+
+    Raises:
+        JobError: The store cannot be reached, or refuses.
+    """
+    if uris.scheme(prefix) != "s3":
+        return
+    bucket, key = uris.bucket_and_key(prefix)
+    client = filesystems.s3_client(config)
+    try:
+        for page in _s3_pages(bucket, key, config):
+            for entry in page.get("Contents", ()):
+                if entry["Key"].endswith("/"):
+                    client.delete_object(Bucket=bucket, Key=entry["Key"])
+    except Exception as error:
+        raise JobError(f"{prefix} cannot be removed: {error}") from error
 
 
 def first_object(prefix: str, config: StoreConfig) -> ObjectInfo | None:
@@ -92,9 +114,22 @@ def check_reachable(prefix: str, config: StoreConfig) -> bool | None:
 
 def is_temporary(error: JobError) -> bool:
     """Whether a listing failed because the store is busy (429 or 5xx), not because of the input."""
-    answer = getattr(error.__cause__, "response", None) or {}
-    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    status = _status(error)
     return status == _TOO_MANY_REQUESTS or status >= _SERVER_ERRORS
+
+
+def is_refused(error: JobError) -> bool:
+    """Whether the store answered that it will not do this (4xx), so that no retry changes it."""
+    status = _status(error)
+    if _CLIENT_ERRORS <= status < _SERVER_ERRORS:
+        return status != _TOO_MANY_REQUESTS
+    return is_permanent(str(error))
+
+
+def _status(error: JobError) -> int:
+    """The HTTP status that a listing on S3 failed with, 0 where there was no answer."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def size_bytes(uri: str, config: StoreConfig) -> int | None:

@@ -82,6 +82,18 @@ class StorePath:
         """
         self._with_retries(lambda: _put(self, content))
 
+    def write_file(self, local: str) -> None:
+        """Write the object from a local file, a piece at a time, with retries.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        pieces = 1 + os.path.getsize(local) // remote_file.CHUNK_BYTES
+        # `read_s` is for one piece; an attempt that takes longer goes on beside the next one, so
+        # each opens the file anew.
+        config = self.config.model_copy(update={"read_s": self.config.read_s * pieces})
+        self._with_retries(lambda: _put_file(self, local), config)
+
     def unlink(self) -> None:
         """Delete the object.
 
@@ -91,9 +103,11 @@ class StorePath:
         filesystem, path = filesystems.filesystem(self.uri, self.config)
         self._with_retries(lambda: filesystem.delete_file(path))
 
-    def _with_retries(self, attempt: Callable[[], object]) -> None:
+    def _with_retries(
+        self, attempt: Callable[[], object], config: StoreConfig | None = None
+    ) -> None:
         try:
-            remote_file.with_retries(self.config, attempt, self.uri)
+            remote_file.with_retries(config or self.config, attempt, self.uri)
         except DocumentError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise OSError(str(error)) from None
@@ -110,6 +124,13 @@ def _put(target: StorePath, content: bytes | memoryview) -> None:
         stream.write(content)
 
 
+def _put_file(target: StorePath, local: str) -> None:
+    filesystem, path = filesystems.filesystem(target.uri, target.config)
+    with open(local, "rb") as file, filesystem.open_output_stream(path) as stream:
+        while piece := file.read(remote_file.CHUNK_BYTES):
+            stream.write(piece)
+
+
 def output_path(text: str, config: StoreConfig | None = None) -> AnyPath:
     """The path that `--output` names.
 
@@ -120,7 +141,7 @@ def output_path(text: str, config: StoreConfig | None = None) -> AnyPath:
     if uris.is_web(text):
         raise ConfigError(f"--output {text}: nothing is written to the web; take a folder or s3://")
     if uris.is_store(text):
-        return StorePath(text.rstrip("/"), config or StoreConfig())
+        return StorePath(uris.normal(text.rstrip("/")), config or StoreConfig())
     return Path(uris.local_path(text))
 
 

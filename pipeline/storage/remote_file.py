@@ -170,9 +170,14 @@ def with_retries(config: StoreConfig, attempt: Callable[[], T], uri: str) -> T:
             raise DocumentError(ErrorKind.NOT_FOUND, f"nothing at {uri}") from None
         except (OSError, ValueError) as error:
             problem = str(error) or repr(error)
-            if isinstance(error, PermissionError | ValueError) or _PERMANENT.search(problem):
+            if isinstance(error, PermissionError | ValueError) or is_permanent(problem):
                 raise DocumentError(ErrorKind.FETCH, problem) from None
     raise DocumentError(ErrorKind.FETCH, f"tried {config.tries} times: {problem}")
+
+
+def is_permanent(problem: str) -> bool:
+    """Whether an error's message says that the store refuses, which no retry changes."""
+    return _PERMANENT.search(problem) is not None
 
 
 def _pause(config: StoreConfig, number: int) -> None:

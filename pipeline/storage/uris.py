@@ -31,6 +31,12 @@ def scheme(uri: str) -> str:
     return match[1].lower() if match else ""
 
 
+def normal(uri: str) -> str:
+    """A URI with its scheme in lower case, for comparison; a local path as it is."""
+    found = scheme(uri)
+    return found + uri[len(found) :]
+
+
 def is_local(uri: str) -> bool:
     """Whether a URI is a local path or ``file://``."""
     return scheme(uri) in ("", "file")

@@ -31,10 +31,12 @@ class TextLayerLine:
         text: Its text.
         box: Its box in pixels of the page as displayed.
         turn_deg: The clockwise turn that makes it upright: 0, 90, 180 or 270.
-        is_visible: Whether it is seen: not render mode 3, not transparent, not white on white.
+        is_visible: Whether it is seen: not render mode 3, not transparent, not white on white, not
+            covered, not smaller than a point.
         is_white: Whether it is painted white on white.
         size_px: Size of its font, 0 where unknown.
         is_bold: Whether all of it is bold.
+        is_covered: Whether it lies under what is painted later.
     """
 
     text: str
@@ -44,6 +46,7 @@ class TextLayerLine:
     is_white: bool = False
     size_px: float = 0.0
     is_bold: bool = False
+    is_covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,11 @@ _NUMBER: Final = re.compile(
     r"[+\-\u2212~<>=]?[^\W\d_]{0,3}[$€£¥#§]?\d+(?:[.,:/\-\u2013()x\u00d7]+\d+)*\)?[%°]?[^\W\d_]{0,3}"
 )
 _PUNCTUATION: Final = (
-    ".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d\u00ab\u00bb*\u2022\u2013\u2014-\u2026/&"
+    ".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d\u00ab\u00bb*\u2022\u2013\u2014-\u2026/&_"
+    "\u00b7\u2024\u2025"
 )
+_MIN_LEADER: Final = 3
+"""A sign that is repeated so often is a leader or a rule, whatever sign it is."""
 _WRONG_NUMBER: Final = 0.5
 """The trust in a page on which one number is wrong: less than any sensible minimum."""
 _MEANINGLESS: Final = "[\ufffd\ue000-\uf0ff\\x00-\\x08\\x0e-\\x1f]"
@@ -82,8 +85,10 @@ def _factors(layer: TextLayer, pictures_are_read: bool) -> Iterator[tuple[float,
     if not shown:
         yield 0.0, "no visible text"
         return
-    # White lines are left out of a layer that is taken; how many there are is a doubt of its own.
-    unseen = (line.text for line in layer.lines if not (line.is_visible or line.is_white))
+    # White and covered lines are left out of a layer that is taken; their shares are doubts of
+    # their own.
+    hidden = (line for line in layer.lines if not (line.is_visible or line.is_covered))
+    unseen = (line.text for line in hidden if not line.is_white)
     every = shown + _count(Counter("".join(unseen)))
     drawing = layer.drawing
     yield from _language_factors(text, chars)
@@ -182,9 +187,15 @@ _PUNCTUATION_ONLY: Final = _Kind.PUNCTUATION
 def _kind(token: str) -> _Kind:
     """What a token is, its punctuation left out."""
     word = token.strip(_PUNCTUATION)
-    if not word:
+    if not word or _is_leader(word):
         return _Kind.PUNCTUATION
     return _Kind.WORD if _is_word(word) else _Kind.OTHER
+
+
+def _is_leader(token: str) -> bool:
+    sign = token[0]
+    is_sign = not sign.isalnum() and not _is_broken(sign)
+    return is_sign and len(token) >= _MIN_LEADER and token.count(sign) == len(token)
 
 
 def _is_word(token: str) -> bool:

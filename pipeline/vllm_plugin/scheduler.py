@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
 from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
@@ -24,6 +25,11 @@ _MOST_HELD_STEPS = 8
 """Steps for which pages that could enter wait for others at most."""
 _LEAST_SEATS = 64
 """With fewer seats none waits: of 64 answers of 1,000 tokens, one ends in 16 steps."""
+
+_STEPS_ENCODED = 3
+"""Steps whose pictures are kept. VLLM keeps those of one step, and gives them back once it knows
+that the step has run, which is after the next one is planned: so while the seats fill, each second
+step took no page in. A step's are 42 MB."""
 
 
 class DecodeKVCacheManager(KVCacheManager):  # type: ignore[misc]  # vLLM has no types here
@@ -62,6 +68,7 @@ class _DecodeSteps(FinalOutputs):
     is_encoder_decoder: bool
     max_num_running_reqs: int
     prefill_capacity_bound: bool
+    encoder_cache_manager: Any
     prefill_pages: int
     held_steps: int
 
@@ -69,6 +76,9 @@ class _DecodeSteps(FinalOutputs):
         super().__init__(*args, **kwargs)
         self.prefill_pages = Options.from_config(self.vllm_config.additional_config).prefill_pages
         self.held_steps = 0
+        if type(self.encoder_cache_manager) is EncoderCacheManager:
+            size = _STEPS_ENCODED * self.encoder_cache_manager.cache_size
+            self.encoder_cache_manager = EncoderCacheManager(cache_size=size)
         self.keeps_tokens = DecodeKVCacheManager.applies(self.kv_cache_manager)
         if self.keeps_tokens:
             self.kv_cache_manager.__class__ = DecodeKVCacheManager

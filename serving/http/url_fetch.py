@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -22,7 +23,7 @@ from pipeline import __version__
 from pipeline.documents.sandbox.protocol import shorten
 from pipeline.errors import ConfigError
 from serving.config import FetchConfig
-from serving.errors import ApiError
+from serving.errors import ApiError, TransientApiError
 from serving.http.pinned_resolver import PinnedResolver
 from serving.http.public_address import IPAddress, is_public
 
@@ -34,6 +35,7 @@ MAX_URL_CHARS: Final = 8192
 _PORTS: Final = {"https": 443, "http": 80}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
+_BUSY: Final = frozenset({408, 425, 429})
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z_][a-z0-9_-]{0,62}")
 """A host name after IDNA. The last label does not begin with a digit, so the name cannot be another
 notation of an IPv4 address, such as 127.1 or 0x7f000001."""
@@ -91,14 +93,14 @@ class Fetcher:
 
         Raises:
             ApiError: 400 the URL is not allowed, 413 the document is too large, 422 the server did
-                not send it, 504 it took too long.
+                not send it, 504 it took too long; transient where another attempt may succeed.
         """
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 return await self._follow(url)
         except TimeoutError:
             message = f"the document did not arrive in {self._config.timeout_s:g} s"
-            raise ApiError(504, "fetch_timeout", message, param=param) from None
+            raise TransientApiError(504, "fetch_timeout", message, param=param) from None
         except ApiError as error:
             error.param = param
             raise
@@ -156,7 +158,7 @@ class Fetcher:
                 return await self._read(response)
         except (aiohttp.ClientError, OSError) as error:
             # Only its type: the message may have internal addresses.
-            raise _failed(f"{url.host} gave no answer ({type(error).__name__})") from None
+            raise _missed(f"{url.host} gave no answer ({type(error).__name__})") from None
 
     @asynccontextmanager
     async def connect(self, url: str) -> AsyncIterator[tuple[URL, aiohttp.ClientSession]]:
@@ -203,14 +205,15 @@ class Fetcher:
         except (OSError, ValueError):  # ValueError: not a valid name
             found = []
         if not found:
-            raise _failed(f"{host} has no address")
+            raise _missed(f"{host} has no address")
         return found
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | URL:
         if response.status in _REDIRECTS:
             return _location(response)
         if response.status != _OK:
-            raise _failed(f"{response.url.host} answered with status {response.status}")
+            error = _missed if response.status in _BUSY or response.status >= 500 else _failed
+            raise error(f"{response.url.host} answered with status {response.status}")
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in ("", "identity"):
             raise _failed(f"{response.url.host} compressed its answer, which was not requested")
@@ -289,5 +292,8 @@ def _refused(why: str) -> ApiError:
     return ApiError(400, "remote_url_refused", message)
 
 
-def _failed(why: str) -> ApiError:
-    return ApiError(422, "fetch_failed", f"the document could not be fetched: {why}")
+def _failed(why: str, error: type[ApiError] = ApiError) -> ApiError:
+    return error(422, "fetch_failed", f"the document could not be fetched: {why}")
+
+
+_missed: Final = partial(_failed, error=TransientApiError)

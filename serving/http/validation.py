@@ -74,7 +74,8 @@ def _api_error(error: ErrorDetails, body: dict[str, Any]) -> ApiError:
     param = _param(error["loc"], body)
     if error["type"] == "extra_forbidden":
         return _unsupported(excerpt(param))
-    code, message = _code(error["type"]), error["msg"].replace("Input should be", "must be")
+    message = error["msg"].replace("Input should be", "must be")
+    code, message = _code(error["type"]), message.removeprefix("Value error, ")
     if error["type"].startswith("union_tag"):
         context = error["ctx"]
         param += "." + str(context["discriminator"]).strip("'")

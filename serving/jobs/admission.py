@@ -40,10 +40,10 @@ class Admission:
             size_bytes: How large it is.
 
         Raises:
-            ApiError: 429: the owner keeps its maximum.
+            ApiError: 429: the owner keeps its maximum, 503: the store does not answer.
         """
         async with self._turns[owner]:
-            await asyncio.to_thread(self._check, owner, kind, size_bytes)
+            await self._store.asked(self._check, owner, kind, size_bytes)
             yield
 
     def _check(self, owner: str, kind: Kind, size_bytes: int) -> None:

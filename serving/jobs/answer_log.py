@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Final
 
 from pipeline.errors import JobError
 from pipeline.output.shards import new_prefix
@@ -17,6 +20,31 @@ from pipeline.storage.paths import AnyPath
 from serving.jobs.folders import remove_folder, write_bytes
 
 _FOLDER: Final = "answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The answers of a batch, each line once.
+
+    Attributes:
+        file: Has the lines of the output.
+        places: Whether it is an error, first byte and bytes of each line, by the line's number.
+    """
+
+    file: BinaryIO
+    places: dict[int, tuple[bool, int, int]]
+
+    def lines(self, *, errors: bool) -> Iterator[bytes]:
+        """The answers or the errors, in the order of the input."""
+        for number in sorted(self.places):
+            is_error, start, size = self.places[number]
+            if is_error is errors:
+                self.file.seek(start)
+                yield self.file.read(size)
+
+    def count(self, *, errors: bool) -> int:
+        """How many answers or errors there are."""
+        return sum(is_error is errors for is_error, _, _ in self.places.values())
 
 
 class AnswerLog:
@@ -63,16 +91,21 @@ class AnswerLog:
         """Number of each line that has an answer, and whether that is an error."""
         return {number: is_error for number, is_error, _ in self._rows()}
 
-    def files(self) -> tuple[bytes, bytes]:
-        """The answers and the errors, each line once, in the order of the input."""
-        # As bytes at once: as objects they would take several times the memory.
-        rows = {number: (is_error, _line(answer)) for number, is_error, answer in self._rows()}
-        parts: tuple[list[bytes], list[bytes]] = [], []
-        for number in sorted(rows):
-            is_error, line = rows.pop(number)
-            parts[is_error].append(line)
-        answers, errors = (b"".join(part) for part in parts)
-        return answers, errors
+    @contextmanager
+    def output(self) -> Iterator[Output]:
+        """The answers and the errors, on disk for the time inside.
+
+        Raises:
+            JobError: An answer cannot be read.
+        """
+        with TemporaryFile(prefix="rayscribe-job-") as file:
+            places: dict[int, tuple[bool, int, int]] = {}
+            start = 0
+            for number, is_error, answer in self._rows():
+                size = file.write(_line(answer))
+                places[number] = is_error, start, size
+                start += size
+            yield Output(file, places)
 
     def remove(self) -> None:
         """Remove the files.

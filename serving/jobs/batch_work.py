@@ -9,28 +9,31 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from pipeline.errors import JobError
-from pipeline.output.shards import write_text
 from serving.config import ServeConfig
 from serving.jobs import batch_lines, records
-from serving.jobs.answer_log import AnswerLog
+from serving.jobs.answer_log import AnswerLog, Output
 from serving.jobs.batch_lines import Line
-from serving.jobs.files import OUTPUT, Files
-from serving.jobs.folders import on_disk, read, write_bytes
+from serving.jobs.files import Files
+from serving.jobs.folders import on_disk, read, write_bytes, write_model
 from serving.jobs.line_answers import LineAnswers, output_line
 from serving.jobs.records import (
     BatchRecord,
     BatchState,
     BatchStatus,
-    FileRecord,
     LineProblem,
     Problem,
 )
 from serving.jobs.repeat import in_thread, repeated
 from serving.jobs.store import Key, Kind, Store, key_at
+from serving.jobs.store_calls import to_thread
 from serving.ocr import bounded_tasks
+
+_OUTPUTS: Final = ("output", "error")
+_LINES_AT_A_TIME: Final = 1000
 
 
 @dataclass(slots=True)
@@ -93,24 +96,35 @@ class BatchWork:
         return (self._store.folder(key) / records.CANCEL).exists()
 
     def fail(self, key: Key, problem: Problem) -> None:
-        """See `Work`. Its answers go: nobody can get them, or delete them."""
+        """See `Work`. What was answered until then is kept in the output files."""
         state = self.state(key)
         if state.status.has_ended:
             return
+        state = state.reached(BatchStatus.FINALIZING, time.time())
         problems = (LineProblem(code=problem.code, message=problem.message),)
-        self._end(key, state, BatchStatus.FAILED, problems=problems)
-        with suppress(OSError, JobError):  # else they go with the batch
-            AnswerLog(self._store.folder(key)).remove()
+        log = AnswerLog(self._store.folder(key))
+        self._keep(key, state, log, BatchStatus.FAILED, problems=problems)
+
+    def is_read(self, key: Key) -> bool:
+        """See `Work`: nothing is left of a batch that has ended."""
+        return False
+
+    def awaits(self, key: Key) -> bool:
+        """See `Work`: an output file whose batch has not ended."""
+        for batch in self._store.keys(key.owner, Kind.BATCH):
+            if key.id.endswith(tuple(_output_name(batch, what) for what in _OUTPUTS)):
+                return self.ended_at(batch) is None
+        return False
 
     async def run(self, key: Key) -> None:
         """See `Work`."""
-        state = await asyncio.to_thread(self.state, key)
+        state = await to_thread(self.state, key)
         live = _Live(state, asyncio.Event(), asyncio.get_running_loop())
         self._live[key] = live
         try:
-            if await asyncio.to_thread(self.is_cancelled, key):
+            if await to_thread(self.is_cancelled, key):
                 live.stop.set()
-            record = await asyncio.to_thread(self._store.read, key, BatchRecord)
+            record = await to_thread(self._store.read, key, BatchRecord)
             if record is not None:
                 async with on_disk(self._store.folder(key) / records.CONTENT) as path:
                     await self._run(key, live, record, path)
@@ -119,20 +133,19 @@ class BatchWork:
 
     async def _run(self, key: Key, live: _Live, record: BatchRecord, path: str) -> None:
         limit = self._config.job.max_lines
-        lines, problems = await asyncio.to_thread(batch_lines.index, path, record.endpoint, limit)
+        lines, problems = await to_thread(batch_lines.index, path, record.endpoint, limit)
         if problems:
             more = {"problems": tuple(problems)}
             await in_thread(self._end, key, live.state, BatchStatus.FAILED, **more)
             return
-        log = await asyncio.to_thread(AnswerLog, self._store.folder(key))
-        answered = await asyncio.to_thread(log.answered)
+        log = await to_thread(AnswerLog, self._store.folder(key))
+        answered = await to_thread(log.answered)
         failed = sum(answered.values())
         counts = {"total": len(lines), "completed": len(answered) - failed, "failed": failed}
         live.state = live.state.reached(BatchStatus.IN_PROGRESS, time.time(), **counts)
         todo = [line for line in lines if line.number not in answered]
         status = await self._answer_all(key, live, log, path, todo, record.expires_at)
         live.state = live.state.reached(BatchStatus.FINALIZING, time.time())
-        await in_thread(self._save, key, live.state)  # its time names the output files
         await in_thread(self._finish, key, live.state, log, lines, status)
 
     async def _answer_all(
@@ -162,7 +175,7 @@ class BatchWork:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.to_thread(log.flush)
+            await to_thread(log.flush)
 
     async def _answer_lines(
         self, live: _Live, log: AnswerLog, path: str, todo: Sequence[Line]
@@ -183,9 +196,9 @@ class BatchWork:
     async def _save_live(self, key: Key, live: _Live, log: AnswerLog) -> None:
         """Write answers and the state, and look whether another process has cancelled it."""
         with suppress(OSError, JobError):  # the next time may succeed
-            await asyncio.to_thread(log.flush)
-            await asyncio.to_thread(self._save, key, live.state)
-            if await asyncio.to_thread(self.is_cancelled, key):
+            await to_thread(log.flush)
+            await to_thread(self._save, key, live.state)
+            if await to_thread(self.is_cancelled, key):
                 live.stop.set()
 
     # --- the end
@@ -200,34 +213,48 @@ class BatchWork:
     ) -> None:
         if status is BatchStatus.EXPIRED:
             _add_expired(log, lines)
-        answers, errors = log.files()
-        answered = log.answered()
-        failed = sum(answered.values())
-        self._end(
-            key,
-            state,
-            status,
-            output_file_id=self._output(key, state, "output", answers),
-            error_file_id=self._output(key, state, "error", errors),
-            completed=len(answered) - failed,
-            failed=failed,
-        )
-        with suppress(OSError):  # else they go with the batch
+        self._keep(key, state, log, status)
+
+    def _keep(
+        self, key: Key, state: BatchState, log: AnswerLog, status: BatchStatus, **more: Any
+    ) -> None:
+        """Make files of what was answered, and end the batch."""
+        state = self._with_moment(key, state)
+        with log.output() as output:
+            self._end(
+                key,
+                state,
+                status,
+                output_file_id=self._output(key, state, output, errors=False),
+                error_file_id=self._output(key, state, output, errors=True),
+                completed=output.count(errors=False),
+                failed=output.count(errors=True),
+                **more,
+            )
+        with suppress(OSError, JobError):  # else they go with the batch
             log.remove()
 
-    def _output(self, key: Key, state: BatchState, what: str, content: bytes) -> str:
-        """Keep an output file; its id, "" where it would be empty.
+    def _with_moment(self, key: Key, state: BatchState) -> BatchState:
+        """The state with the time that the ids of the output files have.
 
-        The id follows from the batch, so that a restart does not keep it twice.
+        That of the first attempt, if it has kept a file; else now: a file is removed `job.kept_s`
+        after that time, and this process may go on with the batch days later.
         """
-        if not content:
+        first = [_output_key(key, state, what) for what in _OUTPUTS]
+        if any(map(self._store.exists, first)):
+            return state
+        finalizing = {BatchStatus.FINALIZING.value: time.time()}
+        state = state.model_copy(update={"at": state.at | finalizing})
+        self._save(key, state)
+        return state
+
+    def _output(self, key: Key, state: BatchState, output: Output, *, errors: bool) -> str:
+        """Keep an output file; its id, "" where it would be empty."""
+        if not output.count(errors=errors):
             return ""
-        moment, name = state.at[BatchStatus.FINALIZING], f"{key.id} {what}"
-        file = key_at(key.owner, Kind.FILE, moment, sha256(name.encode()).hexdigest()[:16])
-        record = FileRecord(
-            filename=f"{key.id}_{what}.jsonl", purpose=OUTPUT, size_bytes=len(content)
-        )
-        self._files.write(file, record, content)
+        what = _OUTPUTS[errors]
+        file = _output_key(key, state, what)
+        self._files.keep_output(file, f"{key.id}_{what}.jsonl", output.lines(errors=errors))
         return file.id
 
     def _end(self, key: Key, state: BatchState, status: BatchStatus, **more: Any) -> None:
@@ -237,7 +264,17 @@ class BatchWork:
         self._on_end(status)
 
     def _save(self, key: Key, state: BatchState) -> None:
-        write_text(self._store.folder(key) / records.STATE, state.model_dump_json())
+        write_model(self._store.folder(key) / records.STATE, state)
+
+
+def _output_key(batch: Key, state: BatchState, what: str) -> Key:
+    """The key of an output file. It follows from the batch: a restart does not keep it twice."""
+    moment = state.at[BatchStatus.FINALIZING]
+    return key_at(batch.owner, Kind.FILE, moment, _output_name(batch, what))
+
+
+def _output_name(batch: Key, what: str) -> str:
+    return sha256(f"{batch.id} {what}".encode()).hexdigest()[:16]
 
 
 def _add_expired(log: AnswerLog, lines: Sequence[Line]) -> None:
@@ -245,7 +282,8 @@ def _add_expired(log: AnswerLog, lines: Sequence[Line]) -> None:
     answered = log.answered()
     message = "the batch's time was over before this request was answered (job.window_s)"
     error = {"code": "batch_expired", "message": message}
-    for line in lines:
-        if line.number not in answered:
+    left = (line for line in lines if line.number not in answered)
+    while some := list(islice(left, _LINES_AT_A_TIME)):
+        for line in some:
             log.add(line.number, True, output_line(line, None, error))
-    log.flush()
+        log.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -14,7 +13,7 @@ from pydantic import Field
 from serving.config import ServeConfig
 from serving.errors import ApiError
 from serving.http.validation import Body, Text, excerpt, parsed
-from serving.jobs import listing, records
+from serving.jobs import listing, records, store_calls
 from serving.jobs.admission import Admission
 from serving.jobs.batch_work import BatchWork
 from serving.jobs.files import INPUT, Files, not_found
@@ -67,7 +66,7 @@ class Batches:
                 maximum.
         """
         request = parsed(BatchRequest, body)
-        file, its = await asyncio.to_thread(self.files.found, owner, request.input_file_id)
+        file, its = await self.store.asked(self.files.found, owner, request.input_file_id)
         if its.purpose != INPUT:
             message = f"input_file_id: the purpose of this file is not {INPUT}"
             raise ApiError(400, "invalid_value", message, param="input_file_id")
@@ -81,7 +80,7 @@ class Batches:
         key = new_key(owner, Kind.BATCH)
         async with self.admission.admitted(owner, Kind.BATCH, its.size_bytes):
             try:
-                await asyncio.to_thread(self._write, key, record, file)
+                await store_calls.done(self._write, key, record, file)
             except FileNotFoundError:
                 raise not_found(file.id) from None  # removed just now
         self.runner.wake()
@@ -99,7 +98,7 @@ class Batches:
         Raises:
             ApiError: 404: the owner has no such batch.
         """
-        return await asyncio.to_thread(self._found, owner, batch_id)
+        return await self.store.asked(self._found, owner, batch_id)
 
     async def list(self, owner: str, after: str, limit: int) -> dict[str, Any]:
         """The owner's batches, the newest first.
@@ -109,9 +108,9 @@ class Batches:
             after: The id after which the list begins, "" for its start.
             limit: Maximum batches.
         """
-        keys = await asyncio.to_thread(self.store.keys, owner, Kind.BATCH)
+        keys = await self.store.asked(self.store.keys, owner, Kind.BATCH)
         chosen, has_more = listing.page(keys, after, limit)
-        found = await asyncio.to_thread(lambda: [self._read(key) for key in chosen])
+        found = await self.store.asked(lambda: [self._read(key) for key in chosen])
         return listing.answer([batch for batch in found if batch is not None], has_more)
 
     async def cancel(self, owner: str, batch_id: str) -> Batch:
@@ -120,14 +119,14 @@ class Batches:
         Raises:
             ApiError: 404: the owner has no such batch, 409: it has ended.
         """
-        batch = await asyncio.to_thread(self._found, owner, batch_id)
+        batch = await self.store.asked(self._found, owner, batch_id)
         if BatchStatus(batch.status).has_ended:
             message = f"this batch has ended: it is {batch.status}"
             raise ApiError(409, "batch_has_ended", message)
         key = Key(owner, batch.id)
-        await asyncio.to_thread(self.work.cancel, key)
+        await store_calls.done(self.work.cancel, key)
         self.runner.wake()
-        return await asyncio.to_thread(self._found, owner, batch_id)
+        return await self.store.asked(self._found, owner, batch_id)
 
     def _found(self, owner: str, batch_id: str) -> Batch:
         key = self.store.find(owner, batch_id, Kind.BATCH)

@@ -6,7 +6,6 @@ a receipt. Its pages take the way of other requests: the same readers and replic
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +19,6 @@ from pipeline.errors import ErrorKind, RecordedError
 from pipeline.job.stages.settled import SettledRows
 from pipeline.output import shards
 from pipeline.output.rows import pages_table
-from pipeline.output.shards import write_text
 from pipeline.output.totals import PlanSummary
 from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
@@ -28,15 +26,16 @@ from pipeline.storage.paths import AnyPath
 from pipeline.types import PageResult, Recognition, Route, Status
 from serving.config import JobConfig
 from serving.errors import ApiError
-from serving.jobs import job_plan, job_receipt, records, responses
-from serving.jobs.folders import on_disk, read
+from serving.jobs import job_plan, job_receipt, records, telling
+from serving.jobs.folders import on_disk, read, write_model
 from serving.jobs.job_plan import JobPlan
-from serving.jobs.patience import patiently
+from serving.jobs.patience import ModelUnavailableError, Patience, patiently
 from serving.jobs.records import JobRecord, JobState, JobStatus, Problem, Telling
 from serving.jobs.repeat import in_thread, repeated
 from serving.jobs.slots import Slots
 from serving.jobs.sources import Sources
 from serving.jobs.store import Key, Store
+from serving.jobs.store_calls import to_thread
 from serving.jobs.webhook import Webhook
 from serving.ocr import bounded_tasks
 from serving.ocr.page_reader import PageReader, RequestTemplate, page_ref
@@ -103,6 +102,14 @@ class DocumentJobs:
         state = self.state(key)
         return None if state.webhook is Telling.PENDING else state.ended_at or None
 
+    def is_read(self, key: Key) -> bool:
+        """See `Work`: only its host is to be told."""
+        return bool(self.state(key).ended_at)
+
+    def awaits(self, key: Key) -> bool:
+        """See `Work`: a job has its record before any work is done."""
+        return False
+
     def fail(self, key: Key, problem: Problem) -> None:
         """See `Work`. A job that has ended keeps its result: only its host is told no more."""
         state = self.state(key)
@@ -113,14 +120,15 @@ class DocumentJobs:
 
     async def run(self, key: Key) -> None:
         """See `Work`."""
-        state = await asyncio.to_thread(self.state, key)
-        record = await asyncio.to_thread(self._store.read, key, JobRecord)
+        state = await to_thread(self.state, key)
+        record = await to_thread(self._store.read, key, JobRecord)
         if record is None:
             return  # removed; the runner notices
         if not state.ended_at:
             await self._read_to_its_end(key, record, state)
-        if record.webhook_url:
-            await self._tell(key, record)
+        elif state.webhook is Telling.PENDING:
+            folder = self._store.folder(key)
+            await telling.tell(self._webhook, self._config, folder, key, (record, state))
 
     async def _read_to_its_end(self, key: Key, record: JobRecord, state: JobState) -> None:
         started_at = state.started_at or time.time()
@@ -136,18 +144,10 @@ class DocumentJobs:
         finally:
             del self._live[key]
 
-    async def _tell(self, key: Key, record: JobRecord) -> None:
-        state = await asyncio.to_thread(self.state, key)
-        job = responses.job(key, record, state, self._config.kept_s).model_dump(mode="json")
-        message = {"type": f"ocr.job.{state.status}", "data": job}
-        is_told = await self._webhook.tell(record.webhook_url, message)
-        told = {"webhook": Telling.TOLD if is_told else Telling.GIVEN_UP}
-        await in_thread(self._save, key, state.model_copy(update=told))
-
     async def _read_document(self, key: Key, record: JobRecord) -> None:
         async with self._opened(key) as document:
-            pages = await asyncio.to_thread(job_plan.pages_folder, self._store.folder(key))
-            plan = await asyncio.to_thread(job_plan.make, pages, record, document.inspection)
+            pages = await to_thread(job_plan.pages_folder, self._store.folder(key))
+            plan = await to_thread(job_plan.make, pages, record, document.inspection)
             self._check(plan)
             self._update(key, plan.opened_state(document.inspection))
             async with repeated(partial(self._save_live, key), self._config.flush_s):
@@ -168,7 +168,7 @@ class DocumentJobs:
     async def _opened(self, key: Key) -> AsyncIterator[OpenDocument]:
         folder = self._store.folder(key)
         await self._sources.fetch(folder)
-        password = await asyncio.to_thread(_text, folder / records.PASSWORD)
+        password = await to_thread(_text, folder / records.PASSWORD)
         async with (
             on_disk(folder / records.DOCUMENT) as path,
             self._reading.readers.open_path(path, password) as document,
@@ -182,36 +182,48 @@ class DocumentJobs:
     ) -> None:
         """Read the pages that have no row, and write the receipt."""
         template = self._reading.template(record)
+        patience = Patience(
+            self._config.model_wait_s,
+            self._live[key].waited_s,
+            lambda waited_s: self._update(key, {"waited_s": waited_s}),
+        )
         begin = time.time()
         rows = OutputConfig(flush_s=self._config.flush_s)
         sink = SettledRows(pages, shards.new_prefix(), rows)
-        jobs = (partial(self._page, document, page, template) for page in plan.todo)
+        jobs = (partial(self._page, document, page, template, patience) for page in plan.todo)
         try:
             async with aclosing(
                 bounded_tasks.as_completed(jobs, self._config.pages_in_flight)
             ) as results:
                 async for result in results:
+                    patience.begin_anew()
                     row = self._row(result, record, plan)
                     await in_thread(sink.take, [result.ref.page], pages_table([row]), [])
                     self._count(key, result, time.time() - begin, len(plan.todo))
         finally:
-            written = await asyncio.to_thread(sink.finish)
+            written = await to_thread(sink.finish)
         routes = Counter({Route.OCR.value: len(plan.ids)})
         planned = PlanSummary(documents=1, routes=routes, done=plan.before)
         receipt = job_receipt.make(planned, written, begin, self._reading.recipe)
-        await asyncio.to_thread(receipt.write, self._store.folder(key))
+        await to_thread(receipt.write, self._store.folder(key))
 
     async def _page(
-        self, document: OpenDocument, page: int, template: RequestTemplate
+        self, document: OpenDocument, page: int, template: RequestTemplate, patience: Patience
     ) -> PageResult:
-        """Read a page, however long replicas are busy or starting."""
+        """Read a page, as long as the patience lasts where replicas are busy or starting.
+
+        Raises:
+            ModelUnavailableError: There is no more patience.
+        """
 
         async def attempt() -> PageResult:
             async with self._reading.slots.acquired():
                 return await self._reading.page_reader.read(document, page, template)
 
         try:
-            return await patiently(attempt)
+            return await patiently(attempt, patience)
+        except ModelUnavailableError:
+            raise
         except ApiError as error:
             ref = page_ref(document.inspection, page)
             return page_result(ref, None, failed(ErrorKind.ENGINE, str(error)))
@@ -237,6 +249,7 @@ class DocumentJobs:
                 "done": done,
                 "failed": state.failed + is_failed,
                 "pages_per_s": read_now / elapsed_s if elapsed_s else 0.0,
+                "waited_s": 0.0,
             },
         )
 
@@ -246,10 +259,10 @@ class DocumentJobs:
     async def _save_live(self, key: Key) -> None:
         """Write the state, for other processes; that of pages is in the rows."""
         with suppress(OSError):  # the next time may succeed
-            await asyncio.to_thread(self._save, key, self._live[key])
+            await to_thread(self._save, key, self._live[key])
 
     def _save(self, key: Key, state: JobState) -> None:
-        write_text(self._store.folder(key) / records.STATE, state.model_dump_json())
+        write_model(self._store.folder(key) / records.STATE, state)
 
     def _end(
         self, key: Key, state: JobState, status: JobStatus, problem: Problem | None = None

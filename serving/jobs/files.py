@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
 from typing import Any, BinaryIO, Final, Literal, cast
 
 from openai.types import FileDeleted, FileObject
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from pipeline.storage.paths import AnyPath
 from serving.config import ServeConfig
 from serving.errors import ApiError
 from serving.http import bodies
 from serving.http.validation import excerpt
-from serving.jobs import listing, records
+from serving.jobs import listing, records, store_calls
 from serving.jobs.admission import Admission
-from serving.jobs.folders import write_bytes
+from serving.jobs.folders import opened, write_bytes, write_pieces
 from serving.jobs.records import FileRecord
 from serving.jobs.store import Key, Kind, Store, new_key
 from serving.ocr import request_body
@@ -60,17 +59,26 @@ class Files:
         record = FileRecord(filename=upload.filename, purpose=INPUT, size_bytes=len(content))
         key = new_key(owner, Kind.FILE)
         async with self.admission.admitted(owner, Kind.FILE, record.size_bytes):
-            await asyncio.to_thread(self.write, key, record, content)
+            await store_calls.done(self._write, key, record, content)
         return self._answer(key, record)
 
-    def write(self, key: Key, record: FileRecord, content: bytes) -> None:
-        """Keep a file. Blocks.
+    def _write(self, key: Key, record: FileRecord, content: bytes) -> None:
+        write_bytes(self.store.make_folder(key) / records.CONTENT, content)
+        self.store.create(key, record)
+
+    def keep_output(self, key: Key, filename: str, pieces: Iterable[bytes]) -> None:
+        """Keep the output of a batch, a piece in memory at a time. Blocks.
+
+        Args:
+            key: Its identity.
+            filename: Its name.
+            pieces: Its content.
 
         Raises:
             OSError: It cannot be written.
         """
-        write_bytes(self.store.make_folder(key) / records.CONTENT, content)
-        self.store.create(key, record)
+        size_bytes = write_pieces(self.store.make_folder(key) / records.CONTENT, pieces)
+        self.store.create(key, FileRecord(filename=filename, purpose=OUTPUT, size_bytes=size_bytes))
 
     async def get(self, owner: str, file_id: str) -> FileObject:
         """What is known of a file.
@@ -78,7 +86,7 @@ class Files:
         Raises:
             ApiError: 404: the owner has no such file.
         """
-        return self._answer(*await asyncio.to_thread(self.found, owner, file_id))
+        return self._answer(*await self.store.asked(self.found, owner, file_id))
 
     async def list(
         self, owner: str, purpose: str, after: str, limit: int, *, newest_first: bool
@@ -102,7 +110,7 @@ class Files:
                 if record is not None and purpose in ("", record.purpose)
             ]
 
-        files = dict(await asyncio.to_thread(found))
+        files = dict(await self.store.asked(found))
         chosen, has_more = listing.page(list(files), after, limit, newest_first=newest_first)
         return listing.answer([self._answer(key, files[key]) for key in chosen], has_more)
 
@@ -112,18 +120,15 @@ class Files:
         Raises:
             ApiError: 404: the owner has no such file.
         """
-        key, _ = await asyncio.to_thread(self.found, owner, file_id)
+        key, record = await self.store.asked(self.found, owner, file_id)
         path = self.store.folder(key) / records.CONTENT
         try:
-            if not isinstance(path, Path):
-                content = await asyncio.to_thread(path.read_bytes)
-                return Response(content, media_type=_MEDIA_TYPE)
-            file = await asyncio.to_thread(path.open, "rb")
+            pieces, first = await self.store.asked(_begun, path)
         except FileNotFoundError:
             raise not_found(file_id) from None  # removed just now
         # A piece at a time: the output of a batch may have job.max_mib.
-        headers = {"Content-Length": str(os.fstat(file.fileno()).st_size)}
-        return StreamingResponse(_pieces(file), media_type=_MEDIA_TYPE, headers=headers)
+        headers = {"Content-Length": str(record.size_bytes)}
+        return StreamingResponse(chain((first,), pieces), media_type=_MEDIA_TYPE, headers=headers)
 
     async def delete(self, owner: str, file_id: str) -> FileDeleted:
         """Remove a file. A batch that has been made of it goes on.
@@ -131,8 +136,8 @@ class Files:
         Raises:
             ApiError: 404: the owner has no such file.
         """
-        key, _ = await asyncio.to_thread(self.found, owner, file_id)
-        await asyncio.to_thread(self.store.remove, key)
+        key, _ = await self.store.asked(self.found, owner, file_id)
+        await store_calls.done(self.store.remove, key)
         return FileDeleted(id=key.id, deleted=True, object="file")
 
     def found(self, owner: str, file_id: str) -> tuple[Key, FileRecord]:
@@ -165,6 +170,12 @@ def not_found(file_id: str) -> ApiError:
     """The error for a file that the owner does not have."""
     message = f"there is no file {excerpt(file_id)!r}: it may have expired"
     return ApiError(404, "file_not_found", message)
+
+
+def _begun(path: AnyPath) -> tuple[Iterator[bytes], bytes]:
+    """The content of a file, and its first piece: what cannot be read is an error by then."""
+    pieces = store_calls.guarded(_pieces(opened(path)))
+    return pieces, next(pieces, b"")
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+import fnmatch
 import os
+import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from pydantic import BaseModel
 
-from pipeline.storage.objects import list_objects
+from pipeline.storage import remote_file
+from pipeline.storage.objects import list_objects, remove_markers
 from pipeline.storage.paths import AnyPath, StorePath
+from serving.jobs.store_calls import to_thread
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_TEMPORARY: Final = ".*.tmp"
 
 
 def read(path: AnyPath, model: type[ModelT]) -> ModelT | None:
@@ -41,9 +47,72 @@ def write_bytes(path: AnyPath, content: bytes) -> None:
     if isinstance(path, StorePath):
         path.write_bytes(content)
         return
-    hidden = path.with_name(f".{path.name}.tmp")
-    hidden.write_bytes(content)
-    hidden.replace(path)
+    with _replacing(path) as file:
+        file.write(content)
+
+
+def write_model(path: AnyPath, model: BaseModel) -> None:
+    """Write a model, for `read`.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_bytes(path, model.model_dump_json().encode())
+
+
+def write_pieces(path: AnyPath, pieces: Iterable[bytes]) -> int:
+    """Write a file piece by piece, whole or not at all; its size in bytes.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if isinstance(path, Path):
+        with _replacing(path) as file:
+            return sum(map(file.write, pieces))
+    with NamedTemporaryFile(prefix="rayscribe-job-") as copy:
+        size_bytes = sum(map(copy.write, pieces))
+        copy.flush()
+        path.write_file(copy.name)
+        return size_bytes
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that replaces another one at the end of the block. No two writers share it."""
+    hidden = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with hidden.open("wb") as file:
+            yield file
+        hidden.replace(path)
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+
+
+def remove_leftovers(folder: Path, age_s: float) -> None:
+    """Remove files that were being written when their process was killed.
+
+    Args:
+        folder: They are in it, or below.
+        age_s: Seconds since the last write: what is younger may still be written.
+    """
+    for parent, _, names in os.walk(folder):
+        for path in (Path(parent, name) for name in fnmatch.filter(names, _TEMPORARY)):
+            with suppress(FileNotFoundError):  # it has just become what it was written for
+                if time.time() - path.stat().st_mtime > age_s:
+                    path.unlink()
+
+
+def opened(path: AnyPath) -> BinaryIO:
+    """A file for reading; one on a store is fetched a few MiB at a time.
+
+    Raises:
+        OSError: It cannot be opened.
+        DocumentError: The same, of a store, by the first read.
+    """
+    if isinstance(path, Path):
+        return path.open("rb")
+    return remote_file.open_binary(path.uri, path.config)
 
 
 @asynccontextmanager
@@ -57,8 +126,8 @@ async def on_disk(file: AnyPath) -> AsyncIterator[str]:
         yield str(file)
         return
     with NamedTemporaryFile(prefix="rayscribe-job-") as copy:
-        await asyncio.to_thread(lambda: copy.write(file.read_bytes()))
-        await asyncio.to_thread(copy.flush)
+        await to_thread(lambda: copy.write(file.read_bytes()))
+        await to_thread(copy.flush)
         yield copy.name
 
 
@@ -66,6 +135,7 @@ def remove_folder(folder: AnyPath) -> None:
     """Remove a folder and all that is in it.
 
     Raises:
+        JobError: The store does not answer.
         OSError: Something cannot be removed.
     """
     if isinstance(folder, Path):
@@ -75,6 +145,7 @@ def remove_folder(folder: AnyPath) -> None:
     for uri, _ in files_below(folder):
         with suppress(FileNotFoundError):
             StorePath(uri, folder.config).unlink()
+    remove_markers(f"{folder.uri}/", folder.config)
 
 
 def files_below(folder: AnyPath) -> Iterator[tuple[str, int]]:

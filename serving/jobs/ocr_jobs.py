@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from starlette.responses import Response, StreamingResponse
 
 from serving.config import ServeConfig
 from serving.errors import ApiError
-from serving.jobs import listing, records, responses
+from serving.jobs import listing, records, responses, store_calls
 from serving.jobs.admission import Admission
 from serving.jobs.document_jobs import DocumentJobs
 from serving.jobs.folders import write_bytes
@@ -79,7 +79,7 @@ class OcrJobs:
         key = new_key(owner, Kind.JOB)
         size_bytes = len(asked.document.data or b"")
         async with self.admission.admitted(owner, Kind.JOB, size_bytes):
-            await asyncio.to_thread(self._write, key, record, request)
+            await store_calls.done(self._write, key, record, request)
         self.runner.wake()
         return self._answer(key, record, JobState())
 
@@ -99,7 +99,7 @@ class OcrJobs:
         Raises:
             ApiError: 404: the owner has no such job.
         """
-        return self._answer(*await asyncio.to_thread(self._found, owner, job_id))
+        return self._answer(*await self.store.asked(self._found, owner, job_id))
 
     async def list(self, owner: str, after: str, limit: int) -> OcrJobList:
         """The owner's jobs, the newest first.
@@ -109,9 +109,9 @@ class OcrJobs:
             after: The id after which the list begins, "" for its start.
             limit: Maximum jobs.
         """
-        keys = await asyncio.to_thread(self.store.keys, owner, Kind.JOB)
+        keys = await self.store.asked(self.store.keys, owner, Kind.JOB)
         chosen, has_more = listing.page(keys, after, limit)
-        found = await asyncio.to_thread(lambda: [self._read(key) for key in chosen])
+        found = await self.store.asked(lambda: [self._read(key) for key in chosen])
         jobs = [self._answer(*job) for job in found if job is not None]
         return OcrJobList(object="list", data=jobs, has_more=has_more)
 
@@ -121,10 +121,10 @@ class OcrJobs:
         Raises:
             ApiError: 404: the owner has no such job.
         """
-        key, _, _ = await asyncio.to_thread(self._found, owner, job_id)
-        await asyncio.to_thread(self.store.remove_record, key)
+        key, _, _ = await self.store.asked(self._found, owner, job_id)
+        await store_calls.done(self.store.remove_record, key)
         await self.runner.end(key)
-        await asyncio.to_thread(self.store.remove_data, key)
+        await store_calls.done(self.store.remove_data, key)
         return OcrJobDeleted(id=key.id, object="ocr.job", deleted=True)
 
     async def result(self, owner: str, job_id: str, wanted: ResultFormat) -> Response:
@@ -133,22 +133,29 @@ class OcrJobs:
         Raises:
             ApiError: 404: the owner has no such job; 409: it has not ended, or has failed.
         """
-        key, _, state = await asyncio.to_thread(self._found, owner, job_id)
+        key, _, state = await self.store.asked(self._found, owner, job_id)
         if state.problem is not None:
             raise ApiError(409, "job_failed", f"{state.problem.code}: {state.problem.message}")
         if state.status is not JobStatus.COMPLETED:
             message = f"{state.done} of {state.total or '?'} pages are done; ask for the status"
             raise ApiError(409, "job_not_ended", message, retry_after_s=_RETRY_S)
         folder = self.store.folder(key) / "pages"
-        result = await asyncio.to_thread(Result, folder, self.config.ocr.page_separator)
-        pieces = result.write(wanted, self.ocr.names[0], state.media_type, state.page_count)
-        return StreamingResponse(pieces, media_type=MEDIA_TYPES[wanted])
+        try:
+            result = await store_calls.done(Result, folder, self.config.ocr.page_separator)
+            pieces = store_calls.guarded(
+                result.write(wanted, self.ocr.names[0], state.media_type, state.page_count)
+            )
+            # The first one here: what cannot be read is an error by then.
+            first = await store_calls.done(next, pieces, b"")
+        except FileNotFoundError:
+            raise _not_found() from None  # removed just now
+        return StreamingResponse(chain((first,), pieces), media_type=MEDIA_TYPES[wanted])
 
     def _found(self, owner: str, job_id: str) -> tuple[Key, JobRecord, JobState]:
         key = self.store.find(owner, job_id, Kind.JOB)
         found = self._read(key) if key else None
         if found is None:
-            raise ApiError(404, "job_not_found", "there is no such job: it may have expired")
+            raise _not_found()
         return found
 
     def _read(self, key: Key) -> tuple[Key, JobRecord, JobState] | None:
@@ -157,3 +164,7 @@ class OcrJobs:
 
     def _answer(self, key: Key, record: JobRecord, state: JobState) -> OcrJob:
         return responses.job(key, record, state, self.config.job.kept_s)
+
+
+def _not_found() -> ApiError:
+    return ApiError(404, "job_not_found", "there is no such job: it may have expired")

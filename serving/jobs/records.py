@@ -100,6 +100,7 @@ class JobState(Kept):
         done: Pages among them that have a row.
         failed: Pages among these that could not be read.
         pages_per_s: Since this or another process went on with it; 0 where it is not known.
+        waited_s: Seconds since the last page while the model was asked again and again.
         problem: Why it failed.
         webhook: What becomes of the message about its end, None where there is none.
     """
@@ -113,6 +114,7 @@ class JobState(Kept):
     done: int = 0
     failed: int = 0
     pages_per_s: float = 0.0
+    waited_s: float = 0.0
     problem: Problem | None = None
     webhook: Telling | None = None
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import ParamSpec, TypeVar
 
+from serving.jobs.store_calls import to_thread
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -14,9 +16,9 @@ T = TypeVar("T")
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that blocks; a cancellation waits for its end.
 
-    With `asyncio.to_thread` the thread would go on after the lock of a job has been given up.
+    With `store_calls.to_thread` the thread would go on after the lock of a job has been given up.
     """
-    task = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+    task = asyncio.ensure_future(to_thread(call, *args, **kwargs))
     try:
         return await asyncio.shield(task)
     finally:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -20,6 +20,7 @@ from pipeline.job import lock
 from serving.config import JobConfig
 from serving.jobs.records import Problem
 from serving.jobs.store import Key, Kind, Store
+from serving.jobs.store_calls import to_thread
 
 _MIB: Final = 1 << 20
 _PAUSE_S: Final = 30.0
@@ -43,8 +44,14 @@ class Work(Protocol):
         Only one process calls it at a time.
         """
 
+    def is_read(self, key: Key) -> bool:
+        """Whether what is left to do reads nothing and needs no model. Blocks."""
+
+    def awaits(self, key: Key) -> bool:
+        """Whether a record of this data may still be written, by work that goes on. Blocks."""
+
     def fail(self, key: Key, problem: Problem) -> None:
-        """End it without a result. Blocks."""
+        """End it, with what there is of a result. Blocks."""
 
 
 class _GoneError(Exception):
@@ -57,6 +64,7 @@ class _FullError(Exception):
 
 @dataclass(slots=True)
 class _Run:
+    is_read: bool
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -80,6 +88,7 @@ class Runner:
         self._not_before: dict[Key, float] = {}
         self._faults: Counter[Key] = Counter()
         self._swept_at_s = 0.0
+        self._said: set[Key | None] = set()
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -111,33 +120,64 @@ class Runner:
             self._wake.clear()
             try:
                 await self._look()
+                self._said.discard(None)
             except (RayscribeError, OSError, ValueError):
-                _log.exception("the jobs cannot be listed")
+                self._say_once(None, "the jobs cannot be listed")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._config.poll_s):
                     await self._wake.wait()
 
     async def _look(self) -> None:
-        keys = await asyncio.to_thread(self._store.keys)
+        keys = await to_thread(self._store.keys)
         for known in (self._ended, self._not_before, self._faults):
             for key in known.keys() - set(keys):
                 known.pop(key)
-        waiting = [key for key in keys if await self._can_begin(key)]
-        while waiting and len(self._runs) < self._config.running:
-            key = self._next(waiting)
-            waiting.remove(key)
-            run = self._runs[key] = _Run()
-            run.task = asyncio.ensure_future(self._run(key, run.stop))
+        self._said &= {None, *keys}
+        waiting = {
+            key: is_read for key in keys if (is_read := await self._next_step(key)) is not None
+        }
+        for is_read, limit in (
+            (False, self._config.running),
+            (True, self._config.webhooks_in_flight),
+        ):
+            self._begin([key for key in waiting if waiting[key] is is_read], limit, is_read=is_read)
         if time.monotonic() - self._swept_at_s > _SWEEP_S:
             self._swept_at_s = time.monotonic()
-            await asyncio.to_thread(self._store.remove_orphans)
+            await to_thread(self._store.remove_orphans, self._is_awaited)
 
-    async def _can_begin(self, key: Key) -> bool:
+    def _begin(self, waiting: list[Key], limit: int, *, is_read: bool) -> None:
+        """Begin with those that wait, each owner in its turn, as long as there is place."""
+        running = Counter(key.owner for key, run in self._runs.items() if run.is_read is is_read)
+        while waiting and running.total() < limit:
+            key = min(waiting, key=lambda key: running[key.owner])  # the oldest of that owner
+            waiting.remove(key)
+            running[key.owner] += 1
+            run = self._runs[key] = _Run(is_read)
+            run.task = asyncio.ensure_future(self._run(key, run))
+
+    def _is_awaited(self, key: Key) -> bool:
         try:
-            return await self._is_waiting(key)
+            return any(work.awaits(key) for work in self._works.values())
+        except ValueError:  # a state that cannot be read: nothing is known
+            return True
+
+    async def _next_step(self, key: Key) -> bool | None:
+        """What is to be done now: nothing (None), or something that `Work.is_read` tells apart."""
+        try:
+            if not await self._is_waiting(key):
+                return None
+            is_read = await to_thread(self._works[key.kind].is_read, key)
+            self._said.discard(key)
+            return is_read
         except (ValueError, OSError):  # of another version, or damaged: no other is concerned
-            _log.exception("%s cannot be read or removed", key.id)
-            return False
+            self._say_once(key, f"{key.id} cannot be read or removed")
+            return None
+
+    def _say_once(self, key: Key | None, text: str) -> None:
+        """Log the current exception, once until it was seen that it has gone."""
+        if key not in self._said:
+            self._said.add(key)
+            _log.exception(text)
 
     async def _is_waiting(self, key: Key) -> bool:
         """Whether work can be begun; what is kept no longer is removed."""
@@ -145,48 +185,41 @@ class Runner:
             return False
         work = self._works.get(key.kind)
         if work is not None and key not in self._ended:
-            ended_at = await asyncio.to_thread(work.ended_at, key)
+            ended_at = await to_thread(work.ended_at, key)
             if ended_at is None:
                 return self._not_before.get(key, 0.0) <= time.monotonic()
             self._ended[key] = ended_at
         if time.time() - self._ended.get(key, key.created_at) > self._config.kept_s:
-            await asyncio.to_thread(self._store.remove, key)
+            await to_thread(self._store.remove, key)
         return False
-
-    def _next(self, waiting: Sequence[Key]) -> Key:
-        """The oldest of the owner that has the fewest running."""
-        running = Counter(key.owner for key in self._runs)
-        return min(waiting, key=lambda key: running[key.owner])
 
     # --- one job
 
-    async def _run(self, key: Key, stop: asyncio.Event) -> None:
+    async def _run(self, key: Key, run: _Run) -> None:
         work = self._works[key.kind]
         try:
             async with self._held(key) as held:
-                if await asyncio.to_thread(work.ended_at, key) is None:
-                    await self._watched(work, key, held, stop)
+                if await to_thread(work.ended_at, key) is None:
+                    await self._watched(work, key, held, run)
         except ConfigError:  # another process works on it
             self._not_before[key] = time.monotonic() + self._config.poll_s
         except _GoneError:
-            with suppress(OSError):  # else it is an orphan, which is removed later
-                await asyncio.to_thread(self._store.remove_data, key)
+            with suppress(OSError, RayscribeError):  # else it is an orphan, which is removed later
+                await to_thread(self._store.remove_data, key)
         except Exception:
             _log.exception("work on %s failed", key.id)
             self._not_before[key] = time.monotonic() + _PAUSE_S
         finally:
             del self._runs[key]
-            if not stop.is_set():
+            if not run.stop.is_set():
                 self.wake()
 
-    async def _watched(
-        self, work: Work, key: Key, held: lock.Lock | None, stop: asyncio.Event
-    ) -> None:
+    async def _watched(self, work: Work, key: Key, held: lock.Lock | None, run: _Run) -> None:
         """Run the work until it ends, is stopped, or must not go on."""
         running = asyncio.ensure_future(work.run(key))
         others = [
-            asyncio.ensure_future(self._watch(key, held)),
-            asyncio.ensure_future(stop.wait()),
+            asyncio.ensure_future(self._watch(key, held, run)),
+            asyncio.ensure_future(run.stop.wait()),
         ]
         await asyncio.wait({running, *others}, return_when=asyncio.FIRST_COMPLETED)
         is_done = running.done()
@@ -203,7 +236,7 @@ class Runner:
                 message=f"this key keeps more than job.max_mib ({self._config.max_mib:g} MiB);"
                 " delete jobs or files",
             )
-            await asyncio.to_thread(work.fail, key, problem)
+            await to_thread(work.fail, key, problem)
         except (_GoneError, RayscribeError, OSError):
             raise  # the store does not answer, or is full: that ends some time
         except Exception:
@@ -213,9 +246,9 @@ class Runner:
     async def _count_fault(self, work: Work, key: Key) -> None:
         self._faults[key] += 1
         if self._faults[key] >= _MAX_FAULTS:
-            await asyncio.to_thread(work.fail, key, _INTERNAL)
+            await to_thread(work.fail, key, _INTERNAL)
 
-    async def _watch(self, key: Key, held: lock.Lock | None) -> None:
+    async def _watch(self, key: Key, held: lock.Lock | None, run: _Run) -> None:
         """Raise as soon as the work must not go on.
 
         Raises:
@@ -225,14 +258,14 @@ class Runner:
         """
         while True:
             await asyncio.sleep(self._config.poll_s)
-            await asyncio.to_thread(self._check, key, held)
+            await to_thread(self._check, key, held, run)
 
-    def _check(self, key: Key, held: lock.Lock | None) -> None:
+    def _check(self, key: Key, held: lock.Lock | None, run: _Run) -> None:
         if held is not None:
             held.check()
         if not self._store.exists(key):
             raise _GoneError
-        if self._store.size_bytes(key.owner) > self._config.max_mib * _MIB:
+        if not run.is_read and self._store.size_bytes(key.owner) > self._config.max_mib * _MIB:
             raise _FullError
 
     @asynccontextmanager
@@ -242,10 +275,10 @@ class Runner:
         Raises:
             ConfigError: Another process has it.
         """
-        folder = await asyncio.to_thread(self._store.make_folder, key)
+        folder = await to_thread(self._store.make_folder, key)
         holding = lock.held(folder, self._config.lock, _log.info)
-        held = await asyncio.to_thread(holding.__enter__)
+        held = await to_thread(holding.__enter__)
         try:
             yield held
         finally:
-            await asyncio.to_thread(holding.__exit__, None, None, None)
+            await to_thread(holding.__exit__, None, None, None)

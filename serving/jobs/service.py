@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +23,7 @@ from serving.jobs.runner import Runner, Work
 from serving.jobs.slots import Slots
 from serving.jobs.sources import Sources
 from serving.jobs.store import Kind, Store
-from serving.jobs.webhook import Webhook
+from serving.jobs.webhook import Webhook, read_secret
 from serving.ocr.handler import OcrHandler
 from serving.ocr.page_reader import OcrBackend, PageReader, RequestTemplate
 from serving.ocr.reader_pool import ReaderPool
@@ -97,11 +98,12 @@ def build(
         reports: Who is told.
 
     Raises:
+        ConfigError: The secret of webhooks cannot be used.
         JobError: `job.folder` cannot be written.
     """
     if not config.job.folder:
         return None
-    store = Store(config.job.folder, config.store)
+    store = Store(config.job.folder, config.store, config.job.answer_s)
     admission = Admission(store, config.job)
     slots = Slots(config.job.pages_in_flight, ocr.handler.service.pending if ocr else _none)
     files = Files(store, admission, config)
@@ -115,7 +117,7 @@ def build(
         return JobService(runner, None, files, batches)
     sources = Sources(config.job, config.store, config.limits, ocr.handler.fetcher)
     on_end = partial(reports.on_end, Kind.JOB)
-    webhook = Webhook(config.job)
+    webhook = Webhook(config.job, read_secret(config.job, os.environ))
     work = DocumentJobs(store, _reading(ocr, slots), sources, webhook, config.job, on_end)
     works[Kind.JOB] = work
     jobs = OcrJobs(store, work, runner, admission, sources, webhook, ocr.handler, config)

@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 from pipeline.config import StoreConfig
 from pipeline.errors import DocumentError, ErrorKind, JobError
-from pipeline.storage import objects, uris
+from pipeline.storage import objects, remote_file, uris
 from pipeline.storage.paths import AnyPath, StorePath
 from serving.config import JobConfig, LimitConfig
-from serving.errors import ApiError
+from serving.errors import ApiError, TransientApiError
 from serving.http.url_fetch import Fetcher
 from serving.jobs import records
 from serving.jobs.folders import write_bytes
+from serving.jobs.store_calls import to_thread
 
 _MIB: Final = 1 << 20
+_MAX_PAUSE_S: Final = 60.0
 _NOT_IN_KEYS: Final = {"", ".", ".."}
 """Parts of a key that a client between here and the store may resolve, out of the prefix."""
+_log = logging.getLogger(__name__)
+
+
+class _BusyError(DocumentError):
+    """A store gave no answer, or said that it is busy."""
 
 
 class Sources:
     """Fetches documents, only from where the operator allows it.
 
     Args:
-        config: `sources` lists prefixes on stores.
+        config: `sources` lists prefixes on stores, `source_tries` bounds the attempts.
         store: How stores are reached.
         limits: `upload_mib` limits the size.
         fetcher: Fetches from the hosts in `fetch.hosts`.
+        pause_s: Seconds before the second attempt.
     """
 
     def __init__(
-        self, config: JobConfig, store: StoreConfig, limits: LimitConfig, fetcher: Fetcher
+        self,
+        config: JobConfig,
+        store: StoreConfig,
+        limits: LimitConfig,
+        fetcher: Fetcher,
+        pause_s: float = 1.0,
     ) -> None:
         self._prefixes = config.sources
+        self._tries = config.source_tries
+        self._pause_s = pause_s
         self._store = store
         self._max_mib = limits.upload_mib
         self._fetcher = fetcher
@@ -48,7 +64,7 @@ class Sources:
             self._fetcher.check(uri, param)
             return
         parts = uris.bucket_and_key(uri)[1].split("/")
-        if not uri.startswith(self._prefixes) or _NOT_IN_KEYS & set(parts):
+        if not uris.normal(uri).startswith(self._prefixes) or _NOT_IN_KEYS & set(parts):
             message = "this is not below a prefix in job.sources; upload the document itself"
             raise ApiError(400, "remote_url_refused", message, param=param)
 
@@ -63,18 +79,29 @@ class Sources:
             DocumentError: An object cannot be fetched, or is too large.
         """
         document = folder / records.DOCUMENT
-        if await asyncio.to_thread(document.exists):
+        if await to_thread(document.exists):
             return
         try:
-            uri = (await asyncio.to_thread((folder / records.SOURCE).read_bytes)).decode()
+            uri = (await to_thread((folder / records.SOURCE).read_bytes)).decode()
         except FileNotFoundError:
             raise DocumentError(ErrorKind.NOT_FOUND, "the job's document is gone") from None
         self.check(uri, "document")
-        if uris.is_store(uri):
-            content = await asyncio.to_thread(self._read, uri)
-        else:
-            content = await self._fetcher.fetch(uri, "document")
-        await asyncio.to_thread(write_bytes, document, content)
+        content = await self._content(uris.normal(uri))
+        await to_thread(write_bytes, document, content)
+
+    async def _content(self, uri: str) -> bytes:
+        """The document, tried again where another attempt may succeed."""
+        for number in range(1, self._tries + 1):
+            try:
+                if uris.is_store(uri):
+                    return await to_thread(self._read, uri)
+                return await self._fetcher.fetch(uri, "document")
+            except (_BusyError, TransientApiError) as error:
+                if number == self._tries:
+                    raise
+                _log.warning("attempt %d to fetch a document failed: %s", number, error)
+            await asyncio.sleep(min(_MAX_PAUSE_S, self._pause_s * 2 ** (number - 1)))
+        raise AssertionError  # the last attempt returns or raises
 
     def _read(self, uri: str) -> bytes:
         try:
@@ -85,5 +112,12 @@ class Sources:
             return StorePath(uri, self._store).read_bytes()
         except FileNotFoundError:
             raise DocumentError(ErrorKind.NOT_FOUND, "there is no such object") from None
-        except (OSError, JobError) as error:
-            raise DocumentError(ErrorKind.FETCH, f"the object cannot be read: {error}") from None
+        except JobError as error:
+            raise _fault(error, is_final=objects.is_refused(error)) from None
+        except OSError as error:
+            raise _fault(error, is_final=remote_file.is_permanent(str(error))) from None
+
+
+def _fault(error: Exception, *, is_final: bool) -> DocumentError:
+    kind = DocumentError if is_final else _BusyError
+    return kind(ErrorKind.FETCH, f"the object cannot be read: {error}")

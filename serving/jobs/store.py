@@ -6,29 +6,41 @@
 A record never changes. Only the process that holds a job's lock writes its state. So a job that is
 removed while another process works on it cannot come back: that process finds the record gone.
 
-Everything here blocks: call it in a thread.
+Everything here but `Store.asked` blocks: call it in a thread.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
 from pipeline.config import StoreConfig
 from pipeline.errors import JobError
-from pipeline.output.shards import write_text
 from pipeline.storage.paths import AnyPath, output_path
 from serving.http.auth import ANONYMOUS, LOCAL
-from serving.jobs.folders import ModelT, files_below, read, remove_folder
+from serving.jobs import store_calls
+from serving.jobs.folders import (
+    ModelT,
+    files_below,
+    read,
+    remove_folder,
+    remove_leftovers,
+    write_model,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _WITHOUT_KEY: Final = "open"
 _OWNER_CHARS: Final = 16
@@ -103,13 +115,15 @@ class Store:
     Args:
         folder: A path or a URI.
         config: How a store is reached.
+        answer_s: Seconds in which it must answer a request that reads.
 
     Raises:
         ConfigError: Nothing can be written to such a URI.
         JobError: The folder cannot be made.
     """
 
-    def __init__(self, folder: str, config: StoreConfig) -> None:
+    def __init__(self, folder: str, config: StoreConfig, answer_s: float = math.inf) -> None:
+        self._answer_s = answer_s
         self._root = output_path(folder, config)
         self._records = self._root / "records"
         if isinstance(self._root, Path):
@@ -120,6 +134,10 @@ class Store:
                 self._records.mkdir(exist_ok=True)
             except OSError as error:
                 raise JobError(f"job.folder {folder} cannot be made: {error.strerror}") from None
+
+    async def asked(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read something for a request, see `serving.jobs.store_calls.asked`."""
+        return await store_calls.asked(self._answer_s, call, *args, **kwargs)
 
     def folder(self, key: Key) -> AnyPath:
         """The folder with the data of a record."""
@@ -138,7 +156,7 @@ class Store:
         Raises:
             OSError: It cannot be written.
         """
-        write_text(self._record(key), record.model_dump_json())
+        write_model(self._record(key), record)
 
     def read(self, key: Key, model: type[ModelT]) -> ModelT | None:
         """A record, None where there is none."""
@@ -203,19 +221,27 @@ class Store:
         """
         return sum(size for _, size in files_below(self._root / "data" / owner))
 
-    def remove_orphans(self) -> None:
-        """Remove data whose record is gone or was never written.
+    def remove_orphans(self, is_awaited: Callable[[Key], bool]) -> None:
+        """Remove data whose record is gone or was never written, and what killed writers left.
+
+        Args:
+            is_awaited: Whether a record of this data may still be written, however old its id is.
 
         Raises:
             JobError: The store does not answer.
             OSError: Something cannot be removed.
         """
-        known = {(key.owner, key.id) for key in self.keys()}
+        known = set(self.keys())
         for owner, name in self._data_folders():
             key = Key(owner, name)
             is_old = time.time() - key.created_at > _ORPHAN_S
-            if (owner, name) not in known and _ID.fullmatch(name) and is_old:
+            if key in known or not _ID.fullmatch(name) or not is_old:
+                continue
+            # In this order: who awaits it no more has written its record by then.
+            if not is_awaited(key) and not self.exists(key):
                 self.remove_data(key)
+        if isinstance(self._root, Path):
+            remove_leftovers(self._root, _ORPHAN_S)
 
     def _data_folders(self) -> set[tuple[str, str]]:
         data = self._root / "data"

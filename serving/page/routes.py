@@ -32,15 +32,16 @@ def add_docs(app: FastAPI) -> None:
     app.add_api_route(STATIC + "{name}", static, methods=["GET"], include_in_schema=False)
 
 
-def add_page(app: FastAPI, limits: LimitConfig, model: str) -> None:
+def add_page(app: FastAPI, limits: LimitConfig, model: str, *, has_jobs: bool) -> None:
     """Add the page at `/`, on which documents are read.
 
     Args:
         app: Gets the routes.
         limits: What the page says of a document's size, and does not send beyond.
         model: The OCR model's name.
+        has_jobs: Whether the operator keeps jobs.
     """
-    settings = _settings(limits, model)
+    settings = _settings(limits, model) | {"has_jobs": has_jobs}
 
     async def page(request: Request) -> Response:
         return files.answer(files.PAGE, request)

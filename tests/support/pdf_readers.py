@@ -1,7 +1,8 @@
-"""Where three readers of PDFs find words: MuPDF, PDFium and poppler's pdftotext.
+"""Where four readers of PDFs find words: MuPDF, PDFium, pdfminer and poppler's pdftotext.
 
-Boxes are in points of the page as displayed, origin top left. Tests with PDFium and poppler are
-skipped where these are not installed.
+Boxes are in points of the page as displayed, origin top left. PDFium and pdfminer, which share no
+code with each other or with MuPDF, are in the lock of the tests; tests with poppler are skipped
+where it is not installed.
 """
 
 from __future__ import annotations
@@ -61,23 +62,72 @@ def poppler_words(pdf: Path, geometry: Geometry, page: int = 1) -> list[tuple[st
     asked = ["pdftotext", "-bbox", "-f", str(page), "-l", str(page), str(pdf), "-"]
     said = subprocess.run(asked, capture_output=True, check=True).stdout.decode()
     root = ElementTree.fromstring(re.sub(r"<!DOCTYPE[^>]*>", "", said))
-    # Its boxes are on the MediaBox as displayed.
+    left, top = _crop_corner(geometry)
+    found = []
+    for word in root.iter("{http://www.w3.org/1999/xhtml}word"):
+        sides = [float(word.get(name, "nan")) for name in ("xMin", "yMin", "xMax", "yMax")]
+        box = (sides[0] - left, sides[1] - top, sides[2] - left, sides[3] - top)
+        # With -bbox, letters of right-to-left words are in the order in which they are seen.
+        found.append((_logical((word.text or "").strip(_MARKS)), box))
+    return found
+
+
+def _crop_corner(geometry: Geometry) -> tuple[float, float]:
+    """The top left corner of the CropBox on the MediaBox as displayed."""
     (width, height), (x0, y0, x1, y1) = geometry.size_pt, geometry.crop
-    left, top = {
+    return {
         0: (x0, height - y1),
         90: (y0, x0),
         180: (width - x1, y0),
         270: (height - y1, width - x1),
     }[geometry.deg]
-    found = []
-    for word in root.iter("{http://www.w3.org/1999/xhtml}word"):
-        sides = [float(word.get(name, "nan")) for name in ("xMin", "yMin", "xMax", "yMax")]
-        box = (sides[0] - left, sides[1] - top, sides[2] - left, sides[3] - top)
-        text = (word.text or "").strip(_MARKS)
-        # With -bbox, letters of right-to-left words are in the order in which they are seen.
-        is_reversed = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
-        found.append((text[::-1] if is_reversed else text, box))
-    return found
+
+
+def _logical(text: str) -> str:
+    """A word whose letters are in the order in which they are seen, as it is written."""
+    is_reversed = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
+    return text[::-1] if is_reversed else text
+
+
+def pdfminer_words(pdf: Path, geometry: Geometry, page: int = 1) -> list[tuple[str, Box]]:
+    from pdfminer.converter import PDFPageAggregator
+    from pdfminer.layout import LTChar
+    from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
+    from pdfminer.pdfpage import PDFPage
+
+    resources = PDFResourceManager()
+    device = PDFPageAggregator(resources)  # without analysis of the layout: characters
+    with pdf.open("rb") as file:
+        [asked] = PDFPage.get_pages(file, pagenos=[page - 1])
+        PDFPageInterpreter(resources, device).process_page(asked)
+    found = device.get_result()
+    # Its boxes are on the MediaBox as displayed, y up.
+    (left, top), height = _crop_corner(geometry), found.height
+    words: list[tuple[str, Box]] = []
+    for char in found:
+        if not isinstance(char, LTChar):
+            continue
+        x0, y0, x1, y1 = char.bbox
+        box = (x0 - left, height - y1 - top, x1 - left, height - y0 - top)
+        is_new = char.get_text().isspace() or not words or _are_apart(words[-1][1], box)
+        words.append((char.get_text(), box)) if is_new else _extend(words, char.get_text(), box)
+        if char.get_text().isspace():
+            words.append(("", box))
+    return [(_logical(text), box) for text, box in words if text.strip()]
+
+
+def _are_apart(box: Box, other: Box) -> bool:
+    """Whether more than a third of their height is between two boxes."""
+    across = max(box[0], other[0]) - min(box[2], other[2])
+    down = max(box[1], other[1]) - min(box[3], other[3])
+    return max(across, down) > min(other[2] - other[0], other[3] - other[1]) / 3
+
+
+def _extend(words: list[tuple[str, Box]], text: str, box: Box) -> None:
+    (before, (x0, y0, x1, y1)) = words.pop()
+    if before:
+        box = (min(x0, box[0]), min(y0, box[1]), max(x1, box[2]), max(y1, box[3]))
+    words.append((before + text, box))
 
 
 def pdfium_words(pdf: Path, geometry: Geometry, page: int = 1) -> list[tuple[str, Box]]:
@@ -120,5 +170,6 @@ def _displayed(box: Box, geometry: Geometry) -> Box:
 READERS: dict[str, Words] = {
     "MuPDF": mupdf_words,
     "PDFium": pdfium_words,
+    "pdfminer": pdfminer_words,
     "poppler": poppler_words,
 }

@@ -41,7 +41,7 @@ def looks_like_other(font: Any, index: int, digit: str) -> bool:
         index: Of the glyph.
         digit: What it is said to be.
     """
-    shape = _shape(font, index)
+    shape = shape_of(font, index)
     if shape is None:
         return False
     # The mean difference to the nearest shape of each character.
@@ -53,18 +53,28 @@ def looks_like_other(font: Any, index: int, digit: str) -> bool:
 def _references() -> Shape:
     """The shapes of each character of `_DRAWN` in each of `_FONTS`, one a row."""
     fonts = [mupdf.fz_new_base14_font(name) for name in _FONTS]
-    return np.array([_drawn(font, char) for char in _DRAWN for font in fonts])
+    return np.array([drawn(font, char) for char in _DRAWN for font in fonts])
 
 
-def _drawn(font: Any, char: str) -> Shape:
-    shape = _shape(font.m_internal, mupdf.fz_encode_character(font, ord(char)))
+def drawn(font: Any, char: str) -> Shape:
+    """The outline of a character of one of MuPDF's own fonts.
+
+    Raises:
+        ValueError: The font lacks it.
+    """
+    shape = shape_of(font.m_internal, mupdf.fz_encode_character(font, ord(char)))
     if shape is None:
         raise ValueError(f"MuPDF's own font lacks {char!r}")
     return shape
 
 
-def _shape(font: Any, index: int) -> Shape | None:
-    """The outline of a glyph, stretched over the picture; None where there is none."""
+def shape_of(font: Any, index: int) -> Shape | None:
+    """The outline of a glyph, stretched over the picture; None where there is none.
+
+    Args:
+        font: MuPDF's font, of its low-level interface.
+        index: Of the glyph.
+    """
     outline = mupdf.ll_fz_outline_glyph(font, index, mupdf.fz_identity)
     if outline is None:
         return None

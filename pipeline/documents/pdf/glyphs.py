@@ -1,32 +1,42 @@
 """Finds characters of PDF fonts whose glyphs look like something else: a minus stored as "2".
 
 The text of a page comes from a font's table of characters (/ToUnicode, or the names of its
-encoding), the ink from its outlines, and nothing keeps the two together. Only digits and the signs
-around them are compared, by the box of the outline and by the name of the glyph, digits without
-such a name by the outline itself: a wrong letter makes wrong words, which are noticed as such,
-while a wrong sign makes another number.
+encoding), the ink from its outlines, and nothing keeps the two together. Digits and the signs
+around them are compared one by one, by the box of the outline and by the name of the glyph, digits
+without such a name by the outline itself: a wrong sign makes another number. Wrong letters make
+wrong words, which are noticed where there are many; so of letters the box alone is compared, and a
+few of each font (`letter_shapes`).
 
 Each font of a document is looked at once. Not looked at: fonts that are not embedded (any viewer
-takes its own outlines for their characters) and Type 3 fonts (a glyph is a drawing without a box of
-its own).
+takes its own outlines for their characters), and Type 3 fonts without resources of their own (MuPDF
+1.28 dies of them if it has none of a page). Glyphs of Type 3 fonts are drawings of any scale: of
+these the boxes alone are compared, in shares of the font's digits or letters.
 
 Runs in the worker process of `pipeline.documents.sandbox`.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 from pymupdf import mupdf
 
-from pipeline.documents.pdf import font_tables, mupdf_log
+from pipeline.documents.pdf import font_tables, letter_shapes, mupdf_log
 from pipeline.documents.pdf.digit_shapes import looks_like_other
+from pipeline.documents.pdf.glyph_signs import (
+    CHECKED,
+    DIGITS,
+    LETTERS,
+    NAMED,
+    Glyph,
+    in_ems,
+    is_other_shape,
+    is_other_sign,
+)
 
 Doubtful = Mapping[str, frozenset[str]]
 """Characters that cannot be believed, for each name of a font."""
@@ -40,72 +50,9 @@ _MAX_DEPTH: Final = 10
 _MIN_EM: Final = 0.02
 """Minimum size of an outline that is looked at, em; MuPDF gives empty ones a tiny box."""
 _SUBSET_PREFIX: Final = re.compile(r"^.{6}\+")
-_DIGITS: Final = "0123456789"
-CHECKED: Final = frozenset(_DIGITS + ".,:;-\u2212\u2013+=<>!\"'()%/*#$&")
-"""The characters that are compared."""
-_DIGIT_NAMES: Final = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-)
-_NAMED: Final = dict(zip(_DIGIT_NAMES, _DIGITS, strict=True)) | {
-    "minus": "\u2212",
-    "plus": "+",
-    "plusminus": "\u00b1",
-    "multiply": "\u00d7",
-    "period": ".",
-    "comma": ",",
-    "colon": ":",
-    "percent": "%",
-    "equal": "=",
-    "less": "<",
-    "greater": ">",
-}
-"""Names of glyphs that say what they are, of the Adobe Glyph List."""
-_RATIOS: Final[Mapping[str, tuple[float, float]]] = {
-    **dict.fromkeys(":;", (0.0, 0.75)),
-    **dict.fromkeys("-\u2212\u2013", (1.0, math.inf)),
-    **dict.fromkeys("!()", (0.0, 0.62)),
-    "%": (0.55, math.inf),
-    "=": (0.8, math.inf),
-    "+": (0.7, 1.6),
-    "/": (0.0, 1.2),
-}
-"""Least and largest width of signs in heights."""
 _MARK: Final = "\0"
 """Takes the place of a doubtful character."""
 _DOUBTFUL_NUMBER: Final = re.compile(r"\0 ?[($€£.]{0,2}[\d\0]|\d[%)]? ?\0")
-_PI_NAME: Final = re.compile(r"H\d{4,5}")
-"""Names of glyphs in the fonts of signs of the Linotype library: H11002 is a minus."""
-
-
-@dataclass(frozen=True, slots=True)
-class Glyph:
-    """A glyph and the character that it is said to be.
-
-    Attributes:
-        char: The character.
-        name: The glyph's name in the font, without a suffix such as ".oldstyle".
-        width: Of the outline, in em.
-        height: Of the outline, in em.
-        bottom: Of the outline above the baseline, in em.
-        is_other_digit: Whether its name says nothing and its outline looks like another digit or
-            sign.
-    """
-
-    char: str
-    name: str
-    width: float
-    height: float
-    bottom: float
-    is_other_digit: bool = False
 
 
 class GlyphCheck:
@@ -173,14 +120,15 @@ class GlyphCheck:
         return self._fonts[number]
 
     def _look(self, font: Any) -> tuple[str, frozenset[str]]:
-        if mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type3":
+        is_type3 = mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type3"
+        if is_type3 and not mupdf.pdf_is_dict(mupdf.pdf_dict_gets(font, "Resources")):
             return "", _NO_CHARS
         try:
             with _loaded(self._pdf, font) as loaded:
-                if not loaded.is_embedded or not loaded.font:
+                if not loaded.font or not (is_type3 or loaded.is_embedded):
                     return "", _NO_CHARS
                 name = _SUBSET_PREFIX.sub("", mupdf.ll_fz_font_name(loaded.font))
-                return name, _doubtful_chars(list(_glyphs(loaded, font)))
+                return name, _doubtful_of(loaded, font, is_type3=is_type3)
         except mupdf.FzErrorBase as error:
             mupdf_log.check_memory(str(error))
             return "", _NO_CHARS
@@ -196,23 +144,44 @@ def _loaded(pdf: Any, font: Any) -> Iterator[Any]:
         mupdf.ll_pdf_drop_font(loaded)
 
 
-def _glyphs(loaded: Any, font: Any) -> Iterator[Glyph]:
-    """The digits and signs of a font that have an outline."""
+def _doubtful_of(loaded: Any, font: Any, *, is_type3: bool) -> frozenset[str]:
+    """The doubtful characters of a font, all of them where its letters are others."""
     told, guessed = font_tables.characters(font)
-    for code, char in (guessed | told).items():
-        index = mupdf.ll_pdf_font_cid_to_gid(loaded, code) if char in CHECKED else 0
-        if index <= 0:
-            continue
+    all_codes = guessed | told
+    glyphs = [
+        (code, char, index)
+        for code, char in all_codes.items()
+        if (char in CHECKED or char in LETTERS)
+        and (index := mupdf.ll_pdf_font_cid_to_gid(loaded, code)) > 0
+    ]
+    if is_type3:
+        return _doubtful_chars(in_ems(list(_measured(loaded, glyphs, told))))
+    letters = ((char, index, _name(loaded, index)) for _, char, index in glyphs if char in LETTERS)
+    if letter_shapes.stores_others(loaded.font, letters):
+        return CHECKED | LETTERS
+    return _doubtful_chars(list(_measured(loaded, glyphs, told)))
+
+
+def _name(loaded: Any, index: int) -> str:
+    name: str = mupdf.ll_fz_get_glyph_name2(loaded.font, index)
+    return name.partition(".")[0]
+
+
+def _measured(
+    loaded: Any, glyphs: Sequence[tuple[int, str, int]], told: Mapping[int, str]
+) -> Iterator[Glyph]:
+    """The glyphs of a font that have an outline, given their codes, characters and indices."""
+    for code, char, index in glyphs:
         name = ""
-        if char in _DIGITS or code not in told:  # the shapes of signs say enough
-            name = mupdf.ll_fz_get_glyph_name2(loaded.font, index).partition(".")[0]
+        if char in DIGITS or code not in told:  # the shapes of signs say enough
+            name = _name(loaded, index)
         if code not in told and _says_other(name, char):
             continue
         box = mupdf.ll_fz_bound_glyph(loaded.font, index, mupdf.fz_identity)
         left, bottom, right, top = box.x0, box.y0, box.x1, box.y1
         if max(right - left, top - bottom) < _MIN_EM:  # not in a subset, or invisible
             continue
-        is_nameless = char in _DIGITS and name not in _NAMED
+        is_nameless = char in DIGITS and name not in NAMED
         is_other = is_nameless and looks_like_other(loaded.font, index, char)
         yield Glyph(char, name, right - left, top - bottom, bottom, is_other)
 
@@ -230,35 +199,8 @@ def _doubtful_chars(glyphs: list[Glyph]) -> frozenset[str]:
     the others, whose shapes may fit by chance, cannot be believed either.
     """
     found = {glyph.char for glyph in glyphs if is_other_sign(glyph) or is_other_shape(glyph)}
-    is_other_font = len(found) > 1 or any(char in _DIGITS for char in found)
+    is_other_font = len(found) > 1 or any(char in DIGITS for char in found)
     return frozenset(glyph.char for glyph in glyphs) if is_other_font else frozenset(found)
-
-
-def is_other_sign(glyph: Glyph) -> bool:
-    """Whether the name of a glyph says another digit or sign than its character.
-
-    Only where one of the two is a digit: many fonts draw a minus for a hyphen.
-    """
-    if glyph.char in _DIGITS and _PI_NAME.fullmatch(glyph.name):
-        return True
-    named = _NAMED.get(glyph.name, glyph.char)
-    return named != glyph.char and (glyph.char in _DIGITS or named in _DIGITS)
-
-
-def is_other_shape(glyph: Glyph) -> bool:
-    """Whether a digit or sign cannot have an outline of this size.
-
-    The bounds are far from the shapes of text fonts, condensed and extended ones included.
-    """
-    char, ratio = glyph.char, glyph.width / max(glyph.height, _MIN_EM)
-    if char in _DIGITS:
-        return glyph.is_other_digit or ratio > 1.5 or glyph.height < 0.25
-    if char in ".,":
-        return glyph.height > 0.5
-    if char in "\"'":
-        return glyph.bottom < 0.15
-    low, high = _RATIOS.get(char, (0.0, math.inf))
-    return not low <= ratio <= high
 
 
 def count_in_line(spans: Sequence[Mapping[str, Any]], doubtful: Doubtful) -> int:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pipeline.documents.page_text import PageText, TextRun
 from pipeline.documents.pdf.invisible_font import DESCENT, InvisibleFont
 from pipeline.text.char_widths import text_width
 from pipeline.text.monospaced import columns
+from pipeline.text.word_spans import Span, word_spans
 
 Matrix = tuple[float, float, float, float, float, float]
 """a, b, c, d, e, f: the point (x, y) becomes (a x + c y + e, b x + d y + f)."""
@@ -66,14 +67,31 @@ def _line(run: TextRun, to_page: Matrix, font: InvisibleFont, font_name: str) ->
 def _strings(run: TextRun, length: float, size: float) -> Iterator[tuple[str, float, float]]:
     """The strings of a line, their widths in the font, and the lengths that they are to have.
 
-    A line of a typewriter font has one for each word and each space: that is where words begin.
+    A line has one for each word and each space where it is known where words begin, or the font is
+    that of a typewriter, which says it.
     """
+    texts = run.text.split()
+    if spans := word_spans(texts, run.word_starts, text_width):
+        yield from _placed(texts, spans, length, size)
+        return
     whole = columns(run.text)
     parts = _WORDS.findall(run.text) if run.is_monospaced and whole else [run.text]
     for text in parts:
         if width := text_width(text) * size:
             share = columns(text) / whole if len(parts) > 1 else 1.0
             yield text, width, share * length
+
+
+def _placed(
+    texts: Sequence[str], spans: Sequence[Span], length: float, size: float
+) -> Iterator[tuple[str, float, float]]:
+    """The strings of words of which each has its place, and of the spaces between them."""
+    end = spans[0][0]
+    for text, span in zip(texts, spans, strict=True):
+        for part, share in ((" ", span[0] - end), (text, span[1] - span[0])):
+            if share > 0 and (width := text_width(part) * size):
+                yield part, width, share * length
+        end = span[1]
 
 
 def _moved(point: tuple[float, float], by: Matrix) -> tuple[float, float]:

@@ -22,6 +22,10 @@ _BOLD: Final = 16
 """The flag of a bold font (PyMuPDF's `TEXT_FONT_BOLD`)."""
 _WHITE: Final = 0xF0F0F0
 """A colour counts as white if red, green and blue have all of these bits: at least 240 of 255."""
+_MIN_SIZE_PT: Final = 1.0
+"""Smaller characters are not seen ..."""
+_MAX_TINY_PT: Final = 1.5
+"""... unless their boxes are higher or wider, as with some bitmap fonts."""
 _UPRIGHT: Final = (1.0, 0.0)
 """Direction of a line that needs no turn."""
 _MAX_SPAN_EM: Final = 3.0
@@ -52,7 +56,7 @@ def read_lines(
             texts.append(text)
             length = len(text)
             characters += length
-            if span["char_flags"] & _INKED and span["alpha"]:
+            if _is_inked(span):
                 inked += length
                 if span["color"] & _WHITE == _WHITE:
                     white += length
@@ -78,7 +82,7 @@ def _seen_and_unseen(
     kind = (True, False)
     for span in line["spans"]:
         if span["text"].strip():
-            is_inked = bool(span["char_flags"] & _INKED and span["alpha"])
+            is_inked = _is_inked(span)
             is_white = (
                 is_inked and span["color"] & _WHITE == _WHITE and grounds().is_paper(*span["bbox"])
             )
@@ -91,6 +95,17 @@ def _seen_and_unseen(
         yield TextLayerLine(
             text, box, _turn_of(line), is_visible, is_white, *_style(spans, to_pixels.zoom)
         )
+
+
+def _is_inked(span: dict[str, Any]) -> bool:
+    """Whether a span is painted, and large enough to be seen."""
+    if not (span["char_flags"] & _INKED and span["alpha"]):
+        return False
+    return span["size"] >= _MIN_SIZE_PT or not _is_tiny(len(span["text"]), *span["bbox"])
+
+
+def _is_tiny(length: int, x0: float, y0: float, x1: float, y1: float) -> bool:
+    return max(y1 - y0, (x1 - x0) / max(1, length)) < _MAX_TINY_PT
 
 
 def _style(spans: Sequence[dict[str, Any]], zoom: float) -> tuple[float, bool]:

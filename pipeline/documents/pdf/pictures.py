@@ -18,8 +18,8 @@ from pipeline.documents.pdf.drawing import POINTS_PER_INCH
 from pipeline.imaging.text_lines import DPI, Levels, estimate_characters
 from pipeline.types import Box
 
-_MIN_PT: Final = 18.0
-"""Least side of a picture that is looked at."""
+_MIN_PT: Final = 9.0
+"""Least side of a picture that is looked at: a line of small print has as much."""
 _MIN_SHARE: Final = 0.004
 """Least share of the page's area, of one picture: that of an icon is less."""
 _MAX_TEXT: Final = 0.3
@@ -66,11 +66,11 @@ def with_text(
     ]
     if not found:
         return ()
-    frame = _in_pixels(_around(found))
-    levels = _drawn(page, frame)
+    frame = frame_of(_around(found))
+    levels = drawn(page, frame)
     for text in texts:  # what the layer has stays white
-        _part(levels, _in_pixels(text), frame)[:] = _WHITE
-    parts = [np.rot90(_part(levels, _in_pixels(box), frame), -deg // 90) for box in found]
+        _part(levels, frame_of(text), frame)[:] = _WHITE
+    parts = [np.rot90(_part(levels, frame_of(box), frame), -deg // 90) for box in found]
     counts = [estimate_characters(part) for part in parts]
     return tuple(
         (box, count) for box, count in zip(found, counts, strict=True) if count >= _MIN_CHARACTERS
@@ -121,7 +121,8 @@ def _is_sensible(box: Box, page_area: float) -> bool:
     return is_large and _area(box) >= _MIN_SHARE * page_area
 
 
-def _in_pixels(box: Box) -> Frame:
+def frame_of(box: Box) -> Frame:
+    """A box in points as pixels at `DPI`, at least one."""
     x0, y0, x1, y1 = (round(side * _ZOOM) for side in box)
     return x0, y0, max(x0 + 1, x1), max(y0 + 1, y1)
 
@@ -132,8 +133,16 @@ def _part(levels: Levels, box: Frame, frame: Frame) -> Levels:
     return levels[top:bottom, left:right]
 
 
-def _drawn(page: Any, frame: Frame) -> Levels:
-    """A part of the page in grey at `DPI`, for all pictures at once: to run the page costs most."""
+def drawn(page: Any, frame: Frame) -> Levels:
+    """A part of the page in grey at `DPI`, for all places at once: to run the page costs most.
+
+    Args:
+        page: MuPDF's page.
+        frame: The part.
+
+    Raises:
+        FzErrorBase: MuPDF cannot interpret the page's content.
+    """
     x0, y0, x1, y1 = frame
     levels = np.full((y1 - y0, x1 - x0), _WHITE, np.uint8)
     box = mupdf.FzIrect(x0, y0, x1, y1)

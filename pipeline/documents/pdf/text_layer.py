@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pymupdf
 from pymupdf import mupdf
 
-from pipeline.documents.pdf import figures, mupdf_log, painted, pictures
+from pipeline.documents.pdf import covered, figures, mupdf_log, painted, pictures
 from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
@@ -35,6 +35,8 @@ _CELLS: Final = 100
 """Areas are computed on a grid of this many columns and rows."""
 _MAX_PICTURES: Final = 0.3
 """With more than this share of the page in pictures without text, a layer is not trusted anyway."""
+_MAX_COVERED: Final = 0.3
+"""With a larger share of its text covered, a layer is not trusted anyway."""
 _MAX_IMAGE_PX: Final = 16_000_000
 """A page with a larger image is not drawn for the text in it: that would need 50 MB and more."""
 _NOT_LOOKED_AT: Final = "no text was searched in the pictures of the page"
@@ -78,6 +80,8 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
         oversized_box_share=oversized_box_share,
         doubtful_numbers=_count_doubtful(raw, doubtful),
     )
+    if drawing.non_text_operations and drawing.covered_share <= _MAX_COVERED:
+        inside = _seen(page, inside, (kinds, painted_boxes), to_pixels)
     warnings: tuple[str, ...] = ()
     is_wanted = bool(boxes) and 0 < drawing.image_without_text_share < _MAX_PICTURES
     if is_wanted and log.largest_image_px > _MAX_IMAGE_PX:
@@ -113,6 +117,20 @@ def _figures(
     images = boxes[(kinds == painted.IMAGE) | (kinds == painted.IMAGE_MASK)]
     rules = figures.rules(boxes[kinds == painted.FILL_PATH], boxes[kinds == painted.OTHER], zoom)
     return figures.pictures(images, size_px, zoom), rules
+
+
+def _seen(
+    page: Any,
+    lines: list[TextLayerLine],
+    operations: tuple[Kinds, Boxes],
+    to_pixels: PixelFrame,
+) -> list[TextLayerLine]:
+    """The lines, those that are covered marked."""
+    try:
+        return covered.without_covered(page, lines, *operations, to_pixels)
+    except mupdf.FzErrorBase as error:  # the layer is as good as it was
+        mupdf_log.check_memory(str(error))
+        return lines
 
 
 def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:

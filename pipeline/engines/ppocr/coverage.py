@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from pipeline.types import Box
+
 _MIN_ASPECT: Final = 3.0
 """Length of a line in heights: shorter ones are numbers and words, of any length."""
 _MIN_EM: Final = 30.0
@@ -18,6 +20,15 @@ _MIN_EM: Final = 30.0
 _MIN_UNREAD_EM: Final = 10.0
 """The same where nothing at all was read: half a line. In textless pictures the detector finds less
 than four."""
+_LONG_ASPECT: Final = 8.0
+"""Length in heights of a line that says by itself whether it was read: two words ..."""
+_LEAST_READ: Final = 0.7
+"""... by the share of it that its characters account for. On 20 pages in scripts that PP-OCR reads
+no line has less."""
+_MAX_GAP: Final = 1.5
+"""White space to the next line of a paragraph, in heights."""
+_MIN_SHARED: Final = 0.5
+"""Share of the shorter line that is below or above the other one of a paragraph."""
 _WIDE, _NARROW, _SPACE = 1.0, 0.5, 0.3
 """Width of characters, in heights of the detector's box."""
 
@@ -37,6 +48,37 @@ def coverage(lines: Iterable[tuple[str, float]]) -> float | None:
             length += aspect
             read += min(aspect, sum(map(_width, text)))
     return read / length if length >= (_MIN_EM if read else _MIN_UNREAD_EM) else None
+
+
+def unread_lines(lines: Iterable[tuple[str, Box]]) -> int:
+    """The number of lines of the longest paragraph that was found and not read.
+
+    One line may be a signature or a rule. Two below each other are text, and a page of which a
+    tenth is in another script has as good a coverage as one that was read.
+
+    Args:
+        lines: What was read in each line, "" for nothing; and its box.
+    """
+    unread = sorted(
+        (box for text, box in lines if _is_unread(text, box)), key=lambda box: (box[1], box)
+    )
+    counts: list[int] = []
+    for i, box in enumerate(unread):
+        above = (counts[k] for k in range(i) if _follows(unread[k], box))
+        counts.append(1 + max(above, default=0))
+    return max(counts, default=0)
+
+
+def _is_unread(text: str, box: Box) -> bool:
+    aspect = (box[2] - box[0]) / max(box[3] - box[1], 1.0)
+    return aspect >= _LONG_ASPECT and sum(map(_width, text)) < _LEAST_READ * aspect
+
+
+def _follows(above: Box, below: Box) -> bool:
+    """Whether a line is the next one of a paragraph."""
+    is_near = below[1] - above[3] < _MAX_GAP * (below[3] - below[1]) and below[1] > above[1]
+    shared = min(above[2], below[2]) - max(above[0], below[0])
+    return is_near and shared > _MIN_SHARED * min(above[2] - above[0], below[2] - below[0])
 
 
 def _width(char: str) -> float:

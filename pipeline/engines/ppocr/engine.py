@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,18 @@ import numpy as np
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
-from pipeline.engines.ppocr.coverage import coverage
+from pipeline.engines.ppocr.coverage import coverage, unread_lines
 from pipeline.engines.ppocr.detector import find_lines
 from pipeline.engines.ppocr.half_width import half_width
 from pipeline.engines.ppocr.ink_runs import tight
 from pipeline.engines.ppocr.leader_lines import add_leaders
 from pipeline.engines.ppocr.recogniser import MIN_WIDTH_PX, Recogniser
 from pipeline.engines.ppocr.split_columns import split
+from pipeline.engines.ppocr.word_places import word_starts
 from pipeline.errors import ConfigError, EngineError
 from pipeline.imaging.transform import resize
 from pipeline.text.letter_stacks import with_words_of_stacks
-from pipeline.types import Generation, Line, Pixels, Request
+from pipeline.types import Box, Generation, Line, Pixels, Request
 
 _DETECTOR = "PP-OCRv6_det_small.onnx"
 _RECOGNISER = "PP-OCRv6_rec_small.onnx"
@@ -76,13 +78,12 @@ class OnnxEngine:
         lines = add_leaders([line for line in on_image if line], dots)
         kept = [line for line in lines if line.score >= self._min_score]
         words = tuple(with_words_of_stacks(kept))
-        return Generation(lines=words, coverage=coverage(map(self._length, found)))
-
-    def _length(self, line: Line) -> tuple[str, float]:
-        """What was read in a line, and its length by its height."""
-        x0, y0, x1, y1 = line.box
-        shorter, longer = sorted((x1 - x0, y1 - y0))
-        return line.text if line.score >= self._min_score else "", longer / max(shorter, 1.0)
+        read = [(line.text if line.score >= self._min_score else "", line.box) for line in found]
+        return Generation(
+            lines=words,
+            coverage=coverage((text, _aspect(box)) for text, box in read),
+            unread_lines=unread_lines(read),
+        )
 
     def _recognised(self, canvas: Pixels) -> Iterator[Line]:
         """The lines of an image, those with narrow gutters in them cut."""
@@ -92,9 +93,11 @@ class OnnxEngine:
             return
         quads = split(canvas, quads)
         for quad, crop in zip(quads, self._ocr.crop_text_regions(bgr, quads), strict=True):
-            text, score = self._recogniser.read(crop)
+            read = self._recogniser.read(crop)
             (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
-            yield Line(half_width(text.strip()), tight(canvas, (x0, y0, x1, y1)), score)
+            box = tight(canvas, (x0, y0, x1, y1))
+            starts = word_starts(canvas, box, (x0, x1), read.breaks)
+            yield Line(half_width(read.text.strip()), box, read.score, starts)
 
 
 def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:
@@ -121,6 +124,12 @@ def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:
         ocr(blank, use_det=False, use_rec=True)
         ocr.update_params(use_det=True)
     return ocr
+
+
+def _aspect(box: Box) -> float:
+    """The length of a line by its height."""
+    shorter, longer = sorted((box[2] - box[0], box[3] - box[1]))
+    return longer / max(shorter, 1.0)
 
 
 def _model(name: str) -> Path:
@@ -184,4 +193,4 @@ def _on_image(line: Line, scale: float, width_px: int, height_px: int) -> Line |
     box = (max(0.0, x0), max(0.0, y0), min(float(width_px), x1), min(float(height_px), y1))
     if box[0] >= box[2] or box[1] >= box[3] or not line.text:
         return None
-    return Line(line.text, box, line.score)
+    return replace(line, box=box)

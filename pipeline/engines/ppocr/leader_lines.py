@@ -87,7 +87,8 @@ def _corrected(line: Line, dots: str) -> Line:
     if len(_DOTS.findall(line.text)) != 1:
         return line
     before, after = _DOTS.split(line.text)
-    return replace(line, text=f"{before.rstrip()} {dots} {after.lstrip()}".strip())
+    text = f"{before.rstrip()} {dots} {after.lstrip()}".strip()
+    return replace(line, text=text, word_starts=())
 
 
 def _cut(line: Line, leader: Leader) -> Line | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,25 +58,54 @@ class Recogniser:
         listed = self._session.get_modelmeta().custom_metadata_map["character"].splitlines()
         self._characters = ("", *listed, " ")
 
-    def read(self, line: Pixels) -> tuple[str, float]:
+    def read(self, line: Pixels) -> Reading:
         """Read one line.
 
         Args:
             line: Its pixels as BGR, (height, width, 3).
-
-        Returns:
-            Its text, and the mean probability of its characters, 0 where it has none.
         """
-        text, score = self._read(network_input(line))
-        if impossible(text):
-            again = self._read(network_input(line, cubic=True))
-            return again if is_mended(text, again[0]) else (text, score)
-        return text, score
+        first = self._read(line)
+        if impossible(first.text):
+            again = self._read(line, cubic=True)
+            return again if is_mended(first.text, again.text) else first
+        return first
 
-    def _read(self, image: npt.NDArray[np.float32]) -> tuple[str, float]:
+    def _read(self, line: Pixels, *, cubic: bool = False) -> Reading:
+        image = network_input(line, cubic=cubic)
         (logits,) = self._session.run(None, {self._input: image})
-        classes, score = best_path(logits[0])
-        return "".join(self._characters[index] for index in classes), score
+        classes, steps, score = best_path(logits[0])
+        # What is right of a narrow line is padding.
+        share = image.shape[3] / _width(line) / len(logits[0])
+        characters = [self._characters[index] for index in classes]
+        places = [(step + 0.5) * share for step in steps]
+        return Reading("".join(characters), score, breaks(characters, places))
+
+
+class Reading(NamedTuple):
+    """What was read in a line.
+
+    Attributes:
+        text: Its text.
+        score: The mean probability of its characters, 0 where it has none.
+        breaks: Where about its words part: for each word but the first the middle between its
+            first character and the one before, as a share of the line's length.
+    """
+
+    text: str
+    score: float
+    breaks: tuple[float, ...] = ()
+
+
+def breaks(characters: Sequence[str], places: Sequence[float]) -> tuple[float, ...]:
+    """The `Reading.breaks` of characters, given the middle of each as a share of the line."""
+    found, last = [], None
+    for i, (character, place) in enumerate(zip(characters, places, strict=True)):
+        if character.isspace():
+            continue
+        if last is not None and characters[i - 1].isspace():
+            found.append((last + place) / 2)
+        last = place
+    return tuple(found)
 
 
 def network_input(line: Pixels, *, cubic: bool = False) -> npt.NDArray[np.float32]:
@@ -89,8 +118,7 @@ def network_input(line: Pixels, *, cubic: bool = False) -> npt.NDArray[np.float3
     """
     import cv2
 
-    height_px, width_px = line.shape[:2]
-    width = max(1, math.ceil(_HEIGHT_PX * width_px / height_px))
+    width = _width(line)
     way = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     scaled = cv2.resize(line, (width, _HEIGHT_PX), interpolation=way).astype(np.float32)
     scaled *= 1 / 127.5
@@ -100,21 +128,30 @@ def network_input(line: Pixels, *, cubic: bool = False) -> npt.NDArray[np.float3
     return padded
 
 
-def best_path(logits: npt.NDArray[np.float32]) -> tuple[Sequence[int], float]:
+def _width(line: Pixels) -> int:
+    """The width of a line at the network's height."""
+    height_px, width_px = line.shape[:2]
+    return int(max(1, math.ceil(_HEIGHT_PX * width_px / height_px)))
+
+
+def best_path(
+    logits: npt.NDArray[np.float32],
+) -> tuple[Sequence[int], Sequence[int], float]:
     """The classes of the most probable path, without repetitions and blanks.
 
     Args:
         logits: (steps, classes).
 
     Returns:
-        The classes, and the mean of their probabilities, 0 where there are none.
+        The classes, the steps at which they begin, and the mean of their probabilities, 0 where
+        there are none.
     """
     best = logits.argmax(axis=1)
     is_char = best != _BLANK
     is_char[1:] &= best[1:] != best[:-1]
     if not is_char.any():
-        return [], 0.0
+        return [], [], 0.0
     rows = logits[is_char]
     # The softmax of the largest logit, at the characters alone.
     probabilities = 1 / np.exp(rows - rows.max(axis=1, keepdims=True)).sum(axis=1)
-    return best[is_char].tolist(), float(probabilities.mean())
+    return best[is_char].tolist(), np.flatnonzero(is_char).tolist(), float(probabilities.mean())

@@ -1,9 +1,10 @@
 """The lines of a page by its blocks, and the places of their words. Pure.
 
 Known lines are those that an engine with lines read. Of other blocks the lines are estimated: the
-text is set into the block's box, at the size at which it fills it. Where words stand in a line is
-always estimated, by the widths of their characters (`pipeline.text.char_widths`), or by their
-number where a block, or the page, is in a typewriter font (`pipeline.text.monospaced`).
+text is set into the block's box, at the size at which it fills it. Where the engine did not say
+where words begin in a line, that is estimated by the widths of their characters
+(`pipeline.text.char_widths`), or by their number where a block, or the page, is in a typewriter
+font (`pipeline.text.monospaced`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pipeline.output.export.plain_text import plain_text
 from pipeline.text.char_widths import text_width
 from pipeline.text.layout.vertical import vertical_lines
 from pipeline.text.monospaced import columns, is_monospaced
+from pipeline.text.word_spans import word_spans
 from pipeline.types import Block, Box, Line, PageResult, Source
 
 _LEADING: Final = 1.2
@@ -42,6 +44,7 @@ class PlacedLine:
         score: The engine's confidence, None where it gave none.
         is_estimated: Whether the box was not read, but made from that of the block.
         is_monospaced: Whether all of its characters are as wide.
+        word_starts: As of `Line`.
     """
 
     text: str
@@ -50,6 +53,7 @@ class PlacedLine:
     score: float | None = None
     is_estimated: bool = False
     is_monospaced: bool = False
+    word_starts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,14 @@ def lined_blocks(page: PageResult) -> list[LinedBlock]:
         own = _is_monospaced(inside, directions)
         is_fixed = bool(is_page_fixed if own is None else own)
         placed = tuple(
-            PlacedLine(one.text, one.box, directions[one], one.score, is_monospaced=is_fixed)
+            PlacedLine(
+                one.text,
+                one.box,
+                directions[one],
+                one.score,
+                is_monospaced=is_fixed,
+                word_starts=one.word_starts,
+            )
             for one in inside
         )
         if not placed and is_set and block.box:
@@ -112,8 +123,11 @@ def words(line: PlacedLine) -> list[Word]:
     """The words of a line, in logical order; those of right-to-left scripts begin at its end."""
     texts, width_of = line.text.split(), columns if line.is_monospaced else text_width
     space = width_of(" ")
+    is_rtl = is_right_to_left(line.text)
+    if not is_rtl and (spans := word_spans(texts, line.word_starts, width_of)):
+        return [Word(text, _part(line, *span)) for text, span in zip(texts, spans, strict=True)]
     total = sum(map(width_of, texts)) + space * (len(texts) - 1)
-    found, at, is_rtl = [], 0.0, is_right_to_left(line.text)
+    found, at = [], 0.0
     for text in texts:
         width = width_of(text)
         begin, end = (at / total, (at + width) / total) if total else (0.0, 1.0)

@@ -63,5 +63,7 @@ def _lines(page: PageResult) -> Iterator[PlacedLine]:
 
 
 def _run(line: PlacedLine) -> TextRun:
-    text = visual_order(" ".join(line.text.split()))
-    return TextRun(text, line.box, line.direction_deg, line.is_monospaced)
+    logical = " ".join(line.text.split())
+    text = visual_order(logical)
+    starts = line.word_starts if text == logical else ()
+    return TextRun(text, line.box, line.direction_deg, line.is_monospaced, starts)

@@ -2,13 +2,13 @@
 
 Columns are separated by vertical rules that run through most of the table, else by white space that
 no row, or almost none, crosses. Rows are the lines on one baseline; where the table has a rule
-below each row, all lines between two rules are one row, else a line that continues a cell closely
+below each row, all lines between two rules are one row, but for those that plainly are rows of
+their own: faint rules are found here and there only. Else a line that continues a cell closely
 below is joined to it. Each line goes into one cell: no word is lost or doubled.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
@@ -22,6 +22,7 @@ from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
 from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.places import center_y
+from pipeline.text.structure.table_rows import row_starts
 from pipeline.types import Box, Line
 
 _BINS_EM: Final = 4
@@ -35,13 +36,6 @@ _HEAD_ROWS: Final = 4
 """... and of this many rows one may: heads are often wider than what is below them."""
 _MIN_RULE: Final = 0.6
 """A rule separates columns or rows if it runs through this share of the table."""
-_MIN_BANDS: Final = 3
-_MIN_BAND_SHARE: Final = 0.4
-"""Rules separate the rows if there are this many for each line: not if only heads have them. ..."""
-_MAX_BAND_LINES: Final = 8
-"""... In a table with rules between the columns, if no row would have more lines than this."""
-_CONTINUES_EM: Final = 0.3
-"""A line continues the cell above if it is nearer than the usual row by this, in line heights."""
 _MAX_CELL_CHARS: Final = 60
 """A table without rules whose cells have more characters than this (median) is text."""
 _MIN_FILLED: Final = 0.3
@@ -76,8 +70,7 @@ def grid(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> Grid | No
     is_ruled = bool(across or down)
     if not is_ruled and _is_text(lines, edges):
         return None
-    starts = _starts_by_rules(found, across, bool(down)) or _starts_by_gaps(found, cells, em_px)
-    joined = _joined(cells, starts)
+    joined = _joined(cells, row_starts(found, cells, across, em_px, has_columns=bool(down)))
     least = _MIN_RULED_CELL_ROWS if down else _MIN_CELL_ROWS
     several = sum(sum(map(bool, row)) >= 2 for row in cells)
     if several < least * len(joined) or not _is_table(cells, joined, is_ruled):
@@ -217,30 +210,3 @@ def _joined(cells: Sequence[list[list[str]]], starts: Sequence[bool]) -> Grid:
             for cell, more in zip(joined[-1], row, strict=True):
                 cell += more
     return [[" ".join(cell) for cell in row] for row in joined]
-
-
-def _starts_by_rules(
-    found: Sequence[Row], across: Sequence[float], has_columns: bool
-) -> list[bool] | None:
-    """Whether each line starts a row, by the rules; None where rules don't separate the rows."""
-    bands = [sum(y < center_y(row.lines[0]) for y in across) for row in found]
-    lines = Counter(bands)
-    is_dense = len(lines) >= _MIN_BAND_SHARE * len(found)
-    is_fine = has_columns and max(lines.values()) <= _MAX_BAND_LINES
-    if len(lines) < _MIN_BANDS or not (is_dense or is_fine):
-        return None
-    return [True, *(above != below for above, below in pairwise(bands))]
-
-
-def _starts_by_gaps(
-    found: Sequence[Row], cells: Sequence[list[list[str]]], em_px: float
-) -> list[bool]:
-    """Whether each line starts a row: all but those that continue cells closely below."""
-    gaps = [below.box[1] - above.box[3] for above, below in pairwise(found)]
-    usual = median(gaps) if gaps else 0.0
-    starts = [True]
-    for gap, row, before in zip(gaps, cells[1:], cells, strict=False):
-        continues = all(above for above, cell in zip(before, row, strict=True) if cell)
-        is_near = gap < usual - _CONTINUES_EM * em_px
-        starts.append(not (is_near and continues and not row[0]))
-    return starts

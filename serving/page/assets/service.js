@@ -97,13 +97,18 @@ async function* lines(body) {
 
 // --- errors as sentences
 
+// What else can be done with a document that is too long or too large, where the operator keeps jobs.
+// Without a full stop: an address stands at its end.
+const orJob = (settings) => (settings.has_jobs ? `, or make a job of it: ${jobCommand()}` : ".");
+const jobCommand = () => `curl -F file=@document.pdf ${new URL("v1/ocr/jobs", document.baseURI)}`;
+
 const SENTENCES = {
   no_answer: () => "The service does not answer. Is it running, and is this computer connected to it?",
   cut_off: () => "The answer ended before the last page. The pages that are here are complete; try again for the others.",
   missing_api_key: () => "This service answers callers that have a key. Enter yours.",
   invalid_api_key: () => "The service does not know this key. Enter another one, or ask who runs the service.",
-  body_too_large: (_, settings) => `The file is larger than ${settings.body_mib} MiB. Send a part of it, or use the batch job.`,
-  too_many_pages: (_, settings) => `The document has more than ${settings.pages} pages. Write some into “Pages”, such as 1-${settings.pages}, or use the batch job.`,
+  body_too_large: (_, settings) => `The file is larger than ${settings.body_mib} MiB. Send a part of it${orJob(settings)}`,
+  too_many_pages: (_, settings) => `The document has more than ${settings.pages} pages. Write some into “Pages”, such as 1-${settings.pages}${orJob(settings)}`,
   no_such_page: (said) => `${sentence(said)} Change “Pages”.`,
   unsupported_media_type: (_, settings) => `This kind of file is not read here. Take one of ${kinds(settings)}.`,
   password: () => "The document is encrypted. Write its password into “Password of the PDF”.",

@@ -554,6 +554,31 @@ def test_the_batch_job():
         assert pod.spec["nodeSelector"] == {"karpenter.sh/capacity-type": "spot"}
 
 
+def test_objects_of_kueue_have_a_namespace_only_where_their_kind_does():
+    kinds = ("ResourceFlavor", "ClusterQueue", "LocalQueue")
+    found = {kind: manifests.one(kind, "batch-queued")["metadata"] for kind in kinds}
+    assert {kind: one["name"] for kind, one in found.items()} == dict.fromkeys(kinds, "rayscribe")
+    assert "namespace" not in found["ResourceFlavor"]
+    assert "namespace" not in found["ClusterQueue"]
+    assert found["LocalQueue"]["namespace"] == "rayscribe"
+
+
+def test_chat_replicas_are_packed_so_that_a_worker_too_many_becomes_idle():
+    for overlay in ("seed-chat", "production"):
+        head = manifests.pods(service(overlay, "vllm"))[0]
+        environment = {one["name"]: one.get("value") for one in head.ray["env"]}
+        assert environment["RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY"] == "1"
+
+
+def test_budgets_do_without_a_count_that_raycluster_cannot_give():
+    """Its kind has no scale subresource: with maxUnavailable or a percentage no pod is evicted."""
+    budgets = manifests.of_kind("PodDisruptionBudget", "production")
+    assert [one["metadata"]["name"] for one in budgets] == ["rayscribe-heads"]
+    for one in budgets:
+        assert "maxUnavailable" not in one["spec"]
+        assert isinstance(one["spec"]["minAvailable"], int)
+
+
 def test_kueue_counts_a_job_of_a_fixed_size():
     job = manifests.one("RayJob", "batch-queued")
     assert job["metadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "rayscribe"}

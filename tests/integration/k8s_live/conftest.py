@@ -11,14 +11,18 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.integration.k8s_live import deployments, image, kube, tables, volumes
-from tests.integration.k8s_live.kube import HERE, Kube
+from tests.integration.k8s.manifests import Manifest
+from tests.integration.k8s_live import chat_service, deployments, image, kube, tables, volumes
+from tests.integration.k8s_live.kube import HERE, Kube, until
 from tests.support.one_node import cluster, programs
+from tests.support.one_node.cluster import NodeCluster
+from tests.support.one_node.layout import NODE
 
 CACHE = Path(os.environ.get("RAYSCRIBE_CACHE", "~/.cache/rayscribe")).expanduser()
 """The cluster's programs and images are kept here from one run to the next."""
@@ -31,21 +35,31 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def live() -> Iterator[Kube]:
-    """A cluster with the operator, the image and a client pod."""
-    if found := kube.named_cluster():
-        yield _ready(found)
+def node() -> Iterator[NodeCluster | None]:
+    """The cluster that is started here, with the images; none where KUBECONFIG names one."""
+    if kube.named_cluster():
+        yield None
         return
-    with cluster.running(CACHE / "node") as node:
-        node.load(image.archive(CACHE), image.NAME, *image.OTHER_NAMES)
-        node.load(image.redis_archive(CACHE), image.REDIS)
-        found = Kube(tuple(node.kubectl()))
-        status = {name: {"nvidia.com/gpu": _GPUS} for name in ("capacity", "allocatable")}
-        patch = yaml.safe_dump({"status": status})
-        found.run("patch", "node", "node", "--subresource=status", "--type=merge", "-p", patch)
-        tables.note("memory of the control plane", f"{node.memory() / 2**20:.0f} MiB")
-        yield _ready(found)
+    with cluster.running(CACHE / "node") as started:
+        started.load(image.archive(CACHE), image.NAME, *image.OTHER_NAMES)
+        started.load(image.redis_archive(CACHE), image.REDIS)
+        yield started
     shutil.rmtree(volumes.FOLDER, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def live(node: NodeCluster | None) -> Kube:
+    """A cluster with the operator, the image and a client pod."""
+    if node is None:
+        named = kube.named_cluster()
+        assert named is not None
+        return _ready(named)
+    found = Kube(tuple(node.kubectl()))
+    status = {name: {"nvidia.com/gpu": _GPUS} for name in ("capacity", "allocatable")}
+    patch = yaml.safe_dump({"status": status})
+    found.run("patch", "node", NODE, "--subresource=status", "--type=merge", "-p", patch)
+    tables.note("memory of the control plane", f"{node.memory() / 2**20:.0f} MiB")
+    return _ready(found)
 
 
 def _ready(found: Kube) -> Kube:
@@ -82,6 +96,7 @@ def _read(name: str) -> str:
 def chat(live: Kube) -> Iterator[Kube]:
     """The overlay seed-chat, running; the modules that use it come last."""
     objects = deployments.without_gpu(kube.overlay("seed-chat"))
+    deployments.impatient(deployments.service_of(objects))
     start = time.monotonic()
     live.apply(objects)
     deployments.until_running(live, "vllm")
@@ -89,6 +104,17 @@ def chat(live: Kube) -> Iterator[Kube]:
     yield live
     live.delete(objects)
     live.run("delete", "statefulset,service,secret", "--selector=rayscribe/service=redis")
+
+
+@pytest.fixture
+def service(chat: Kube) -> Manifest:
+    """The chat RayService, running, with all of its replicas and one worker."""
+    deployments.until_running(chat, "vllm")
+    chat_service.one_worker(chat)
+    both = partial(chat_service.both_serve, chat)
+    until(both, "head and worker serve", deployments.START_S)
+    found: Manifest = chat.get("rayservice", "vllm")
+    return found
 
 
 @pytest.fixture(scope="module", autouse=True)

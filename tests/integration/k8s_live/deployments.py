@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +50,14 @@ def quick(service: Manifest) -> None:
     application["args"]["scale"]["ocr"] |= {"upscale_delay_s": 1, "downscale_delay_s": 5}
     application["args"]["engine"]["fake"] = {"delay_ms": 500}
     service["spec"]["serveConfigV2"] = yaml.safe_dump(config)
+
+
+def impatient(service: Manifest) -> None:
+    """Workers without work go after 20 s, and Serve looks for them as soon: both are minutes."""
+    cluster = service["spec"]["rayClusterConfig"]
+    cluster["autoscalerOptions"]["idleTimeoutSeconds"] = 20
+    [head] = cluster["headGroupSpec"]["template"]["spec"]["containers"]
+    head["env"].append({"name": "RAY_SERVE_NODE_COMPACTION_DELAY_S", "value": "20"})
 
 
 def service_of(objects: list[Manifest]) -> Manifest:
@@ -119,28 +129,45 @@ def streamed(answer: Answer) -> str:
 
 
 class Load:
-    """Clients that ask without a pause, from inside the cluster, until they are collected."""
+    """Clients that ask without a pause, from inside the cluster.
+
+    Args:
+        live: The cluster.
+        url: The service.
+        seconds: After which they stop by themselves.
+        clients: How many.
+        model: The model that they ask for.
+        page: Whether they send a page.
+    """
 
     def __init__(
         self,
         live: Kube,
         url: str,
-        seconds: int,
+        seconds: int = 300,
         clients: int = 4,
         model: str = "deepseek-r1",
         page: bool = False,
     ) -> None:
+        self._live = live
         self._seconds = seconds
         self._clients = clients
-        arguments = [url, model, str(clients), str(seconds), PATIENCE_S]
+        self._stop = f"/tmp/stop-{uuid.uuid4().hex[:8]}"
+        arguments = [url, model, str(clients), str(seconds), PATIENCE_S, self._stop]
         arguments += ["/app/samples/notice.jpg"] if page else []
         self._process = live.client_started("load.py", *arguments)
+
+    def stop(self, after_s: float = 10.0) -> Load:
+        """Let them go on for a while, and then finish what they asked."""
+        time.sleep(after_s)
+        self._live.within("default").run("exec", "client", "--", "touch", self._stop)
+        return self
 
     def result(self, fault: str, remark: str = "") -> dict[str, Any]:
         """Wait for the end, note the row of the table, and return what was counted."""
         out, error = self._process.communicate(timeout=self._seconds + 120)
         assert self._process.returncode == 0, error
         found: dict[str, Any] = json.loads(out)
-        load = f"{self._clients} clients, {self._seconds} s"
+        load = f"{self._clients} clients, {found['seconds']} s"
         tables.fault(fault, load, found["fates"], found["gap_s"], remark)
         return found

@@ -1,6 +1,8 @@
 """Asks a service without a pause and counts what becomes of each request. Runs in the client pod.
 
-    python load.py URL MODEL CLIENTS SECONDS TIMEOUT_S [FILE]
+    python load.py URL MODEL CLIENTS SECONDS TIMEOUT_S STOP [FILE]
+
+It ends after SECONDS, or when the file STOP is there.
 
 Each client sends a streamed chat completion (with FILE, a JPEG, if one is named), reads it whole,
 and sends the next one. Every request is on a connection of its own: a kept one would hide whom the
@@ -11,6 +13,7 @@ import base64
 import http.client
 import itertools
 import json
+import os
 import sys
 import threading
 import time
@@ -52,8 +55,8 @@ def ask(url, body, timeout_s):
         connection.close()
 
 
-def client(url, body, end, timeout_s, found):
-    while (now := time.time()) < end:
+def client(url, body, end, timeout_s, found, stop):
+    while (now := time.time()) < end and not os.path.exists(stop):
         fate = ask(url, body, timeout_s)
         found.append((now, time.time(), fate))
         if fate != "answered":
@@ -67,11 +70,11 @@ def longest_gap(found, start, end):
     return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
-def main(url, model, clients, seconds, timeout_s, file=""):
+def main(url, model, clients, seconds, timeout_s, stop, file=""):
     found = []
     start = time.time()
     end = start + float(seconds)
-    arguments = (url, body_of(model, file), end, float(timeout_s), found)
+    arguments = (url, body_of(model, file), end, float(timeout_s), found, stop)
     threads = [threading.Thread(target=client, args=arguments) for _ in range(int(clients))]
     for thread in threads:
         thread.start()
@@ -85,7 +88,8 @@ def main(url, model, clients, seconds, timeout_s, file=""):
         json.dumps(
             {
                 "fates": fates,
-                "gap_s": round(longest_gap(found, start, max(end, time.time())), 1),
+                "gap_s": round(longest_gap(found, start, time.time()), 1),
+                "seconds": round(time.time() - start),
                 "slowest_s": round(slowest, 1),
             }
         )

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import datetime
 import os
+import time
 from pathlib import Path
 
 Row = tuple[str, ...]
+_BEGIN = time.monotonic()
 _NOTES: list[Row] = []
 _OBJECTS: list[Row] = []
 _FAULTS: list[Row] = []
+_JOB_FAULTS: list[Row] = []
 
 
 def note(what: str, value: str) -> None:
@@ -27,7 +30,8 @@ def compare(document: str, row: str, wanted: object, found: object) -> None:
         AssertionError: They differ.
     """
     same = wanted == found
-    _OBJECTS.append((document, row, str(wanted), "the same" if same else f"**{found}**"))
+    shown = str(sorted(wanted) if isinstance(wanted, set) else wanted)
+    _OBJECTS.append((document, row, shown, "the same" if same else f"**{found}**"))
     assert same, f"{document}, {row}: {wanted} is wanted, {found} was found"
 
 
@@ -38,6 +42,12 @@ def fault(what: str, clients: str, fates: dict[str, int], gap_s: float, remark: 
     _FAULTS.append((what, clients, str(answered), lost or "0", f"{gap_s:.1f}", remark))
 
 
+def job_fault(what: str, pages: int, rows: int, different: int, remark: str) -> None:
+    """What became of the pages of a batch job during a fault."""
+    counts = (str(pages), str(different), str(rows - different))
+    _JOB_FAULTS.append((what, *counts, remark))
+
+
 def write() -> None:
     """Write the tables, if a folder is named."""
     if folder := os.environ.get("RAYSCRIBE_RESULTS"):
@@ -46,7 +56,10 @@ def write() -> None:
 
 
 def _text() -> str:
-    parts = ["# Kubernetes, on a live cluster\n\nWritten by `make test-k8s-live`.\n"]
+    now = datetime.datetime.now(datetime.UTC)
+    took = f"{(time.monotonic() - _BEGIN) / 60:.0f} minutes after the run began"
+    head = f"Written by `make test-k8s-live`, {now:%Y-%m-%d %H:%M} UTC, {took}."
+    parts = [f"# Kubernetes, on a live cluster\n\n{head}\n"]
     if _NOTES:
         parts.append(_table(("what", "measured"), _NOTES))
     if _OBJECTS:
@@ -56,6 +69,10 @@ def _text() -> str:
         parts.append("## Faults under load\n")
         heads = ("fault", "load", "answered", "lost", "longest gap, s", "remark")
         parts.append(_table(heads, _FAULTS))
+    if _JOB_FAULTS:
+        parts.append("## Faults of a batch job\n")
+        heads = ("fault", "pages", "with a row", "twice", "remark")
+        parts.append(_table(heads, _JOB_FAULTS))
     return "\n".join(parts)
 
 

@@ -201,7 +201,10 @@ def test_a_format_that_is_unknown_is_refused(service: Online) -> None:
     job = make(service, sample_documents.text_pdf(1))
     ended(service, job)
     path = f"{PATH}/{job['id']}/result"
-    assert service.get(f"{path}?format=docx").status == 400
+    wrong = service.get(f"{path}?format=docx")
+    assert (wrong.status, wrong.error["param"]) == (400, "format")
+    known = "'json', 'ndjson', 'markdown' or 'parquet'"
+    assert wrong.error["message"] == f"format: must be {known}"
     answer = service.get(path, {"Accept": "image/png"})
     assert (answer.status, answer.error["code"]) == (406, "not_acceptable")
 

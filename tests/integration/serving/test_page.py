@@ -78,7 +78,7 @@ def test_all_else_needs_a_key(service: Online) -> None:
 def test_the_page_knows_the_limits_and_the_model(service: Online) -> None:
     found = service.get("/page.json").json
     assert (found["model"], found["body_mib"], found["pages"]) == ("ocr", 2, 3)
-    assert found["has_images"] is True
+    assert (found["has_images"], found["has_jobs"]) == (True, False)
     assert "application/pdf" in found["media_types"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines.fake import HANDLERS, FakeEngine
-from serving.config import AuthConfig
+from serving.config import AuthConfig, JobConfig, LimitConfig
 from tests.support import chromium, sample_documents
 from tests.support.chromium import CHROMIUM, Tab
 from tests.support.live_service import Online, running
@@ -80,6 +80,29 @@ async def test_a_document_that_is_refused_is_answered_by_what_to_change(
             pages = await tab.value("sortedPages().map((page) => page.answer.page)")
             assert pages == ([1] if focus == "password" else [2, 3])
         assert await faults(tab) == []
+
+
+@pytest.mark.parametrize("has_jobs", [True, False])
+async def test_a_job_is_named_for_a_document_that_is_too_long_where_there_are_jobs(
+    tmp_path: Path, has_jobs: bool
+) -> None:
+    job = JobConfig(folder=str(tmp_path / "jobs") if has_jobs else "")
+    limits = LimitConfig(pages=3, body_mib=1)
+    with running(config(limits=limits, job=job), FakeEngine(HANDLERS["echo"])) as service:
+        async with opened(service.url, tmp_path) as tab:
+            for content, name in (
+                (sample_documents.text_pdf(4), "long.pdf"),
+                (bytes(2 << 20), "large.pdf"),
+            ):
+                await read(tab, content, name, tmp_path)
+                await done(tab)
+                text = await said(tab, "alert-text")
+                command = f"make a job of it: curl -F file=@document.pdf {service.url}/v1/ocr/jobs"
+                assert text.endswith(command if has_jobs else ".")
+                assert "batch job" not in text
+            await tab.resize(375, 760, is_phone=True)
+            right = "document.getElementById('dismiss').getBoundingClientRect().right"
+            assert await tab.value(right) <= 375
 
 
 async def test_a_busy_service_is_asked_again_after_the_wait_that_it_names(tmp_path: Path) -> None:

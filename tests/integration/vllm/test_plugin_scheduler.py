@@ -39,6 +39,35 @@ def test_a_page_in_its_prompt_goes_vllms_own_way() -> None:
         scheduler()._try_schedule_encoder_inputs(PAGE, 10, 1, 99)
 
 
+def test_pictures_of_three_steps_are_kept() -> None:
+    """So the next step encodes pages before vLLM knows that the last one has run."""
+    from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
+
+    from pipeline.vllm_plugin.options import Options
+    from pipeline.vllm_plugin.scheduler import _DecodeSteps
+
+    class Base:
+        def __init__(self) -> None:
+            self.vllm_config = SimpleNamespace(additional_config=Options(steps=True))
+            self.encoder_cache_manager = EncoderCacheManager(cache_size=900)
+            self.kv_cache_manager = SimpleNamespace(
+                coordinator=SimpleNamespace(single_type_managers=[])
+            )
+
+    cache = type("Scheduler", (_DecodeSteps, Base), {})().encoder_cache_manager
+    rooms = []
+    for name in ("first", "second", "third", "fourth"):
+        page = SimpleNamespace(
+            request_id=name,
+            mm_features=[SimpleNamespace(identifier=name)],
+            get_num_encoder_embeds=lambda number: 900,
+        )
+        rooms.append(cache.can_allocate(page, 0, 900, 0))
+        if rooms[-1]:
+            cache.allocate(page, 0)
+    assert rooms == [True, True, True, False]
+
+
 def loaded(running: int, waiting: int, pages: int = 4, seats: int = 64) -> Any:
     """A scheduler; `deferred` has what each step said about prompts."""
     made = scheduler()

@@ -54,8 +54,21 @@ class NodeCluster:
 
     def kubectl(self, *arguments: str) -> list[str]:
         """The command line of kubectl inside."""
-        config = f"--kubeconfig={self._layout.kubeconfig('admin')}"
-        return self.command(self._layout.program("kubectl"), config, *arguments)
+        config = f"--kubeconfig={self.admin_config}"
+        return self.command(self.program("kubectl"), config, *arguments)
+
+    @property
+    def admin_config(self) -> Path:
+        """The kubeconfig of a client that may do everything."""
+        return self._layout.kubeconfig("admin")
+
+    def program(self, name: str) -> str:
+        """The path of one of the cluster's programs."""
+        return self._layout.program(name)
+
+    def log(self, name: str) -> Path:
+        """Where a program's output goes."""
+        return self._layout.logs / f"{name}.log"
 
     def load(self, archive: Path, name: str, *others: str) -> None:
         """Give the node an image, under further names too."""
@@ -75,6 +88,10 @@ class NodeCluster:
     def process_of(self, name: str) -> int:
         """The process id, inside, of a program such as `api-server`."""
         return int((self._layout.run / f"{name}.pid").read_text())
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a program such as `api-server`."""
+        self._run("kill", f"-{number.name}", str(self.process_of(name)))
 
     def memory(self) -> int:
         """The resident memory of the cluster's own programs, without pods, in bytes."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 FOLDER = Path(os.environ.get("RAYSCRIBE_K8S", "../shared/k8s"))
 """Has `bin/` with the programs, each as NAME or NAME.xz, and the operator's manifests."""
-OURS = ("etcd", "kube", "coredns", "kuberay-operator")
+OURS = ("etcd", "kube", "coredns", "kuberay-operator", "kwok")
 """`kube` is Kubernetes' programs and kubectl in one, which its name chooses."""
 KUBE = (
     "kube-apiserver",
@@ -46,7 +46,8 @@ def missing() -> str:
         lines.append(
             f"- {', '.join(absent)} in {FOLDER / 'bin'} (name another folder in RAYSCRIBE_K8S): "
             "built from the Go modules k8s.io/kubernetes (cmd/...), go.etcd.io/etcd/server/v3, "
-            "github.com/coredns/coredns, github.com/ray-project/kuberay/ray-operator"
+            "github.com/coredns/coredns, github.com/ray-project/kuberay/ray-operator, "
+            "sigs.k8s.io/kwok/cmd/kwok"
         )
     if not operator_manifest():
         lines.append(

@@ -9,13 +9,8 @@ import pymupdf
 import pytest
 
 from pipeline.config import RouteConfig
-from pipeline.documents.pdf.glyphs import (
-    CHECKED,
-    Glyph,
-    count_in_line,
-    is_other_shape,
-    is_other_sign,
-)
+from pipeline.documents.pdf.glyph_signs import CHECKED, Glyph, is_other_shape, is_other_sign
+from pipeline.documents.pdf.glyphs import count_in_line
 from pipeline.text.text_layer import read
 from pipeline.text.text_layer_trust import Trust, assess_trust
 from tests.support import sample_documents
@@ -154,3 +149,71 @@ def test_only_characters_of_the_doubtful_font_count() -> None:
     spans = [{"text": "from 2 to ", "font": "Times"}, {"text": "2", "font": "Signs"}]
     assert count_in_line(spans, doubtful) == 0
     assert count_in_line([*spans, {"text": "15", "font": "Times"}], doubtful) == 1
+
+
+LETTERS = b"Garden Window Market"
+
+
+def ciphered(tmp_path: Path, table: dict[str, str]) -> Trust:
+    """The trust in a page whose last line, in a font of its own, is stored by a table."""
+    stored = {ord(char): table.get(char, char) for char in set(LETTERS.decode())}
+    # Names that say nothing, as in the fonts of many programs, and the same shapes.
+    page = sample_documents.font_pdf(b"(%s) Tj" % LETTERS, b"", stored)
+    return judged(tmp_path, page)[1]
+
+
+def test_letters_that_are_stored_as_others_are_not_believed(tmp_path: Path) -> None:
+    shifted = {char: chr((ord(char) - 97 + 7) % 26 + 97) for char in "abcdefghijklmnopqrstuvwxyz"}
+    assert ciphered(tmp_path, shifted).doubts == (DOUBT,)
+    assert ciphered(tmp_path, {}) == Trust(1.0)
+
+
+def test_small_capitals_and_one_odd_letter_are_believed(tmp_path: Path) -> None:
+    small = {char: char.lower() for char in "GWM"}
+    assert ciphered(tmp_path, small) == Trust(1.0)
+    assert ciphered(tmp_path, {"k": "x"}) == Trust(1.0)
+
+
+@pytest.mark.parametrize(
+    ("char", "width", "height"),
+    [("n", 0.6, 0.08), ("l", 0.15, 0.33), (";", 0.15, 0.33), ("/", 0.1, 0.1), ("=", 0.1, 0.11)],
+)
+def test_a_minus_a_comma_and_a_full_stop_are_no_letter_and_no_higher_sign(
+    char: str, width: float, height: float
+) -> None:
+    assert is_other_shape(Glyph(char, "", width, height, 0.0))
+
+
+def type3_page(point: bytes, scale: float) -> bytes:
+    """A page whose last line, "11:1", is in a Type 3 font as TeX's drivers make them."""
+    procs = [
+        sample_documents.stream(b"%g 0 %s d1" % (500 * scale, box)) for box in (point, one(scale))
+    ]
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 0 0]/FontMatrix[%g 0 0 %g 0 0]/FirstChar 32"
+        b"/LastChar 126/Widths[%s]/Encoding<</Differences[49/a49 58/a58]>>/Resources<<>>"
+        b"/CharProcs<</a58 4 0 R/a49 5 0 R>>>>" % (0.001, 0.001, b"%g " % (500 * scale) * 95)
+    )
+    shown = b" BT /F3 %g Tf 60 100 Td (11:1) Tj ET" % (11 / scale)
+    content = sample_documents.text_content(sample_documents.prose()) + shown
+    page = sample_documents.Page(content, entries=b"/Resources<</Font<</F1 3 0 R/F3 6 0 R>>>>")
+    return sample_documents.pdf([page], objects=[*procs, font])
+
+
+def one(scale: float) -> bytes:
+    return b"%g 0 %g %g" % (50 * scale, 450 * scale, 700 * scale)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 4.0])
+def test_boxes_of_a_type_3_font_are_compared_at_any_scale(tmp_path: Path, scale: float) -> None:
+    full_stop = b"%g 0 %g %g" % (100 * scale, 200 * scale, 100 * scale)
+    colon = b"%g 0 %g %g" % (100 * scale, 200 * scale, 450 * scale)
+    text, trust = judged(tmp_path, type3_page(full_stop, scale))
+    assert text.endswith("11:1")
+    assert trust.doubts == (DOUBT,)
+    assert judged(tmp_path, type3_page(colon, scale))[1] == Trust(1.0)
+    # MuPDF dies of a font without them that is loaded alone.
+    without = type3_page(full_stop, scale).replace(b"/Resources<<>>", b"/Rezources<<>>")
+    assert judged(tmp_path, without)[1] == Trust(1.0)
+    # All boxes alike say nothing.
+    assert judged(tmp_path, type3_page(one(scale), scale))[1] == Trust(1.0)

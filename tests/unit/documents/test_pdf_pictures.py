@@ -67,6 +67,14 @@ def test_text_in_a_picture_is_found(tmp_path: Path, strips: int) -> None:
     assert assess_trust(layer).score >= LEAST
 
 
+def test_one_line_of_small_print_in_a_picture_is_found(tmp_path: Path) -> None:
+    picture = written(["Paid on the ninth of May by the harbour office"])
+    inked = np.flatnonzero(picture.min(axis=1) < 128)
+    line = picture[inked[0] - 7 : inked[-1] + 8]
+    assert WIDTH * line.shape[0] / line.shape[1] < 18
+    assert in_pictures(layer_of(tmp_path, page_with(line))) > 15
+
+
 def test_the_warning_reaches_the_row(tmp_path: Path) -> None:
     pdf = opened(tmp_path, page_with(STAMP))
     view = look(pdf, 1, RenderConfig(), new_pixels, LookOptions(pictures="warn"))

@@ -80,6 +80,36 @@ def test_a_lock_of_another_machine_counts_until_its_heartbeat_is_old(tmp_path: P
     assert "elsewhere" in said[0]
 
 
+def test_a_job_that_was_started_anew_waits_for_the_lock_of_a_dead_one(tmp_path: Path) -> None:
+    locked_by(tmp_path, host="elsewhere", pid=1)
+    said: list[str] = []
+    patient = LockConfig(beat_s=0.2, stale_s=2, wait_s=20)
+    lock.check_free(tmp_path, patient)
+    with held(tmp_path, patient, said.append):
+        pass
+    assert "waiting up to 20 s" in said[0]
+    assert "took over the lock of process 1 on elsewhere" in said[1]
+
+
+def test_a_heartbeat_ends_the_waiting(tmp_path: Path) -> None:
+    locked_by(tmp_path, host="elsewhere", pid=1)
+    file = tmp_path / lock.FILE_NAME
+    os.utime(file, (0, time.time() - 10))
+    beat = threading.Timer(1.5, os.utime, (file,))
+    beat.start()
+    begin = time.monotonic()
+    with pytest.raises(ConfigError, match="is being written by another job"):
+        held(tmp_path, LockConfig(stale_s=60, wait_s=50), lambda line: None).__enter__()
+    beat.join()
+    assert time.monotonic() - begin < 20
+
+
+def test_nobody_waits_longer_than_told(tmp_path: Path) -> None:
+    locked_by(tmp_path, host="elsewhere", pid=1)
+    with pytest.raises(ConfigError, match="is being written by another job"):
+        held(tmp_path, LockConfig(stale_s=60, wait_s=1.5), lambda line: None).__enter__()
+
+
 def test_a_process_id_that_is_used_again_is_not_the_holder(tmp_path: Path) -> None:
     locked_by(tmp_path, started_at=1.0, token="other")
     said: list[str] = []

@@ -19,9 +19,11 @@ def checked(
     hint: ScriptHint | None = None,
     readable: tuple[str, ...] = READABLE,
     task: Task = Task.TEXT,
+    unread_lines: int = 0,
 ) -> str | None:
     request = Request(np.zeros((9, 9, 3), np.uint8), 9, 9, script_hint=hint, task=task)
-    return unread_script(Generation(coverage=coverage), text, request, readable)
+    generation = Generation(coverage=coverage, unread_lines=unread_lines)
+    return unread_script(generation, text, request, readable)
 
 
 def test_a_page_that_was_read_is_not_found() -> None:
@@ -33,6 +35,12 @@ def test_a_page_that_was_read_is_not_found() -> None:
 def test_lines_without_their_characters_are_an_unknown_script() -> None:
     assert checked(". , .", coverage=0.1) == "unknown"
     assert checked("", coverage=0.0) == "unknown"
+
+
+def test_a_paragraph_that_was_not_read_is_found_on_a_page_that_was() -> None:
+    assert checked(ENGLISH, coverage=0.9, unread_lines=2) == "unknown"
+    assert checked(ENGLISH, coverage=0.9, unread_lines=1) is None
+    assert checked(ENGLISH, 0.9, ScriptHint("Hebrew", is_certain=False), unread_lines=3) == "Hebrew"
 
 
 @pytest.mark.parametrize(("coverage", "found"), [(0.1, "Greek"), (0.7, "Greek"), (0.95, None)])

@@ -7,7 +7,11 @@ import time
 
 import pytest
 
+from pipeline.errors import ConfigError
 from serving import run
+from serving.config import JobConfig, ServeConfig
+from serving.jobs.webhook import VARIABLE
+from tests.support.job_process import free_port
 
 
 class Answers:
@@ -50,3 +54,13 @@ def test_a_second_signal_ends_them_at_once() -> None:
     _, said = ended(Answers(30), 30, cut)
     assert time.monotonic() - begin < 10
     assert said == "2 answers were not finished and ended with an error."
+
+
+def test_a_wrong_secret_of_webhooks_is_said_before_anything_is_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(VARIABLE, "no secret")
+    http, metrics = {"port": free_port()}, {"port": 0}
+    run.check(ServeConfig.model_validate({"http": http, "metrics": metrics}))
+    with pytest.raises(ConfigError, match=f"{VARIABLE}: write whsec_"):
+        run.check(ServeConfig(job=JobConfig(folder="jobs")))

@@ -119,3 +119,16 @@ def test_attachments_stand_behind_their_pdf():
         assert uris.split_attachment(uri) is None, uri
     for outer, name in (("/x.pdf", "ü 1!.pdf"), ("file:///x%20.pdf", "ü 1%.pdf")):
         assert uris.member_name(uris.join_member(outer, name), outer) == name
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("GS://Scans/In/a.pdf", "gs://Scans/In/a.pdf"),
+        ("s3://a/B", "s3://a/B"),
+        ("/data/S3://x", "/data/S3://x"),
+        ("HTTPS://Host/A", "https://Host/A"),
+    ],
+)
+def test_only_the_scheme_is_put_into_lower_case(uri: str, expected: str) -> None:
+    assert uris.normal(uri) == expected

@@ -45,6 +45,7 @@ def test_the_score_is_a_share_and_says_why_it_is_low(layer: TextLayer) -> None:
         ["코로나 관련 보험약관상 재해보험금 지급문제 및 개선과제"] * 5,
         ["تحسين الإنتاجية وحل المشكلات من خلال البرمجة"] * 5,
         ["国家统计局发布的数据显示\uff0c今年上半年经济运行总体平稳。"] * 5,
+        [f"Of the quay {sign * 60} {page}" for page, sign in enumerate("\u00b7._=~\u2024")],
         ["Revenue 1,204.5 (3.1%)", "Costs $998 -12%", "2024-01-31 11:45", "Total 206.5"],
     ],
 )
@@ -59,6 +60,7 @@ def test_text_of_many_kinds_is_believed(lines: list[str]) -> None:
         (layer_of(sample_documents.prose(), visible=False), "no visible text"),
         (layer_of(["\ufffd" * 9 + "and words"]), "broken characters"),
         (layer_of(["\ue001\ue002\ue003 and words"]), "broken characters"),
+        (layer_of(["Of the quay " + 40 * "\ue001"]), "broken characters"),
         (layer_of(['"7+%-', "#$%& '()*+ ,-./"]), "no words"),
         (layer_of(["xkcd qrst bnmp"] * 3), "no words"),
         (layer_of(sample_documents.swapped(sample_documents.prose())), "letters of no language"),

@@ -10,7 +10,7 @@ import pytest
 import rapidocr
 
 from pipeline.config import OnnxConfig
-from pipeline.engines.ppocr.coverage import coverage
+from pipeline.engines.ppocr.coverage import coverage, unread_lines
 from pipeline.engines.ppocr.engine import OnnxEngine
 from pipeline.engines.ppocr.spec import SCRIPTS
 from pipeline.text.scripts import script_of
@@ -53,6 +53,27 @@ def test_few_or_short_lines_say_nothing() -> None:
 
 def test_one_line_is_enough_where_nothing_at_all_was_read() -> None:
     assert coverage([("", 17.0)]) == 0.0
+
+
+READ = "The harbour office keeps a ledger"
+
+
+def test_unread_lines_are_those_of_the_longest_paragraph_without_its_characters() -> None:
+    page = [(READ, (50.0, 40.0 * i, 450.0, 40.0 * i + 26)) for i in range(9)]
+    assert unread_lines(page) == 0
+    assert (
+        unread_lines(
+            [("", box) if i in (3, 4, 5) else (READ, box) for i, (_, box) in enumerate(page)]
+        )
+        == 3
+    )
+    apart = [("", box) if i in (1, 4, 7) else (READ, box) for i, (_, box) in enumerate(page)]
+    assert unread_lines(apart) == 1
+    beside = [("", (left, 40.0, left + 300.0, 66.0)) for left in (0.0, 400.0, 800.0)]
+    assert unread_lines(beside) == 1
+    short = [("", (50.0, 40.0 * i, 150.0, 40.0 * i + 26)) for i in range(9)]
+    assert unread_lines(short) == 0
+    assert unread_lines([]) == 0
 
 
 @pytest.mark.parametrize(("script", "is_read"), [("Latin", True), ("Cyrillic", False)])

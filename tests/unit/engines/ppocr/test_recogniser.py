@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import engine
 from pipeline.engines.ppocr.onnx_graph import without_softmax
-from pipeline.engines.ppocr.recogniser import Recogniser, best_path, network_input
+from pipeline.engines.ppocr.recogniser import Reading, Recogniser, best_path, breaks, network_input
 from pipeline.errors import ConfigError
 from pipeline.types import Pixels
 
@@ -53,13 +53,13 @@ def test_a_line_is_read_as_rapidocr_reads_it(
     from rapidocr.ch_ppocr_rec import TextRecInput
 
     theirs = rapidocr.text_rec(TextRecInput(img=[line(text)], return_word_box=False))
-    read, score = recogniser.read(line(text))
-    assert read == theirs.txts[0]
-    assert score == pytest.approx(theirs.scores[0], abs=0.02)
+    read = recogniser.read(line(text))
+    assert read.text == theirs.txts[0]
+    assert read.score == pytest.approx(theirs.scores[0], abs=0.02)
 
 
 def test_a_line_without_text_is_empty(recogniser: Recogniser) -> None:
-    assert recogniser.read(np.full((20, 90, 3), 255, np.uint8)) == ("", 0.0)
+    assert recogniser.read(np.full((20, 90, 3), 255, np.uint8)) == Reading("", 0.0)
 
 
 @given(st.integers(1, 40), st.integers(2, 50), st.integers(0, 2**32 - 1))
@@ -68,7 +68,8 @@ def test_the_best_path_is_that_of_the_softmax(steps: int, classes: int, seed: in
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     best = softmax.argmax(axis=1).tolist()
     kept = [i for i, c in enumerate(best) if c != 0 and (i == 0 or best[i - 1] != c)]
-    found, score = best_path(logits)
+    found, at, score = best_path(logits)
+    assert list(at) == kept
     assert list(found) == [best[i] for i in kept]
     expected = np.mean([softmax[i, best[i]] for i in kept]) if kept else 0.0
     assert score == pytest.approx(expected, rel=1e-4)
@@ -103,15 +104,32 @@ def test_what_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
 def test_an_amount_that_cannot_be_is_read_once_more(
     recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = [("total 37.499.96", 0.9), ("total 37,499.96", 0.8)]
-    monkeypatch.setattr(recogniser, "_read", lambda image: answers.pop(0))
-    assert recogniser.read(line("total 37,499.96")) == ("total 37,499.96", 0.8)
+    answers = [Reading("total 37.499.96", 0.9), Reading("total 37,499.96", 0.8)]
+    monkeypatch.setattr(recogniser, "_read", lambda *_, **__: answers.pop(0))
+    assert recogniser.read(line("total 37,499.96")) == Reading("total 37,499.96", 0.8)
     assert answers == []
 
 
 def test_an_amount_that_can_be_is_read_once(
     recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = [("total 37.499,96", 0.9)]
-    monkeypatch.setattr(recogniser, "_read", lambda image: answers.pop(0))
-    assert recogniser.read(line("total 37.499,96")) == ("total 37.499,96", 0.9)
+    answers = [Reading("total 37.499,96", 0.9)]
+    monkeypatch.setattr(recogniser, "_read", lambda *_, **__: answers.pop(0))
+    assert recogniser.read(line("total 37.499,96")) == Reading("total 37.499,96", 0.9)
+
+
+def test_words_part_between_the_characters_beside_a_space() -> None:
+    characters, places = [" ", "a", "b", " ", " ", "c", " "], [0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.9]
+    assert breaks(characters, places) == (pytest.approx(0.4),)
+    assert breaks([], []) == ()
+
+
+def test_breaks_of_a_line_are_in_the_white_between_its_words(recogniser: Recogniser) -> None:
+    words = ["The", "harbour", "of", "the", "northern", "quay"]
+    read = recogniser.read(line(" ".join(words)))
+    font = ImageFont.load_default(48 * 0.68)
+    width_px = line(" ".join(words)).shape[1]
+    assert len(read.breaks) == len(words) - 1
+    for i, share in enumerate(read.breaks, 1):
+        end, start = (6 + font.getlength(" ".join(words[:i]) + tail) for tail in ("", " "))
+        assert end - 14 <= share * width_px <= start + 14

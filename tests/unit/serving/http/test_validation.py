@@ -9,6 +9,7 @@ from pydantic import Field
 
 from serving.errors import ApiError
 from serving.http.validation import Body, Text, excerpt, parsed
+from serving.ocr.request_models import OcrFields
 
 
 class Cat(Body):
@@ -66,3 +67,9 @@ def test_values_are_not_repeated() -> None:
 def test_an_excerpt_is_short_and_can_be_encoded() -> None:
     assert excerpt("a\ud800b") == "a?b"
     assert len(excerpt("x" * 1000)) == 100
+
+
+def test_a_sentence_of_our_own_stands_alone_after_the_field() -> None:
+    with pytest.raises(ApiError) as caught:
+        parsed(OcrFields, {"pages": "x"})
+    assert str(caught.value) == "pages: 'x' is not a page range; write pages as 1-3,7,10-"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 from serving.jobs.answer_log import AnswerLog
@@ -18,8 +19,24 @@ def test_answers_and_errors_are_in_the_order_of_the_lines_and_each_once(tmp_path
     log.flush()
     log.flush()
     assert log.answered() == {11: False, 2: False, 3: True}
-    answers, errors = log.files()
-    assert [json.loads(line)["n"] for line in answers.splitlines()] == [2, 11]
-    assert [json.loads(line) for line in errors.splitlines()] == [{"n": 3}]
+    with log.output() as output:
+        assert [json.loads(line)["n"] for line in output.lines(errors=False)] == [2, 11]
+        assert [json.loads(line) for line in output.lines(errors=True)] == [{"n": 3}]
+        assert [output.count(errors=errors) for errors in (False, True)] == [2, 1]
     log.remove()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_output_takes_little_memory_however_large_it_is(tmp_path: Path) -> None:
+    log, size = AnswerLog(tmp_path), 1 << 18
+    for number in range(100, 0, -1):
+        log.add(number, number % 2 == 0, {"n": number, "text": "x" * size})
+        log.flush()
+    tracemalloc.start()
+    try:
+        with log.output() as output:
+            written = sum(map(len, output.lines(errors=False)))
+        assert written > 50 * size
+        assert tracemalloc.get_traced_memory()[1] < 10 * size
+    finally:
+        tracemalloc.stop()

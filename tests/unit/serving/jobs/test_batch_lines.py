@@ -56,9 +56,9 @@ def test_answers_are_given_once_in_the_order_of_the_lines(tmp_path: Path) -> Non
     again.add(3, False, {"n": 3, "text": "again"})
     again.flush()
     again.flush()
-    answers, errors = again.files()
-    assert [json.loads(row)["n"] for row in answers.split(b"\n")[:-1]] == [1, 3]
-    assert errors == b'{"n": 2}\n'
+    with again.output() as output:
+        assert [json.loads(row)["n"] for row in output.lines(errors=False)] == [1, 3]
+        assert list(output.lines(errors=True)) == [b'{"n": 2}\n']
     again.remove()
     assert AnswerLog(tmp_path).answered() == {}
 

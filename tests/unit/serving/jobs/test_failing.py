@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,12 +19,22 @@ from serving.jobs import records
 from serving.jobs.answer_log import AnswerLog
 from serving.jobs.batch_work import BatchWork
 from serving.jobs.document_jobs import DocumentJobs
-from serving.jobs.records import BatchState, BatchStatus, JobState, JobStatus, Problem, Telling
+from serving.jobs.files import Files
+from serving.jobs.records import (
+    BatchRecord,
+    BatchState,
+    BatchStatus,
+    JobState,
+    JobStatus,
+    Problem,
+    Telling,
+)
 from serving.jobs.repeat import in_thread
 from serving.jobs.store import Key, Kind, Store, new_key
 
 FULL = Problem(code="storage_full", message="full")
 UNUSED = cast(Any, None)
+RECORD = BatchRecord(input_file_id="f", endpoint="e", completion_window="24h", expires_at=1e10)
 
 
 @pytest.fixture
@@ -41,7 +53,8 @@ def jobs(store: Store) -> DocumentJobs:
 
 
 def batches(store: Store) -> BatchWork:
-    return BatchWork(store, UNUSED, UNUSED, ServeConfig(), lambda status: None)
+    files = Files(store, UNUSED, ServeConfig())
+    return BatchWork(store, files, UNUSED, ServeConfig(), lambda status: None)
 
 
 @pytest.mark.parametrize("telling", [None, Telling.PENDING, Telling.TOLD])
@@ -62,15 +75,73 @@ def test_a_job_that_runs_fails(store: Store) -> None:
     assert (work.state(key).status, work.state(key).problem) == (JobStatus.FAILED, FULL)
 
 
-def test_a_batch_that_fails_keeps_no_answers_that_nobody_can_delete(store: Store) -> None:
-    key = kept(store, Kind.BATCH, BatchState().reached(BatchStatus.IN_PROGRESS, 1.0))
+def with_answers(store: Store, moment: float = 0.0) -> Key:
+    """A batch of which two lines have been answered, one of them by an error."""
+    state = BatchState(total=9).reached(BatchStatus.IN_PROGRESS, 1.0)
+    key = kept(
+        store, Kind.BATCH, state.reached(BatchStatus.FINALIZING, moment) if moment else state
+    )
+    store.create(key, RECORD)
     log = AnswerLog(store.folder(key))
-    log.add(1, False, {"text": "x" * 10_000})
+    log.add(2, False, {"text": "x" * 10_000})
+    log.add(1, True, {"text": "wrong"})
     log.flush()
+    return key
+
+
+def rows(store: Store, key: Key, file_id: str) -> list[Any]:
+    content = store.folder(Key(key.owner, file_id)) / records.CONTENT
+    return [json.loads(line) for line in content.read_bytes().splitlines()]
+
+
+def test_a_batch_that_fails_keeps_its_answers_in_files_that_can_be_deleted(store: Store) -> None:
+    key, work = with_answers(store), batches(store)
+    work.fail(key, FULL)
+    state = work.state(key)
+    assert (state.status, state.total, state.completed, state.failed) == ("failed", 9, 1, 1)
+    assert [problem.code for problem in state.problems] == ["storage_full"]
+    assert rows(store, key, state.output_file_id) == [{"text": "x" * 10_000}]
+    assert rows(store, key, state.error_file_id) == [{"text": "wrong"}]
+    for file in store.keys("anna", Kind.FILE):
+        store.remove(file)
+    assert store.size_bytes("anna") < 1000  # nothing that nobody can delete
+
+
+def test_a_batch_that_fails_before_an_answer_has_no_files(store: Store) -> None:
+    key = kept(store, Kind.BATCH, BatchState().reached(BatchStatus.IN_PROGRESS, 1.0))
     work = batches(store)
     work.fail(key, FULL)
-    assert work.state(key).status is BatchStatus.FAILED
-    assert store.size_bytes("anna") < 1000
+    state = work.state(key)
+    assert (state.status, state.output_file_id, state.error_file_id) == ("failed", "", "")
+
+
+def test_the_files_of_a_batch_that_ends_days_late_are_kept_as_long_as_others(store: Store) -> None:
+    key, work = with_answers(store, moment=time.time() - 3 * 24 * 3600), batches(store)
+    work.fail(key, FULL)
+    file = Key(key.owner, work.state(key).output_file_id)
+    assert time.time() - file.created_at < 60
+
+
+def test_a_batch_that_is_ended_again_has_the_files_of_the_first_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, work = with_answers(store, moment=time.time() - 7200), batches(store)
+    end = work._end
+
+    def killed(*args: Any, **more: Any) -> None:
+        raise OSError("killed before the state is written")
+
+    monkeypatch.setattr(work, "_end", killed)
+    with pytest.raises(OSError, match="killed"):
+        work.fail(key, FULL)
+    first = store.keys("anna", Kind.FILE)
+    assert len(first) == 2
+    assert all(map(work.awaits, first))
+    monkeypatch.setattr(work, "_end", end)
+    work.fail(key, FULL)
+    assert store.keys("anna", Kind.FILE) == first
+    assert not any(map(work.awaits, first))
+    assert not work.awaits(new_key("anna", Kind.FILE))
 
 
 def test_a_batch_that_has_ended_does_not_fail_later(store: Store) -> None:

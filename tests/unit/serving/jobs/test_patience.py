@@ -70,3 +70,40 @@ def test_a_list_begins_after_an_id() -> None:
     assert listing.page(keys, keys[1].id, 3, newest_first=False) == (keys[2:], False)
     with pytest.raises(ApiError, match="nothing with this id"):
         listing.page(keys, "job-x", 2)
+
+
+class Clock:
+    """A clock that goes on by so many seconds whenever it is asked."""
+
+    def __init__(self, step_s: float) -> None:
+        self.now_s, self._step_s = 0.0, step_s
+
+    def __call__(self) -> float:
+        self.now_s += self._step_s
+        return self.now_s
+
+
+async def test_a_model_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_FIRST_PAUSE_S", 0.0)
+    waited, asked = list[float](), 0
+    limit = patience.Patience(35.0, 0.0, waited.append, Clock(10.0))
+
+    async def attempt() -> None:
+        nonlocal asked
+        asked += 1
+        raise ApiError(503, "model_cold", "no replica")
+
+    with pytest.raises(patience.ModelUnavailableError, match=r"35 s .*model_wait_s.*no replica"):
+        await patience.patiently(attempt, limit)
+    assert (asked, waited) == (4, [10.0, 20.0, 30.0, 40.0])
+
+
+def test_each_page_begins_the_wait_anew_and_a_restart_does_not() -> None:
+    error, waited = ApiError(429, "queue_full", ""), list[float]()
+    limit = patience.Patience(25.0, 0.0, waited.append, Clock(10.0))
+    for _ in range(5):
+        limit.check(error)
+        limit.begin_anew()
+    restarted = patience.Patience(25.0, 20.0, waited.append, Clock(10.0))
+    with pytest.raises(patience.ModelUnavailableError):
+        restarted.check(error)

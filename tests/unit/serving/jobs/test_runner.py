@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import StoreConfig
+from pipeline.errors import JobError
 from serving.config import JobConfig
 from serving.jobs import runner as runner_module
 from serving.jobs.records import JobRecord, Problem
@@ -30,6 +31,7 @@ class Work:
         self.fault: Exception | None = None
         self.unreadable: Key | None = None
         self.damage: Exception = ValueError("damaged")
+        self.read: set[Key] = set()
 
     def ended_at(self, key: Key) -> float | None:
         if key == self.unreadable:
@@ -42,6 +44,12 @@ class Work:
             raise self.fault
         await self.go_on.wait()
         self.ended[key] = time.time()
+
+    def is_read(self, key: Key) -> bool:
+        return key in self.read
+
+    def awaits(self, key: Key) -> bool:
+        return False
 
     def fail(self, key: Key, problem: Problem) -> None:
         self.failed[key] = problem
@@ -150,3 +158,71 @@ async def test_a_file_is_removed_when_its_time_is_over(store: Store) -> None:
     store.create(file, JobRecord())
     async with running(store, Work(), kept_s=50):
         await wait(lambda: not store.exists(file))
+
+
+async def test_work_that_reads_nothing_takes_no_place_of_jobs_and_has_a_limit_of_its_own(
+    store: Store,
+) -> None:
+    now = time.time()
+    told = [kept(store, "anna", now + place) for place in range(3)]
+    job = kept(store, "anna", now + 9)
+    work = Work()
+    work.read.update(told)
+    async with running(store, work, running=1, webhooks_in_flight=2):
+        await wait(lambda: len(work.begun) == 3)
+        await asyncio.sleep(0.1)
+        assert set(work.begun) == {*told[:2], job}
+        work.go_on.set()
+        await wait(lambda: len(work.ended) == 4)
+
+
+async def test_a_host_is_told_though_its_owner_keeps_too_much(store: Store) -> None:
+    key, work = kept(store, size=2 << 20), Work()
+    work.read.add(key)
+    async with running(store, work, max_mib=1):
+        await wait(lambda: bool(work.begun))
+        await asyncio.sleep(0.1)
+        assert not work.failed
+
+
+async def test_a_store_that_does_not_answer_is_logged_once_until_it_does(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks, keys, is_away = 0, store.keys, True
+
+    def listed() -> list[Key]:
+        nonlocal looks
+        looks += 1
+        if is_away:
+            raise JobError("no answer")
+        return keys()
+
+    async def looked() -> None:
+        before = looks
+        await wait(lambda: looks > before + 3)
+
+    monkeypatch.setattr(store, "keys", listed)
+    async with running(store, Work()):
+        for times in (1, 2):
+            is_away = True
+            await looked()
+            assert [record.message for record in caplog.records] == [
+                "the jobs cannot be listed"
+            ] * times
+            is_away = False
+            await looked()
+
+
+async def test_the_output_of_a_batch_that_ends_late_is_not_swept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_SWEEP_S", 0.0)
+    late, orphan = (key_at("anna", Kind.FILE, 1.0, digit * 16) for digit in "01")
+    for key in (late, orphan):
+        store.make_folder(key)
+    work = Work()
+    monkeypatch.setattr(work, "awaits", lambda key: key == late)
+    async with running(store, work):
+        await wait(lambda: not Path(str(store.folder(orphan))).exists())
+        await asyncio.sleep(0.1)
+    assert Path(str(store.folder(late))).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -78,9 +79,44 @@ def test_old_data_without_a_record_is_removed_and_a_running_upload_is_not(
     orphan = key_at("anna", Kind.JOB, time.time() - store_module._ORPHAN_S - 1, "0" * 16)
     for key in (upload, orphan):
         store.make_folder(key)
-    store.remove_orphans()
+    store.remove_orphans(lambda key: False)
     there = [folder.name for folder in Path(str(store.folder(upload))).parent.iterdir()]
     assert sorted(there) == sorted([kept_one.id, upload.id])
+
+
+def test_data_that_a_record_may_still_name_is_left_however_old_its_id_is(store: Store) -> None:
+    orphan, late, finished = (
+        key_at("anna", Kind.FILE, time.time() - 2 * store_module._ORPHAN_S, digit * 16)
+        for digit in "012"
+    )
+    for key in (orphan, late, finished):
+        store.make_folder(key)
+
+    def is_awaited(key: Key) -> bool:
+        if key == finished:  # its record is written while the sweep looks
+            store.create(key, JobRecord())
+        return key == late
+
+    store.remove_orphans(is_awaited)
+    there = {folder.name for folder in Path(str(store.folder(late))).parent.iterdir()}
+    assert there == {late.id, finished.id}
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_is_being_written_is_not(
+    store: Store, tmp_path: Path
+) -> None:
+    key = kept(store)
+    old_s = time.time() - store_module._ORPHAN_S - 1
+    places = [tmp_path / "jobs" / "records", Path(str(store.folder(key)))]
+    for place in places:
+        for name in (".state.json.0a.tmp", ".state.json.0b.tmp", "old.tmp"):
+            (place / name).touch()
+        for name in (".state.json.0a.tmp", "old.tmp"):
+            os.utime(place / name, (old_s, old_s))
+    store.remove_orphans(lambda key: False)
+    for place in places:
+        assert {path.name for path in place.glob("*.tmp")} == {".state.json.0b.tmp", "old.tmp"}
+    assert store.exists(key)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""Whether a font draws other letters than it stores: text that is a cipher of what is seen.
+
+A subset of a font whose table of characters is wrong, or is missing where its codes are its own,
+stores one letter for another throughout. A page on which only the labels of a chart are in such a
+font has words enough to be believed. Some letters of a font are compared by their outlines with
+those of six text fonts that MuPDF carries. One letter may look like another one in an unusual
+typeface, half of them do not: of 58 fonts with Latin letters, italic and condensed ones included,
+none has more than 4 per cent, and of letters that are taken for others 79 per cent and more are
+found in each of them.
+
+Runs in the worker process of `pipeline.documents.sandbox`.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+from pymupdf import mupdf
+
+from pipeline.documents.pdf.digit_shapes import Shape, drawn, shape_of
+
+_LETTERS: Final = string.ascii_letters
+_DRAWN: Final = _LETTERS + string.digits
+"""Characters that are told apart."""
+_FONTS: Final = (
+    *("Helvetica", "Helvetica-Bold", "Times-Roman", "Times-Bold", "Times-Italic", "Courier"),
+)
+_ALIKE: Final = ("oO0", "lI1iL")
+"""Characters whose stretched outlines hardly differ."""
+_MAX_LOOKED_AT: Final = 8
+"""Letters of a font that are compared, 0.2 CPU ms each."""
+_MIN_LETTERS: Final = 4
+"""A font of fewer is not judged: they may be symbols."""
+_MIN_SHARE: Final = 0.5
+"""Share of them that look like another letter or digit in a font that stores others."""
+_MIN_GAP: Final = 0.08
+"""Least difference of two mean distances, of 1, for one to be plainly nearer ..."""
+_MAX_DISTANCE: Final = 0.25
+"""... and the most of the nearer one: further away are ornaments and letters of other scripts."""
+
+
+def stores_others(font: Any, letters: Iterable[tuple[str, int, str]]) -> bool:
+    """Whether a font plainly draws other letters than it stores.
+
+    Args:
+        font: MuPDF's font, of its low-level interface.
+        letters: The Latin letters that it is said to have: the letter, the index of its glyph, and
+            the glyph's name, "" where it has none.
+    """
+    told = [(char, index, name) for char, index, name in letters if char in _LETTERS]
+    unsure = [one for one in told if not _is_named(*one)]
+    if len(unsure) < max(_MIN_LETTERS, _MIN_SHARE * len(told)):
+        return False
+    step = -(-len(unsure) // _MAX_LOOKED_AT)
+    seen = [_looks_like_other(font, index, char) for char, index, _ in unsure[::step]]
+    return sum(seen) >= max(_MIN_LETTERS - 1, _MIN_SHARE * len(seen))
+
+
+def _is_named(char: str, index: int, name: str) -> bool:
+    """Whether the name of a glyph says the letter that is stored."""
+    return bool(name) and chr(mupdf.ll_fz_unicode_from_glyph_name(name)).lower() == char.lower()
+
+
+def _looks_like_other(font: Any, index: int, letter: str) -> bool:
+    shape = shape_of(font, index)
+    if shape is None:
+        return False
+    distances = np.abs(_references() - shape).mean(axis=1).reshape(len(_DRAWN), -1).min(axis=1)
+    nearest = float(distances.min())
+    own = float(distances[[_DRAWN.index(char) for char in _alike(letter)]].min())
+    return nearest <= _MAX_DISTANCE and own - nearest > _MIN_GAP
+
+
+@cache
+def _alike(letter: str) -> str:
+    """The characters for which a letter may be taken: small capitals are stored as small ones."""
+    groups = [group for group in _ALIKE if letter in group]
+    return "".join({letter.lower(), letter.upper(), *"".join(groups)})
+
+
+@cache
+def _references() -> Shape:
+    """The shapes of each character of `_DRAWN` in each of `_FONTS`, one a row."""
+    fonts = [mupdf.fz_new_base14_font(name) for name in _FONTS]
+    return np.array([drawn(font, char) for char in _DRAWN for font in fonts])

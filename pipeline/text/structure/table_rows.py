@@ -1,0 +1,116 @@
+"""Which lines of a table start a row, by its rules and by how far they are apart. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Final
+
+from pipeline.text.layout.rows import Row
+from pipeline.text.structure.places import center_y
+
+_MIN_BANDS: Final = 3
+_MIN_BAND_SHARE: Final = 0.4
+"""Rules separate the rows if there are this many for each line: not if only heads have them. ..."""
+_MAX_BAND_LINES: Final = 8
+"""... In a table with rules between the columns, if no row would have more lines than this."""
+_MIN_SINGLE: Final = 3
+"""Steps between rows of one line each that tell how far rows are apart ..."""
+_STEP: Final = 0.96
+"""... and a line so far below the one above, in such steps, is a row of its own."""
+_NUMBER: Final = re.compile(r"[-+\u2212\u2013(]?[$€£¥]? ?\d[\d.,' ]*[%)]?")
+_CONTINUES_EM: Final = 0.3
+"""A line continues the cell above if it is nearer than the usual row by this, in line heights."""
+
+Cells = Sequence[Sequence[Sequence[str]]]
+"""The texts in each column, for each line of the table."""
+
+
+def row_starts(
+    found: Sequence[Row], cells: Cells, across: Sequence[float], em_px: float, *, has_columns: bool
+) -> list[bool]:
+    """Whether each line starts a row.
+
+    Args:
+        found: The lines on one baseline each, from the top.
+        cells: Their texts in each column.
+        across: Heights of the horizontal rules that run through the table.
+        em_px: The usual height of a line, px.
+        has_columns: Whether vertical rules separate the columns.
+    """
+    starts = _starts_by_rules(found, across, has_columns)
+    if starts is None:
+        return _starts_by_gaps(found, cells, em_px)
+    return _with_rows_without_rules(found, cells, starts)
+
+
+def _starts_by_rules(
+    found: Sequence[Row], across: Sequence[float], has_columns: bool
+) -> list[bool] | None:
+    """Whether each line starts a row, by the rules; None where rules don't separate the rows."""
+    bands = [sum(y < center_y(row.lines[0]) for y in across) for row in found]
+    lines = Counter(bands)
+    is_dense = len(lines) >= _MIN_BAND_SHARE * len(found)
+    is_fine = has_columns and max(lines.values()) <= _MAX_BAND_LINES
+    if len(lines) < _MIN_BANDS or not (is_dense or is_fine):
+        return None
+    return [True, *(above != below for above, below in pairwise(bands))]
+
+
+def _with_rows_without_rules(
+    found: Sequence[Row], cells: Cells, starts: Sequence[bool]
+) -> list[bool]:
+    """The starts by rules, and those of rows between which no rule was found.
+
+    Such a row has a number below a number, or all lines between two rules are as far from each
+    other as rows of one line each; the lines of a cell stand closer.
+    """
+    middles = [center_y(row.lines[0]) for row in found]
+    places = [i for i, is_start in enumerate(starts) if is_start]
+    bands = list(pairwise([*places, len(found)]))
+    singles = [start for start, end in bands if end - start == 1]
+    steps = [
+        middles[below] - middles[above] for above, below in pairwise(singles) if below == above + 1
+    ]
+    least = _STEP * median(steps) if len(steps) >= _MIN_SINGLE else float("inf")
+    result: list[bool] = []
+    for start, end in bands:
+        inside = pairwise(middles[start:end])
+        are_rows = all(below - above >= least for above, below in inside)
+        are_rows = are_rows and all(map(_has_cells, cells[start:end]))
+        result += [True] * (end - start) if are_rows else _number_starts(cells[start:end])
+    return result
+
+
+def _number_starts(band: Cells) -> list[bool]:
+    """Whether each line between two rules has a number below one of the row that it would join."""
+    result: list[bool] = []
+    numbers: set[int] = set()
+    for row in band:
+        own = {column for column, cell in enumerate(row) if _is_number(cell)}
+        result.append(not result or bool(own & numbers))
+        numbers = own if result[-1] else numbers | own
+    return result
+
+
+def _has_cells(row: Sequence[Sequence[str]]) -> bool:
+    return sum(map(bool, row)) >= 2
+
+
+def _is_number(cell: Sequence[str]) -> bool:
+    return bool(cell) and all(_NUMBER.fullmatch(text) for text in cell)
+
+
+def _starts_by_gaps(found: Sequence[Row], cells: Cells, em_px: float) -> list[bool]:
+    """Whether each line starts a row: all but those that continue cells closely below."""
+    gaps = [below.box[1] - above.box[3] for above, below in pairwise(found)]
+    usual = median(gaps) if gaps else 0.0
+    starts = [True]
+    for gap, row, before in zip(gaps, cells[1:], cells, strict=False):
+        continues = all(above for above, cell in zip(before, row, strict=True) if cell)
+        is_near = gap < usual - _CONTINUES_EM * em_px
+        starts.append(not (is_near and continues and not row[0]))
+    return starts

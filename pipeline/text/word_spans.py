@@ -1,0 +1,36 @@
+"""The parts of a line that its words take, where it is known where they begin. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+Span = tuple[float, float]
+"""Begin and end, shares of the line's length."""
+
+
+def word_spans(
+    words: Sequence[str], starts: Sequence[float], width_of: Callable[[str], float]
+) -> list[Span]:
+    """The parts of a line that its words take.
+
+    Between two starts a word and a space share the length by their widths; the last word ends with
+    the line.
+
+    Args:
+        words: The words.
+        starts: Where they begin, one for each, in order.
+        width_of: The width of a text, in any unit.
+
+    Returns:
+        A span for each word; none where the starts are not those of the words.
+    """
+    if len(starts) != len(words):
+        return []
+    space = width_of(" ")
+    found = []
+    for word, (begin, following) in zip(words[:-1], pairwise(starts), strict=True):
+        width = width_of(word)
+        share = width / (width + space) if width else 1.0
+        found.append((begin, begin + share * (following - begin)))
+    return [*found, (starts[-1], 1.0)] if words else []

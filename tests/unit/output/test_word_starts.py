@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.output.rows import line_of, line_row
+from pipeline.text.word_spans import word_spans
+from pipeline.types import Line
+
+
+def test_a_word_and_its_space_share_what_lies_between_two_starts() -> None:
+    spans = word_spans(["abc", "d", "ef"], [0.0, 0.4, 0.8], len)
+    assert spans == [(0.0, pytest.approx(0.3)), (0.4, pytest.approx(0.6)), (0.8, 1.0)]
+
+
+def test_starts_that_are_not_those_of_the_words_say_nothing() -> None:
+    assert word_spans(["abc", "d"], [0.0], len) == []
+    assert word_spans(["abc"], [], len) == []
+    assert word_spans([], [], len) == []
+
+
+def test_starts_are_kept_in_rows_and_absent_from_rows_of_earlier_versions() -> None:
+    line = Line("ab cd", (1.0, 2.0, 31.0, 12.0), 0.5, (0.0, 0.6125))
+    assert line_of(line_row(line)) == line
+    earlier = {name: value for name, value in line_row(line).items() if name != "word_starts"}
+    assert line_of(earlier).word_starts == ()

@@ -1,0 +1,49 @@
+"""Tables of which only some rules were found: no row loses its left half."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pipeline.text.structure import PageSigns, structured
+from tests.unit.text.test_structure import HEIGHT_PX, WIDTH_PX, cells
+
+FEES = [
+    ("Mooring for May", "1,250.00"),
+    ("Crane", "480.50"),
+    ("Pilot by night", "(310.00)"),
+    ("Water", "42.75"),
+    ("Night watch", "96.00"),
+    ("Ropes", "18.20"),
+    ("Coal", "733.10"),
+    ("Stamps", "3.15"),
+]
+CREW = [(name, place) for name, place in zip("ABCDEFGH", "SRQPONML", strict=True)]
+
+
+def table(rows: Sequence[tuple[str, str]], ruled: Sequence[int]) -> list[str]:
+    """The rows of a table with a rule below the first so many rows of `ruled`."""
+    lines = cells(400, rows)
+    tops = sorted({line.box[1] for line in lines})
+    levels = [tops[0] - 8, *(tops[i] - 4 for i in ruled), tops[-1] + 40]
+    across = [(90.0, y, 700.0, y + 1) for y in levels]
+    down = [(float(x), levels[0], float(x) + 1, levels[-1]) for x in (90, 340, 700)]
+    [block] = structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns(rules=(*across, *down)))
+    assert block.kind == "table"
+    return [line for line in block.text.splitlines() if not line.startswith("| -")]
+
+
+@pytest.mark.parametrize("ruled", [(2, 4, 6), (1, 2, 3, 4), (4, 5, 6, 7), (3, 4, 7)])
+def test_amounts_between_two_rules_are_in_rows_of_their_own(ruled: Sequence[int]) -> None:
+    assert table(FEES, ruled) == [f"| {name} | {amount} |" for name, amount in FEES]
+
+
+def test_lines_as_far_apart_as_rows_are_in_rows_of_their_own() -> None:
+    found = table(CREW, (4, 5, 6, 7))
+    assert found == [f"| {name} | {place} |" for name, place in CREW]
+
+
+def test_an_amount_below_the_first_line_of_its_name_stays_with_it() -> None:
+    rows = [("Harbour dues of", ""), ("the quay", "96.00"), ("Coal", "1.00"), ("Tin", "2.00")]
+    assert table([*rows, ("Tar", "3.00")], (2, 3, 4))[0] == "| Harbour dues of the quay | 96.00 |"
