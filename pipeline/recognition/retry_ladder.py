@@ -139,8 +139,8 @@ def _is_foreign(rung: Rung, attempts: Sequence[Attempt], request: Request, recip
     layer, hint = request.layer or "", request.script_hint
     if hint and hint.is_certain:
         return not is_written_in(layer, hint.script)
-    readable = (reading_engine(recipe, each).scripts(recipe) for each in unread)
-    return not all(unread_script(layer, each) for each in readable)
+    readable = reading_engine(recipe, unread[0]).scripts(recipe)
+    return unread_script(layer, readable) is None
 
 
 def _is_wanted(outcome: Outcome, request: Request, recipe: Recipe) -> bool:

@@ -99,6 +99,18 @@ async def test_a_layer_that_lacks_the_unread_script_is_not_taken(
         assert (result.rung, result.text) == (Rung.LAYER, RUSSIAN)
 
 
+async def test_a_layer_in_the_script_is_taken_where_tesseract_finds_nothing_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = with_tesseract(monkeypatch, tmp_path, "rus")
+    for layer, rung in ((RUSSIAN, Rung.LAYER), (LETTER, Rung.BASE)):
+        page = replace(PAGE, layer=layer)
+        result = await recognise(answer(". ,", 0.1), page, recipe, answer("", 0.0))
+        outcomes = [attempt.outcome for attempt in result.attempts]
+        assert outcomes[:2] == [Outcome.UNREAD, Outcome.UNREAD]
+        assert result.rung is rung
+
+
 async def test_tesseract_reads_what_the_first_engine_does_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
