@@ -307,8 +307,11 @@ def _last_resort(layer: TextLayer | None, options: LookOptions) -> str | None:
     """What is taken from a layer where no engine finds a better answer."""
     if layer is None or not options.keeps_layer:
         return None
-    text = layers.read(layer, hidden=True)[0]
-    return text if legibility(text) >= options.min_trust else None
+    # White and covered lines are not what the page shows, unless a scan lies over all of its text.
+    shown = tuple(line for line in layer.lines if not (line.is_white or line.is_covered))
+    text = layers.read(replace(layer, lines=shown or layer.lines), hidden=True)[0]
+    is_taken = legibility(text, layer.drawing.doubtful_numbers) >= options.min_trust
+    return text if is_taken else None
 
 
 def _rendered(image: PageImage, options: LookOptions) -> PageView:

@@ -16,7 +16,7 @@ from pipeline.recognition import answer, retry_ladder
 from pipeline.recognition.mixed_pages import with_layer
 from pipeline.recognition.page_layout import with_layout
 from pipeline.recognition.retry_ladder import AttemptResult, NextAttempt
-from pipeline.recognition.script_check import unread_script
+from pipeline.recognition.script_check import UnreadScript, unread_script
 from pipeline.recognition.text_score import image_parts
 from pipeline.text import scripts
 from pipeline.text.repetition import repetition
@@ -74,7 +74,7 @@ def _whole(read: Recognition, request: Request) -> Recognition:
 
 def _with_script(request: Request, read: Recognition) -> Request:
     """The request with the script that an engine was found not to read, for the next engine."""
-    script = scripts.warned_of(read.warnings)
+    script = scripts.unread_page(read.warnings)
     if script is None or script == scripts.UNKNOWN:
         return request
     return replace(request, script_hint=ScriptHint(script, is_certain=True))
@@ -133,18 +133,18 @@ def _read(
     )
 
 
-def _unread_warning(script: str, spec: EngineSpec) -> str:
+def _unread_warning(script: UnreadScript, spec: EngineSpec) -> str:
     message = f"the engine {spec.name} lacks its letters: text is missing or wrong"
-    if script == scripts.UNKNOWN:
+    if script.is_partial or script.name == scripts.UNKNOWN:
         message = f"lines were found that the engine {spec.name} could not read"
-    return scripts.warning(script, message)
+    return scripts.warning(script.name, message, in_part=script.is_partial)
 
 
 def _assess(planned: NextAttempt, read: Recognition, recipe: Recipe, ms: float) -> Attempt:
     generation = read.generation
     score = None if read.raw is None else repetition(read.raw)
     ink = ink_ppm(planned.request.image) if read.status is Status.BLANK else 0.0
-    unread = scripts.warned_of(read.warnings)
+    unread = scripts.unread_page(read.warnings)
     return Attempt(
         rung=planned.rung,
         outcome=answer.outcome(read.status, score or 0.0, ink, recipe.ladder, unread),

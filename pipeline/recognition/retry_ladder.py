@@ -13,7 +13,9 @@ most, changes one thing of the first request, and is left out where it cannot he
 | error_row | nothing is read: an answer that stayed empty becomes an error | empty |
 
 How the first engine's rungs change a request is in its spec (`EngineSpec.rungs`). An engine that
-failed on a page does not get it again: a page may have ended it.
+failed on a page does not get it again: a page may have ended it. After an answer in an unread
+script the text layer is taken only where it is legible in that script: one in another script was
+refused for its doubts, and what the engine did read is worth more.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.config import LadderConfig, Recipe
-from pipeline.engines.registry import SPECS, second_of
+from pipeline.engines.registry import SPECS, reading_engine, second_of
 from pipeline.errors import ErrorKind
+from pipeline.text.scripts import is_written_in, unread_script
 from pipeline.types import (
     Attempt,
     Failure,
@@ -117,7 +120,7 @@ def next_attempt(
         is_affordable = rung in WITHOUT_FIRST_ENGINE or spent < ladder.max_tokens
         if is_affordable and _helps(rung, last.outcome, recipe):
             changed = _changed(rung, request, recipe)
-            if changed is not None:
+            if changed is not None and not _is_foreign(rung, attempts, changed, recipe):
                 return NextAttempt(rung, changed)
     return None
 
@@ -126,6 +129,18 @@ def _helps(rung: Rung, outcome: Outcome, recipe: Recipe) -> bool:
     if rung is Rung.SECOND and outcome not in SPECS[recipe.engine].second_helps:
         return False
     return rung in _HELPS[outcome]
+
+
+def _is_foreign(rung: Rung, attempts: Sequence[Attempt], request: Request, recipe: Recipe) -> bool:
+    """Whether a rung takes a layer that does not have the script which an engine did not read."""
+    unread = [attempt.rung for attempt in attempts if attempt.outcome is Outcome.UNREAD]
+    if rung is not Rung.LAYER or not unread:
+        return False
+    layer, hint = request.layer or "", request.script_hint
+    if hint and hint.is_certain:
+        return not is_written_in(layer, hint.script)
+    readable = reading_engine(recipe, unread[0]).scripts(recipe)
+    return unread_script(layer, readable) is None
 
 
 def _is_wanted(outcome: Outcome, request: Request, recipe: Recipe) -> bool:

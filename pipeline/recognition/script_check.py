@@ -4,12 +4,14 @@ A recogniser gives no error for letters that it does not have: it leaves them ou
 that look like them. What tells is, in this order: the page's own text layer; an answer in letters
 that the engine has for formulas only; and lines that were detected and have far fewer characters
 than their length holds, on the whole page or in one paragraph. A language that the document states
-makes the last test stricter.
+makes the last test stricter. A page of which one paragraph was not read is read in part: its answer
+is worth more than another that is in doubt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 from pipeline.text.script_ranges import VIETNAMESE
@@ -34,10 +36,23 @@ _MIN_VIETNAMESE_SHARE: Final = 0.01
 """Their share of a text's letters from which it is Vietnamese."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadScript:
+    """A script that an engine did not read.
+
+    Attributes:
+        name: Its name, `UNKNOWN` where it has none.
+        is_partial: Whether most of the page was read.
+    """
+
+    name: str
+    is_partial: bool = False
+
+
 def unread_script(
     generation: Generation, text: str, request: Request, readable: Collection[str]
-) -> str | None:
-    """The script of a page that an engine answered without reading it.
+) -> UnreadScript | None:
+    """The script of a page that an engine answered without reading all of it.
 
     Args:
         generation: Its answer.
@@ -46,23 +61,33 @@ def unread_script(
         readable: The scripts that it reads, empty for all.
 
     Returns:
-        The script, `UNKNOWN` where it has no name, None where the page was read.
+        The script, None where the page was read.
     """
     if not readable or request.task not in _TEXT_TASKS:
         return None
     hint = request.script_hint
     hinted = hint.script if hint and hint.script not in readable else None
     if hint and hinted and hint.is_certain:
-        return hinted
+        return UnreadScript(hinted)
     letters = scripts(text)
     if letters.total() >= _MIN_LETTERS and share_in(text, readable) < _MIN_READABLE_SHARE:
-        return hinted or max(letters.keys() - set(readable), key=lambda name: letters[name])
+        strange = max(letters.keys() - set(readable), key=lambda name: letters[name])
+        return UnreadScript(hinted or strange)
     if VIETNAMESE not in readable and _is_vietnamese(text, letters.total()):
-        return VIETNAMESE
+        return UnreadScript(VIETNAMESE)
+    return _of_lines(generation, hinted)
+
+
+def _of_lines(generation: Generation, hinted: str | None) -> UnreadScript | None:
+    """The script by the lines that were detected and not read."""
     least = _MIN_HINTED_COVERAGE if hinted else _MIN_COVERAGE
-    if generation.coverage is not None and generation.coverage < least:
-        return hinted or UNKNOWN
-    return (hinted or UNKNOWN) if generation.unread_lines >= _MIN_UNREAD_LINES else None
+    name, coverage = hinted or UNKNOWN, generation.coverage
+    if coverage is not None and coverage < least:
+        return UnreadScript(name)
+    if generation.unread_lines < _MIN_UNREAD_LINES:
+        return None
+    # Without a coverage the page has hardly any other line.
+    return UnreadScript(name, is_partial=coverage is not None)
 
 
 def _is_vietnamese(text: str, letters: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from pipeline.imaging.ink_coverage import ink_coverage
 from pipeline.imaging.rotation import turn_box, turn_size
 from pipeline.text.plausibility import plausibility
-from pipeline.text.scripts import UNKNOWN, warned_of
+from pipeline.text.scripts import UNKNOWN, unread_page, warned_of
 from pipeline.text.words import words_f1
 from pipeline.types import (
     Block,
@@ -119,7 +119,8 @@ def scored(recognition: Recognition, trust: float | None) -> tuple[float | None,
     score = combined(parts)
     if unread := warned_of(recognition.warnings):
         # Of lines that were not read it is known how many they are.
-        read = parts.lines_read if unread == UNKNOWN else None
+        is_known = unread == UNKNOWN or unread_page(recognition.warnings) is None
+        read = parts.lines_read if is_known else None
         score = min(score, max(_MAX_UNREAD, read or 0.0))
     return (score if trust is None or not is_layer else score * trust), parts
 

@@ -67,7 +67,7 @@ def remove_markers(prefix: str, config: StoreConfig) -> None:
     try:
         for page in _s3_pages(bucket, key, config):
             for entry in page.get("Contents", ()):
-                if entry["Key"].endswith("/"):
+                if entry["Key"].endswith("/") and not entry["Size"]:
                     client.delete_object(Bucket=bucket, Key=entry["Key"])
     except Exception as error:
         raise JobError(f"{prefix} cannot be removed: {error}") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.config import StoreConfig
 from pipeline.errors import ConfigError, DocumentError, ErrorKind
@@ -125,10 +125,44 @@ def _put(target: StorePath, content: bytes | memoryview) -> None:
 
 
 def _put_file(target: StorePath, local: str) -> None:
+    """Upload a file; what was uploaded of one that cannot be read to its end is deleted.
+
+    pyarrow cannot abort an upload: closing its stream completes it, and so does dropping it.
+    """
     filesystem, path = filesystems.filesystem(target.uri, target.config)
-    with open(local, "rb") as file, filesystem.open_output_stream(path) as stream:
-        while piece := file.read(remote_file.CHUNK_BYTES):
-            stream.write(piece)
+    with open(local, "rb") as file:
+        pieces = _Pieces(file)
+        with filesystem.open_output_stream(path) as stream:
+            for piece in pieces:
+                stream.write(piece)
+    if pieces.problem is not None:
+        filesystem.delete_file(path)
+        raise pieces.problem
+
+
+@dataclass(slots=True)
+class _Pieces:
+    """The pieces of a local file, as far as it can be read.
+
+    Attributes:
+        file: The file.
+        problem: Why they are not the whole file.
+    """
+
+    file: BinaryIO
+    problem: OSError | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        missing = os.fstat(self.file.fileno()).st_size
+        try:
+            while piece := self.file.read(remote_file.CHUNK_BYTES):
+                missing -= len(piece)
+                yield piece
+        except OSError as error:
+            self.problem = error
+        else:
+            if missing:
+                self.problem = OSError("the local file changed while it was read")
 
 
 def output_path(text: str, config: StoreConfig | None = None) -> AnyPath:

@@ -52,7 +52,8 @@ _WITH_MARKS: Final = frozenset(
     }
 )
 _WARNING: Final = "script not read"
-_NAMED: Final = re.compile(rf"{_WARNING} \((.+?)\): ")
+_IN_PART: Final = " in part"
+_NAMED: Final = re.compile(rf"{_WARNING}({_IN_PART})? \((.+?)\): ")
 
 _STARTS: Final = [start for start, _, _ in RANGES]
 
@@ -182,19 +183,31 @@ def _is_meaningless(char: str) -> bool:
     return char == "\ufffd" or (is_odd and not char.isspace())
 
 
-def warning(script: str, message: str) -> str:
+def is_written_in(text: str, script: str) -> bool:
+    """Whether a text is legible in a script, and has enough of it to matter."""
+    return _is_written_in(text, script, scripts(text).total())
+
+
+def warning(script: str, message: str, *, in_part: bool = False) -> str:
     """The warning of a row whose script its engine does not read.
 
     Args:
         script: Its name, `UNKNOWN` where only that it was not read is known.
         message: What was done, or what may be wrong.
+        in_part: Whether most of the page was read.
     """
-    return f"{_WARNING} ({script}): {message}"
+    return f"{_WARNING}{_IN_PART if in_part else ''} ({script}): {message}"
 
 
 def warned_of(warnings: Sequence[str]) -> str | None:
     """The script that a row's warnings say was not read, None where they say nothing of it."""
-    return next((found[1] for line in warnings if (found := _NAMED.match(line))), None)
+    return next((found[2] for line in warnings if (found := _NAMED.match(line))), None)
+
+
+def unread_page(warnings: Sequence[str]) -> str | None:
+    """The script that a row's warnings say most of the page is in, None where it was read."""
+    found = (_NAMED.match(line) for line in warnings)
+    return next((named[2] for named in found if named and not named[1]), None)
 
 
 def share_in(text: str, readable: Collection[str]) -> float:

@@ -95,7 +95,7 @@ def _factors(layer: TextLayer, pictures_are_read: bool) -> Iterator[tuple[float,
     yield _falling(1 - shown / every, 0.02, 0.3), "invisible text"
     yield _falling(drawing.covered_share, 0.05, 0.3), "covered text"
     yield _falling(drawing.oversized_box_share, 0.05, 0.3), "boxes without sense"
-    yield (_WRONG_NUMBER if drawing.doubtful_numbers else 1.0), "numbers drawn otherwise"
+    yield _number_factor(drawing.doubtful_numbers), "numbers drawn otherwise"
     is_broken = _has_broken_number(text, chars)
     yield (_WRONG_NUMBER if is_broken else 1.0), "broken characters in numbers"
     yield _falling(drawing.white_share, 0.3, 0.8), "white text"
@@ -119,11 +119,21 @@ def _has_broken_number(text: str, chars: Counter[str]) -> bool:
     return bool(_BROKEN.search("".join(chars)) and _BROKEN_NUMBER.search(text))
 
 
-def legibility(text: str) -> float:
-    """How far a text consists of words of a language, 0 to 1; 0 for an empty text."""
+def _number_factor(doubtful_numbers: int) -> float:
+    return _WRONG_NUMBER if doubtful_numbers else 1.0
+
+
+def legibility(text: str, doubtful_numbers: int = 0) -> float:
+    """How far a text consists of words of a language, 0 to 1; 0 for an empty text.
+
+    Args:
+        text: Such as that of a layer.
+        doubtful_numbers: As of `DrawingStats`: with one it is half at most.
+    """
     if not text.strip():
         return 0.0
-    return math.prod(factor for factor, _ in _language_factors(text, Counter(text)))
+    words = math.prod(factor for factor, _ in _language_factors(text, Counter(text)))
+    return words * _number_factor(doubtful_numbers)
 
 
 def _count(chars: Counter[str]) -> int:

@@ -23,9 +23,10 @@ def word_spans(
         width_of: The width of a text, in any unit.
 
     Returns:
-        A span for each word; none where the starts are not those of the words.
+        A span for each word, none of them empty; no spans where the starts are not those of the
+        words, or do not increase to below 1.
     """
-    if len(starts) != len(words):
+    if len(starts) != len(words) or any(a >= b for a, b in pairwise((*starts, 1.0))):
         return []
     space = width_of(" ")
     found = []

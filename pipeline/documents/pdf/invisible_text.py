@@ -71,15 +71,18 @@ def _strings(run: TextRun, length: float, size: float) -> Iterator[tuple[str, fl
     that of a typewriter, which says it.
     """
     texts = run.text.split()
-    if spans := word_spans(texts, run.word_starts, text_width):
+    spans = word_spans(texts, run.word_starts, text_width)
+    # A word of marks only has no width that could be stretched: such a line is one string.
+    if spans and all(map(text_width, texts)):
         yield from _placed(texts, spans, length, size)
         return
     whole = columns(run.text)
-    parts = _WORDS.findall(run.text) if run.is_monospaced and whole else [run.text]
+    parts = _WORDS.findall(run.text)
+    if not run.is_monospaced or not all(map(text_width, parts)):
+        parts = [run.text]
     for text in parts:
-        if width := text_width(text) * size:
-            share = columns(text) / whole if len(parts) > 1 else 1.0
-            yield text, width, share * length
+        share = columns(text) / whole if len(parts) > 1 else 1.0
+        yield text, text_width(text) * size, share * length
 
 
 def _placed(
@@ -88,9 +91,9 @@ def _placed(
     """The strings of words of which each has its place, and of the spaces between them."""
     end = spans[0][0]
     for text, span in zip(texts, spans, strict=True):
-        for part, share in ((" ", span[0] - end), (text, span[1] - span[0])):
-            if share > 0 and (width := text_width(part) * size):
-                yield part, width, share * length
+        if span[0] > end:
+            yield " ", text_width(" ") * size, (span[0] - end) * length
+        yield text, text_width(text) * size, (span[1] - span[0]) * length
         end = span[1]
 
 

@@ -24,11 +24,16 @@ def word_starts(
 ) -> tuple[float, ...]:
     """The shares of a line's length at which its words begin, 0 for the first one.
 
+    Each gap parts two words at most.
+
     Args:
         pixels: The image, (height, width, 3).
         box: The line's box in it, without the white at its ends; wider than high.
         ends: Left and right end of what the recogniser saw, px.
         breaks: Where about words part, as shares of that (`Reading.breaks`).
+
+    Returns:
+        Shares that increase and are below 1; none where that cannot be said of every word.
     """
     x0, y0, x1, y1 = box
     length, em = x1 - x0, y1 - y0
@@ -37,12 +42,29 @@ def word_starts(
     gaps = [
         (left[1], right[0]) for left, right in pairwise(stretches(pixels, box, _MIN_GAP_EM * em))
     ]
-    found = [0.0]
-    for share in breaks:
-        x = ends[0] + share * (ends[1] - ends[0])
-        off, start = min(
-            ((max(gap[0] - x, x - gap[1], 0.0), gap[1]) for gap in gaps), default=(em, x)
-        )
-        start = start if off <= _MAX_OFF_EM * em else x
-        found.append(min(1.0, max(found[-1], (start - x0) / length)))
-    return tuple(found)
+    places = [ends[0] + share * (ends[1] - ends[0]) for share in breaks]
+    chosen = _chosen(places, gaps, _MAX_OFF_EM * em)
+    at = (gaps[chosen[i]][1] if i in chosen else x for i, x in enumerate(places))
+    found = (0.0, *((x - x0) / length for x in at))
+    return found if all(a < b for a, b in pairwise((*found, 1.0))) else ()
+
+
+def _chosen(
+    places: Sequence[float], gaps: Sequence[tuple[float, float]], most_px: float
+) -> dict[int, int]:
+    """The index of the gap of each place that has one, the nearest pairs first.
+
+    Gaps are in the order of their places, each is that of one.
+    """
+    near = sorted(
+        (off, gap, place)
+        for place, x in enumerate(places)
+        for gap, (left, right) in enumerate(gaps)
+        if (off := max(left - x, x - right, 0.0)) <= most_px
+    )
+    chosen: dict[int, int] = {}
+    for _, gap, place in near:
+        is_free = place not in chosen and gap not in chosen.values()
+        if is_free and all((gap < g) == (place < p) for p, g in chosen.items()):
+            chosen[place] = gap
+    return chosen

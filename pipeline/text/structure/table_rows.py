@@ -22,6 +22,8 @@ _MIN_SINGLE: Final = 3
 _STEP: Final = 0.96
 """... and a line so far below the one above, in such steps, is a row of its own."""
 _NUMBER: Final = re.compile(r"[-+\u2212\u2013(]?[$€£¥]? ?\d[\d.,' ]*[%)]?")
+_MIN_FILLED: Final = 3
+"""Cells of a line that is a row although its first column is empty."""
 _CONTINUES_EM: Final = 0.3
 """A line continues the cell above if it is nearer than the usual row by this, in line heights."""
 
@@ -65,39 +67,62 @@ def _with_rows_without_rules(
 ) -> list[bool]:
     """The starts by rules, and those of rows between which no rule was found.
 
-    Such a row has a number below a number, or all lines between two rules are as far from each
-    other as rows of one line each; the lines of a cell stand closer.
+    Such a row has a number below a number and cells beside it, or all lines between two rules are
+    as far from each other as rows of one line each; the lines of a cell stand closer. A number
+    below a number may be in one cell with it: alone it is a row only where rows without a rule
+    between them were found elsewhere in the table.
     """
     middles = [center_y(row.lines[0]) for row in found]
     places = [i for i, is_start in enumerate(starts) if is_start]
-    bands = list(pairwise([*places, len(found)]))
-    singles = [start for start, end in bands if end - start == 1]
-    steps = [
-        middles[below] - middles[above] for above, below in pairwise(singles) if below == above + 1
+    bands = [slice(start, end) for start, end in pairwise([*places, len(found)])]
+    least = _least_step(middles, bands)
+    certain = [
+        [True] * len(middles[band])
+        if _are_apart(middles[band], cells[band], least)
+        else _number_starts(cells[band], alone=False)
+        for band in bands
     ]
-    least = _STEP * median(steps) if len(steps) >= _MIN_SINGLE else float("inf")
+    missed = sum(sum(band) > 1 for band in certain)
     result: list[bool] = []
-    for start, end in bands:
-        inside = pairwise(middles[start:end])
-        are_rows = all(below - above >= least for above, below in inside)
-        are_rows = are_rows and all(map(_has_cells, cells[start:end]))
-        result += [True] * (end - start) if are_rows else _number_starts(cells[start:end])
+    for band, sure in zip(bands, certain, strict=True):
+        is_missed_elsewhere = missed > (sum(sure) > 1)
+        alone = _number_starts(cells[band], alone=True) if is_missed_elsewhere else sure
+        result += [a or b for a, b in zip(sure, alone, strict=True)]
     return result
 
 
-def _number_starts(band: Cells) -> list[bool]:
-    """Whether each line between two rules has a number below one of the row that it would join."""
+def _least_step(middles: Sequence[float], bands: Sequence[slice]) -> float:
+    """How far below the line above a line is that is a row of its own, infinite if unknown."""
+    singles = [band.start for band in bands if band.stop - band.start == 1]
+    steps = [
+        middles[below] - middles[above] for above, below in pairwise(singles) if below == above + 1
+    ]
+    return _STEP * median(steps) if len(steps) >= _MIN_SINGLE else float("inf")
+
+
+def _are_apart(middles: Sequence[float], band: Cells, least: float) -> bool:
+    """Whether all lines between two rules are as far apart as rows, and have cells."""
+    are_apart = all(below - above >= least for above, below in pairwise(middles))
+    return are_apart and all(sum(map(bool, row)) >= 2 for row in band)
+
+
+def _number_starts(band: Cells, *, alone: bool) -> list[bool]:
+    """Whether each line between two rules has a number below one of the row that it would join.
+
+    Args:
+        band: The lines.
+        alone: Whether that is enough. If not, the line has to fill the first column and another,
+            or two beside the number.
+    """
     result: list[bool] = []
     numbers: set[int] = set()
     for row in band:
         own = {column for column, cell in enumerate(row) if _is_number(cell)}
-        result.append(not result or bool(own & numbers))
+        filled = sum(map(bool, row))
+        is_row = alone or filled >= _MIN_FILLED or (bool(row[0]) and filled > 1)
+        result.append(not result or (is_row and bool(own & numbers)))
         numbers = own if result[-1] else numbers | own
     return result
-
-
-def _has_cells(row: Sequence[Sequence[str]]) -> bool:
-    return sum(map(bool, row)) >= 2
 
 
 def _is_number(cell: Sequence[str]) -> bool:

@@ -22,9 +22,10 @@ PAGE = Request(np.zeros((90, 90, 3), np.uint8), 90, 90)
 RUSSIAN = "Портовая контора ведёт книгу судов"
 
 
-def answer(text: str, coverage: float | None = None) -> FakeEngine:
+def answer(text: str, coverage: float | None = None, unread_lines: int = 0) -> FakeEngine:
     lines = (Line(text, (1.0, 1.0, 80.0, 9.0), 0.9),) if text else ()
-    return FakeEngine(lambda request: Generation(lines=lines, coverage=coverage))
+    read = Generation(lines=lines, coverage=coverage, unread_lines=unread_lines)
+    return FakeEngine(lambda request: read)
 
 
 def with_tesseract(
@@ -61,6 +62,53 @@ async def test_a_page_that_was_read_has_no_warning() -> None:
 async def test_the_layer_is_taken_where_no_engine_reads_the_script() -> None:
     result = await recognise(answer(". ,", coverage=0.1), replace(PAGE, layer=RUSSIAN), ALONE)
     assert (result.rung, result.text, result.warnings) == (Rung.LAYER, RUSSIAN, ())
+
+
+LETTER = "The harbour office keeps the book of all ships, 1,204.50 due in May"
+
+
+async def test_a_page_of_which_two_lines_were_not_read_keeps_what_the_engine_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = with_tesseract(monkeypatch, tmp_path, "rus")
+    for layer in (LETTER.replace("204", "2O4"), RUSSIAN):
+        page = replace(PAGE, layer=layer)
+        for chosen, second in ((ALONE, None), (recipe, answer("not asked"))):
+            result = await recognise(answer(LETTER, 0.98, 2), page, chosen, second)
+            assert (result.rung, result.text) == (Rung.BASE, LETTER)
+            assert [attempt.outcome for attempt in result.attempts] == [Outcome.GOOD]
+            assert warned_of(result.warnings) == "unknown"
+            assert "in part" in result.warnings[0]
+
+
+async def test_a_layer_that_lacks_the_unread_script_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = replace(PAGE, layer=LETTER)
+    result = await recognise(answer(". ,", coverage=0.1), page, ALONE)
+    assert (result.rung, result.text) == (Rung.BASE, ". ,")
+    # Nor where the second engine failed in between.
+    recipe = with_tesseract(monkeypatch, tmp_path, "rus")
+    hint = ScriptHint("Cyrillic", is_certain=False)
+    for asked in (page, replace(page, script_hint=hint)):
+        result = await recognise(answer(". ,", coverage=0.1), asked, recipe, None)
+        assert [one.rung for one in result.attempts] == [Rung.BASE, Rung.SECOND]
+        assert result.text == ". ,"
+        asked = replace(asked, layer=RUSSIAN)
+        result = await recognise(answer(". ,", coverage=0.1), asked, recipe, None)
+        assert (result.rung, result.text) == (Rung.LAYER, RUSSIAN)
+
+
+async def test_a_layer_in_the_script_is_taken_where_tesseract_finds_nothing_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = with_tesseract(monkeypatch, tmp_path, "rus")
+    for layer, rung in ((RUSSIAN, Rung.LAYER), (LETTER, Rung.BASE)):
+        page = replace(PAGE, layer=layer)
+        result = await recognise(answer(". ,", 0.1), page, recipe, answer("", 0.0))
+        outcomes = [attempt.outcome for attempt in result.attempts]
+        assert outcomes[:2] == [Outcome.UNREAD, Outcome.UNREAD]
+        assert result.rung is rung
 
 
 async def test_tesseract_reads_what_the_first_engine_does_not(

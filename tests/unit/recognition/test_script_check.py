@@ -20,10 +20,13 @@ def checked(
     readable: tuple[str, ...] = READABLE,
     task: Task = Task.TEXT,
     unread_lines: int = 0,
+    partly: bool = False,
 ) -> str | None:
     request = Request(np.zeros((9, 9, 3), np.uint8), 9, 9, script_hint=hint, task=task)
     generation = Generation(coverage=coverage, unread_lines=unread_lines)
-    return unread_script(generation, text, request, readable)
+    found = unread_script(generation, text, request, readable)
+    assert found is None or found.is_partial == partly
+    return found and found.name
 
 
 def test_a_page_that_was_read_is_not_found() -> None:
@@ -38,9 +41,15 @@ def test_lines_without_their_characters_are_an_unknown_script() -> None:
 
 
 def test_a_paragraph_that_was_not_read_is_found_on_a_page_that_was() -> None:
-    assert checked(ENGLISH, coverage=0.9, unread_lines=2) == "unknown"
+    assert checked(ENGLISH, coverage=0.9, unread_lines=2, partly=True) == "unknown"
     assert checked(ENGLISH, coverage=0.9, unread_lines=1) is None
-    assert checked(ENGLISH, 0.9, ScriptHint("Hebrew", is_certain=False), unread_lines=3) == "Hebrew"
+    hint = ScriptHint("Hebrew", is_certain=False)
+    assert checked(ENGLISH, 0.9, hint, unread_lines=3, partly=True) == "Hebrew"
+
+
+def test_a_page_of_which_most_lines_were_not_read_is_not_read_in_part() -> None:
+    assert checked(ENGLISH, coverage=0.4, unread_lines=9, partly=False) == "unknown"
+    assert checked("No. 7", coverage=None, unread_lines=2, partly=False) == "unknown"
 
 
 @pytest.mark.parametrize(("coverage", "found"), [(0.1, "Greek"), (0.7, "Greek"), (0.95, None)])

@@ -125,6 +125,18 @@ def test_a_page_in_a_script_that_was_not_read_scores_half_at_most() -> None:
     assert parts.confidence == GOOD.confidence
 
 
+@pytest.mark.parametrize("script", ["Cyrillic", "unknown"])
+def test_a_page_that_was_read_in_part_scores_what_was_read_at_most(script: str) -> None:
+    once = (Attempt(Rung.BASE, Outcome.GOOD),)
+    whole = replace(read("dues in May", replace(GOOD, lines_read=0.93)), attempts=once)
+    partly = replace(whole, warnings=(warning(script, "said", in_part=True),))
+    score, _ = scored(partly, None)
+    assert score == pytest.approx(0.93)
+    usual, _ = scored(whole, None)
+    assert usual is not None
+    assert usual > 0.93
+
+
 def test_pages_without_text_have_no_score() -> None:
     assert scored(Recognition(Status.BLANK), None) == (None, None)
     assert scored(Recognition(Status.FAILED), 0.9) == (None, None)

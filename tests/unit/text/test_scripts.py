@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from pipeline.text.languages import language_script
 from pipeline.text.script_ranges import RANGES
-from pipeline.text.scripts import script_of, scripts, share_in, unread_script, warned_of, warning
+from pipeline.text.scripts import (
+    script_of,
+    scripts,
+    share_in,
+    unread_page,
+    unread_script,
+    warned_of,
+    warning,
+)
 from tests.support.script_texts import SENTENCES
 
 READABLE = ("Latin", "Han", "Hiragana", "Katakana")
@@ -131,6 +139,10 @@ def test_a_warning_says_which_script_and_can_be_counted():
     assert line == "script not read (Cyrillic): kept"
     assert warned_of(["other", line]) == "Cyrillic"
     assert warned_of(["other"]) is None
+    part = warning("Cyrillic", "two lines", in_part=True)
+    assert part == "script not read in part (Cyrillic): two lines"
+    assert (warned_of([part]), unread_page([part])) == ("Cyrillic", None)
+    assert unread_page(["other", part, line]) == "Cyrillic"
 
 
 @pytest.mark.parametrize(

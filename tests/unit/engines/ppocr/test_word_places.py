@@ -39,10 +39,24 @@ def test_words_begin_where_the_white_nearest_to_the_recognisers_place_ends() -> 
     assert word_starts(pixels, box, (0.0, 400.0), (0.22, 0.72)) == (0.0, 0.25, 0.75)
 
 
+def test_a_gap_parts_two_words_only() -> None:
+    box = (0.0, 0.0, 400.0, 40.0)
+    # Both places are near the first gap: the farther one has the next gap, or none.
+    near = word_starts(bars([0, 100, 130], 400, 12), box, (0.0, 400.0), (0.24, 0.27))
+    assert near == (0.0, 0.25, 0.325)
+    alone = word_starts(bars([0, 100], 400, 12), box, (0.0, 400.0), (0.24, 0.27))
+    assert alone == (0.0, 0.25, 0.27)
+    # The nearer one is the second: the first has no place before it but its own.
+    later = word_starts(bars([0, 100], 400, 12), box, (0.0, 400.0), (0.2, 0.24))
+    assert later == (0.0, 0.2, 0.25)
+
+
 def test_a_line_without_white_has_the_recognisers_places() -> None:
     pixels = bars([0], 400, 0)
-    found = word_starts(pixels, (0.0, 0.0, 400.0, 40.0), (0.0, 400.0), (0.5, 0.4))
-    assert found == (0.0, 0.5, 0.5)
+    box = (0.0, 0.0, 400.0, 40.0)
+    assert word_starts(pixels, box, (0.0, 400.0), (0.4, 0.5)) == (0.0, 0.4, 0.5)
+    for no_order in ((0.5, 0.4), (0.4, 0.4), (0.0, 0.4), (0.4, 1.0)):
+        assert word_starts(pixels, box, (0.0, 400.0), no_order) == ()
     assert word_starts(pixels, (0.0, 0.0, 30.0, 40.0), (0.0, 30.0), ()) == ()
 
 
