@@ -16,7 +16,7 @@ import pymupdf
 from pymupdf import mupdf
 
 from pipeline.documents.pdf import covered, figures, mupdf_log, painted, pictures
-from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
+from pipeline.documents.pdf.glyphs import Doubtful, ciphered_share, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
 from pipeline.documents.pdf.painted import Boxes, Kinds
@@ -81,6 +81,7 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
         white_share=white_share,
         oversized_box_share=oversized_box_share,
         doubtful_numbers=_count_doubtful(raw, doubtful),
+        ciphered_share=ciphered_share(raw, doubtful),
     )
     warnings: tuple[str, ...] = ()
     if drawing.non_text_operations and drawing.covered_share <= _MAX_COVERED:
