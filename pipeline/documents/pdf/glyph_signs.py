@@ -64,7 +64,9 @@ fonts are .46, .57, .43 and .2; small letters are compared in shares of their fo
 _MIN_SMALL_LETTERS: Final = 3
 """Fewer say nothing of the size of a font's small letters."""
 _MIN_SCALE: Final = 0.4
-"""Least size of a font's small letters, of usual ones; those of a script face have 0.45."""
+"""Least size of small letters and of signs with names, of usual ones; a script face has 0.45."""
+_NAMED_MARGIN: Final = 2.0
+"""How far signs with names may be out of the bounds of `_RATIOS`."""
 _BASELINE: Final = 0.05
 """How far from the baseline a letter may stand on it, em; a comma and a minus are further."""
 _MIN_SUPERIOR_BOTTOM: Final = 0.2
@@ -89,12 +91,14 @@ class Glyph:
     Attributes:
         char: The character.
         name: The glyph's name in the font, without a suffix such as ".oldstyle"; "" where it has
-            none, or where nothing is asked of it.
+            none, or where it is not asked for.
         width: Of the outline, in em.
         height: Of the outline, in em.
         bottom: Of the outline above the baseline, in em.
         is_other_digit: Whether its name says nothing and its outline looks like another digit or
             sign.
+        is_named: Whether its name says the character; only asked of letters and signs whose size
+            is not a usual one.
     """
 
     char: str
@@ -103,6 +107,7 @@ class Glyph:
     height: float
     bottom: float
     is_other_digit: bool = False
+    is_named: bool = False
 
 
 def in_ems(glyphs: Sequence[Glyph]) -> list[Glyph]:
@@ -147,14 +152,16 @@ def is_other_shape(glyph: Glyph) -> bool:
     char, ratio = glyph.char, glyph.width / max(glyph.height, _MIN_EM)
     if char in DIGITS:
         return glyph.is_other_digit or ratio > 1.5 or glyph.height < 0.25
-    if glyph.height < _HEIGHTS.get(char, 0.0):
+    least = _HEIGHTS.get(char, 0.0) * (_MIN_SCALE if glyph.is_named else 1.0)
+    if glyph.height < least:
         return True
     if char in ".,":
         return glyph.height > 0.5
     if char in "\"'":
         return glyph.bottom < 0.15
     low, high = _RATIOS.get(char, (0.0, math.inf))
-    return not low <= ratio <= high
+    margin = _NAMED_MARGIN if glyph.is_named else 1.0
+    return not low / margin <= ratio <= high * margin
 
 
 def wrong_letters(glyphs: Sequence[Glyph]) -> frozenset[str]:
@@ -184,7 +191,7 @@ def _scale_of_small(letters: Sequence[Glyph]) -> float | None:
 
 def _is_right_letter(glyph: Glyph, scale_of_small: float | None) -> bool:
     is_superior = glyph.bottom > _MIN_SUPERIOR_BOTTOM and glyph.height >= _MIN_SUPERIOR_HEIGHT
-    if is_superior or glyph.name.lower() == glyph.char.lower():
+    if is_superior or glyph.is_named:
         return True
     scale = 1.0
     if glyph.char.islower():  # of few letters, one on the baseline may be a low one

@@ -207,8 +207,8 @@ def _measured(
         is_nameless = char in DIGITS and name not in NAMED
         is_other = is_nameless and looks_like_other(loaded.font, index, char)
         glyph = Glyph(char, name, right - left, top - bottom, bottom, is_other)
-        if char in LETTERS and is_other_shape(glyph):  # then its name may say that it is right
-            glyph = replace(glyph, name=_name(loaded, index))
+        if char not in DIGITS and is_other_shape(glyph):
+            glyph = replace(glyph, is_named=letter_shapes.is_named(char, _name(loaded, index)))
         yield glyph
 
 

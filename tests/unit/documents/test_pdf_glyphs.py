@@ -9,13 +9,6 @@ import pymupdf
 import pytest
 
 from pipeline.config import RouteConfig
-from pipeline.documents.pdf.glyph_signs import (
-    CHECKED,
-    Glyph,
-    is_other_shape,
-    is_other_sign,
-    wrong_letters,
-)
 from pipeline.documents.pdf.glyphs import FontDoubts, count_in_line
 from pipeline.text.text_layer import read
 from pipeline.text.text_layer_trust import Trust, assess_trust
@@ -147,32 +140,6 @@ def test_an_unknown_sign_before_a_number_is_a_doubt(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("font", ["helv", "hebo", "tiro", "tibo", "cour", "cobo", "symb"])
-def test_the_shapes_of_a_text_font_are_those_of_its_characters(font: str) -> None:
-    loaded = pymupdf.Font(font)
-    for char in filter(lambda char: loaded.has_glyph(ord(char)), sorted(CHECKED)):
-        box = loaded.glyph_bbox(ord(char))
-        glyph = Glyph(char, "", box.width, box.height, box.y0)
-        assert not is_other_shape(glyph), char
-
-
-@pytest.mark.parametrize(
-    ("char", "name", "is_other"),
-    [
-        ("2", "minus", True),
-        ("7", "four", True),
-        (":", "seven", True),
-        ("2", "H11002", True),
-        ("2", "two", False),
-        ("2", "g17", False),
-        ("-", "minus", False),
-        (".", "comma", False),
-    ],
-)
-def test_names_of_glyphs_are_compared_with_digits(char: str, name: str, is_other: bool) -> None:
-    assert is_other_sign(Glyph(char, name, 0.5, 0.7, 0.0)) == is_other
-
-
 def test_only_characters_of_the_doubtful_font_count() -> None:
     doubtful = {"Signs": FontDoubts(frozenset("2"))}
     spans = [{"text": "from 2 to ", "font": "Times"}, {"text": "2", "font": "Signs"}]
@@ -213,40 +180,10 @@ def test_letters_that_all_look_like_the_same_one_are_those_of_an_unusual_face(
     assert judged(tmp_path, page)[1] == Trust(1.0)
 
 
-def letters_of(chars: str, height: float, bottom: float = 0.0, name: str = "") -> list[Glyph]:
-    return [Glyph(char, name, 0.4, height, bottom) for char in chars]
-
-
-def test_low_letters_of_a_script_face_are_right() -> None:
-    script = letters_of("aceimn", 0.2) + letters_of("bdhl", 0.34) + letters_of("NAME", 0.64)
-    assert wrong_letters(script) == frozenset()
-    assert wrong_letters(letters_of("n", 0.2)) == frozenset()
-    assert wrong_letters(script + letters_of("r", 0.06, 0.25)) == {"r"}
-    assert wrong_letters(script + letters_of("K", 0.25, -0.15)) == {"K"}
-
-
-def test_a_letter_is_wrong_if_all_its_glyphs_are_and_none_is_named_so_or_superior() -> None:
-    minus = letters_of("n", 0.07, 0.25)
-    assert wrong_letters(minus) == {"n"}
-    assert wrong_letters(minus + letters_of("n", 0.5)) == frozenset()
-    assert wrong_letters(letters_of("n", 0.07, 0.25, "n")) == frozenset()
-    assert wrong_letters(letters_of("st", 0.3, 0.4)) == frozenset()
-
-
 def test_small_capitals_and_one_odd_letter_are_believed(tmp_path: Path) -> None:
     small = {char: char.lower() for char in "GWM"}
     assert ciphered(tmp_path, small) == Trust(1.0)
     assert ciphered(tmp_path, {"k": "x"}) == Trust(1.0)
-
-
-@pytest.mark.parametrize(
-    ("char", "width", "height"),
-    [("n", 0.6, 0.08), ("l", 0.15, 0.33), (";", 0.15, 0.33), ("/", 0.1, 0.1), ("=", 0.1, 0.11)],
-)
-def test_a_minus_a_comma_and_a_full_stop_are_no_letter_and_no_higher_sign(
-    char: str, width: float, height: float
-) -> None:
-    assert is_other_shape(Glyph(char, "", width, height, 0.0))
 
 
 def type3_page(point: bytes, scale: float) -> bytes:
