@@ -62,8 +62,9 @@ class DrawingStats:
         glyph_like_paths: Number of letter-sized paths and masks outside of text.
         white_share: Share of the visible characters that are almost white.
         oversized_box_share: Share of the visible characters whose boxes far exceed the font size.
-        doubtful_numbers: Number of places where a digit or sign in or beside a number is drawn as
-            something else.
+        doubtful_numbers: Number of places where a digit, sign or letter in or beside a number is
+            drawn as something else, pairs of letters that are drawn as digits included.
+        ciphered_share: Share of the characters in fonts that draw other letters than they store.
         picture_characters: About how many characters of text are in pictures, as pixels.
         pictures: The pictures that have them, boxes in pixels of the page as displayed.
     """
@@ -77,6 +78,7 @@ class DrawingStats:
     white_share: float = 0.0
     oversized_box_share: float = 0.0
     doubtful_numbers: int = 0
+    ciphered_share: float = 0.0
     picture_characters: int = 0
     pictures: tuple[Box, ...] = ()
 

@@ -96,6 +96,7 @@ def _factors(layer: TextLayer, pictures_are_read: bool) -> Iterator[tuple[float,
     yield _falling(drawing.covered_share, 0.05, 0.3), "covered text"
     yield _falling(drawing.oversized_box_share, 0.05, 0.3), "boxes without sense"
     yield _number_factor(drawing.doubtful_numbers), "numbers drawn otherwise"
+    yield _falling(drawing.ciphered_share, 0.0, 0.1), "letters drawn otherwise"
     is_broken = _has_broken_number(text, chars)
     yield (_WRONG_NUMBER if is_broken else 1.0), "broken characters in numbers"
     yield _falling(drawing.white_share, 0.3, 0.8), "white text"

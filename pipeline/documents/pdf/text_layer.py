@@ -16,7 +16,7 @@ import pymupdf
 from pymupdf import mupdf
 
 from pipeline.documents.pdf import covered, figures, mupdf_log, painted, pictures
-from pipeline.documents.pdf.glyphs import Doubtful, count_in_line
+from pipeline.documents.pdf.glyphs import Doubtful, ciphered_share, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
 from pipeline.documents.pdf.painted import Boxes, Kinds
@@ -38,8 +38,10 @@ _MAX_PICTURES: Final = 0.3
 _MAX_COVERED: Final = 0.3
 """With a larger share of its text covered, a layer is not trusted anyway."""
 _MAX_IMAGE_PX: Final = 16_000_000
-"""A page with a larger image is not drawn for the text in it: that would need 50 MB and more."""
-_NOT_LOOKED_AT: Final = "no text was searched in the pictures of the page"
+"""A page with a larger image is not drawn for the text in it or under it: that would need 50 MB and
+more."""
+_NOT_SEARCHED: Final = "no text was searched in the pictures of the page"
+_NOT_COMPARED: Final = "text that may be covered was not looked at"
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
 _EDGE_PX: Final = 2.0
@@ -58,7 +60,7 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
         page: MuPDF's page.
         dpi: The resolution that the page would be rendered with.
         frame: The page's rectangle in pixels; its origin need not be 0.
-        doubtful: Characters of the page's fonts whose glyphs look like something else.
+        doubtful: What of the page's fonts looks like something else.
 
     Raises:
         FzErrorBase: MuPDF cannot interpret the page's content.
@@ -79,14 +81,15 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
         white_share=white_share,
         oversized_box_share=oversized_box_share,
         doubtful_numbers=_count_doubtful(raw, doubtful),
+        ciphered_share=ciphered_share(raw, doubtful),
     )
-    if drawing.non_text_operations and drawing.covered_share <= _MAX_COVERED:
-        inside = _seen(page, inside, (kinds, painted_boxes), to_pixels)
     warnings: tuple[str, ...] = ()
+    if drawing.non_text_operations and drawing.covered_share <= _MAX_COVERED:
+        suspects = covered.under_others(inside, kinds, painted_boxes)
+        inside, warnings = _seen(page, inside, suspects, log.largest_image_px, to_pixels)
     is_wanted = bool(boxes) and 0 < drawing.image_without_text_share < _MAX_PICTURES
     if is_wanted and log.largest_image_px > _MAX_IMAGE_PX:
-        megapixels = log.largest_image_px / 1e6
-        warnings = (f"an image of {megapixels:.0f} megapixels: {_NOT_LOOKED_AT}",)
+        warnings += (_too_large(log.largest_image_px, _NOT_SEARCHED),)
     elif is_wanted:
         is_image = (log.kinds == painted.IMAGE) | (log.kinds == painted.IMAGE_MASK)
         images_pt = log.boxes_pt[is_image]
@@ -122,15 +125,26 @@ def _figures(
 def _seen(
     page: Any,
     lines: list[TextLayerLine],
-    operations: tuple[Kinds, Boxes],
+    suspects: list[int],
+    largest_image_px: int,
     to_pixels: PixelFrame,
-) -> list[TextLayerLine]:
-    """The lines, those that are covered marked."""
+) -> tuple[list[TextLayerLine], tuple[str, ...]]:
+    """The lines, those that are covered marked, and a warning where that was not looked at."""
+    if not suspects:
+        return lines, ()
+    x0, y0, x1, y1 = frame = covered.frame_around(lines, suspects, to_pixels)
+    largest_px = max(largest_image_px, (x1 - x0) * (y1 - y0))
+    if largest_px > _MAX_IMAGE_PX:
+        return lines, (_too_large(largest_px, _NOT_COMPARED),)
     try:
-        return covered.without_covered(page, lines, *operations, to_pixels)
+        return covered.without_covered(page, lines, suspects, frame, to_pixels), ()
     except mupdf.FzErrorBase as error:  # the layer is as good as it was
         mupdf_log.check_memory(str(error))
-        return lines
+        return lines, ()
+
+
+def _too_large(image_px: int, consequence: str) -> str:
+    return f"an image of {image_px / 1e6:.0f} megapixels: {consequence}"
 
 
 def _count_doubtful(lines: Sequence[dict[str, Any]], doubtful: Doubtful) -> int:

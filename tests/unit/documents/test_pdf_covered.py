@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+import pymupdf
 import pytest
+from PIL import Image
 
+from pipeline.documents.pdf import painted
+from pipeline.documents.pdf.covered import under_others
+from pipeline.documents.pdf.painted import Boxes, Kinds
+from pipeline.text.text_layer import TextLayerLine
 from pipeline.text.text_layer_trust import assess_trust
 from tests.support import sample_documents
 from tests.support.sample_documents import Page
@@ -53,3 +63,48 @@ def test_text_that_is_seen_stays(tmp_path: Path, name: str) -> None:
 def test_a_covered_name_is_no_doubt_about_the_rest(tmp_path: Path) -> None:
     page = sample_documents.pdf([Page(PROSE + COVERED["a black box"])])
     assert assess_trust(layer_of(tmp_path, page)).score > 0.95
+
+
+def under_large_image(side_px: int) -> bytes:
+    """A page with an image that was painted over one of its lines."""
+    image = BytesIO()
+    Image.new("1", (side_px, side_px), 1).save(image, "PNG")
+    content = sample_documents.pdf([Page(PROSE + NAME)])
+    with pymupdf.open(stream=content, filetype="pdf") as document:
+        place = pymupdf.Rect(50, 730, 250, 770)
+        document[0].insert_image(place, stream=image.getvalue(), keep_proportion=False)
+        made: bytes = document.tobytes()
+    return made
+
+
+def test_a_page_with_a_large_image_is_not_drawn_for_what_it_covers(tmp_path: Path) -> None:
+    large = layer_of(tmp_path, under_large_image(4100))
+    assert "John Doe" in [line.text for line in large.visible]
+    assert "an image of 17 megapixels: text that may be covered was not looked at" in large.warnings
+    small = layer_of(tmp_path, under_large_image(100))
+    assert "John Doe" not in [line.text for line in small.visible]
+    assert not any("covered" in warning for warning in small.warnings)
+
+
+def many(texts: int) -> tuple[Kinds, Boxes]:
+    """So many texts, and something that is painted over them at the end."""
+    kinds = np.array([painted.TEXT] * texts + [painted.FILL_PATH], np.int8)
+    boxes = np.array([(10.0, 10.0, 90.0, 20.0)] * texts + [(0.0, 0.0, 100.0, 100.0)])
+    return kinds, boxes
+
+
+LINE = TextLayerLine("x", (10.0, 10.0, 90.0, 20.0))
+
+
+def test_only_visible_lines_are_compared_with_what_is_painted() -> None:
+    lines = [LINE, replace(LINE, is_visible=False), LINE, replace(LINE, box=(90, 10, 190, 20))]
+    assert under_others(lines, *many(3)) == [0, 2]
+    kinds, boxes = many(3)
+    assert under_others(lines, kinds[::-1], boxes[::-1]) == []
+
+
+def test_many_lines_and_operations_are_compared_in_little_time() -> None:
+    before = time.process_time()
+    found = under_others([LINE] * 2000, *many(99_999))
+    assert 100 < len(found) < 2000
+    assert time.process_time() - before < 2

@@ -143,7 +143,7 @@ def test_what_was_read_before_an_engine_died_is_kept(
 def test_an_engine_process_that_fails_says_why(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_engine, "_WORKER", "pipeline.job.nowhere")
+    monkeypatch.setattr(local_engine, "_WORKER", "nowhere")
     picture(folder, "a")
     task, plan, pages = planned(config_of(folder))
     with LocalPass(task, plan, pages) as local:
