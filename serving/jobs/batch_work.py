@@ -211,8 +211,17 @@ class BatchWork:
         lines: Sequence[Line],
         status: BatchStatus,
     ) -> None:
+        """End a batch whose lines are answered, or are not answered any more.
+
+        Raises:
+            JobError: It would be completed without an answer to each line.
+        """
         if status is BatchStatus.EXPIRED:
             _add_expired(log, lines)
+        if status is BatchStatus.COMPLETED:
+            missing = {line.number for line in lines} - log.answered().keys()
+            if missing:
+                raise JobError(f"{key.id}: {len(missing)} answers are not in its files; once more")
         self._keep(key, state, log, status)
 
     def _keep(

@@ -17,7 +17,8 @@ from pipeline.output.shards import write_text
 from serving.config import JobConfig, ServeConfig
 from serving.jobs import records
 from serving.jobs.answer_log import AnswerLog
-from serving.jobs.batch_work import BatchWork
+from serving.jobs.batch_lines import Line
+from serving.jobs.batch_work import BatchWork, _Live
 from serving.jobs.document_jobs import DocumentJobs
 from serving.jobs.files import Files
 from serving.jobs.records import (
@@ -152,6 +153,20 @@ def test_a_batch_that_has_ended_does_not_fail_later(store: Store) -> None:
     assert work.state(key) == state
 
 
+def test_a_batch_is_not_completed_while_a_line_has_no_answer(store: Store) -> None:
+    key, work = with_answers(store), batches(store)
+    lines = [Line(number, str(number), 0, 1) for number in (1, 2, 3)]
+    state = work.state(key).reached(BatchStatus.FINALIZING, 2.0)
+    log = AnswerLog(store.folder(key))
+    with pytest.raises(JobError, match="1 answers are not"):
+        work._finish(key, state, log, lines, BatchStatus.COMPLETED)
+    assert work.ended_at(key) is None
+    log.add(3, False, {"text": "late"})
+    log.flush()
+    work._finish(key, state, log, lines, BatchStatus.COMPLETED)
+    assert (work.state(key).status, work.state(key).completed) == (BatchStatus.COMPLETED, 2)
+
+
 async def test_a_cancellation_waits_for_the_thread() -> None:
     begun, go_on, done = threading.Event(), threading.Event(), list[int]()
 
@@ -174,8 +189,6 @@ async def test_a_cancellation_waits_for_the_thread() -> None:
 async def test_a_store_that_does_not_answer_once_does_not_end_the_saving_of_a_batch(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from serving.jobs.batch_work import _Live
-
     key = kept(store, Kind.BATCH, BatchState())
     work = batches(store)
 
