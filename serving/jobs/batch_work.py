@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Final
 
-from pipeline.errors import JobError
+from pipeline.errors import JobError, RayscribeError
 from serving.config import ServeConfig
-from serving.jobs import batch_lines, batch_output, records
+from serving.jobs import batch_end, batch_lines, records
 from serving.jobs.answer_log import AnswerLog
+from serving.jobs.batch_end import BatchEnd
 from serving.jobs.batch_lines import Line
 from serving.jobs.files import Files
 from serving.jobs.folders import on_disk, read, write_bytes, write_state
@@ -29,6 +30,11 @@ from serving.jobs.repeat import in_thread, repeated
 from serving.jobs.store import Key, Kind, Store
 from serving.jobs.store_calls import to_thread
 from serving.ocr import bounded_tasks
+
+_INPUT_GONE: Final = Problem(
+    code="input_file_gone",
+    message="the service has lost the input file of this batch; send what has no answer again",
+)
 
 
 @dataclass(slots=True)
@@ -61,11 +67,10 @@ class BatchWork:
         on_end: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._files = files
         self._answers = answers
         self._config = config
         self._flush_s = config.job.flush_s
-        self._on_end = on_end
+        self._ending = BatchEnd(store, files, on_end)
         self._live: dict[Key, _Live] = {}
 
     def state(self, key: Key) -> BatchState:
@@ -98,8 +103,12 @@ class BatchWork:
             return
         state = state.reached(BatchStatus.FINALIZING, time.time())
         problems = (LineProblem(code=problem.code, message=problem.message),)
-        log = AnswerLog(self._store.folder(key))
-        self._keep(key, check, state, log, BatchStatus.FAILED, problems=problems)
+        try:
+            log = AnswerLog(self._store.folder(key))
+            self._ending.with_files(key, check, state, log, BatchStatus.FAILED, problems=problems)
+        except Exception:
+            self._ending.count_late_fault(key, check)
+            raise
 
     def is_read(self, key: Key) -> bool:
         """See `Work`: nothing is left of a batch that has ended."""
@@ -108,7 +117,7 @@ class BatchWork:
     def awaits(self, key: Key) -> bool:
         """See `Work`: an output file whose batch has not ended."""
         for batch in self._store.keys(key.owner, Kind.BATCH):
-            if key.id.endswith(batch_output.names(batch)):
+            if key.id.endswith(batch_end.names(batch)):
                 return self.ended_at(batch) is None
         return False
 
@@ -122,17 +131,30 @@ class BatchWork:
                 live.stop.set()
             record = await to_thread(self._store.read, key, BatchRecord)
             if record is not None:
-                async with on_disk(self._store.folder(key) / records.CONTENT) as path:
-                    await self._run(key, live, record, path)
+                await self._run_to_its_end(key, live, record)
         finally:
             del self._live[key]
+
+    async def _run_to_its_end(self, key: Key, live: _Live, record: BatchRecord) -> None:
+        content = self._store.folder(key) / records.CONTENT
+        if not await to_thread(content.exists):
+            await in_thread(self.fail, key, _INPUT_GONE, live.check)
+            return
+        try:
+            async with on_disk(content) as path:
+                await self._run(key, live, record, path)
+        except (RayscribeError, OSError):
+            await in_thread(self._ending.count_late_fault, key, live.check)
+            raise
 
     async def _run(self, key: Key, live: _Live, record: BatchRecord, path: str) -> None:
         limit = self._config.job.max_lines
         lines, problems = await to_thread(batch_lines.index, path, record.endpoint, limit)
         if problems:
             more = {"problems": tuple(problems)}
-            await in_thread(self._end, key, live.check, live.state, BatchStatus.FAILED, **more)
+            await in_thread(
+                self._ending.end, key, live.check, live.state, BatchStatus.FAILED, **more
+            )
             return
         log = await to_thread(AnswerLog, self._store.folder(key))
         answered = await to_thread(log.answered)
@@ -215,62 +237,9 @@ class BatchWork:
             JobError: It would be completed without an answer to each line.
         """
         if status is BatchStatus.EXPIRED:
-            batch_output.add_expired(log, lines)
+            batch_end.add_expired(log, lines)
         if status is BatchStatus.COMPLETED:
             missing = {line.number for line in lines} - log.answered().keys()
             if missing:
                 raise JobError(f"{key.id}: {len(missing)} answers are not in its files; once more")
-        self._keep(key, live.check, live.state, log, status)
-
-    def _keep(
-        self,
-        key: Key,
-        check: Callable[[], None],
-        state: BatchState,
-        log: AnswerLog,
-        status: BatchStatus,
-        **more: Any,
-    ) -> None:
-        """Make files of what was answered, and end the batch."""
-        state = self._with_moment(key, check, state)
-        with log.output() as output:
-            keep = partial(batch_output.keep, self._files, key, state, output)
-            self._end(
-                key,
-                check,
-                state,
-                status,
-                output_file_id=keep(errors=False),
-                error_file_id=keep(errors=True),
-                completed=output.count(errors=False),
-                failed=output.count(errors=True),
-                **more,
-            )
-        with suppress(OSError, JobError):  # else they go with the batch
-            log.remove()
-
-    def _with_moment(self, key: Key, check: Callable[[], None], state: BatchState) -> BatchState:
-        """The state with the time that the ids of the output files have.
-
-        That of the first attempt, if it has kept a file; else now: a file is removed `job.kept_s`
-        after that time, and this process may go on with the batch days later.
-        """
-        if any(map(self._store.exists, batch_output.keys(key, state))):
-            return state
-        finalizing = {BatchStatus.FINALIZING.value: time.time()}
-        state = state.model_copy(update={"at": state.at | finalizing})
-        write_state(self._store.folder(key), state, check)
-        return state
-
-    def _end(
-        self,
-        key: Key,
-        check: Callable[[], None],
-        state: BatchState,
-        status: BatchStatus,
-        **more: Any,
-    ) -> None:
-        write_state(self._store.folder(key), state.reached(status, time.time(), **more), check)
-        with suppress(OSError):  # else it goes with the batch
-            (self._store.folder(key) / records.CONTENT).unlink()
-        self._on_end(status)
+        self._ending.with_files(key, live.check, live.state, log, status)

@@ -135,18 +135,18 @@ def test_a_batch_that_is_ended_again_has_the_files_of_the_first_time(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, work = with_answers(store, moment=time.time() - 7200), batches(store)
-    end = work._end
+    end = work._ending.end
 
     def killed(*args: Any, **more: Any) -> None:
         raise OSError("killed before the state is written")
 
-    monkeypatch.setattr(work, "_end", killed)
+    monkeypatch.setattr(work._ending, "end", killed)
     with pytest.raises(OSError, match="killed"):
         work.fail(key, FULL, held)
     first = store.keys("anna", Kind.FILE)
     assert len(first) == 2
     assert all(map(work.awaits, first))
-    monkeypatch.setattr(work, "_end", end)
+    monkeypatch.setattr(work._ending, "end", end)
     work.fail(key, FULL, held)
     assert store.keys("anna", Kind.FILE) == first
     assert not any(map(work.awaits, first))
