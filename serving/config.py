@@ -174,7 +174,9 @@ class JobConfig(Settings):
     max_files: Annotated[int, Field(ge=1)] = 500
     """Maximum files of one key that are kept (429)."""
     max_mib: Annotated[float, Field(gt=0)] = 4096.0
-    """Maximum size of all that is kept of one key, MiB (429). A job that grows over it fails."""
+    """Maximum size of all that is kept of one key, MiB (429). A job that grows over it fails. At
+    its end a batch needs free space in the temporary folder of its ingress replica: the size of its
+    answers; where `job.folder` is on a store twice that, and the size of its input file."""
     max_pages: Annotated[int, Field(ge=1)] = 10_000
     """Maximum pages of a job. A job of more fails."""
     max_lines: Annotated[int, Field(ge=1)] = 50_000

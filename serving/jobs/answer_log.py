@@ -75,6 +75,9 @@ class AnswerLog:
     def flush(self) -> None:
         """Write what has been taken.
 
+        Each attempt has a name of its own: one that was given up may still be written, later, and
+        must not replace what the next one has written.
+
         Raises:
             OSError: It cannot be written; it is still there for another try.
         """
@@ -83,8 +86,8 @@ class AnswerLog:
             if taken:
                 content = b"".join(map(_line, taken))
                 path = self._folder / f"{self._prefix}-{self._number:06}.jsonl"
-                write_bytes(path, content)
                 self._number += 1
+                write_bytes(path, content)
                 del self._waiting[: len(taken)]
 
     def answered(self) -> dict[int, bool]:

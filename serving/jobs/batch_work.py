@@ -8,18 +8,17 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from pipeline.errors import JobError
+from pipeline.errors import JobError, RayscribeError
 from serving.config import ServeConfig
-from serving.jobs import batch_lines, records
-from serving.jobs.answer_log import AnswerLog, Output
+from serving.jobs import batch_end, batch_lines, records
+from serving.jobs.answer_log import AnswerLog
+from serving.jobs.batch_end import BatchEnd
 from serving.jobs.batch_lines import Line
 from serving.jobs.files import Files
-from serving.jobs.folders import on_disk, read, write_bytes, write_model
-from serving.jobs.line_answers import LineAnswers, output_line
+from serving.jobs.folders import on_disk, read, write_bytes, write_state
+from serving.jobs.line_answers import LineAnswers
 from serving.jobs.records import (
     BatchRecord,
     BatchState,
@@ -28,18 +27,21 @@ from serving.jobs.records import (
     Problem,
 )
 from serving.jobs.repeat import in_thread, repeated
-from serving.jobs.store import Key, Kind, Store, key_at
+from serving.jobs.store import Key, Kind, Store
 from serving.jobs.store_calls import to_thread
 from serving.ocr import bounded_tasks
 
-_OUTPUTS: Final = ("output", "error")
-_LINES_AT_A_TIME: Final = 1000
+_INPUT_GONE: Final = Problem(
+    code="input_file_gone",
+    message="the service has lost the input file of this batch; send what has no answer again",
+)
 
 
 @dataclass(slots=True)
 class _Live:
     """A batch that this process works on."""
 
+    check: Callable[[], None]
     state: BatchState
     stop: asyncio.Event
     loop: asyncio.AbstractEventLoop
@@ -65,11 +67,10 @@ class BatchWork:
         on_end: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._files = files
         self._answers = answers
         self._config = config
         self._flush_s = config.job.flush_s
-        self._on_end = on_end
+        self._ending = BatchEnd(store, files, on_end)
         self._live: dict[Key, _Live] = {}
 
     def state(self, key: Key) -> BatchState:
@@ -95,15 +96,19 @@ class BatchWork:
         """Whether it has been stopped. Blocks."""
         return (self._store.folder(key) / records.CANCEL).exists()
 
-    def fail(self, key: Key, problem: Problem) -> None:
+    def fail(self, key: Key, problem: Problem, check: Callable[[], None]) -> None:
         """See `Work`. What was answered until then is kept in the output files."""
         state = self.state(key)
         if state.status.has_ended:
             return
         state = state.reached(BatchStatus.FINALIZING, time.time())
         problems = (LineProblem(code=problem.code, message=problem.message),)
-        log = AnswerLog(self._store.folder(key))
-        self._keep(key, state, log, BatchStatus.FAILED, problems=problems)
+        try:
+            log = AnswerLog(self._store.folder(key))
+            self._ending.with_files(key, check, state, log, BatchStatus.FAILED, problems=problems)
+        except Exception:
+            self._ending.count_late_fault(key, check)
+            raise
 
     def is_read(self, key: Key) -> bool:
         """See `Work`: nothing is left of a batch that has ended."""
@@ -112,31 +117,44 @@ class BatchWork:
     def awaits(self, key: Key) -> bool:
         """See `Work`: an output file whose batch has not ended."""
         for batch in self._store.keys(key.owner, Kind.BATCH):
-            if key.id.endswith(tuple(_output_name(batch, what) for what in _OUTPUTS)):
+            if key.id.endswith(batch_end.names(batch)):
                 return self.ended_at(batch) is None
         return False
 
-    async def run(self, key: Key) -> None:
+    async def run(self, key: Key, check: Callable[[], None]) -> None:
         """See `Work`."""
         state = await to_thread(self.state, key)
-        live = _Live(state, asyncio.Event(), asyncio.get_running_loop())
+        live = _Live(check, state, asyncio.Event(), asyncio.get_running_loop())
         self._live[key] = live
         try:
             if await to_thread(self.is_cancelled, key):
                 live.stop.set()
             record = await to_thread(self._store.read, key, BatchRecord)
             if record is not None:
-                async with on_disk(self._store.folder(key) / records.CONTENT) as path:
-                    await self._run(key, live, record, path)
+                await self._run_to_its_end(key, live, record)
         finally:
             del self._live[key]
+
+    async def _run_to_its_end(self, key: Key, live: _Live, record: BatchRecord) -> None:
+        content = self._store.folder(key) / records.CONTENT
+        if not await to_thread(content.exists):
+            await in_thread(self.fail, key, _INPUT_GONE, live.check)
+            return
+        try:
+            async with on_disk(content) as path:
+                await self._run(key, live, record, path)
+        except (RayscribeError, OSError):
+            await in_thread(self._ending.count_late_fault, key, live.check)
+            raise
 
     async def _run(self, key: Key, live: _Live, record: BatchRecord, path: str) -> None:
         limit = self._config.job.max_lines
         lines, problems = await to_thread(batch_lines.index, path, record.endpoint, limit)
         if problems:
             more = {"problems": tuple(problems)}
-            await in_thread(self._end, key, live.state, BatchStatus.FAILED, **more)
+            await in_thread(
+                self._ending.end, key, live.check, live.state, BatchStatus.FAILED, **more
+            )
             return
         log = await to_thread(AnswerLog, self._store.folder(key))
         answered = await to_thread(log.answered)
@@ -146,7 +164,7 @@ class BatchWork:
         todo = [line for line in lines if line.number not in answered]
         status = await self._answer_all(key, live, log, path, todo, record.expires_at)
         live.state = live.state.reached(BatchStatus.FINALIZING, time.time())
-        await in_thread(self._finish, key, live.state, log, lines, status)
+        await in_thread(self._finish, key, live, log, lines, status)
 
     async def _answer_all(
         self,
@@ -195,9 +213,11 @@ class BatchWork:
 
     async def _save_live(self, key: Key, live: _Live, log: AnswerLog) -> None:
         """Write answers and the state, and look whether another process has cancelled it."""
-        with suppress(OSError, JobError):  # the next time may succeed
+        # The next time may succeed; where the lock is lost the runner ends this.
+        with suppress(OSError, JobError):
+            await to_thread(live.check)
             await to_thread(log.flush)
-            await to_thread(self._save, key, live.state)
+            await to_thread(write_state, self._store.folder(key), live.state, live.check)
             if await to_thread(self.is_cancelled, key):
                 live.stop.set()
 
@@ -206,84 +226,20 @@ class BatchWork:
     def _finish(
         self,
         key: Key,
-        state: BatchState,
+        live: _Live,
         log: AnswerLog,
         lines: Sequence[Line],
         status: BatchStatus,
     ) -> None:
-        if status is BatchStatus.EXPIRED:
-            _add_expired(log, lines)
-        self._keep(key, state, log, status)
+        """End a batch whose lines are answered, or are not answered any more.
 
-    def _keep(
-        self, key: Key, state: BatchState, log: AnswerLog, status: BatchStatus, **more: Any
-    ) -> None:
-        """Make files of what was answered, and end the batch."""
-        state = self._with_moment(key, state)
-        with log.output() as output:
-            self._end(
-                key,
-                state,
-                status,
-                output_file_id=self._output(key, state, output, errors=False),
-                error_file_id=self._output(key, state, output, errors=True),
-                completed=output.count(errors=False),
-                failed=output.count(errors=True),
-                **more,
-            )
-        with suppress(OSError, JobError):  # else they go with the batch
-            log.remove()
-
-    def _with_moment(self, key: Key, state: BatchState) -> BatchState:
-        """The state with the time that the ids of the output files have.
-
-        That of the first attempt, if it has kept a file; else now: a file is removed `job.kept_s`
-        after that time, and this process may go on with the batch days later.
+        Raises:
+            JobError: It would be completed without an answer to each line.
         """
-        first = [_output_key(key, state, what) for what in _OUTPUTS]
-        if any(map(self._store.exists, first)):
-            return state
-        finalizing = {BatchStatus.FINALIZING.value: time.time()}
-        state = state.model_copy(update={"at": state.at | finalizing})
-        self._save(key, state)
-        return state
-
-    def _output(self, key: Key, state: BatchState, output: Output, *, errors: bool) -> str:
-        """Keep an output file; its id, "" where it would be empty."""
-        if not output.count(errors=errors):
-            return ""
-        what = _OUTPUTS[errors]
-        file = _output_key(key, state, what)
-        self._files.keep_output(file, f"{key.id}_{what}.jsonl", output.lines(errors=errors))
-        return file.id
-
-    def _end(self, key: Key, state: BatchState, status: BatchStatus, **more: Any) -> None:
-        self._save(key, state.reached(status, time.time(), **more))
-        with suppress(OSError):  # else it goes with the batch
-            (self._store.folder(key) / records.CONTENT).unlink()
-        self._on_end(status)
-
-    def _save(self, key: Key, state: BatchState) -> None:
-        write_model(self._store.folder(key) / records.STATE, state)
-
-
-def _output_key(batch: Key, state: BatchState, what: str) -> Key:
-    """The key of an output file. It follows from the batch: a restart does not keep it twice."""
-    moment = state.at[BatchStatus.FINALIZING]
-    return key_at(batch.owner, Kind.FILE, moment, _output_name(batch, what))
-
-
-def _output_name(batch: Key, what: str) -> str:
-    return sha256(f"{batch.id} {what}".encode()).hexdigest()[:16]
-
-
-def _add_expired(log: AnswerLog, lines: Sequence[Line]) -> None:
-    """Give lines without an answer an error."""
-    answered = log.answered()
-    message = "the batch's time was over before this request was answered (job.window_s)"
-    error = {"code": "batch_expired", "message": message}
-    left = (line for line in lines if line.number not in answered)
-    while some := list(islice(left, _LINES_AT_A_TIME)):
-        for line in some:
-            log.add(line.number, True, output_line(line, None, error))
-        log.flush()
+        if status is BatchStatus.EXPIRED:
+            batch_end.add_expired(log, lines)
+        if status is BatchStatus.COMPLETED:
+            missing = {line.number for line in lines} - log.answered().keys()
+            if missing:
+                raise JobError(f"{key.id}: {len(missing)} answers are not in its files; once more")
+        self._ending.with_files(key, live.check, live.state, log, status)

@@ -15,7 +15,7 @@ from functools import partial
 
 from pipeline.config import OutputConfig, Recipe
 from pipeline.engines.recipe import engine_and_model
-from pipeline.errors import ErrorKind, RecordedError
+from pipeline.errors import ErrorKind, JobError, RecordedError
 from pipeline.job.stages.settled import SettledRows
 from pipeline.output import shards
 from pipeline.output.rows import pages_table
@@ -27,7 +27,7 @@ from pipeline.types import PageResult, Recognition, Route, Status
 from serving.config import JobConfig
 from serving.errors import ApiError
 from serving.jobs import job_plan, job_receipt, records, telling
-from serving.jobs.folders import on_disk, read, write_model
+from serving.jobs.folders import on_disk, read, write_state
 from serving.jobs.job_plan import JobPlan
 from serving.jobs.patience import ModelUnavailableError, Patience, patiently
 from serving.jobs.records import JobRecord, JobState, JobStatus, Problem, Telling
@@ -110,57 +110,49 @@ class DocumentJobs:
         """See `Work`: a job has its record before any work is done."""
         return False
 
-    def fail(self, key: Key, problem: Problem) -> None:
+    def fail(self, key: Key, problem: Problem, check: Callable[[], None]) -> None:
         """See `Work`. A job that has ended keeps its result: only its host is told no more."""
         state = self.state(key)
         if not state.ended_at:
-            self._end(key, state, JobStatus.FAILED, problem)
+            self._end(key, check, state, JobStatus.FAILED, problem)
         elif state.webhook is Telling.PENDING:
-            self._save(key, state.model_copy(update={"webhook": Telling.GIVEN_UP}))
+            telling.give_up(self._store.folder(key), state)
 
-    async def run(self, key: Key) -> None:
+    async def run(self, key: Key, check: Callable[[], None]) -> None:
         """See `Work`."""
         state = await to_thread(self.state, key)
         record = await to_thread(self._store.read, key, JobRecord)
         if record is None:
             return  # removed; the runner notices
         if not state.ended_at:
-            await self._read_to_its_end(key, record, state)
+            await self._read_to_its_end(key, check, record, state)
         elif state.webhook is Telling.PENDING:
             folder = self._store.folder(key)
             await telling.tell(self._webhook, self._config, folder, key, (record, state))
 
-    async def _read_to_its_end(self, key: Key, record: JobRecord, state: JobState) -> None:
+    async def _read_to_its_end(
+        self, key: Key, check: Callable[[], None], record: JobRecord, state: JobState
+    ) -> None:
         started_at = state.started_at or time.time()
         self._live[key] = state.model_copy(
             update={"status": JobStatus.RUNNING, "started_at": started_at, "pages_per_s": 0.0}
         )
         try:
-            await self._read_document(key, record)
+            await self._read_document(key, check, record)
         except (RecordedError, ApiError) as error:
-            code = error.code if isinstance(error, ApiError) else error.kind.value
-            problem = Problem(code=code, message=str(error))
-            await in_thread(self._end, key, self._live[key], JobStatus.FAILED, problem)
+            await in_thread(self._end_with_error, key, check, error)
         finally:
             del self._live[key]
 
-    async def _read_document(self, key: Key, record: JobRecord) -> None:
+    async def _read_document(self, key: Key, check: Callable[[], None], record: JobRecord) -> None:
         async with self._opened(key) as document:
             pages = await to_thread(job_plan.pages_folder, self._store.folder(key))
             plan = await to_thread(job_plan.make, pages, record, document.inspection)
-            self._check(plan)
+            plan.check(self._config.max_pages)
             self._update(key, plan.opened_state(document.inspection))
-            async with repeated(partial(self._save_live, key), self._config.flush_s):
+            async with repeated(partial(self._save_live, key, check), self._config.flush_s):
                 await self._read_pages(key, record, document, plan, pages)
-        await in_thread(self._end, key, self._live[key], JobStatus.COMPLETED)
-
-    def _check(self, plan: JobPlan) -> None:
-        limit = self._config.max_pages
-        if not plan.ids:
-            raise ApiError(400, "no_such_page", "the document has none of the requested pages")
-        if len(plan.ids) > limit:
-            message = f"{len(plan.ids)} pages; {limit} are allowed (job.max_pages): choose some"
-            raise ApiError(413, "too_many_pages", message)
+        await in_thread(self._end, key, check, self._live[key], JobStatus.COMPLETED)
 
     # --- the document
 
@@ -256,16 +248,34 @@ class DocumentJobs:
     def _update(self, key: Key, values: dict[str, object]) -> None:
         self._live[key] = self._live[key].model_copy(update=values)
 
-    async def _save_live(self, key: Key) -> None:
+    async def _save_live(self, key: Key, check: Callable[[], None]) -> None:
         """Write the state, for other processes; that of pages is in the rows."""
-        with suppress(OSError):  # the next time may succeed
-            await to_thread(self._save, key, self._live[key])
+        # The next time may succeed; where the lock is lost the runner ends this.
+        with suppress(OSError, JobError):
+            await to_thread(write_state, self._store.folder(key), self._live[key], check)
 
-    def _save(self, key: Key, state: JobState) -> None:
-        write_model(self._store.folder(key) / records.STATE, state)
+    def _end_with_error(
+        self, key: Key, check: Callable[[], None], error: RecordedError | ApiError
+    ) -> None:
+        code = error.code if isinstance(error, ApiError) else error.kind.value
+        state = self._live[key]
+        if code == ErrorKind.NOT_FOUND and state.total:
+            # A process that ends a job removes its document: another may have overwritten that end.
+            rows = job_plan.rows_by_status(self._store.folder(key))
+            if rows.total() == state.total:
+                counts = {"done": state.total, "failed": rows[Status.FAILED.value]}
+                self._end(key, check, state.model_copy(update=counts), JobStatus.COMPLETED)
+                return
+        problem = Problem(code=code, message=str(error))
+        self._end(key, check, state, JobStatus.FAILED, problem)
 
     def _end(
-        self, key: Key, state: JobState, status: JobStatus, problem: Problem | None = None
+        self,
+        key: Key,
+        check: Callable[[], None],
+        state: JobState,
+        status: JobStatus,
+        problem: Problem | None = None,
     ) -> None:
         record = self._store.read(key, JobRecord)
         telling = Telling.PENDING if record and record.webhook_url else None
@@ -275,7 +285,7 @@ class DocumentJobs:
             "problem": problem,
             "webhook": telling,
         }
-        self._save(key, state.model_copy(update=ended))
+        write_state(self._store.folder(key), state.model_copy(update=ended), check)
         for name in (records.DOCUMENT, records.SOURCE, records.PASSWORD):
             with suppress(OSError):  # else they go with the job
                 (self._store.folder(key) / name).unlink()

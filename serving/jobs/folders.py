@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -15,9 +15,12 @@ from typing import BinaryIO, Final, TypeVar
 
 from pydantic import BaseModel
 
+from pipeline.errors import JobError
 from pipeline.storage import remote_file
 from pipeline.storage.objects import list_objects, remove_markers
 from pipeline.storage.paths import AnyPath, StorePath
+from serving.jobs import records
+from serving.jobs.records import BatchState, JobState
 from serving.jobs.store_calls import to_thread
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -58,6 +61,26 @@ def write_model(path: AnyPath, model: BaseModel) -> None:
         OSError: It cannot be written.
     """
     write_bytes(path, model.model_dump_json().encode())
+
+
+def write_state(folder: AnyPath, state: JobState | BatchState, check: Callable[[], None]) -> None:
+    """Write the state of a job or batch that has not ended.
+
+    Args:
+        folder: Of the job or batch.
+        state: How far it is, or how it ends.
+        check: Raises `JobError` where another process has taken its lock.
+
+    Raises:
+        JobError: Another process has taken the lock, or has ended it: its state stays.
+        OSError: It cannot be written.
+    """
+    check()
+    path = folder / records.STATE
+    before = read(path, type(state))
+    if before is not None and before.status.has_ended:
+        raise JobError(f"{path} is {before.status}: another process has ended it")
+    write_model(path, state)
 
 
 def write_pieces(path: AnyPath, pieces: Iterable[bytes]) -> int:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -38,10 +38,14 @@ class Work(Protocol):
     def ended_at(self, key: Key) -> float | None:
         """When it ended, Unix time in seconds; None where there is something to do. Blocks."""
 
-    async def run(self, key: Key) -> None:
+    async def run(self, key: Key, check: Callable[[], None]) -> None:
         """Do it to its end, from where it is. Cancelled where the process stops or it is removed.
 
-        Only one process calls it at a time.
+        Only one process calls it at a time, unless one was paused for longer than `lock.stale_s`.
+
+        Args:
+            key: What is to be done.
+            check: Raises `JobError` where another process has taken its lock. Blocks.
         """
 
     def is_read(self, key: Key) -> bool:
@@ -50,8 +54,8 @@ class Work(Protocol):
     def awaits(self, key: Key) -> bool:
         """Whether a record of this data may still be written, by work that goes on. Blocks."""
 
-    def fail(self, key: Key, problem: Problem) -> None:
-        """End it, with what there is of a result. Blocks."""
+    def fail(self, key: Key, problem: Problem, check: Callable[[], None]) -> None:
+        """End it, with what there is of a result. `check` is that of `run`. Blocks."""
 
 
 class _GoneError(Exception):
@@ -198,9 +202,9 @@ class Runner:
     async def _run(self, key: Key, run: _Run) -> None:
         work = self._works[key.kind]
         try:
-            async with self._held(key) as held:
+            async with self._held(key) as check:
                 if await to_thread(work.ended_at, key) is None:
-                    await self._watched(work, key, held, run)
+                    await self._watched(work, key, check, run)
         except ConfigError:  # another process works on it
             self._not_before[key] = time.monotonic() + self._config.poll_s
         except _GoneError:
@@ -214,11 +218,11 @@ class Runner:
             if not run.stop.is_set():
                 self.wake()
 
-    async def _watched(self, work: Work, key: Key, held: lock.Lock | None, run: _Run) -> None:
+    async def _watched(self, work: Work, key: Key, check: Callable[[], None], run: _Run) -> None:
         """Run the work until it ends, is stopped, or must not go on."""
-        running = asyncio.ensure_future(work.run(key))
+        running = asyncio.ensure_future(work.run(key, check))
         others = [
-            asyncio.ensure_future(self._watch(key, held, run)),
+            asyncio.ensure_future(self._watch(key, check, run)),
             asyncio.ensure_future(run.stop.wait()),
         ]
         await asyncio.wait({running, *others}, return_when=asyncio.FIRST_COMPLETED)
@@ -236,19 +240,19 @@ class Runner:
                 message=f"this key keeps more than job.max_mib ({self._config.max_mib:g} MiB);"
                 " delete jobs or files",
             )
-            await to_thread(work.fail, key, problem)
+            await to_thread(work.fail, key, problem, check)
         except (_GoneError, RayscribeError, OSError):
             raise  # the store does not answer, or is full: that ends some time
         except Exception:
-            await self._count_fault(work, key)
+            await self._count_fault(work, key, check)
             raise
 
-    async def _count_fault(self, work: Work, key: Key) -> None:
+    async def _count_fault(self, work: Work, key: Key, check: Callable[[], None]) -> None:
         self._faults[key] += 1
         if self._faults[key] >= _MAX_FAULTS:
-            await to_thread(work.fail, key, _INTERNAL)
+            await to_thread(work.fail, key, _INTERNAL, check)
 
-    async def _watch(self, key: Key, held: lock.Lock | None, run: _Run) -> None:
+    async def _watch(self, key: Key, check: Callable[[], None], run: _Run) -> None:
         """Raise as soon as the work must not go on.
 
         Raises:
@@ -258,19 +262,18 @@ class Runner:
         """
         while True:
             await asyncio.sleep(self._config.poll_s)
-            await to_thread(self._check, key, held, run)
+            await to_thread(self._check, key, check, run)
 
-    def _check(self, key: Key, held: lock.Lock | None, run: _Run) -> None:
-        if held is not None:
-            held.check()
+    def _check(self, key: Key, check: Callable[[], None], run: _Run) -> None:
+        check()
         if not self._store.exists(key):
             raise _GoneError
         if not run.is_read and self._store.size_bytes(key.owner) > self._config.max_mib * _MIB:
             raise _FullError
 
     @asynccontextmanager
-    async def _held(self, key: Key) -> AsyncIterator[lock.Lock | None]:
-        """Hold the lock of a job. Never cancelled: a lock that nobody knows of stays.
+    async def _held(self, key: Key) -> AsyncIterator[Callable[[], None]]:
+        """Hold the lock of a job; what checks it. Never cancelled: a lock of nobody stays.
 
         Raises:
             ConfigError: Another process has it.
@@ -279,6 +282,10 @@ class Runner:
         holding = lock.held(folder, self._config.lock, _log.info)
         held = await to_thread(holding.__enter__)
         try:
-            yield held
+            yield held.check if held is not None else _unlocked
         finally:
             await to_thread(holding.__exit__, None, None, None)
+
+
+def _unlocked() -> None:
+    """The check of a store that can have no locks."""

@@ -3,8 +3,10 @@
     records/OWNER.ID.json   made last and removed first: what has no record does not exist
     data/OWNER/ID/          the document, the state, rows or lines, the lock
 
-A record never changes. Only the process that holds a job's lock writes its state. So a job that is
-removed while another process works on it cannot come back: that process finds the record gone.
+A record never changes. A process writes a job's state while it holds the job's lock: it looks for
+that before each write, as it may have been paused for long, and leaves a state that has ended as it
+is (`serving.jobs.folders.write_state`). A job that is removed while another process works on it
+cannot come back: that process finds the record gone.
 
 Everything here but `Store.asked` blocks: call it in a thread.
 """

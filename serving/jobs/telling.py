@@ -33,3 +33,13 @@ async def tell(
     is_told = await webhook.tell(record.webhook_url, key.id, message)
     told = {"webhook": Telling.TOLD if is_told else Telling.GIVEN_UP}
     await in_thread(write_model, folder / records.STATE, state.model_copy(update=told))
+
+
+def give_up(folder: AnyPath, state: JobState) -> None:
+    """Write into the state of a job that has ended that its host is told no more. Blocks.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    given_up = state.model_copy(update={"webhook": Telling.GIVEN_UP})
+    write_model(folder / records.STATE, given_up)

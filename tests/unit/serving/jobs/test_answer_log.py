@@ -6,6 +6,10 @@ import json
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
+from pipeline.storage.paths import AnyPath
+from serving.jobs import answer_log
 from serving.jobs.answer_log import AnswerLog
 
 
@@ -25,6 +29,29 @@ def test_answers_and_errors_are_in_the_order_of_the_lines_and_each_once(tmp_path
         assert [output.count(errors=errors) for errors in (False, True)] == [2, 1]
     log.remove()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_write_that_was_given_up_and_lands_late_removes_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up: list[tuple[AnyPath, bytes]] = []
+    write = answer_log.write_bytes
+
+    def times_out(path: AnyPath, content: bytes) -> None:
+        given_up.append((path, content))
+        raise TimeoutError
+
+    log = AnswerLog(tmp_path)
+    log.add(1, False, {"n": 1})
+    monkeypatch.setattr(answer_log, "write_bytes", times_out)
+    with pytest.raises(TimeoutError):
+        log.flush()
+    monkeypatch.setattr(answer_log, "write_bytes", write)
+    log.add(2, False, {"n": 2})
+    log.flush()
+    [(path, content)] = given_up
+    write(path, content)
+    assert log.answered() == {1: False, 2: False}
 
 
 def test_the_output_takes_little_memory_however_large_it_is(tmp_path: Path) -> None:

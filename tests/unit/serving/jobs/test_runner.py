@@ -32,14 +32,16 @@ class Work:
         self.unreadable: Key | None = None
         self.damage: Exception = ValueError("damaged")
         self.read: set[Key] = set()
+        self.check: Callable[[], None] | None = None
 
     def ended_at(self, key: Key) -> float | None:
         if key == self.unreadable:
             raise self.damage
         return self.ended.get(key)
 
-    async def run(self, key: Key) -> None:
+    async def run(self, key: Key, check: Callable[[], None]) -> None:
         self.begun.append(key)
+        self.check = check
         if self.fault:
             raise self.fault
         await self.go_on.wait()
@@ -51,7 +53,7 @@ class Work:
     def awaits(self, key: Key) -> bool:
         return False
 
-    def fail(self, key: Key, problem: Problem) -> None:
+    def fail(self, key: Key, problem: Problem, check: Callable[[], None]) -> None:
         self.failed[key] = problem
         self.ended[key] = time.time()
 
@@ -117,6 +119,17 @@ async def test_work_whose_record_is_removed_by_another_process_is_stopped(store:
         store.remove_record(key)
         await wait(lambda: not Path(str(store.folder(key))).exists())
     assert not work.ended
+
+
+async def test_work_can_see_that_another_process_has_taken_its_lock(store: Store) -> None:
+    key, work = kept(store), Work()
+    async with running(store, work):
+        await wait(lambda: work.check is not None)
+        assert work.check is not None
+        work.check()
+        (Path(str(store.folder(key))) / "_lock.json").write_text("{}")
+        with pytest.raises(JobError, match="was taken over"):
+            work.check()
 
 
 async def test_work_that_makes_its_owner_keep_too_much_fails(store: Store) -> None:
