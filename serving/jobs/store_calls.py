@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
@@ -45,9 +45,23 @@ async def asked(limit_s: float, call: Callable[P, T], *args: P.args, **kwargs: P
         ApiError: 503: the store does not answer.
         FileNotFoundError: Something is not there.
     """
+    async with limited(limit_s):
+        return await to_thread(call, *args, **kwargs)
+
+
+@asynccontextmanager
+async def limited(limit_s: float) -> AsyncIterator[None]:
+    """Wait for the store, or for others who wait for it, within the block.
+
+    Args:
+        limit_s: Seconds that the block may take.
+
+    Raises:
+        ApiError: 503: the store does not answer.
+    """
     with errors_as_unavailable():
         async with asyncio.timeout(limit_s):
-            return await to_thread(call, *args, **kwargs)
+            yield
 
 
 async def done(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
