@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, BinaryIO, Final, Literal, cast
 
 from openai.types import FileDeleted, FileObject
@@ -128,7 +127,8 @@ class Files:
             raise not_found(file_id) from None  # removed just now
         # A piece at a time: the output of a batch may have job.max_mib.
         headers = {"Content-Length": str(record.size_bytes)}
-        return StreamingResponse(chain((first,), pieces), media_type=_MEDIA_TYPE, headers=headers)
+        content = store_calls.streamed(first, pieces)
+        return StreamingResponse(content, media_type=_MEDIA_TYPE, headers=headers)
 
     async def delete(self, owner: str, file_id: str) -> FileDeleted:
         """Remove a file. A batch that has been made of it goes on.

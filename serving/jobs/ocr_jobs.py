@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 from starlette.responses import Response, StreamingResponse
@@ -149,7 +148,8 @@ class OcrJobs:
             first = await store_calls.done(next, pieces, b"")
         except FileNotFoundError:
             raise _not_found() from None  # removed just now
-        return StreamingResponse(chain((first,), pieces), media_type=MEDIA_TYPES[wanted])
+        content = store_calls.streamed(first, pieces)
+        return StreamingResponse(content, media_type=MEDIA_TYPES[wanted])
 
     def _found(self, owner: str, job_id: str) -> tuple[Key, JobRecord, JobState]:
         key = self.store.find(owner, job_id, Kind.JOB)

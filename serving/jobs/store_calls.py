@@ -83,6 +83,23 @@ def guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from pieces
 
 
+async def streamed(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces for a response, each read in a thread for the store.
+
+    An iterator that blocks would be read in threads that Starlette shares with uploads.
+
+    Args:
+        first: The first one, which has been read.
+        pieces: The others.
+
+    Raises:
+        ApiError: As the pieces.
+    """
+    yield first
+    while (piece := await to_thread(next, pieces, None)) is not None:
+        yield piece
+
+
 @contextmanager
 def errors_as_unavailable() -> Iterator[None]:
     """Turn errors of the store into one of the API, and log what it was.
