@@ -215,7 +215,8 @@ class JobConfig(Settings):
     webhook_secret_file: str = ""
     """File with the secret that messages to hosts are signed with, as Standard Webhooks and
     OpenAI's clients write it: whsec_ and 24 to 64 bytes in base64. Empty:
-    RAYSCRIBE_WEBHOOK_SECRET; without both they are not signed."""
+    RAYSCRIBE_WEBHOOK_SECRET in the environment of the Ray processes; without both they are not
+    signed, and a warning in the log says so."""
     lock: LockConfig = LockConfig()
 
     @field_validator("sources")
