@@ -11,7 +11,7 @@ import contextvars
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
@@ -49,8 +49,29 @@ async def asked(limit_s: float, call: Callable[P, T], *args: P.args, **kwargs: P
         return await to_thread(call, *args, **kwargs)
 
 
+async def asked_in_steps(limit_s: float, call: Callable[[Callable[[], object]], T]) -> T:
+    """Read something of many parts for a request: as `asked`, with the limit for each part.
+
+    Args:
+        limit_s: Seconds in which the store must answer.
+        call: Reads, and calls its argument after each part.
+
+    Raises:
+        ApiError: 503: the store does not answer.
+        FileNotFoundError: Something is not there.
+    """
+    loop = asyncio.get_running_loop()
+    async with limited(limit_s) as limit:
+
+        def renew() -> None:
+            with suppress(RuntimeError):  # the wait has ended
+                limit.reschedule(loop.time() + limit_s)
+
+        return await to_thread(call, partial(loop.call_soon_threadsafe, renew))
+
+
 @asynccontextmanager
-async def limited(limit_s: float) -> AsyncIterator[None]:
+async def limited(limit_s: float) -> AsyncIterator[asyncio.Timeout]:
     """Wait for the store, or for others who wait for it, within the block.
 
     Args:
@@ -60,8 +81,8 @@ async def limited(limit_s: float) -> AsyncIterator[None]:
         ApiError: 503: the store does not answer.
     """
     with errors_as_unavailable():
-        async with asyncio.timeout(limit_s):
-            yield
+        async with asyncio.timeout(limit_s) as limit:
+            yield limit
 
 
 async def done(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
