@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO, Final, Literal, cast
 
 from openai.types import FileDeleted, FileObject
@@ -102,16 +103,18 @@ class Files:
 
         def found() -> list[tuple[Key, FileRecord]]:
             keys = self.store.keys(owner, Kind.FILE)
-            files = ((key, self.store.read(key, FileRecord)) for key in keys)
-            return [
+            following = listing.behind(keys, after, newest_first=newest_first)
+            files = ((key, self.store.read(key, FileRecord)) for key in following)
+            listed = (
                 (key, record)
                 for key, record in files
                 if record is not None and purpose in ("", record.purpose)
-            ]
+            )
+            return list(islice(listed, limit + 1))  # one more: whether there are more
 
-        files = dict(await self.store.asked(found))
-        chosen, has_more = listing.page(list(files), after, limit, newest_first=newest_first)
-        return listing.answer([self._answer(key, files[key]) for key in chosen], has_more)
+        files = await self.store.asked(found)
+        entries = [self._answer(key, record) for key, record in files[:limit]]
+        return listing.answer(entries, has_more=len(files) > limit)
 
     async def content(self, owner: str, file_id: str) -> Response:
         """The bytes of a file.

@@ -14,9 +14,9 @@ from pipeline.config import StoreConfig
 from serving.config import ServeConfig
 from serving.errors import ApiError
 from serving.jobs import files
-from serving.jobs.files import OUTPUT, Files
+from serving.jobs.files import INPUT, OUTPUT, Files
 from serving.jobs.records import CONTENT, FileRecord
-from serving.jobs.store import Kind, Store, new_key
+from serving.jobs.store import Kind, Store, key_at, new_key
 from tests.support import object_stores
 
 
@@ -68,3 +68,31 @@ async def test_a_download_takes_only_threads_that_are_for_the_store(
     assert len([piece async for piece in response.body_iterator]) == 3
     assert len(file.threads) == 4
     assert all(name.startswith("rayscribe-store") for name in file.threads)
+
+
+async def test_a_list_reads_no_more_records_than_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(str(tmp_path), StoreConfig())
+    kept, reads = Files(store, cast(Any, None), ServeConfig()), list[str]()
+    keys = [key_at("anna", Kind.FILE, 1000.0 + number, f"{number:016x}") for number in range(12)]
+    for number, key in enumerate(keys):
+        purpose = INPUT if number % 2 else OUTPUT
+        store.create(key, FileRecord(filename="a", purpose=purpose, size_bytes=1))
+    read = store.read
+    monkeypatch.setattr(store, "read", lambda key, model: reads.append(key.id) or read(key, model))
+
+    async def listed(purpose: str, after: int | None, limit: int) -> tuple[list[int], bool, int]:
+        reads.clear()
+        from_id = "" if after is None else keys[after].id
+        found = await kept.list("anna", purpose, from_id, limit, newest_first=True)
+        ids = [key.id for key in keys]
+        return [ids.index(file["id"]) for file in found["data"]], found["has_more"], len(reads)
+
+    assert await listed("", None, 3) == ([11, 10, 9], True, 4)
+    assert await listed("", 9, 3) == ([8, 7, 6], True, 4)
+    assert await listed(INPUT, None, 2) == ([11, 9], True, 5)
+    assert await listed(OUTPUT, 3, 2) == ([2, 0], False, 3)
+    assert await listed("", None, 12) == (list(range(11, -1, -1)), False, 12)
+    with pytest.raises(ApiError, match="nothing with this id"):
+        await kept.list("anna", "", "file-none", 3, newest_first=True)
