@@ -193,7 +193,8 @@ class JobConfig(Settings):
     poll_s: Annotated[float, Field(gt=0)] = 5.0
     """Seconds between two looks for jobs that no ingress replica works on."""
     answer_s: Annotated[float, Field(gt=0)] = 30.0
-    """Seconds in which the store must answer a request that reads what is kept (503)."""
+    """Seconds in which the store must answer a request that reads what is kept (503). One that
+    makes something waits as long for its turn among those of its key."""
     model_wait_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
     """Seconds without a page after which a job fails whose model is busy or does not start."""
     source_tries: Annotated[int, Field(ge=1)] = 5
@@ -216,7 +217,8 @@ class JobConfig(Settings):
     webhook_secret_file: str = ""
     """File with the secret that messages to hosts are signed with, as Standard Webhooks and
     OpenAI's clients write it: whsec_ and 24 to 64 bytes in base64. Empty:
-    RAYSCRIBE_WEBHOOK_SECRET; without both they are not signed."""
+    RAYSCRIBE_WEBHOOK_SECRET in the environment of the Ray processes; without both they are not
+    signed, and a warning in the log says so."""
     lock: LockConfig = LockConfig()
 
     @field_validator("sources")

@@ -297,9 +297,9 @@ class Ingress:
         Args:
             grace_s: Seconds that they get.
         """
-        if self._handlers.jobs is not None:
-            await self._handlers.jobs.runner.close()
-        cut = await self._drain.finish(grace_s)
+        jobs = self._handlers.jobs
+        # Beside the answers: it takes minutes where the store of the jobs does not answer.
+        cut = await self._drain.finish(grace_s, jobs.runner.close() if jobs is not None else None)
         await asyncio.to_thread(tracing.flush)
         return cut
 

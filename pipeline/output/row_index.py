@@ -7,7 +7,7 @@ at a time is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ class RowIndex:
     Args:
         pages: The folder of the output's shards.
         columns: Small columns of `schema.PAGES`, or `SCRIPT`, that are kept besides `IDENTITY`.
+        on_read: Called after each read of a shard, now and later.
 
     Attributes:
         table: One row for each row of the output, with those columns.
@@ -44,10 +45,19 @@ class RowIndex:
         DocumentError: A shard cannot be fetched.
     """
 
-    def __init__(self, pages: AnyPath, columns: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        pages: AnyPath,
+        columns: Sequence[str] = (),
+        on_read: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._on_read = on_read
         self._shards = shards(pages)
         wanted = list(dict.fromkeys([*IDENTITY, *columns]))
-        found = [_light(shard, number, wanted) for number, shard in enumerate(self._shards)]
+        found = list[pa.Table]()
+        for number, shard in enumerate(self._shards):
+            found.append(_light(shard, number, wanted))
+            on_read()
         rows = pa.concat_tables(found) if found else _empty(wanted)
         rows = rows.sort_by([(name, "ascending") for name in IDENTITY])
         self.table = rows.select(wanted)
@@ -82,7 +92,9 @@ class RowIndex:
         return [found[number] for number in numbers]
 
     def _read_group(self, shard: int, group: int, columns: tuple[str, ...]) -> pa.Table:
-        return parquet(self._shards[shard]).read_row_group(group, columns=list(columns))
+        rows = parquet(self._shards[shard]).read_row_group(group, columns=list(columns))
+        self._on_read()
+        return rows
 
 
 def scan(pages: AnyPath, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from serving.config import JobConfig
 from serving.errors import ApiError
+from serving.jobs import store_calls
 from serving.jobs.store import Kind, Store
 
 _MIB: Final = 1 << 20
@@ -40,10 +41,13 @@ class Admission:
             size_bytes: How large it is.
 
         Raises:
-            ApiError: 429: the owner keeps its maximum, 503: the store does not answer.
+            ApiError: 429: the owner keeps its maximum, 503: the store does not answer, also not to
+                those of the owner who are before.
         """
-        async with self._turns[owner]:
-            await self._store.asked(self._check, owner, kind, size_bytes)
+        async with AsyncExitStack() as turn:
+            async with store_calls.limited(self._config.answer_s):
+                await turn.enter_async_context(self._turns[owner])
+                await store_calls.to_thread(self._check, owner, kind, size_bytes)
             yield
 
     def _check(self, owner: str, kind: Kind, size_bytes: int) -> None:

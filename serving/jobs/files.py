@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from typing import Any, BinaryIO, Final, Literal, cast
 
 from openai.types import FileDeleted, FileObject
@@ -103,16 +103,18 @@ class Files:
 
         def found() -> list[tuple[Key, FileRecord]]:
             keys = self.store.keys(owner, Kind.FILE)
-            files = ((key, self.store.read(key, FileRecord)) for key in keys)
-            return [
+            following = listing.behind(keys, after, newest_first=newest_first)
+            files = ((key, self.store.read(key, FileRecord)) for key in following)
+            listed = (
                 (key, record)
                 for key, record in files
                 if record is not None and purpose in ("", record.purpose)
-            ]
+            )
+            return list(islice(listed, limit + 1))  # one more: whether there are more
 
-        files = dict(await self.store.asked(found))
-        chosen, has_more = listing.page(list(files), after, limit, newest_first=newest_first)
-        return listing.answer([self._answer(key, files[key]) for key in chosen], has_more)
+        files = await self.store.asked(found)
+        entries = [self._answer(key, record) for key, record in files[:limit]]
+        return listing.answer(entries, has_more=len(files) > limit)
 
     async def content(self, owner: str, file_id: str) -> Response:
         """The bytes of a file.
@@ -128,7 +130,8 @@ class Files:
             raise not_found(file_id) from None  # removed just now
         # A piece at a time: the output of a batch may have job.max_mib.
         headers = {"Content-Length": str(record.size_bytes)}
-        return StreamingResponse(chain((first,), pieces), media_type=_MEDIA_TYPE, headers=headers)
+        content = store_calls.streamed(first, pieces)
+        return StreamingResponse(content, media_type=_MEDIA_TYPE, headers=headers)
 
     async def delete(self, owner: str, file_id: str) -> FileDeleted:
         """Remove a file. A batch that has been made of it goes on.

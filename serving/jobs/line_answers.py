@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import time
@@ -20,6 +19,7 @@ from serving.jobs import batch_lines
 from serving.jobs.batch_lines import Line
 from serving.jobs.patience import patiently
 from serving.jobs.slots import Slots
+from serving.jobs.store_calls import to_thread
 
 Answer = Callable[[dict[str, Any], LogEntry, float], Awaitable[Response]]
 """Answers a request: its body, an entry for its counts, and its deadline by `time.monotonic`."""
@@ -57,7 +57,7 @@ class LineAnswers:
         """
         entry = LogEntry(uuid.uuid4().hex, "POST", _PATH)
         try:
-            body = await asyncio.to_thread(batch_lines.body, path, line)
+            body = await to_thread(batch_lines.body, path, line)
             response = await patiently(partial(self._ask, body, entry))
             entry.status, content = response.status_code, json.loads(bytes(response.body))
         except ApiError as error:

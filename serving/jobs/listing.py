@@ -25,12 +25,26 @@ def page(
     Raises:
         ApiError: 400: there is no such id.
     """
+    following = behind(keys, after, newest_first=newest_first)
+    return following[:limit], len(following) > limit
+
+
+def behind(keys: Sequence[Key], after: str, *, newest_first: bool = True) -> list[Key]:
+    """All keys of a list that come after one.
+
+    Args:
+        keys: All, the oldest first.
+        after: The id after which they begin, "" for the start.
+        newest_first: The order of the list.
+
+    Raises:
+        ApiError: 400: there is no such id.
+    """
     ordered = list(reversed(keys)) if newest_first else list(keys)
     ids = [key.id for key in ordered]
     if after and after not in ids:
         raise ApiError(400, "invalid_value", "there is nothing with this id", param="after")
-    start = ids.index(after) + 1 if after else 0
-    return ordered[start : start + limit], len(ids) > start + limit
+    return ordered[ids.index(after) + 1 if after else 0 :]
 
 
 def answer(entries: Sequence[BaseModel], has_more: bool) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from typing import Final
 
 from starlette.responses import Response, StreamingResponse
@@ -131,7 +132,8 @@ class OcrJobs:
         """The result of a job.
 
         Raises:
-            ApiError: 404: the owner has no such job; 409: it has not ended, or has failed.
+            ApiError: 404: the owner has no such job; 409: it has not ended, or has failed; 503: the
+                store does not answer.
         """
         key, _, state = await self.store.asked(self._found, owner, job_id)
         if state.problem is not None:
@@ -139,17 +141,24 @@ class OcrJobs:
         if state.status is not JobStatus.COMPLETED:
             message = f"{state.done} of {state.total or '?'} pages are done; ask for the status"
             raise ApiError(409, "job_not_ended", message, retry_after_s=_RETRY_S)
-        folder = self.store.folder(key) / "pages"
+        begun = partial(self._begun, key, state, wanted)
         try:
-            result = await store_calls.done(Result, folder, self.config.ocr.page_separator)
-            pieces = store_calls.guarded(
-                result.write(wanted, self.ocr.names[0], state.media_type, state.page_count)
-            )
-            # The first one here: what cannot be read is an error by then.
-            first = await store_calls.done(next, pieces, b"")
+            pieces, first = await store_calls.asked_in_steps(self.config.job.answer_s, begun)
         except FileNotFoundError:
             raise _not_found() from None  # removed just now
-        return StreamingResponse(chain((first,), pieces), media_type=MEDIA_TYPES[wanted])
+        content = store_calls.streamed(first, pieces)
+        return StreamingResponse(content, media_type=MEDIA_TYPES[wanted])
+
+    def _begun(
+        self, key: Key, state: JobState, wanted: ResultFormat, on_read: Callable[[], object]
+    ) -> tuple[Iterator[bytes], bytes]:
+        """A result, and its first piece: what cannot be read is an error by then."""
+        folder = self.store.folder(key) / "pages"
+        result = Result(folder, self.config.ocr.page_separator, on_read)
+        pieces = store_calls.guarded(
+            result.write(wanted, self.ocr.names[0], state.media_type, state.page_count)
+        )
+        return pieces, next(pieces, b"")
 
     def _found(self, owner: str, job_id: str) -> tuple[Key, JobRecord, JobState]:
         key = self.store.find(owner, job_id, Kind.JOB)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
-from tempfile import TemporaryFile
+from io import BytesIO
 from typing import Final
 
 import pyarrow as pa
@@ -62,14 +62,17 @@ class Result:
     Args:
         pages: The folder of its shards.
         separator: Text between two pages of Markdown; {page} is the number of the second.
+        on_read: Called whenever the store has answered.
 
     Raises:
         JobError: The store does not answer.
         DocumentError: A shard cannot be fetched.
     """
 
-    def __init__(self, pages: AnyPath, separator: str) -> None:
-        self._index = RowIndex(pages)
+    def __init__(
+        self, pages: AnyPath, separator: str, on_read: Callable[[], object] = lambda: None
+    ) -> None:
+        self._index = RowIndex(pages, on_read=on_read)
         self._separator = separator
         numbers = self._index.table["page"].to_pylist()
         # A page has two rows only where a process lost its lock while it was writing.
@@ -90,7 +93,7 @@ class Result:
             page_count: Pages of the document, for JSON.
         """
         if wanted is ResultFormat.PARQUET:
-            return self._parquet()
+            return _joined(self._parquet())
         if wanted is ResultFormat.NDJSON:
             return _joined(page.model_dump_json().encode() + b"\n" for page in self._pages())
         if wanted is ResultFormat.MARKDOWN:
@@ -119,16 +122,15 @@ class Result:
                 first = False
 
     def _parquet(self) -> Iterator[bytes]:
-        """One file: that has no end before all is written, so it is written to a temporary one."""
+        """One file, as its row groups are written."""
         import pyarrow.parquet as pq
 
-        with TemporaryFile() as file:
-            with pq.ParquetWriter(file, schema.PAGES, compression="zstd") as writer:
-                for rows in self._batches():
-                    writer.write_table(_table(rows))
-            file.seek(0)
-            while piece := file.read(_PIECE_BYTES):
-                yield piece
+        written = BytesIO()
+        with pq.ParquetWriter(written, schema.PAGES, compression="zstd") as writer:
+            for rows in self._batches():
+                writer.write_table(_table(rows))
+                yield _taken(written)
+        yield _taken(written)
 
     def _pages(self) -> Iterator[OcrPage]:
         for rows in self._batches():
@@ -143,6 +145,14 @@ class Result:
 
 def _table(rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=schema.PAGES)
+
+
+def _taken(written: BytesIO) -> bytes:
+    """What is in a buffer, which is empty then."""
+    content = written.getvalue()
+    written.seek(0)
+    written.truncate()
+    return content
 
 
 def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:

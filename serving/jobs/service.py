@@ -23,7 +23,7 @@ from serving.jobs.runner import Runner, Work
 from serving.jobs.slots import Slots
 from serving.jobs.sources import Sources
 from serving.jobs.store import Kind, Store
-from serving.jobs.webhook import Webhook, read_secret
+from serving.jobs.webhook import Webhook, log_signing, read_secret
 from serving.ocr.handler import OcrHandler
 from serving.ocr.page_reader import OcrBackend, PageReader, RequestTemplate
 from serving.ocr.reader_pool import ReaderPool
@@ -117,7 +117,9 @@ def build(
         return JobService(runner, None, files, batches)
     sources = Sources(config.job, config.store, config.limits, ocr.handler.fetcher)
     on_end = partial(reports.on_end, Kind.JOB)
-    webhook = Webhook(config.job, read_secret(config.job, os.environ))
+    secret = read_secret(config.job, os.environ)
+    log_signing(config.job, secret)
+    webhook = Webhook(config.job, secret)
     work = DocumentJobs(store, _reading(ocr, slots), sources, webhook, config.job, on_end)
     works[Kind.JOB] = work
     jobs = OcrJobs(store, work, runner, admission, sources, webhook, ocr.handler, config)

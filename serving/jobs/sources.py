@@ -119,5 +119,8 @@ class Sources:
 
 
 def _fault(error: Exception, *, is_final: bool) -> DocumentError:
-    kind = DocumentError if is_final else _BusyError
-    return kind(ErrorKind.FETCH, f"the object cannot be read: {error}")
+    """The error for the caller. That of the store has addresses that are nobody else's concern."""
+    _log.warning("an object cannot be read: %s", str(error) or repr(error))
+    if is_final:
+        return DocumentError(ErrorKind.FETCH, "the store refuses access to this object")
+    return _BusyError(ErrorKind.FETCH, "the store of this object is busy or gives no answer")

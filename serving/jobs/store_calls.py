@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
@@ -45,9 +45,44 @@ async def asked(limit_s: float, call: Callable[P, T], *args: P.args, **kwargs: P
         ApiError: 503: the store does not answer.
         FileNotFoundError: Something is not there.
     """
+    async with limited(limit_s):
+        return await to_thread(call, *args, **kwargs)
+
+
+async def asked_in_steps(limit_s: float, call: Callable[[Callable[[], object]], T]) -> T:
+    """Read something of many parts for a request: as `asked`, with the limit for each part.
+
+    Args:
+        limit_s: Seconds in which the store must answer.
+        call: Reads, and calls its argument after each part.
+
+    Raises:
+        ApiError: 503: the store does not answer.
+        FileNotFoundError: Something is not there.
+    """
+    loop = asyncio.get_running_loop()
+    async with limited(limit_s) as limit:
+
+        def renew() -> None:
+            with suppress(RuntimeError):  # the wait has ended
+                limit.reschedule(loop.time() + limit_s)
+
+        return await to_thread(call, partial(loop.call_soon_threadsafe, renew))
+
+
+@asynccontextmanager
+async def limited(limit_s: float) -> AsyncIterator[asyncio.Timeout]:
+    """Wait for the store, or for others who wait for it, within the block.
+
+    Args:
+        limit_s: Seconds that the block may take.
+
+    Raises:
+        ApiError: 503: the store does not answer.
+    """
     with errors_as_unavailable():
-        async with asyncio.timeout(limit_s):
-            return await to_thread(call, *args, **kwargs)
+        async with asyncio.timeout(limit_s) as limit:
+            yield limit
 
 
 async def done(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -67,6 +102,23 @@ def guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """
     with errors_as_unavailable():
         yield from pieces
+
+
+async def streamed(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces for a response, each read in a thread for the store.
+
+    An iterator that blocks would be read in threads that Starlette shares with uploads.
+
+    Args:
+        first: The first one, which has been read.
+        pieces: The others.
+
+    Raises:
+        ApiError: As the pieces.
+    """
+    yield first
+    while (piece := await to_thread(next, pieces, None)) is not None:
+        yield piece
 
 
 @contextmanager

@@ -122,6 +122,27 @@ def signed_headers(secret: bytes, message_id: str, sent_at: int, body: bytes) ->
     return headers
 
 
+def log_signing(config: JobConfig, secret: bytes) -> None:
+    """Log whether messages are signed, as a warning where they are not.
+
+    The environment of this process may be another than that of `jobs.serve`, which checks it.
+
+    Args:
+        config: Names the hosts; without any there are no messages.
+        secret: What messages are signed with, empty for no signature.
+    """
+    if not config.webhook_hosts:
+        return
+    if secret:
+        _log.info("webhooks are signed")
+        return
+    _log.warning(
+        "webhooks are not signed: this process has no %s in its environment, and no"
+        " job.webhook_secret_file is set",
+        VARIABLE,
+    )
+
+
 def read_secret(config: JobConfig, environment: Mapping[str, str]) -> bytes:
     """The secret that messages are signed with, empty where there is none.
 

@@ -85,9 +85,21 @@ async def test_a_listing_that_fails_for_a_while_is_asked_again(
     assert await fetched(on_store(s3), tmp_path, uri) == b"%PDF"
 
 
-@pytest.mark.parametrize(("what", "requests"), [("busy", 3), ("denied", 1), ("gone", 1)])
+@pytest.mark.parametrize(
+    ("what", "requests", "said"),
+    [
+        ("busy", 3, "the store of this object is busy or gives no answer"),
+        ("denied", 1, "the store refuses access to this object"),
+        ("gone", 1, "there is no such object"),
+    ],
+)
 async def test_attempts_are_bounded_and_a_refusal_is_final(
-    s3: S3Server, tmp_path: Path, what: str, requests: int
+    s3: S3Server,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    what: str,
+    requests: int,
+    said: str,
 ) -> None:
     uri = s3.put("in/a.pdf", b"%PDF")
     s3.faults.append(Fault(what, "in/a.pdf", method="GET HEAD"))
@@ -95,8 +107,21 @@ async def test_attempts_are_bounded_and_a_refusal_is_final(
     with pytest.raises(DocumentError) as error:
         await fetched(on_store(s3), tmp_path, uri)
     assert error.value.kind is (ErrorKind.NOT_FOUND if what == "gone" else ErrorKind.FETCH)
+    assert str(error.value) == said
+    assert what == "gone" or "an object cannot be read: " in caplog.text
     listings = [path for method, path in s3.log if method == "GET" and "in/a.pdf" not in path]
     assert len(listings) == requests
+
+
+async def test_the_address_of_a_store_is_in_the_log_alone(
+    s3: S3Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    sources = on_store(s3, tries=1, s3_endpoint=f"http://{address}", connect_s=0.5)
+    with pytest.raises(DocumentError) as error:
+        await fetched(sources, tmp_path, f"s3://{s3.bucket}/in/a.pdf")
+    assert str(error.value) == "the store of this object is busy or gives no answer"
+    assert address in caplog.text
 
 
 class GetHandler(Handler):
