@@ -264,7 +264,8 @@ def settling_driver_stopped(site: Site, number: signal.Signals) -> Outcome:
     """A signal to the driver while it settles pages itself, without Ray; then the same command."""
     outcome = Outcome(f"driver stopped ({number.name}) while it settles pages")
     output, begin = site.output("local"), time.monotonic()
-    more = ("--text-layer", "auto", "--stages.pages-per-task", 1)
+    # One reader: with more the pages may be done before the signal comes.
+    more = ("--text-layer", "auto", "--stages.pages-per-task", 1, "--stages.render-workers", 1)
     started = job_process.start(site.command(output, *more))
     _under_way(output, started)
     assert not _raylets(started)
