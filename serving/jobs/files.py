@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, Final, Literal, cast
@@ -175,7 +175,7 @@ def not_found(file_id: str) -> ApiError:
     return ApiError(404, "file_not_found", message)
 
 
-def _begun(path: AnyPath) -> tuple[Iterator[bytes], bytes]:
+def _begun(path: AnyPath) -> tuple[Generator[bytes, None, None], bytes]:
     """The content of a file, and its first piece: what cannot be read is an error by then."""
     pieces = store_calls.guarded(_pieces(opened(path)))
     return pieces, next(pieces, b"")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -151,7 +151,7 @@ class OcrJobs:
 
     def _begun(
         self, key: Key, state: JobState, wanted: ResultFormat, on_read: Callable[[], object]
-    ) -> tuple[Iterator[bytes], bytes]:
+    ) -> tuple[Generator[bytes, None, None], bytes]:
         """A result, and its first piece: what cannot be read is an error by then."""
         folder = self.store.folder(key) / "pages"
         result = Result(folder, self.config.ocr.page_separator, on_read)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -94,7 +95,7 @@ async def done(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await to_thread(call, *args, **kwargs)
 
 
-def guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def guarded(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
     """Pieces that are read from the store. Blocks.
 
     Raises:
@@ -104,21 +105,36 @@ def guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from pieces
 
 
-async def streamed(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def streamed(
+    first: bytes, pieces: Generator[bytes, None, None]
+) -> AsyncGenerator[bytes, None]:
     """Pieces for a response, each read in a thread for the store.
 
     An iterator that blocks would be read in threads that Starlette shares with uploads.
 
     Args:
         first: The first one, which has been read.
-        pieces: The others.
+        pieces: The others. They are closed at the end, also where the caller leaves before.
 
     Raises:
         ApiError: As the pieces.
     """
-    yield first
-    while (piece := await to_thread(next, pieces, None)) is not None:
-        yield piece
+    turn = threading.Lock()
+
+    def following() -> bytes | None:
+        with turn:
+            return next(pieces, None)
+
+    def close() -> None:
+        with turn:  # a thread may still be reading the piece that nobody waits for any more
+            pieces.close()
+
+    try:
+        yield first
+        while (piece := await to_thread(following)) is not None:
+            yield piece
+    finally:
+        _POOL.submit(close)
 
 
 @contextmanager

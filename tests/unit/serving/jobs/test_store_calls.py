@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 
 import pytest
@@ -92,3 +92,22 @@ def test_a_stream_that_breaks_ends_with_the_same_error() -> None:
     with pytest.raises(ApiError) as error:
         next(found)
     assert error.value.code == "store_unavailable"
+
+
+async def test_what_a_response_reads_from_is_closed_where_its_caller_leaves() -> None:
+    closed = threading.Event()
+
+    def pieces() -> Generator[bytes, None, None]:
+        try:
+            yield b"b"
+            yield b"c"
+        finally:
+            closed.set()
+
+    given = pieces()
+    next(given)
+    content = store_calls.streamed(b"a", given)
+    assert await anext(content) == b"a"
+    await content.aclose()
+    assert await asyncio.to_thread(closed.wait, 10)
+    assert [piece async for piece in store_calls.streamed(b"a", pieces())] == [b"a", b"b", b"c"]
