@@ -61,6 +61,7 @@ class LocalPlanner:
     def __init__(self, task: Task, folder: AnyPath) -> None:
         self.task = task
         self._folder = folder
+        self._max_pages = max_job_pages(task.config)
         self._begin = time.monotonic()
         self._left_out: Counter[str] = Counter()
         self._metrics = JobMetrics()
@@ -113,7 +114,7 @@ class LocalPlanner:
                 found = list(inspect(documents))
                 tables += found
                 rows += sum(map(len, found))
-                if rows > max_job_pages(config):
+                if rows > self._max_pages:
                     self._is_large = True
                     self._known.set()
                 if time.monotonic() - self._begin > self._limit_s():
@@ -131,7 +132,7 @@ class LocalPlanner:
 
     def _limit_s(self) -> float:
         stages = self.task.config.stages
-        needs_ray = self._is_large or not max_job_pages(self.task.config)
+        needs_ray = self._is_large or not self._max_pages
         return stages.local_plan_s if needs_ray else max(stages.local_plan_s, stages.local_s)
 
     def _documents(self) -> Iterator[pa.Table]:
