@@ -54,13 +54,17 @@ def kustomize(overlay: str) -> str:
 
 def shown(manifests: str) -> str:
     """The manifests without the code in ConfigMaps, and without the hash in their names."""
-    names = []
     documents = manifests.split("\n---\n")
-    for index, document in enumerate(documents):
-        without, found = _CODE.subn("data: {}  # files of pipeline/ and serving/\n", document)
-        if found:
-            documents[index] = without
-            names += _HASHED.findall(without)
+    code = [index for index, document in enumerate(documents) if _CODE.search(document)]
+    for index in code:
+        documents[index] = _CODE.sub(
+            "data: {}  # files of pipeline/ and serving/\n", documents[index]
+        )
+    names = [name for index in code for name in _HASHED.findall(documents[index])]
+    # kustomize sorts by names with hashes: `code-engines` may come before or after `code-3f9k`.
+    by_name = sorted((documents[index] for index in code), key=lambda text: _HASHED.findall(text))
+    for index, document in zip(code, by_name, strict=True):
+        documents[index] = document
     shown = "\n---\n".join(documents)
     for name in names:
         shown = re.sub(rf"\b{name}-[0-9a-z]{{10}}$", f"{name}-hash", shown, flags=re.MULTILINE)

@@ -39,6 +39,27 @@ def test_the_code_is_left_out_of_the_rendered_output_and_nothing_else_is():
         assert line.removesuffix("-hash") in full or "data: {}" in line
 
 
+@pytest.mark.parametrize("first", ["0a", "zz"])
+def test_the_order_in_the_rendered_output_does_not_follow_the_hash_of_the_code(first: str):
+    full = re.sub(
+        r"rayscribe-code-[0-9a-z]{10}$",
+        f"rayscribe-code-{first}{'x' * 8}",
+        manifests.text("seed-ocr"),
+        flags=re.MULTILINE,
+    )
+    documents = full.split("\n---\n")
+    code = [
+        i for i, text in enumerate(documents) if re.search(r"^  name: rayscribe-code", text, re.M)
+    ]
+    in_order = sorted(
+        (documents[i] for i in code), key=lambda text: re.findall(r"^  name: .+$", text, re.M)
+    )
+    for i, text in zip(code, in_order, strict=True):
+        documents[i] = text  # as kustomize sorts them
+    kept = render.rendered("seed-ocr").read_text(encoding="utf-8")
+    assert render.shown("\n---\n".join(documents)) == kept
+
+
 @pytest.mark.parametrize(
     "folder", sorted((ROOT / "k8s/components").iterdir()), ids=lambda p: p.name
 )
