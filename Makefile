@@ -7,6 +7,7 @@
 # make test-cluster  run whole jobs: killed, resumed, on stores, on full disks, on two nodes
 # make test-k8s   check the deployments (needs KubeRay's CRDs; fails without them and says how to get them)
 # make test-k8s-live  apply the deployments to a real cluster: the one in KUBECONFIG, else one that is started
+# make test-k8s-live-faults  the same cluster, and what becomes of requests and jobs when something is lost
 # make image-cpu  build the image for the CPU with docker, podman or buildah
 # make k8s    regenerate the generated files under k8s/
 # make screenshots  docs/page-*.png anew, of the service that `make serve` runs (needs chromium)
@@ -21,7 +22,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s test-k8s-live image-cpu k8s screenshots check lock clean
+.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s test-k8s-live test-k8s-live-faults image-cpu k8s screenshots check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out --export markdown,searchable-pdf
@@ -45,7 +46,10 @@ test-k8s: $(VENV)/dev
 
 # As root where no KUBECONFIG names a cluster. The tables go to RAYSCRIBE_RESULTS=benchmarks/results.
 test-k8s-live: $(VENV)/dev
-	$(BIN)/python -m pytest --timeout=900 tests/integration/k8s_live
+	$(BIN)/python -m pytest --timeout=900 -m "not faults" tests/integration/k8s_live
+
+test-k8s-live-faults: $(VENV)/dev
+	$(BIN)/python -m pytest --timeout=900 -m faults tests/integration/k8s_live
 
 image-cpu:
 	k8s/image/build.sh cpu rayscribe:0.1.0-cpu

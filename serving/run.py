@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.config import RayConfig
 from pipeline.errors import ConfigError, JobError
-from serving import json_log, proxy, starting
+from serving import json_log, proxy, starting, tracing
 from serving.config import ServeConfig
 from serving.http.auth import check_binding, is_bound_to_loopback
 from serving.jobs.webhook import read_secret
@@ -102,10 +102,11 @@ def _serve(
         stopping_mark.touch()
         end_answers(config.ingress.stop_grace_s, say, cut)
     finally:
-        with suppress(TimeoutError):  # nothing runs any more, or the ingress does not answer
-            serve.delete(APP)
-        if not _address(config.ray):
-            serve.shutdown()
+        # A Ray of our own ends with all its processes. Serve's orderly end takes 3 s more; in it
+        # replicas export their last spans.
+        if _address(config.ray) or tracing.is_asked_for(os.environ):
+            with suppress(TimeoutError):  # nothing runs any more, or the ingress does not answer
+                serve.delete(APP)
 
 
 def end_answers(grace_s: float, say: Callable[[str], None], cut: threading.Event) -> None:

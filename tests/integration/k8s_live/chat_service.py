@@ -56,6 +56,11 @@ def names(live: Kube) -> set[str]:
     return {one["metadata"]["name"] for one in live.get("pods", service="vllm")}
 
 
+def alive(live: Kube) -> set[str]:
+    """The pods of the service that are not about to end."""
+    return {one["metadata"]["name"] for one in live.pods(service="vllm")}
+
+
 def lost(fates: dict[str, int]) -> int:
     """Requests without a whole answer."""
     return sum(count for fate, count in fates.items() if fate != "answered")

@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import yaml
@@ -24,8 +23,6 @@ from tests.support.one_node import cluster, programs
 from tests.support.one_node.cluster import NodeCluster
 from tests.support.one_node.layout import NODE
 
-CACHE = Path(os.environ.get("RAYSCRIBE_CACHE", "~/.cache/rayscribe")).expanduser()
-"""The cluster's programs and images are kept here from one run to the next."""
 _GPUS = "8"
 
 
@@ -40,9 +37,9 @@ def node() -> Iterator[NodeCluster | None]:
     if kube.named_cluster():
         yield None
         return
-    with cluster.running(CACHE / "node") as started:
-        started.load(image.archive(CACHE), image.NAME, *image.OTHER_NAMES)
-        started.load(image.redis_archive(CACHE), image.REDIS)
+    with cluster.running(image.CACHE / "node") as started:
+        started.load(image.archive(image.CACHE), image.NAME, *image.OTHER_NAMES)
+        started.load(image.redis_archive(image.CACHE), image.REDIS)
         yield started
     shutil.rmtree(volumes.FOLDER, ignore_errors=True)
 
@@ -118,7 +115,7 @@ def service(chat: Kube) -> Manifest:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _written() -> Iterator[None]:
+def _written(request: pytest.FixtureRequest) -> Iterator[None]:
     """After each module what the tests measured so far becomes the tables."""
     yield
-    tables.write()
+    tables.write(are_faults=request.config.getoption("markexpr") == "faults")

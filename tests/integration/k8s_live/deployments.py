@@ -21,21 +21,26 @@ PATIENCE_S = "40"
 IMAGE = "data:image/jpeg;base64,@/app/samples/notice.jpg"
 
 
-def without_gpu(objects: list[Manifest]) -> list[Manifest]:
-    """The same with engines that need no GPU; each replica still asks Ray for one."""
+def without_gpu(objects: list[Manifest], ocr: str = "fake") -> list[Manifest]:
+    """The same with engines that need no GPU; each replica still asks Ray for one.
+
+    Args:
+        objects: Of an overlay.
+        ocr: The engine that reads pages.
+    """
     for one in objects:
         if one["kind"] == "RayService":
             config = serve_config(one)
             for application in config["applications"]:
-                _choose(application)
+                _choose(application, ocr)
             one["spec"]["serveConfigV2"] = yaml.safe_dump(config)
     return objects
 
 
-def _choose(application: dict[str, Any]) -> None:
+def _choose(application: dict[str, Any], ocr: str) -> None:
     args = application["args"]
     if "ocr" in args["models"]:
-        args["engine"]["kind"] = "fake"
+        args["engine"]["kind"] = ocr
         args["ocr"] = {"name": "deepseek-ocr"}
         args["scale"]["ocr"] |= {"num_gpus": 1}
     if "chat" in args["models"]:

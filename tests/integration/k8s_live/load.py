@@ -14,6 +14,7 @@ import http.client
 import itertools
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -32,11 +33,24 @@ def body_of(model, file):
     return json.dumps({"model": model, "messages": messages, "stream": True})
 
 
+def resolved(host):
+    """A name's address. A name server that is too slow is asked again, which the gap shows."""
+    for _ in range(2):
+        try:
+            return socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0]
+        except socket.gaierror as error:
+            if error.errno != socket.EAI_AGAIN:
+                raise
+    return socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0]
+
+
 def ask(url, body, timeout_s):
     """One request: how it ended, in a word."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout_s)
+    connection = None
     try:
+        host = resolved(address.hostname)
+        connection = http.client.HTTPConnection(host, address.port, timeout=timeout_s)
         connection.request(
             "POST", "/v1/chat/completions", body, {"Content-Type": "application/json"}
         )
@@ -52,7 +66,8 @@ def ask(url, body, timeout_s):
     except http.client.HTTPException:
         return "cut"
     finally:
-        connection.close()
+        if connection:
+            connection.close()
 
 
 def client(url, body, end, timeout_s, found, stop):

@@ -48,17 +48,23 @@ def job_fault(what: str, pages: int, rows: int, different: int, remark: str) -> 
     _JOB_FAULTS.append((what, *counts, remark))
 
 
-def write() -> None:
-    """Write the tables, if a folder is named."""
+def write(are_faults: bool) -> None:
+    """Write the tables, if a folder is named.
+
+    Args:
+        are_faults: Whether it is the run of the faults: its file is one of its own.
+    """
     if folder := os.environ.get("RAYSCRIBE_RESULTS"):
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        (Path(folder) / f"kubernetes-{today}.md").write_text(_text(), encoding="utf-8")
+        name, command = ("kubernetes-faults", "-faults") if are_faults else ("kubernetes", "")
+        text = _text(f"make test-k8s-live{command}")
+        (Path(folder) / f"{name}-{today}.md").write_text(text, encoding="utf-8")
 
 
-def _text() -> str:
+def _text(command: str) -> str:
     now = datetime.datetime.now(datetime.UTC)
     took = f"{(time.monotonic() - _BEGIN) / 60:.0f} minutes after the run began"
-    head = f"Written by `make test-k8s-live`, {now:%Y-%m-%d %H:%M} UTC, {took}."
+    head = f"Written by `{command}`, {now:%Y-%m-%d %H:%M} UTC, {took}."
     parts = [f"# Kubernetes, on a live cluster\n\n{head}\n"]
     if _NOTES:
         parts.append(_table(("what", "measured"), _NOTES))

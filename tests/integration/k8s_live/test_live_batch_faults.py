@@ -19,6 +19,7 @@ from tests.integration.k8s_live import kube, tables
 from tests.integration.k8s_live.kube import HERE, Kube, until
 from tests.integration.k8s_live.volumes import volume_for
 
+pytestmark = pytest.mark.faults
 _PAGES = 40
 _JOB_S = 600.0
 """Seconds for two clusters, one after the other, on a machine that does other things too."""

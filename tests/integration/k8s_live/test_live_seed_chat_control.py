@@ -18,8 +18,8 @@ from tests.integration.k8s_live.chat_service import (
     BEFORE_S,
     SERVE,
     again,
+    alive,
     lost,
-    names,
     pod,
     restarts,
 )
@@ -27,6 +27,7 @@ from tests.integration.k8s_live.deployments import Load
 from tests.integration.k8s_live.kube import ROOT, Kube
 from tests.support.one_node.cluster import NodeCluster
 
+pytestmark = pytest.mark.faults
 _OPERATOR = "deployment/kuberay-operator"
 
 
@@ -37,7 +38,7 @@ def scale_operator(live: Kube, replicas: int) -> None:
 
 
 def test_the_service_goes_on_while_the_operator_is_away(chat: Kube, service: Manifest):
-    before = names(chat)
+    before = alive(chat)
     load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     scale_operator(chat, 0)
@@ -48,7 +49,7 @@ def test_the_service_goes_on_while_the_operator_is_away(chat: Kube, service: Man
     found = load.stop().result("operator away for 60 s")
     assert set(found["fates"]) == {"answered"}
     deployments.until_running(chat, "vllm")
-    assert names(chat) == before, "back again it changes nothing"
+    assert alive(chat) == before, "back again it changes nothing"
 
 
 def test_a_worker_that_is_lost_while_the_operator_is_away_comes_with_it(
@@ -75,7 +76,7 @@ def test_the_service_goes_on_while_the_api_server_is_away(
 ):
     if node is None:
         pytest.skip("the API server of a cluster that is not the test's own is left alone")
-    before, pods = restarts(chat), names(chat)
+    before, pods = restarts(chat), alive(chat)
     load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
     node.signal("api-server", signal.SIGSTOP)
@@ -86,7 +87,7 @@ def test_the_service_goes_on_while_the_api_server_is_away(
     found = load.stop().result("API server away for 30 s", "stopped (SIGSTOP)")
     assert set(found["fates"]) == {"answered"}
     deployments.until_running(chat, "vllm")
-    assert names(chat) == pods, "no pod was replaced"
+    assert alive(chat) == pods, "no pod was replaced"
     after = restarts(chat)
     ray = {key for key in after if key.endswith(("ray-head", "ray-worker"))}
     assert {key: after[key] for key in ray} == {key: before[key] for key in ray}
@@ -119,6 +120,6 @@ def test_a_drain_takes_the_worker_and_never_the_head(chat: Kube, service: Manife
     assert f"pod/{head}" in tried.stderr or head in tried.stderr
     again(chat, worker)
     found = load.stop().result("node drained, with `pdb`", "the worker is evicted, the head is not")
-    assert head in names(chat)
-    assert worker not in {one["metadata"]["name"] for one in chat.pods(service="vllm")}
+    assert head in alive(chat)
+    assert worker not in alive(chat)
     assert lost(found["fates"]) <= 8, "what its ingress was answering: two for each client"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 import yaml
 
 from tests.integration.k8s.manifests import Manifest, serve_config
@@ -23,6 +24,8 @@ from tests.integration.k8s_live.chat_service import (
 )
 from tests.integration.k8s_live.deployments import Load, until_running
 from tests.integration.k8s_live.kube import Kube, until
+
+pytestmark = pytest.mark.faults
 
 
 def test_a_changed_serve_config_is_rolled_out_in_place_and_loses_nothing(

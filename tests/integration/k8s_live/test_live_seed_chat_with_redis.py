@@ -27,6 +27,7 @@ from tests.integration.k8s_live.deployments import Load
 from tests.integration.k8s_live.kube import ROOT, Kube, until
 from tests.integration.k8s_live.volumes import volume_for
 
+pytestmark = pytest.mark.faults
 _WORKER_MEMORY = "4Gi"
 _FILL = "dd if=/dev/zero of=/dev/shm/full bs=1M"
 """Takes memory that no process can be made to give back, up to the limit of the container."""

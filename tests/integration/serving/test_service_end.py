@@ -1,0 +1,31 @@
+"""How a service with a Ray of its own ends where nobody asked for traces; with both proxies."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support import sample_documents, service_process
+from tests.support.live_service import data_uri
+
+FLAGS = ("--engine.kind", "fake", "--engine.fake.delay-ms", "1000", "--text-layer", "never")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("proxy", ["serve", "haproxy"])
+def test_it_ends_after_its_last_answer_and_leaves_no_process(proxy: str) -> None:
+    flags = (*FLAGS, "--http.proxy", proxy, "--scale.ocr.min-replicas", "1")
+    body = {"document": data_uri(sample_documents.text_pdf(4), "application/pdf")}
+    with service_process.running(*flags) as it, ThreadPoolExecutor(1) as pool:
+        service_process.ask_until(it, lambda: it.said("Serving ocr at"), 200)
+        running = pool.submit(it.client.post, "/v1/ocr", body)
+        time.sleep(1)
+        it.stop()
+        answer = running.result()
+        assert it.started.process.wait(60) == 0
+        assert answer.status == 200, answer.body
+        assert [page["status"] for page in answer.json["pages"]] == ["ok"] * 4
+        assert not it.started.left()
+        service_process.parsed(it.lines)
