@@ -50,7 +50,7 @@ def _on_cpu(one: Manifest) -> Manifest:
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         [container] = group["template"]["spec"]["containers"]
         container["image"] = image.VLLM
-        container["env"].append({"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"})
+        container["env"].append({"name": "VLLM_CPU_KVCACHE_SPACE", "value": "1"})  # GiB
     return one
 
 
@@ -58,8 +58,8 @@ def _on_cpu(one: Manifest) -> Manifest:
 def test_the_model_is_there_and_healthy_by_each_service(vllm: Kube, service: str):
     url = f"http://{service}:8000"
     assert ask(vllm, "GET", f"{url}/health", wait_s=60).json["status"] == "ok"
-    [model] = ask(vllm, "GET", f"{url}/v1/models").json["data"]
-    assert model["id"] == "deepseek-r1"
+    listed = ask(vllm, "GET", f"{url}/v1/models").json["data"]
+    assert "deepseek-r1" in [model["id"] for model in listed]
 
 
 def test_an_answer_comes_from_vllm_with_its_reasoning_apart(vllm: Kube):
