@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipeline.config import OcrConfig
-from pipeline.job.local_engine import max_job_pages
+from pipeline.job.local_limits import max_job_pages
 from pipeline.job.metrics import JobMetrics
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.list_documents import list_documents

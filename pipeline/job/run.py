@@ -19,7 +19,7 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock
-from pipeline.job.local_engine import max_job_pages
+from pipeline.job.local_limits import max_job_pages
 from pipeline.job.local_pass import LocalPass, Settled, may_settle_here
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
 from pipeline.job.ray_data import shard_tasks
