@@ -24,6 +24,7 @@ from typing import Final, Self
 import pyarrow as pa
 
 from pipeline.config import OcrConfig
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.registry import spec_of
 from pipeline.job import local_chunks, local_limits
 from pipeline.job.local_engine import LocalEngines
@@ -89,10 +90,13 @@ class LocalPass:
         task: The job.
         plan: Folder of the plan.
         pages: Folder of the output's shards.
+        reader: One of the readers, whose process runs already; it is closed here, too.
     """
 
-    def __init__(self, task: Task, plan: AnyPath, pages: AnyPath) -> None:
-        self._task, self._plan, self._pages = task, plan, pages
+    def __init__(
+        self, task: Task, plan: AnyPath, pages: AnyPath, reader: SandboxClient | None = None
+    ) -> None:
+        self._task, self._plan, self._pages, self._reader = task, plan, pages, reader
         config = task.config
         self.duplicates = shard_tasks.find_duplicates(plan, config)
         todo = self._todo(None)
@@ -109,7 +113,8 @@ class LocalPass:
         self._changed = threading.Condition()
         self._is_stopped = False
         self._error: Exception | None = None
-        self._renders = [self._render() for _ in range(renders)]
+        readers = [reader, *(None for _ in range(1, renders))]
+        self._renders = [self._render(reader) for reader in readers[:renders]]
         self._running = len(self._renders)
         # Each starts its reader's process, which Linux ends with the thread.
         self._threads = [
@@ -213,10 +218,10 @@ class LocalPass:
         store = self._task.config.store
         return pa.concat_tables(read_plan(plan_shards(self._plan), store, self.duplicates, done))
 
-    def _render(self) -> Render:
+    def _render(self, reader: SandboxClient | None) -> Render:
         config = self._task.config
         monitor = Quarantine(config.stages.max_lone_deaths)
-        return Render(config, self._task.recipe, self._add, monitor, self, drawn=self)
+        return Render(config, self._task.recipe, self._add, monitor, self, self, reader)
 
     def _add(self, report: StageReport) -> None:
         with self._changed:
@@ -284,6 +289,8 @@ class LocalPass:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(_END_S)
+        if self._reader is not None:
+            self._reader.close()
 
     def _copy(self, written: Summary) -> None:
         """Write the rows of duplicates; what then has none is read under its own name, on Ray."""

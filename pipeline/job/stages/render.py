@@ -51,6 +51,8 @@ class Render:
         sink: Takes the rows of settled pages.
         drawn: Takes the pages that an engine has to read. Those for which it has no room are left
             as they are, without being drawn. None: such pages are drawn and prepared here.
+        reader: Opens the documents, with the limits of `options`; who gives one closes it. None: a
+            new one.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Render:
         monitor: PageMonitor,
         sink: SettledSink,
         drawn: DrawnSink | None = None,
+        reader: SandboxClient | None = None,
     ) -> None:
-        self._reader = SandboxClient(options.read, options.render, options.input)
+        self._reader = reader or SandboxClient(options.read, options.render, options.input)
+        self._owns_reader = reader is None
         self._passwords = Passwords.read(options)
         extract = extractor(self._reader, self._passwords)
         self._documents = DocumentCache(
@@ -89,7 +93,8 @@ class Render:
 
     def close(self) -> None:
         """End the reader and delete what was fetched. Ray's workers end with theirs."""
-        self._reader.close()
+        if self._owns_reader:
+            self._reader.close()
         self._documents.close()
 
     def stop(self) -> None:
