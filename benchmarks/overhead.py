@@ -12,8 +12,9 @@ engine still has to read the pictures.
 
 Pages/s by two clocks: the whole command, and from the first page to the last (of a job by its
 receipt, of a pool without the start of its processes). CPU time is that of all processes of a
-command, as sampled. What a page costs by step is measured afterwards in this process
-(`benchmarks.overhead_steps`). Memory is in `benchmarks.memory`, planning in `benchmarks.listing`.
+command, as sampled: on a busy machine compare by it. What a page costs by step is measured
+afterwards in this process (`benchmarks.overhead_steps`). Memory is in `benchmarks.memory`, planning
+in `benchmarks.listing`.
 """
 
 from __future__ import annotations
@@ -195,14 +196,17 @@ def report(runs: dict[str, list[Run]], pages: int) -> None:
         whole = spread([pages / run.wall_s for run in some])
         name = f"job {way}" if way in MODES else f"pool {way}"
         cpu = cpu_ms(some, pages)
-        shares = ", ".join(share_of(speeds, way, peer) for peer in PEERS.get(way, ()))
+        shares = ", ".join(
+            f"{share(speeds[way], speeds[peer]):.2f} of {peer} (by CPU time"
+            f" {share([run.cpu_s for run in runs[peer]], [run.cpu_s for run in some]):.2f})"
+            for peer in PEERS.get(way, ())
+        )
         print(f"{name:<12} {whole:>22} {spread(speeds[way]):>24} {cpu:>12.1f}  {shares}")
 
 
-def share_of(speeds: dict[str, list[float]], way: str, peer: str) -> str:
-    """The speed of a way of the job over that of a pool in the same round, median."""
-    mates = zip(speeds[way], speeds[peer], strict=True)
-    return f"{statistics.median(own / other for own, other in mates):.2f} of {peer}"
+def share(ours: list[float], theirs: list[float]) -> float:
+    """Our figure over theirs of the same round, median."""
+    return statistics.median(own / other for own, other in zip(ours, theirs, strict=True))
 
 
 def spread(values: Sequence[float]) -> str:

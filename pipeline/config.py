@@ -490,7 +490,7 @@ class StageConfig(Settings):
     """Seconds that the plan of such a job may take, as many again for its text layers, and as many
     for its engine pages. A plan that takes longer is made on Ray; pages that are left then go to
     Ray."""
-    local_drawn_mib: Annotated[int, Field(ge=0)] = 256
+    local_drawn_mib: Annotated[int, Field(ge=0)] = 512
     """Memory for pages of such a job that were drawn when they were looked at and wait for an
     engine, MiB. Pages for which there is no room are looked at again, beside the engine."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25

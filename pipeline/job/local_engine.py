@@ -6,9 +6,10 @@ reads a part of them and writes shards of its own (`local_engine_worker`), by th
 workers run.
 
 A page that was drawn when it was looked at waits here for an engine, as far as there is room
-(`stages.local_drawn_mib`). Processes start when there is no room left, or when every page was
-looked at: few pages do not keep the readers from their CPUs, and no engine starts for a job that
-goes to Ray. The pages that are left after these are drawn by the engine processes.
+(`stages.local_drawn_mib`). Processes start when half of the room is taken, so that there is room
+for the pages that are found until they take some, or when every page was looked at: engines that
+have few pages do not take the readers' CPUs, and none starts for a job that soon goes to Ray. The
+pages that are left after these are drawn by the engine processes.
 
 Whatever goes wrong here goes to Ray, and is said: a process that dies, cannot be started, cannot
 start its engine or has not finished in time leaves pages without rows, and Ray then reads exactly
@@ -72,12 +73,12 @@ class LocalEngines:
         return self._drawn.has_room() and not self._has_failed()
 
     def put(self, page: DrawnPage) -> None:
-        """Take a page that was drawn; start a process where there is no room for another."""
+        """Take a page that was drawn; start a process where half of the room is taken."""
         with self._lock:
             if not self._drawn.put(page):
                 return
             self._given.append(page.page.ids.page_id)
-            if not self._drawn.has_room() and not self._starting:
+            if self._drawn.is_half_full() and not self._starting:
                 wanted = local_limits.engines(self._task.config, len(self._given))
                 self._start(min(wanted, len(self._runs) + 1))
 

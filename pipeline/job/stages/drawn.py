@@ -52,6 +52,11 @@ class DrawnPages:
         with self._changed:
             return self._until is None and self._bytes < self._max_bytes
 
+    def is_half_full(self) -> bool:
+        """Whether half of the room is taken, or more."""
+        with self._changed:
+            return 2 * self._bytes >= self._max_bytes
+
     def put(self, page: DrawnPage) -> bool:
         """Keep a copy of a page, whose pixels may be lent; false where no more are taken."""
         image = page.view.image

@@ -33,8 +33,10 @@ def numbers(pages: list[DrawnPage]) -> list[int]:
 def test_there_is_no_room_beyond_the_size_until_pages_are_taken() -> None:
     pages = DrawnPages(600)
     assert pages.has_room()
+    assert not pages.is_half_full()
     pages.put(drawn(1))
     assert pages.has_room()
+    assert pages.is_half_full()
     pages.put(drawn(2))
     assert not pages.has_room()
     assert numbers(pages.take(1)) == [1]
