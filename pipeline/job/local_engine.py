@@ -82,24 +82,29 @@ class LocalEngines:
                 wanted = local_limits.engines(self._task.config, len(self._given))
                 self._start(min(wanted, len(self._runs) + 1))
 
+    @property
+    def has_pages(self) -> bool:
+        """Whether any page was put."""
+        return bool(self._given)
+
     def stop(self) -> None:
         """Take no more pages, and drop those that no process has taken yet."""
         self._is_stopped = True
         self._drawn.end(time.monotonic())
 
-    def finish(self, todo: pa.Table) -> tuple[Summary, str]:
+    def finish(self, todo: pa.Table, until: float) -> tuple[Summary, str]:
         """Read pages, as far as that goes, and wait for the end of the processes.
 
         Args:
             todo: Rows of `schema.TODO` that have no row in the output: those that were put, and
                 others that have to be drawn. After `stop` none.
+            until: When the time for them is over, seconds of the monotonic clock.
 
         Returns:
             Sums of the rows that were written, and why pages may be left, "" for no reason.
         """
         is_given = pc.is_in(todo["page_id"], pa.array(self._given, pa.string()))
         rest = todo.filter(pc.invert(is_given))
-        until = time.monotonic() + self._task.config.stages.local_s
         with self._lock:
             if not self._has_failed():
                 pages = len(self._drawn) + rest.num_rows

@@ -8,6 +8,7 @@ from typing import Final
 from pipeline.config import OcrConfig
 from pipeline.documents.sandbox.cpus import available_cpus
 from pipeline.engines.registry import spec_of
+from pipeline.output.totals import PlanSummary
 
 GRACE_S: Final = 15.0
 """Seconds that an engine process gets for the pages that it is at when its time is over."""
@@ -61,3 +62,13 @@ def max_chunk(config: OcrConfig) -> int:
     """The most pages that a process takes at a time."""
     in_time = GRACE_S / _CHUNKS_AT_A_TIME / spec_of(config.engine).page_s(config.engine)
     return max(1, min(config.stages.pages_per_task, int(in_time)))
+
+
+def may_settle_here(config: OcrConfig, planned: PlanSummary) -> bool:
+    """Whether a job is begun without Ray.
+
+    Args:
+        config: The job.
+        planned: Sums of its plan.
+    """
+    return 0 < planned.todo.rows <= max_job_pages(config)

@@ -23,7 +23,6 @@ from typing import Final, Self
 
 import pyarrow as pa
 
-from pipeline.config import OcrConfig
 from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.registry import spec_of
 from pipeline.job import local_chunks, local_limits
@@ -70,16 +69,6 @@ class Settled:
     problem: str = ""
 
 
-def may_settle_here(config: OcrConfig, planned: PlanSummary) -> bool:
-    """Whether a job is begun without Ray.
-
-    Args:
-        config: The job.
-        planned: Sums of its plan.
-    """
-    return 0 < planned.todo.rows <= local_limits.max_job_pages(config)
-
-
 class LocalPass:
     """Looks at a plan's pages and writes the rows of those that need no engine.
 
@@ -109,7 +98,7 @@ class LocalPass:
         self._max_engine_pages = local_limits.max_pages(config)
         self._engines = LocalEngines(task, pages, self._add)
         self._may_end_here = False
-        self._begin = time.monotonic()
+        self._begin, self._local_s = time.monotonic(), config.stages.local_s
         self._changed = threading.Condition()
         self._is_stopped = False
         self._error: Exception | None = None
@@ -182,7 +171,9 @@ class LocalPass:
         written = Summary()
         written.merge(self._sink.finish())
         todo = self._todo(self._pages)
-        rest, problem = self._engines.finish(todo if self._may_end_here else todo.slice(0, 0))
+        until = min(time.monotonic(), self._begin + self._local_s) + self._local_s
+        todo = todo if self._may_end_here else todo.slice(0, 0)
+        rest, problem = self._engines.finish(todo, until)
         written.merge(rest)
         self._progress.__exit__()
         if written.written.rows == self._total:
@@ -271,14 +262,19 @@ class LocalPass:
         return self._looked_at - self._taken
 
     def _wait(self, is_enough: Callable[[], bool]) -> None:
-        """Wait for the end of the readers, but no longer than `stages.local_s` in all."""
-        left_s = self._begin + self._task.config.stages.local_s - time.monotonic()
+        """Wait for the end of the readers, but no longer than they may take."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: not self._running or self._error or is_enough(), max(0.0, left_s)
-            )
+            while self._running and not self._error and not is_enough():
+                left_s = self._readers_until() - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._changed.wait(left_s)
             if self._error:
                 raise self._error
+
+    def _readers_until(self) -> float:
+        """When the readers' time is over: they have the engine's too once it has got pages."""
+        return self._begin + self._local_s * (2 if self._engines.has_pages else 1)
 
     def _stop(self) -> None:
         """Let no more rows be taken, and end the readers; they may be at a page that never ends."""

@@ -19,8 +19,8 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock
-from pipeline.job.local_limits import max_job_pages, takes_layers
-from pipeline.job.local_pass import LocalPass, Settled, may_settle_here
+from pipeline.job.local_limits import max_job_pages, may_settle_here, takes_layers
+from pipeline.job.local_pass import LocalPass, Settled
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.report import planned_line

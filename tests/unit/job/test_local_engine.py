@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import psutil
@@ -60,7 +61,8 @@ def read(
     """Have engine processes draw and read all pages that have no row."""
     engines = LocalEngines(task, pages, send)
     try:
-        return engines.finish(todo(task, plan, pages))
+        until = time.monotonic() + task.config.stages.local_s
+        return engines.finish(todo(task, plan, pages), until)
     finally:
         engines.close()
 

@@ -61,9 +61,9 @@ class Counted(LocalEngines):
     drawn_late = 0
     before_the_end = 0
 
-    def finish(self, todo):  # type: ignore[no-untyped-def]
+    def finish(self, todo, until):  # type: ignore[no-untyped-def]
         type(self).before_the_end = len(self._runs)
-        return super().finish(todo)
+        return super().finish(todo, until)
 
     def _parts(self, rest, processes, until):  # type: ignore[no-untyped-def]
         type(self).drawn_late = rest.num_rows
@@ -209,7 +209,7 @@ def test_where_every_engine_has_died_no_other_is_started(folder: Path) -> None:
         engines.put(DrawnPage(planned_pages(todo)[1], PageView(800, 600, 150.0, image=wide)))
         time.sleep(0.1)
     assert not engines.has_room()
-    written, problem = engines.finish(todo)
+    written, problem = engines.finish(todo, time.monotonic() + 60)
     engines.close()
     assert written.written.rows == 0
     assert problem.startswith("an engine process ended ")
@@ -227,6 +227,16 @@ def test_a_job_that_needs_ray_ends_the_engines_and_drops_the_drawn_pages(folder:
     found = read_pages(config)
     assert len(found) == len(set(found)) == settled.written.written.rows < len(ALL)
     assert settled.problem == ""
+
+
+@pytest.mark.parametrize(("drawn_mib", "factor"), [(512, 2), (0, 1)])
+def test_looks_that_draw_for_the_engine_have_its_time_too(
+    drawn_mib: int, factor: int, folder: Path
+) -> None:
+    config = config_of(folder, stages={"local_s": 50, "local_drawn_mib": drawn_mib})
+    with started(config) as local:
+        assert local.wait()
+        assert local._readers_until() == local._begin + factor * 50
 
 
 def test_pages_of_an_engine_with_a_gpu_are_not_drawn(
