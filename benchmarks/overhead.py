@@ -2,16 +2,19 @@
 
 The same documents, repeated under other names until there are enough pages, go turn about through
 
-- plain pools of MuPDF processes, one a core, that take `get_text("dict")` or draw at 150 dpi, and
-- the job with the fake engine, for each way with text layers.
+- plain pools of MuPDF processes, one a core, that take `get_text("dict")` or draw at 150 dpi,
+- the job with the fake engine, for each way with text layers, and
+- a plain pool (`both`) that does what `auto` cannot do without: `get_text("dict")` of every page,
+  and drawing at 150 dpi of the pages that went to the engine in the job's run just before.
 
 With `--kind born-digital` they are those whose text is in trusted text layers; of some pages an
 engine still has to read the pictures.
 
 Pages/s by two clocks: the whole command, and from the first page to the last (of a job by its
 receipt, of a pool without the start of its processes). CPU time is that of all processes of a
-command, as sampled. What a page costs by step is measured afterwards in this process
-(`benchmarks.overhead_steps`). Memory is in `benchmarks.memory`, planning in `benchmarks.listing`.
+command, as sampled: on a busy machine compare by it. What a page costs by step is measured
+afterwards in this process (`benchmarks.overhead_steps`). Memory is in `benchmarks.memory`, planning
+in `benchmarks.listing`.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from benchmarks import overhead_steps
 from benchmarks.processes import monitor
 from pipeline.config import ReadConfig, RenderConfig
@@ -33,12 +38,14 @@ from pipeline.documents.look import LookOptions, look
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.errors import RecordedError
 from pipeline.imaging.transform import new_pixels
+from pipeline.types import Source
 
 ROOT = Path(__file__).parent.parent
 POOLS = ("dict", "pixmap")
 MODES = ("only", "auto", "never")
-PEER = {"only": "dict", "auto": "dict", "never": "pixmap"}
-"""The plain pool that each way of the job is compared with."""
+BOTH = "both"
+PEERS = {"only": ("dict",), "auto": ("dict", BOTH), "never": ("pixmap",)}
+"""The plain pools that each way of the job is compared with."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,21 @@ def one_round(folder: Path, turn: int) -> Iterator[tuple[str, Run]]:
     for pool in POOLS:
         yield pool, run_pool(folder, pool)
     for mode in MODES:
-        yield mode, run_job(folder / "in", folder / f"out-{mode}-{turn}", mode)
+        output = folder / f"out-{mode}-{turn}"
+        yield mode, run_job(folder / "in", output, mode)
+        if mode == "auto":
+            (folder / "in.json").write_text(json.dumps(engine_pages(output)))
+            yield BOTH, run_pool(folder, BOTH)
+
+
+def engine_pages(output: Path) -> dict[str, list[int]]:
+    """The pages of an output that went to the engine, by the name of their document."""
+    pages: dict[str, list[int]] = defaultdict(list)
+    for shard in output.glob("pages/*.parquet"):
+        for row in pq.read_table(shard, columns=["uri", "page", "source"]).to_pylist():
+            if row["source"] in (Source.OCR, Source.MIXED):
+                pages[Path(row["uri"]).name].append(row["page"])
+    return pages
 
 
 def run_pool(folder: Path, way: str) -> Run:
@@ -165,21 +186,27 @@ def cpu_ms(runs: Sequence[Run], pages: int) -> float:
 
 
 def report(runs: dict[str, list[Run]], pages: int) -> None:
-    """Print medians with their spread, and each way of the job over its peer."""
+    """Print medians with their spread, and each way of the job over its peers."""
     print(f"{pages} pages, median (lowest to highest) of {len(runs[MODES[0]])} runs")
     print(
-        f"{'':<10} {'pages/s, command':>24} {'pages/s, run':>24} {'CPU ms/page':>12} {'/ pool':>7}"
+        f"{'':<12} {'pages/s, command':>22} {'pages/s, run':>24} {'CPU ms/page':>12}  of its pools"
     )
     speeds = {way: [pages / run.run_s for run in some] for way, some in runs.items()}
     for way, some in runs.items():
         whole = spread([pages / run.wall_s for run in some])
-        ratio = ""
-        if way in PEER:
-            mates = zip(speeds[way], speeds[PEER[way]], strict=True)
-            ratio = f"{statistics.median(own / peer for own, peer in mates):.2f}"
-        name = f"pool {way}" if way in POOLS else f"job {way}"
+        name = f"job {way}" if way in MODES else f"pool {way}"
         cpu = cpu_ms(some, pages)
-        print(f"{name:<12} {whole:>22} {spread(speeds[way]):>24} {cpu:>12.1f} {ratio:>7}")
+        shares = ", ".join(
+            f"{share(speeds[way], speeds[peer]):.2f} of {peer} (by CPU time"
+            f" {share([run.cpu_s for run in runs[peer]], [run.cpu_s for run in some]):.2f})"
+            for peer in PEERS.get(way, ())
+        )
+        print(f"{name:<12} {whole:>22} {spread(speeds[way]):>24} {cpu:>12.1f}  {shares}")
+
+
+def share(ours: list[float], theirs: list[float]) -> float:
+    """Our figure over theirs of the same round, median."""
+    return statistics.median(own / other for own, other in zip(ours, theirs, strict=True))
 
 
 def spread(values: Sequence[float]) -> str:

@@ -488,8 +488,11 @@ class StageConfig(Settings):
     goes to Ray. 0: all of them on Ray."""
     local_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
     """Seconds that the plan of such a job may take, as many again for its text layers, and as many
-    for its engine pages. A plan that takes longer is made on Ray; pages that are left then go to
-    Ray."""
+    for its engine pages; text layers have both times once pages are drawn for the engine meanwhile.
+    A plan that takes longer is made on Ray; pages that are left then go to Ray."""
+    local_drawn_mib: Annotated[int, Field(ge=0)] = 512
+    """Memory for pages of such a job that were drawn when they were looked at and wait for an
+    engine, MiB. Pages for which there is no room are looked at again, beside the engine."""
     plan_cpus: Annotated[float, Field(gt=0)] = 0.25
     """CPUs that Ray reserves for a plan actor."""
     write_cpus: Annotated[float, Field(gt=0)] = 0.1

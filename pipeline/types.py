@@ -245,8 +245,8 @@ class Recognition:
         rung: The attempt that `text` is from, None where there is none.
         attempts: All tries, in their order; none where the page never came to an engine.
         warnings: What may be wrong with the text.
-        score_parts: Of its score, what the image and the engine's answer say; None where no engine
-            read the text of the page.
+        score_parts: Of its score, what the image and the engine's answer say, and of a text layer
+            how its words look; None where neither is known.
         lines: The lines that an engine with lines read, in its order, boxes on the page as
             displayed. Those of a text layer are not kept: the PDF has them.
     """

@@ -29,9 +29,10 @@ from pipeline.imaging.projection import projection_profile
 from pipeline.imaging.rotation import TURNS
 from pipeline.imaging.transform import Allocator
 from pipeline.text import text_layer as layers
+from pipeline.text.plausibility import plausibility
 from pipeline.text.text_layer import TextLayer
 from pipeline.text.text_layer_trust import Trust, assess_trust, legibility
-from pipeline.types import PageImage, Pixels, Recognition, Source, Status
+from pipeline.types import PageImage, Pixels, Recognition, ScoreParts, Source, Status
 
 _MIN_PROFILE_PX: Final = 64
 """Minimum side of an image whose projection profile is computed: a smaller one has no lines."""
@@ -285,8 +286,15 @@ def _with_pictures(view: PageView, layer: TextLayer, pictures: PageImage | None)
     """The view of a page whose layer is taken, with its pictures or the warning that lacks them."""
     if pictures is not None:
         return replace(view, settled=None, image=pictures, source=Source.MIXED)
-    warning = mixed_pages.unread_pictures(layer.drawing.picture_characters)
-    return replace(view, warnings=(*view.warnings, *warning))
+    warnings = (*view.warnings, *mixed_pages.unread_pictures(layer.drawing.picture_characters))
+    return replace(view, warnings=warnings, settled=view.settled and _with_words(view.settled))
+
+
+def _with_words(settled: Recognition) -> Recognition:
+    """The result with the part of its score that is dear: all processes make theirs at a time."""
+    if settled.status is not Status.OK:
+        return settled
+    return replace(settled, score_parts=ScoreParts(words=plausibility(settled.text)))
 
 
 def _is_taken(layer: TextLayer, trust: Trust, options: LookOptions) -> bool:

@@ -13,6 +13,7 @@ from pipeline.types import (
     PageImage,
     Pixels,
     Recognition,
+    ScoreParts,
     ScriptHint,
     Status,
 )
@@ -22,12 +23,20 @@ def recognition_fields(settled: Recognition) -> list[Any]:
     """What became of a page that needs no engine."""
     # Not `astuple`, which copies what is in the fields.
     blocks = [(block.kind, block.text, block.box, block.score) for block in settled.blocks]
-    return [settled.status, settled.text, blocks]
+    words = settled.score_parts and settled.score_parts.words
+    return [settled.status, settled.text, blocks, words]
 
 
-def recognition_of(status: Any, text: Any, blocks: Any) -> Recognition:
+def recognition_of(status: Any, text: Any, blocks: Any, words: Any) -> Recognition:
     """The inverse of `recognition_fields`."""
-    return Recognition(Status(status), str(text), _blocks(blocks))
+    parts = None if words is None else ScoreParts(words=_share(words))
+    return Recognition(Status(status), str(text), _blocks(blocks), score_parts=parts)
+
+
+def _share(value: Any) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"not a share: {value!r}")
+    return float(value)
 
 
 def image_fields(image: PageImage) -> list[Any]:

@@ -1,9 +1,15 @@
 """Reads the few engine pages of a small job without Ray, in engine processes of the driver.
 
 Ray's start takes 10 to 15 s of CPU time, more than some pages of an engine without a GPU. So where
-few pages are left (`max_pages`), each of as many processes as Ray would run engines gets a part of
-them, draws and reads them by the stages that Ray's workers run, and writes shards of its own
-(`local_engine_worker`).
+few pages are left (`local_limits.max_pages`), each of as many processes as Ray would run engines
+reads a part of them and writes shards of its own (`local_engine_worker`), by the stages that Ray's
+workers run.
+
+A page that was drawn when it was looked at waits here for an engine, as far as there is room
+(`stages.local_drawn_mib`). Processes start when half of the room is taken, so that there is room
+for the pages that are found until they take some, or when every page was looked at: engines that
+have few pages do not take the readers' CPUs, and none starts for a job that soon goes to Ray. The
+pages that are left after these are drawn by the engine processes.
 
 Whatever goes wrong here goes to Ray, and is said: a process that dies, cannot be started, cannot
 start its engine or has not finished in time leaves pages without rows, and Ray then reads exactly
@@ -13,229 +19,176 @@ shards, never by what a process said. The processes end with the driver, whateve
 
 from __future__ import annotations
 
-import math
 import os
-import pickle
-import subprocess
-import sys
-import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Final, Self, cast
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.config import OcrConfig
-from pipeline.documents.sandbox.cpus import available_cpus
-from pipeline.documents.sandbox.protocol import shorten
-from pipeline.engines.registry import spec_of
+from pipeline.job import local_limits
+from pipeline.job.local_engine_process import EngineProcess, EngineSetup, EngineShare
 from pipeline.job.metrics import SendReport
-from pipeline.job.ray_data.duplicates import Duplicates
-from pipeline.job.stages.todo import plan_shards, read_plan
+from pipeline.job.stages.drawn import DrawnPages
+from pipeline.job.stages.records import DrawnPage
 from pipeline.job.task import Task
 from pipeline.output import shards
 from pipeline.output.totals import Summary
 from pipeline.storage.paths import AnyPath
 
-_MAX_ENGINES: Final = 16
-"""Processes: each has its models in memory, and takes seconds to load them."""
-_START_S: Final = 2.0
-"""Seconds that a process takes to start, about: one for each of these that the pages take."""
 _CHUNKS_PER_ENGINE: Final = 4
 """Chunks at least, so that the engines end at about the same time."""
-_GRACE_S: Final = 15.0
-"""Seconds that a process gets for the pages that it is at when its time is over."""
 _TIME_IS_OVER: Final = "the time for engines without Ray is over (stages.local_s)"
-_MAX_SAID: Final = 4096
-"""Bytes of the end of its standard error in which its last line is looked for."""
-_WORKER: Final = "pipeline.job.local_engine_worker"
+_MIB: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class EngineShare:
-    """What one process has to do.
-
-    Attributes:
-        task: The job.
-        pages: Folder of the output's shards.
-        prefix: The first part of the names of its shards, unique to it.
-        todo: Rows of `schema.TODO`.
-        chunk: Pages that it takes at a time.
-        until: It begins no chunk after this time, seconds of the monotonic clock, which the
-            processes of a machine share.
-        flush_s: Seconds after which what it read is written: it may be killed.
-        driver_pid: The process with which it ends.
-    """
-
-    task: Task
-    pages: AnyPath
-    prefix: str
-    todo: pa.Table
-    chunk: int
-    until: float
-    flush_s: float
-    driver_pid: int
-
-
-def max_pages(config: OcrConfig) -> int:
-    """The most pages that are read here, 0 for an engine that has a GPU."""
-    spec, stages = spec_of(config.engine), config.stages
-    if spec.resources(config.engine).gpus:
-        return 0
-    in_time = stages.local_s * _engines(config) / spec.page_s(config.engine)
-    return int(min(stages.local_engine_pages, in_time))
-
-
-def max_job_pages(config: OcrConfig) -> int:
-    """The most pages of a job that may do without Ray, 0 where none may."""
-    if config.retry == "failed":
-        return 0  # the rows that are replaced have to be deleted before
-    most = config.stages.local_pages
-    return most if takes_layers(config) else min(most, max_pages(config))
-
-
-def takes_layers(config: OcrConfig) -> bool:
-    """Whether a text layer can be the answer to what the job asks, so that pages are looked at."""
-    if config.text_layer == "only":
-        return True
-    return config.text_layer != "never" and config.task in ("markdown", "text")
-
-
-def read_rest(
-    task: Task, plan: AnyPath, pages: AnyPath, duplicates: Duplicates, send: SendReport
-) -> tuple[Summary, str]:
-    """Read the pages of a plan that have no row yet, as far as that goes.
+class LocalEngines:
+    """The engine processes of a job; each has a thread that starts it and hands it its pages.
 
     Args:
         task: The job.
-        plan: Folder of the plan.
         pages: Folder of the output's shards.
-        duplicates: Which pages are read, and which copied.
         send: Takes the reports of the stages, from several threads.
-
-    Returns:
-        Sums of the rows that were written, and why pages may be left, "" for no reason.
-    """
-    store = task.config.store
-    todo = pa.concat_tables(read_plan(plan_shards(plan), store, duplicates, pages))
-    prefix = f"{shards.new_prefix()}-engine"
-    problem = _read(list(_shares(task, pages, prefix, todo)), send)
-    done = shards.read_summary(pages, prefix)
-    if not problem and done.written.rows < todo.num_rows:
-        problem = _TIME_IS_OVER
-    return done, problem
-
-
-def _engines(config: OcrConfig) -> int:
-    """Engines that Ray would run on this machine, as far as they are no more than here."""
-    cpus = config.ray.cpus or available_cpus()
-    engines = config.engine.workers or spec_of(config.engine).workers(config.engine, cpus, 0)
-    return min(max(1, engines), _MAX_ENGINES)
-
-
-def _shares(task: Task, pages: AnyPath, prefix: str, todo: pa.Table) -> Iterator[EngineShare]:
-    """The parts of the pages, one for each process; a chunk's pages are neighbours."""
-    config, rows = task.config, todo.num_rows
-    page_s = spec_of(config.engine).page_s(config.engine)
-    engines = min(_engines(config), math.ceil(rows * page_s / _START_S))
-    in_time = _GRACE_S / 2 / page_s
-    chunk = min(config.stages.pages_per_task, rows // (_CHUNKS_PER_ENGINE * engines), int(in_time))
-    chunk = max(1, chunk)
-    until = time.monotonic() + config.stages.local_s
-    flush_s = min(config.parquet.flush_s, _GRACE_S)
-    starts = range(0, rows, chunk)
-    for number in range(engines):
-        chunks = [todo.slice(start, chunk) for start in starts[number::engines]]
-        part = pa.concat_tables(chunks).combine_chunks()
-        name = f"{prefix}-{number}"
-        yield EngineShare(task, pages, name, part, chunk, until, flush_s, os.getpid())
-
-
-def _read(shares: Sequence[EngineShare], send: SendReport) -> str:
-    """Run a process for each share; the first problem of one, "" for none."""
-    problems: list[str] = []
-    with ThreadPoolExecutor(len(shares), "engine-reports") as readers, ExitStack() as stack:
-        running: list[_EngineProcess] = []
-        for share in shares:
-            try:
-                running.append(stack.enter_context(_EngineProcess.started(share)))
-            except OSError as error:
-                problems.append(f"an engine process cannot be started: {error}")
-        for process in running:
-            readers.submit(_pass_on, process.reports, send)
-        problems += [process.wait(shares[0].until + _GRACE_S) for process in running]
-    return next(filter(None, problems), "")
-
-
-def _pass_on(reports: IO[bytes], send: SendReport) -> None:
-    """Send the reports of a process on until it ends, or is killed within one."""
-    with reports, suppress(EOFError, pickle.UnpicklingError):
-        while True:
-            send(pickle.load(reports))  # noqa: S301 - from our own process
-
-
-class _EngineProcess:
-    """A process that reads its share; it is killed at the end of `with`, if it is still there.
-
-    Args:
-        process: It.
-        errors: Takes its standard error.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-        self._process, self._errors = process, errors
-        self.reports = cast("IO[bytes]", process.stdout)
+    def __init__(self, task: Task, pages: AnyPath, send: SendReport) -> None:
+        self._task, self._pages, self._send = task, pages, send
+        self._prefix = f"{shards.new_prefix()}-engine"
+        self._drawn = DrawnPages(task.config.stages.local_drawn_mib * _MIB)
+        self._given: list[str] = []
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(local_limits.MAX_ENGINES, "local-engine")
+        self._runs: list[Future[str]] = []
+        self._processes: list[EngineProcess] = []
+        self._starting = 0
+        self._shares: deque[EngineShare] = deque()
+        self._is_stopped = self._is_closed = False
 
-    @classmethod
-    @contextmanager
-    def started(cls, share: EngineShare) -> Iterator[Self]:
-        """Start it.
+    def has_room(self) -> bool:
+        """Whether a page that is looked at next may be drawn."""
+        return self._drawn.has_room() and not self._has_failed()
 
-        Raises:
-            OSError: The machine has no process or no disk space left for it.
-        """
-        root = str(Path(__file__).resolve().parents[2])
-        code = f"import sys; sys.path.insert(0, {root!r}); import {_WORKER} as it; it.main()"
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
-            pickle.dump(share, given)  # a pipe would wait until the process has started
-            given.seek(0)
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,  # Ctrl-C is handled by the driver, which ends it
-            )
-            try:
-                yield cls(process, errors)
-            finally:
-                process.kill()
-                process.wait()
+    def put(self, page: DrawnPage) -> None:
+        """Take a page that was drawn; start a process where half of the room is taken."""
+        with self._lock:
+            if not self._drawn.put(page):
+                return
+            self._given.append(page.page.ids.page_id)
+            if self._drawn.is_half_full() and not self._starting:
+                wanted = local_limits.engines(self._task.config, len(self._given))
+                self._start(min(wanted, len(self._runs) + 1))
 
-    def wait(self, until: float) -> str:
-        """Wait for its end.
+    @property
+    def has_pages(self) -> bool:
+        """Whether any page was put."""
+        return bool(self._given)
+
+    def stop(self) -> None:
+        """Take no more pages, and drop those that no process has taken yet."""
+        self._is_stopped = True
+        self._drawn.end(time.monotonic())
+
+    def finish(self, todo: pa.Table, until: float) -> tuple[Summary, str]:
+        """Read pages, as far as that goes, and wait for the end of the processes.
 
         Args:
-            until: Seconds of the monotonic clock.
+            todo: Rows of `schema.TODO` that have no row in the output: those that were put, and
+                others that have to be drawn. After `stop` none.
+            until: When the time for them is over, seconds of the monotonic clock.
 
         Returns:
-            Why it may have left pages, "" for no reason.
+            Sums of the rows that were written, and why pages may be left, "" for no reason.
         """
-        try:
-            code = self._process.wait(max(0.0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return _TIME_IS_OVER
-        if not code:
-            return ""
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        return f"an engine process ended {how}{self._last_line()}"
+        is_given = pc.is_in(todo["page_id"], pa.array(self._given, pa.string()))
+        rest = todo.filter(pc.invert(is_given))
+        with self._lock:
+            if not self._has_failed():
+                pages = len(self._drawn) + rest.num_rows
+                wanted = local_limits.engines(self._task.config, pages)
+                self._start(wanted + len(self._runs) - self._running())
+            self._shares.extend(self._parts(rest, self._running(), until))
+        self._drawn.end(until)
+        if not self._runs:
+            return Summary(), ""
+        problem = self._wait(until + local_limits.GRACE_S)
+        done = shards.read_summary(self._pages, self._prefix)
+        is_short = done.written.rows < len(self._given) + rest.num_rows
+        if not problem and is_short and not self._is_stopped:
+            problem = _TIME_IS_OVER
+        return done, problem
 
-    def _last_line(self) -> str:
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - _MAX_SAID))
-        said = self._errors.read().decode(errors="replace").split("\n")
-        return next((f": {shorten(line)}" for line in reversed(said) if line.strip()), "")
+    def close(self) -> None:
+        """Kill the processes that are still there."""
+        self._is_closed = True
+        self.stop()
+        self._kill()
+        self._threads.shutdown()
+
+    def _start(self, processes: int) -> None:
+        """Start processes until there are so many in all, those that have ended included."""
+        for number in range(len(self._runs), min(processes, local_limits.MAX_ENGINES)):
+            self._starting += 1
+            self._runs.append(self._threads.submit(self._run, number))
+
+    def _has_failed(self) -> bool:
+        """Whether every process that was started has died, so that others would, too."""
+        return bool(self._runs) and not self._running()
+
+    def _running(self) -> int:
+        return sum(not run.done() for run in self._runs)
+
+    def _parts(self, rest: pa.Table, processes: int, until: float) -> Iterator[EngineShare]:
+        """Yield a part of the pages for each process; a chunk's pages are neighbours."""
+        if not rest.num_rows or not processes:
+            return
+        chunk = rest.num_rows // (_CHUNKS_PER_ENGINE * processes)
+        chunk = max(1, min(local_limits.max_chunk(self._task.config), chunk))
+        starts = range(0, rest.num_rows, chunk)
+        for number in range(processes):
+            if chunks := [rest.slice(start, chunk) for start in starts[number::processes]]:
+                yield EngineShare(pa.concat_tables(chunks).combine_chunks(), chunk, until)
+
+    def _run(self, number: int) -> str:
+        """Start a process, hand it its pages, and wait for its end; why it may have left pages."""
+        flush_s = min(self._task.config.parquet.flush_s, local_limits.GRACE_S)
+        name = f"{self._prefix}-{number}"
+        setup = EngineSetup(self._task, self._pages, name, flush_s, os.getpid())
+        try:
+            with EngineProcess.started(setup, self._send) as process:
+                self._processes.append(process)
+                if self._is_closed:
+                    return ""
+                self._hand_over(process)
+                return process.wait()
+        except OSError as error:
+            return f"an engine process cannot be started: {error}"
+
+    def _hand_over(self, process: EngineProcess) -> None:
+        """Hand a process pages that were drawn while there are any, and its share of the rest."""
+        chunk, is_starting = local_limits.max_chunk(self._task.config), True
+        while (drawn := self._drawn.take(chunk)) and not process.has_ended:
+            process.send(drawn)
+            with self._lock:
+                self._starting -= is_starting
+            is_starting = False
+        with self._lock:
+            share = self._shares.popleft() if self._shares else None
+        if share is not None:
+            process.send(share)
+        process.end_input()
+
+    def _wait(self, until: float) -> str:
+        """Wait for the processes, and kill those that are late; the first problem, "" for none."""
+        done, late = wait(self._runs, max(0.0, until - time.monotonic()))
+        if late:
+            self._kill()
+        problems = [run.result() for run in self._runs if run in done]
+        return next(filter(None, problems), _TIME_IS_OVER if late else "")
+
+    def _kill(self) -> None:
+        for process in list(self._processes):
+            process.kill()

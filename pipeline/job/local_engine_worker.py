@@ -1,7 +1,6 @@
-"""The engine process of a job without Ray (`pipeline.job.local_engine`).
+"""The engine process of a job without Ray (`pipeline.job.local_engine_process`).
 
-It gets what it has to do as a pickle on standard input, and sends the reports of its stages as
-pickles on standard output. It draws the pages that are next while the engine reads.
+It draws the pages that are next, or takes them in, while the engine reads.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import pickle
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,21 +22,28 @@ from pipeline.documents.sandbox.resource_limits import exit_with_parent
 from pipeline.job.metrics import SendReport, StageReport
 from pipeline.job.stages.quarantine import Quarantine
 from pipeline.job.stages.recognise import Recognise
+from pipeline.job.stages.records import DrawnPage
 from pipeline.job.stages.render import Render
 from pipeline.job.stages.settled import SettledRows
 
 if TYPE_CHECKING:
-    from pipeline.job.local_engine import EngineShare
+    from pipeline.job.local_engine_process import EngineSetup, EngineShare
 
 
 def main() -> None:
     """Read the pages."""
-    share = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own driver
-    exit_with_parent(share.driver_pid)
+    pages = sys.stdin.buffer
+    setup = pickle.load(pages)  # noqa: S301 - from our own driver
+    exit_with_parent(setup.driver_pid)
     reports = _Reports(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what engines print is no report
     with ThreadPoolExecutor(1, "render") as renderer:
-        asyncio.run(_Reader(share, reports.send, renderer).run())
+        try:
+            asyncio.run(_Reader(setup, pages, reports.send, renderer).run())
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)  # the other thread may wait for pages
 
 
 class _Reports:
@@ -55,50 +62,68 @@ class _Reader:
     """Takes the pages through the stages, in chunks.
 
     Args:
-        share: What is to be done.
+        setup: What is to be done.
+        pages: The driver's messages.
         send: Takes the reports of the stages.
         renderer: Runs the first stage; its reader's process lives as long as this one thread.
     """
 
-    def __init__(self, share: EngineShare, send: SendReport, renderer: ThreadPoolExecutor) -> None:
-        config, recipe, self._share = share.task.config, share.task.recipe, share
-        often = config.parquet.model_copy(update={"flush_s": share.flush_s})
-        self._sink = SettledRows(share.pages, share.prefix, often)
+    def __init__(
+        self, setup: EngineSetup, pages: BinaryIO, send: SendReport, renderer: ThreadPoolExecutor
+    ) -> None:
+        config, recipe = setup.task.config, setup.task.recipe
+        often = config.parquet.model_copy(update={"flush_s": setup.flush_s})
+        self._sink = SettledRows(setup.pages, setup.prefix, often)
         deaths = config.stages.max_lone_deaths
         self._render = Render(config, recipe, send, Quarantine(deaths), self._sink)
         self._recognise = Recognise(
             config.engine, recipe, send, Quarantine(deaths), config.self_test
         )
-        self._renderer = renderer
-        rows = zip(*(share.todo[name].to_pylist() for name in ("page_id", "position")), strict=True)
-        self._positions: dict[str, int] = dict(rows)
+        self._pages, self._renderer = pages, renderer
+        self._positions: dict[str, int] = {}
+        self._until = float("inf")
 
     async def run(self) -> None:
         """Read chunks until there are none, or no time."""
         loop = asyncio.get_running_loop()
-        chunks = self._chunks()
-        ahead = loop.run_in_executor(self._renderer, self._prepared, chunks)
+        chunks = self._prepared()
+        ahead = loop.run_in_executor(self._renderer, next, chunks, None)
         try:
             while (prepared := await ahead) is not None and self._has_time():
-                ahead = loop.run_in_executor(self._renderer, self._prepared, chunks)
+                ahead = loop.run_in_executor(self._renderer, next, chunks, None)
                 async for rows in self._recognise(prepared):
                     ids = rows["page_id"].to_pylist()
-                    self._sink.take([self._positions[key] for key in ids], rows, [])
-        finally:
-            await asyncio.wait([ahead])  # after an engine's failure it is still drawing
-            self._sink.finish()
+                    self._sink.take([self._positions.pop(key) for key in ids], rows, [])
+            await asyncio.wait([ahead])
             self._render.close()
+        finally:
+            self._sink.finish()
 
-    def _chunks(self) -> Iterator[pa.Table]:
-        for start in range(0, self._share.todo.num_rows, self._share.chunk):
+    def _prepared(self) -> Iterator[pa.Table]:
+        """Yield the requests of chunks: first of pages that were drawn, then of the others."""
+        while (message := self._received()) is not None:
+            if isinstance(message, list):
+                self._positions |= {one.page.ids.page_id: one.page.position for one in message}
+                yield self._render.prepare(message)
+            else:
+                yield from self._rendered(message)
+
+    def _received(self) -> list[DrawnPage] | EngineShare | None:
+        """The next message of the driver, None where nothing follows."""
+        try:
+            received: list[DrawnPage] | EngineShare = pickle.load(self._pages)  # noqa: S301
+        except EOFError:
+            return None
+        return received
+
+    def _rendered(self, share: EngineShare) -> Iterator[pa.Table]:
+        self._until = share.until
+        ids, positions = (share.todo[name].to_pylist() for name in ("page_id", "position"))
+        self._positions |= dict(zip(ids, positions, strict=True))
+        for start in range(0, share.todo.num_rows, share.chunk):
             if not self._has_time():
                 return
-            yield self._share.todo.slice(start, self._share.chunk)
+            yield pa.concat_tables(self._render(share.todo.slice(start, share.chunk)))
 
     def _has_time(self) -> bool:
-        return time.monotonic() < self._share.until
-
-    def _prepared(self, chunks: Iterator[pa.Table]) -> pa.Table | None:
-        """The requests of the next chunk, None where there is none."""
-        chunk = next(chunks, None)
-        return None if chunk is None else pa.concat_tables(self._render(chunk))
+        return time.monotonic() < self._until

@@ -3,11 +3,11 @@
 Ray takes some seconds to start and as long again for its first page, and a page costs more on its
 way through Ray than in one process. So a job of at most `stages.local_pages` pages takes text
 layers here, by the stage that Ray's workers run, in a few threads that each drive a reader process.
-Pages that an engine has to read are left as they are, without being rendered. A few of them are
-read here, too (`pipeline.job.local_engine`). Ray is started as soon as there are more, while the
-readers go on: to the end where they are no large part of the job, else until it has started. It
-does what is left, which is what has no row in the output. Where nothing is left it is not started
-at all.
+A few pages that an engine has to read are read here, too (`pipeline.job.local_engine`): the look
+that finds one draws it, as far as there is room, and others are left as they are. Ray is started as
+soon as there are more, while the readers go on: to the end where they are no large part of the job,
+else until it has started. It does what is left, which is what has no row in the output. Where
+nothing is left it is not started at all.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.config import OcrConfig
-from pipeline.documents.sandbox.cpus import available_cpus
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.engines.registry import spec_of
-from pipeline.job import local_engine
+from pipeline.job import local_chunks, local_limits
+from pipeline.job.local_engine import LocalEngines
 from pipeline.job.metrics import JobMetrics, StageReport
 from pipeline.job.progress import Progress
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.quarantine import Quarantine
+from pipeline.job.stages.records import DrawnPage
 from pipeline.job.stages.render import Render, StoppedError
 from pipeline.job.stages.settled import SettledRows
 from pipeline.job.stages.todo import plan_shards, read_plan
@@ -43,15 +43,10 @@ from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import AnyPath
 from pipeline.types import Route
 
-_MAX_READERS: Final = 8
-"""Threads: the rows of all of them are made by this one process."""
 _MANY_UNREAD: Final = 0.1
 """With more of its pages for an engine, a job is left to Ray when that has started."""
-_CHUNKS_PER_READER: Final = 4
-"""Chunks at least, so that the readers end at about the same time."""
 _END_S: Final = 5.0
 """Seconds that a reader gets to end when it is stopped."""
-_PDF: Final = "application/pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +69,6 @@ class Settled:
     problem: str = ""
 
 
-def may_settle_here(config: OcrConfig, planned: PlanSummary) -> bool:
-    """Whether a job is begun without Ray.
-
-    Args:
-        config: The job.
-        planned: Sums of its plan.
-    """
-    return 0 < planned.todo.rows <= local_engine.max_job_pages(config)
-
-
 class LocalPass:
     """Looks at a plan's pages and writes the rows of those that need no engine.
 
@@ -94,27 +79,31 @@ class LocalPass:
         task: The job.
         plan: Folder of the plan.
         pages: Folder of the output's shards.
+        reader: One of the readers, whose process runs already; it is closed here, too.
     """
 
-    def __init__(self, task: Task, plan: AnyPath, pages: AnyPath) -> None:
-        self._task, self._plan, self._pages = task, plan, pages
+    def __init__(
+        self, task: Task, plan: AnyPath, pages: AnyPath, reader: SandboxClient | None = None
+    ) -> None:
+        self._task, self._plan, self._pages, self._reader = task, plan, pages, reader
         config = task.config
         self.duplicates = shard_tasks.find_duplicates(plan, config)
-        found = plan_shards(plan)
-        todo = pa.concat_tables(read_plan(found, config.store, self.duplicates, None))
-        readable = _readable(todo, config)
+        todo = self._todo(None)
+        readable = local_chunks.readable(todo, config)
         self._total, self._taken = int(todo.num_rows), 0
         self._looked_at = self._total - int(readable.num_rows)  # the others need no look
-        self._chunks, renders = _chunks(readable, config)
+        self._chunks, renders = local_chunks.chunks(readable, config)
         self._sink = SettledRows(pages, f"{shards.new_prefix()}-local", config.parquet)
         self._metrics = JobMetrics()
-        self._max_engine_pages = local_engine.max_pages(config)
+        self._max_engine_pages = local_limits.max_pages(config)
+        self._engines = LocalEngines(task, pages, self._add)
         self._may_end_here = False
-        self._begin = time.monotonic()
+        self._begin, self._local_s = time.monotonic(), config.stages.local_s
         self._changed = threading.Condition()
         self._is_stopped = False
         self._error: Exception | None = None
-        self._renders = [self._render() for _ in range(renders)]
+        readers = [reader, *(None for _ in range(1, renders))]
+        self._renders = [self._render(reader) for reader in readers[:renders]]
         self._running = len(self._renders)
         # Each starts its reader's process, which Linux ends with the thread.
         self._threads = [
@@ -135,12 +124,13 @@ class LocalPass:
     def __exit__(self, *error: object) -> None:
         self._progress.__exit__(*error)
         self._stop()
+        self._engines.close()
         self._sink.finish()
 
     @property
     def has_engine_pages(self) -> bool:
         """Whether pages were looked at that an engine has to read."""
-        return self._looked_at > self._taken
+        return self._unread > 0
 
     def copies(self, planned: PlanSummary) -> int:
         """Rows of a plan that are copied from those of other pages."""
@@ -162,6 +152,8 @@ class LocalPass:
         """
         self._wait(self._needs_ray)
         self._may_end_here = self._looked_at == self._total and not self._needs_ray()
+        if not self._may_end_here:
+            self._engines.stop()
         return self._may_end_here
 
     def finish(self) -> Settled:
@@ -176,12 +168,13 @@ class LocalPass:
         """
         self._wait(self._has_much_for_engine)
         self._stop()
-        written, problem = Summary(), ""
+        written = Summary()
         written.merge(self._sink.finish())
-        if self._may_end_here and self.has_engine_pages:
-            where = self._plan, self._pages
-            rest, problem = local_engine.read_rest(self._task, *where, self.duplicates, self._add)
-            written.merge(rest)
+        todo = self._todo(self._pages)
+        until = min(time.monotonic(), self._begin + self._local_s) + self._local_s
+        todo = todo if self._may_end_here else todo.slice(0, 0)
+        rest, problem = self._engines.finish(todo, until)
+        written.merge(rest)
         self._progress.__exit__()
         if written.written.rows == self._total:
             self._copy(written)
@@ -198,10 +191,28 @@ class LocalPass:
             self._taken += len(positions)
             return self._sink.take(positions, rows, others)
 
-    def _render(self) -> Render:
+    def has_room(self) -> bool:
+        """See `DrawnSink.has_room`: while it may be that Ray is not needed."""
+        with self._changed:
+            may_be_read_here = self._unread < self._max_engine_pages and not self._is_stopped
+            return may_be_read_here and self._engines.has_room()
+
+    def put(self, page: DrawnPage) -> None:
+        """See `DrawnSink.put`; also raises StoppedError where the pass has ended."""
+        with self._changed:
+            if self._is_stopped:
+                raise StoppedError
+            self._engines.put(page)
+
+    def _todo(self, done: AnyPath | None) -> pa.Table:
+        """The pages of the plan that have to be read, without those that have a row in a folder."""
+        store = self._task.config.store
+        return pa.concat_tables(read_plan(plan_shards(self._plan), store, self.duplicates, done))
+
+    def _render(self, reader: SandboxClient | None) -> Render:
         config = self._task.config
         monitor = Quarantine(config.stages.max_lone_deaths)
-        return Render(config, self._task.recipe, self._add, monitor, self, may_render=False)
+        return Render(config, self._task.recipe, self._add, monitor, self, self, reader)
 
     def _add(self, report: StageReport) -> None:
         with self._changed:
@@ -240,21 +251,30 @@ class LocalPass:
         """Whether an engine is better started now: it has a GPU, or has to read many pages."""
         engine = self._task.config.engine
         share = 0.0 if spec_of(engine).resources(engine).gpus else _MANY_UNREAD
-        return self._needs_ray() and self._looked_at - self._taken > share * self._total
+        return self._needs_ray() and self._unread > share * self._total
 
     def _needs_ray(self) -> bool:
         """Whether more pages have no row, though looked at, than an engine reads without Ray."""
-        return self._looked_at - self._taken > self._max_engine_pages
+        return self._unread > self._max_engine_pages
+
+    @property
+    def _unread(self) -> int:
+        return self._looked_at - self._taken
 
     def _wait(self, is_enough: Callable[[], bool]) -> None:
-        """Wait for the end of the readers, but no longer than `stages.local_s` in all."""
-        left_s = self._begin + self._task.config.stages.local_s - time.monotonic()
+        """Wait for the end of the readers, but no longer than they may take."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: not self._running or self._error or is_enough(), max(0.0, left_s)
-            )
+            while self._running and not self._error and not is_enough():
+                left_s = self._readers_until() - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._changed.wait(left_s)
             if self._error:
                 raise self._error
+
+    def _readers_until(self) -> float:
+        """When the readers' time is over: they have the engine's too once it has got pages."""
+        return self._begin + self._local_s * (2 if self._engines.has_pages else 1)
 
     def _stop(self) -> None:
         """Let no more rows be taken, and end the readers; they may be at a page that never ends."""
@@ -265,6 +285,8 @@ class LocalPass:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(_END_S)
+        if self._reader is not None:
+            self._reader.close()
 
     def _copy(self, written: Summary) -> None:
         """Write the rows of duplicates; what then has none is read under its own name, on Ray."""
@@ -272,25 +294,3 @@ class LocalPass:
         config = self._task.config
         written.merge(shard_tasks.copy(self._plan, self._pages, prefix, self.duplicates, config))
         self.duplicates = Duplicates(are_read=True)
-
-
-def _readable(todo: pa.Table, config: OcrConfig) -> pa.Table:
-    """The rows that are looked at here. But for `only`, an engine has to read every image file."""
-    if not local_engine.takes_layers(config):
-        return todo.slice(0, 0)
-    if config.text_layer == "only":
-        return todo
-    is_image = pc.and_(pc.not_equal(todo["media_type"], _PDF), pc.greater(todo["page"], 0))
-    return todo.filter(pc.invert(is_image))
-
-
-def _chunks(todo: pa.Table, config: OcrConfig) -> tuple[queue.SimpleQueue[pa.Table], int]:
-    """The chunks of rows that are looked at one after the other, and the number of readers."""
-    readers = min(config.stages.render_workers or _MAX_READERS, _MAX_READERS)
-    readers = min(readers, config.ray.cpus or available_cpus())
-    share = todo.num_rows // (_CHUNKS_PER_READER * readers)
-    size = max(1, min(config.stages.pages_per_task, share))
-    chunks: queue.SimpleQueue[pa.Table] = queue.SimpleQueue()
-    for start in range(0, todo.num_rows, size):
-        chunks.put(todo.slice(start, size))
-    return chunks, min(readers, chunks.qsize())

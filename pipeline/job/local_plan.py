@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipeline.config import OcrConfig
-from pipeline.job.local_engine import max_job_pages
+from pipeline.documents.sandbox import SandboxClient
+from pipeline.job.local_limits import max_job_pages
 from pipeline.job.metrics import JobMetrics
 from pipeline.job.stages.inspect import Inspect
 from pipeline.job.stages.list_documents import list_documents
@@ -53,13 +54,21 @@ class LocalPlan:
 class LocalPlanner:
     """Makes a plan in a thread of its own, which starts with the object.
 
+    Attributes:
+        task: The job.
+        kept_reader: What opened the documents, after the plan of a job that is small and has pages
+            to do, if it `keeps_reader`: its process takes most of a second to start. Else None.
+
     Args:
         task: The job.
         folder: Where the plan goes.
+        keeps_reader: Whether `close` will be called.
     """
 
-    def __init__(self, task: Task, folder: AnyPath) -> None:
+    def __init__(self, task: Task, folder: AnyPath, *, keeps_reader: bool = False) -> None:
         self.task = task
+        self.kept_reader: SandboxClient | None = None
+        self._keeps_reader, self._is_closed = keeps_reader, threading.Event()
         self._folder = folder
         self._max_pages = max_job_pages(task.config)
         self._begin = time.monotonic()
@@ -67,7 +76,7 @@ class LocalPlanner:
         self._metrics = JobMetrics()
         self._plan: LocalPlan | None = None
         self._is_large = False
-        self._known = threading.Event()  # whether it is large
+        self._known, self._done = threading.Event(), threading.Event()
         self._error: Exception | None = None
         # The thread starts the reader's process, which Linux ends with it.
         self._thread = threading.Thread(target=self._run, name="local-plan", daemon=True)
@@ -80,7 +89,7 @@ class LocalPlanner:
             ConfigError: The inputs name something that cannot be listed.
             JobError: The plan cannot be written.
         """
-        self._thread.join()
+        self._done.wait()
         if self._error is not None:
             raise self._error
         return self._plan
@@ -96,19 +105,38 @@ class LocalPlanner:
         self._known.wait()
         return None if self._is_large else self.wait()
 
+    def close(self) -> None:
+        """End the reader that was kept. A plan that is being made is left to end by itself."""
+        self._is_closed.set()
+        if self._done.is_set():
+            self._thread.join()
+        if self.kept_reader is not None:
+            self.kept_reader.close()
+
     def _run(self) -> None:
+        config = self.task.config
+        reader = SandboxClient(config.read, config.render, config.input)
         try:
-            self._plan = self._planned()
+            self._plan = self._planned(reader)
         except Exception as error:
             self._error = error
+        has_pages = self._plan is not None and self._plan.summary.todo.rows > 0
+        if self._keeps_reader and has_pages and not self._is_large:
+            self.kept_reader = reader
+        else:
+            reader.close()
         self._known.set()
+        self._done.set()
+        if self.kept_reader is not None:
+            self._is_closed.wait()  # Linux ends the reader's process with this thread
 
-    def _planned(self) -> LocalPlan | None:
+    def _planned(self, reader: SandboxClient) -> LocalPlan | None:
         tables: list[pa.Table] = []
         rows = 0
         config = self.task.config
         quarantine = Quarantine(config.stages.max_lone_deaths)
-        inspect = Inspect(config, self.task.recipe.hash(), self._metrics.add, quarantine)
+        recipe_hash = self.task.recipe.hash()
+        inspect = Inspect(config, recipe_hash, self._metrics.add, quarantine, reader)
         try:
             for documents in self._documents():
                 found = list(inspect(documents))

@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +19,8 @@ from pipeline.config import OcrConfig, Recipe
 from pipeline.engines.registry import choose_engine, has_gpu_engine, spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock
-from pipeline.job.local_engine import max_job_pages
-from pipeline.job.local_pass import LocalPass, Settled, may_settle_here
+from pipeline.job.local_limits import max_job_pages, may_settle_here, takes_layers
+from pipeline.job.local_pass import LocalPass, Settled
 from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.report import planned_line
@@ -68,16 +68,17 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         JobError: Ray does not start, the output cannot be written, or rows out are not pages in.
     """
     begin = time.monotonic()
-    with _locked(config, log) as check:
+    with _locked(config, log) as check, ExitStack() as ended:
         if config.overwrite:
             shards.clear(config.output, config.store)
         pages, plan = shards.prepare_folder(absolute(config.output), config.store)
-        planner = _local_planner(config, plan)
+        if planner := _local_planner(config, plan, keeps_reader=takes_layers(config)):
+            ended.callback(planner.close)
         # Ray is not started before it is known that an output with rows lacks some.
         early = _early(planner, bool(list_shards(pages))) if planner else None
         run = Run(config, pages, plan, begin, log, check)
         if planner and early and may_settle_here(config, early.summary):
-            finished = run.settled_first(planner.task, early)
+            finished = run.settled_first(planner, early)
         elif planner and early and not early.summary.todo.rows:
             log(planned_line(early.summary, 0))
             finished = run.finished_here(planner.task, early, Settled())
@@ -110,10 +111,11 @@ class Run:
     log: Log
     check: Callable[[], None]
 
-    def settled_first(self, task: Task, planned: LocalPlan) -> receipt.Receipt:
+    def settled_first(self, planner: LocalPlanner, planned: LocalPlan) -> receipt.Receipt:
         """Have the driver settle pages; start Ray where that leaves any."""
+        task = planner.task
         _check_found(task.config, planned)
-        with LocalPass(task, self.plan, self.pages) as local:
+        with LocalPass(task, self.plan, self.pages, planner.kept_reader) as local:
             self.log(planned_line(planned.summary, local.copies(planned.summary)))
             may_end_here = local.wait()
             if may_end_here and local.has_engine_pages and self.config.engine.kind == "auto":
@@ -162,14 +164,17 @@ def _on_ray(config: OcrConfig, log: Log) -> Iterator[Job]:
         yield Job.start(config, log)
 
 
-def _local_planner(config: OcrConfig, folder: AnyPath) -> LocalPlanner | None:
+def _local_planner(
+    config: OcrConfig, folder: AnyPath, *, keeps_reader: bool = False
+) -> LocalPlanner | None:
     """The planner in this process; None where Ray has to plan, or to say which engine runs."""
     kind = config.engine.kind
     if not may_plan_here(config):
         return None
     if kind == "auto" and has_gpu_engine():
         return None
-    return LocalPlanner(Task.of(config, choose_engine(config.engine, has_gpu=False)), folder)
+    task = Task.of(config, choose_engine(config.engine, has_gpu=False))
+    return LocalPlanner(task, folder, keeps_reader=keeps_reader)
 
 
 def _early(planner: LocalPlanner, has_rows: bool) -> LocalPlan | None:

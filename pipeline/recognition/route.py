@@ -8,7 +8,7 @@ whose projection profile is not that of upright text are read in every direction
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -29,11 +29,10 @@ class Routes:
 
     Args:
         recipe: Says what may be taken from text layers, what is blank, and whether to turn.
-        may_render: Whether pages that an engine has to read are rendered.
     """
 
-    def __init__(self, recipe: Recipe, *, may_render: bool = True) -> None:
-        self._recipe, self._may_render = recipe, may_render
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
         self._detector = OrientationDetector()
 
     def view(
@@ -84,9 +83,30 @@ class Routes:
             For each page, in order, what `view` returns or the error it raises.
         """
         for view in reader.look_many(path, pages, self._options(instruction), password):
-            yield view if isinstance(view, PageError) else self._turned(view)
+            yield view if isinstance(view, PageError) else self.turned(view)
 
-    def _turned(self, view: PageView) -> PageView:
+    def unturned_views(
+        self,
+        reader: SandboxClient,
+        path: str,
+        pages: Iterable[int],
+        password: str | Sequence[str],
+        may_render: Callable[[], bool],
+    ) -> Iterator[PageView | PageError]:
+        """Look at pages as `views`, but for `turned`, which takes a model.
+
+        Args:
+            reader: Opens the document.
+            path: The file.
+            pages: 1-based numbers, taken a few pages early.
+            password: For encrypted PDFs, or several that are tried in turn.
+            may_render: Asked for each page: whether it is drawn if an engine has to read it. If
+                not, its view is then `PageView.is_unread`.
+        """
+        return reader.look_many(path, pages, self._options(None), password, may_render)
+
+    def turned(self, view: PageView) -> PageView:
+        """The view with the turn that makes its image upright, where its look left that open."""
         if view.image is None or not view.may_need_turn:
             return view
         begin = time.perf_counter()
@@ -108,7 +128,6 @@ class Routes:
             engine_scripts=engine_scripts(recipe),
             ladder_scripts=ladder_scripts(recipe),
             structure=recipe.structure if self._wants_markdown(instruction) else "plain",
-            may_render=self._may_render,
         )
 
     def _wants_markdown(self, instruction: Instruction | None) -> bool:

@@ -111,11 +111,9 @@ def scored(recognition: Recognition, trust: float | None) -> tuple[float | None,
     if recognition.attempts and recognition.score_parts is None:
         return None, None  # not the text of the page was asked for
     is_layer = not recognition.attempts or recognition.rung is Rung.LAYER
-    parts = replace(
-        recognition.score_parts or ScoreParts(),
-        words=plausibility(recognition.text),
-        unrepeated=_unrepeated(recognition),
-    )
+    known = recognition.score_parts or ScoreParts()
+    words = plausibility(recognition.text) if known.words is None else known.words
+    parts = replace(known, words=words, unrepeated=_unrepeated(recognition))
     score = combined(parts)
     if unread := warned_of(recognition.warnings):
         # Of lines that were not read it is known how many they are.

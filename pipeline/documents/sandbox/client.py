@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, Self
@@ -19,6 +19,7 @@ from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import LookOptions, PageView
 from pipeline.documents.sandbox.info import DocumentInfo
 from pipeline.documents.sandbox.protocol import Message, bounded, shorten
+from pipeline.documents.sandbox.requests import is_short, look_requests, new_request
 from pipeline.documents.sandbox.shared_memory import SharedBuffer
 from pipeline.documents.sandbox.supervisor import SentRequest, Supervisor
 from pipeline.errors import DocumentError, ErrorKind, PageError, RecordedError
@@ -28,8 +29,8 @@ _MAX_LENT_BYTES: Final = 64 << 20
 """Larger images are copied out of shared memory, so that it can be returned to the system."""
 _AHEAD: Final = 2
 """Pages that the worker may be ahead of the one that is handled."""
-_MAX_QUEUED_CHARS: Final = 4096
-"""Characters of passwords with which a request waits in the channel, which holds about 200 KiB."""
+_SentLook = tuple[SentRequest, bool]
+"""A request, and whether its page may be left unread."""
 
 
 class SandboxClient:
@@ -122,6 +123,7 @@ class SandboxClient:
         pages: Iterable[int],
         options: LookOptions,
         password: str | Sequence[str] = "",
+        may_render: Callable[[], bool] | None = None,
     ) -> Iterator[PageView | PageError]:
         """Look at pages of a document; the worker is at the next ones while one is handled.
 
@@ -134,6 +136,7 @@ class SandboxClient:
             pages: 1-based numbers, taken from the iterable up to `_AHEAD` pages early.
             options: What is wanted of the pages.
             password: For encrypted PDFs, or several that are tried in turn; others ignore it.
+            may_render: Asked when a page is sent, and replaces `options.may_render` for it.
 
         Yields:
             For each page, in the order of `pages`, what `look` returns or the error it raises.
@@ -142,34 +145,35 @@ class SandboxClient:
             JobError: The worker process does not start.
             RuntimeError: The client is closed.
         """
-        message = _message("look", path, password, options=options.to_message())
-        numbers, sent = iter(pages), deque[SentRequest]()
+        messages = look_requests(path, pages, options, password, may_render)
+        sent, may_wait = deque[_SentLook](), is_short(password)
         try:
-            while self._look_ahead(message, numbers, sent):
-                yield self._next_view(sent.popleft(), may_be_unread=not options.may_render)
+            while self._look_ahead(messages, sent, may_wait=may_wait):
+                yield self._next_view(*sent.popleft())
         finally:
             with self._lock:
-                for request in sent:
+                for request, _ in sent:
                     self._supervisor.abandon(request)
 
     def _look_ahead(
-        self, message: Message, numbers: Iterator[int], sent: deque[SentRequest]
+        self, messages: Iterator[Message], sent: deque[_SentLook], *, may_wait: bool
     ) -> bool:
         """Send the requests of the next pages. Returns whether any waits for its outcome."""
         while len(sent) <= _AHEAD:
             with self._lock:
                 # One buffer is kept for other calls, and a long message could fill the channel.
-                may_queue = self._supervisor.free_buffers > 1 and _is_short(message)
+                may_queue = self._supervisor.free_buffers > 1 and may_wait
             if sent and not may_queue:
                 break
-            number = next(numbers, None)
-            if number is None:
+            message = next(messages, None)
+            if message is None:
                 break
+            may_be_unread = not message["options"]["may_render"]
             with self._lock:
-                sent.append(self._supervisor.send(message | {"page": number}))
+                sent.append((self._supervisor.send(message), may_be_unread))
         return bool(sent)
 
-    def _next_view(self, request: SentRequest, *, may_be_unread: bool) -> PageView | PageError:
+    def _next_view(self, request: SentRequest, may_be_unread: bool) -> PageView | PageError:
         try:
             with self._lock, self._raising(PageError):
                 reply = self._supervisor.take(request)
@@ -250,7 +254,7 @@ class SandboxClient:
     def _request(
         self, do: str, path: str, password: str | Sequence[str], **arguments: Any
     ) -> tuple[SharedBuffer, Message]:
-        request = self._supervisor.send(_message(do, path, password, **arguments))
+        request = self._supervisor.send(new_request(do, path, password, **arguments))
         return request.buffer, self._supervisor.take(request)
 
     def _pixels(self, buffer: SharedBuffer, height_px: int, width_px: int) -> Pixels:
@@ -289,12 +293,3 @@ class SandboxClient:
     def __del__(self) -> None:
         if hasattr(self, "_supervisor"):  # absent where the constructor failed
             self.close()
-
-
-def _message(do: str, path: str, password: str | Sequence[str], **arguments: Any) -> Message:
-    passwords = [password] if isinstance(password, str) else list(password)
-    return {"do": do, "path": path, "password": passwords, **arguments}
-
-
-def _is_short(message: Message) -> bool:
-    return sum(map(len, message["password"])) <= _MAX_QUEUED_CHARS

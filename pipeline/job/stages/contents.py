@@ -31,10 +31,15 @@ class Contents:
     Args:
         options: The limits, the passwords, and whether attachments are wanted.
         planner: Decides the route of each page.
+        reader: Opens the documents, with the limits of `options`; who gives one closes it. None: a
+            new one.
     """
 
-    def __init__(self, options: OcrOptions, planner: Planner) -> None:
-        self._reader = SandboxClient(options.read, options.render, options.input)
+    def __init__(
+        self, options: OcrOptions, planner: Planner, reader: SandboxClient | None = None
+    ) -> None:
+        self._reader = reader or SandboxClient(options.read, options.render, options.input)
+        self._owns_reader = reader is None
         self._passwords = Passwords.read(options)
         # A remote PDF is kept while its attachments are looked at; others are opened once.
         cache_mib = options.store.cache_mib if options.attachments else 0
@@ -65,7 +70,8 @@ class Contents:
 
     def close(self) -> None:
         """End the reader and delete what was fetched."""
-        self._reader.close()
+        if self._owns_reader:
+            self._reader.close()
         self._documents.close()
 
     def _own_pages(self, document: Document) -> list[PlannedPage]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipeline.config import OcrOptions
+from pipeline.documents.sandbox import SandboxClient
 from pipeline.errors import DocumentError, ErrorKind
 from pipeline.job.metrics import SendReport, StageMonitor
 from pipeline.job.stages import rows
@@ -31,16 +32,23 @@ class Inspect:
         recipe_hash: The recipe that the pages are planned for.
         send: Takes the worker's reports.
         monitor: Told which documents are being opened, and decides which may be.
+        reader: Opens the documents, with the limits of `options`; who gives one closes it. None: a
+            new one.
     """
 
     def __init__(
-        self, options: OcrOptions, recipe_hash: str, send: SendReport, monitor: PageMonitor
+        self,
+        options: OcrOptions,
+        recipe_hash: str,
+        send: SendReport,
+        monitor: PageMonitor,
+        reader: SandboxClient | None = None,
     ) -> None:
         folder = shards.pages_folder(options.output, options.store)
         ledger = Ledger.read(folder, failed=options.retry != "failed")
         selection = PageSelection.parse(options.pages)
         self._planner = Planner(recipe_hash, selection, ledger, options.max_pages)
-        self._contents = Contents(options, self._planner)
+        self._contents = Contents(options, self._planner, reader)
         self._metrics = StageMonitor("plan", send)
         self._monitor = monitor
 

@@ -43,6 +43,19 @@ class PlannedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnPage:
+    """A page that an engine has to read, before it is known which way is up.
+
+    Attributes:
+        page: Its row of the plan.
+        view: What was found on it, with its image.
+    """
+
+    page: PlannedPage
+    view: PageView
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedPage:
     """A page that an engine has to read, ready for it.
 

@@ -8,7 +8,7 @@ request at once: a stage of its own for that would copy 6 MB a page through the 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -22,8 +22,9 @@ from pipeline.engines.request import prepare_request
 from pipeline.errors import DocumentError, ErrorKind, PageError, RecordedError
 from pipeline.job.metrics import SendReport, StageMonitor, ms_since
 from pipeline.job.stages import rows
+from pipeline.job.stages.drawn import DrawnSink
 from pipeline.job.stages.quarantine import POISON_MESSAGE, Isolation, PageMonitor
-from pipeline.job.stages.records import PlannedPage, PreparedPage
+from pipeline.job.stages.records import DrawnPage, PlannedPage, PreparedPage
 from pipeline.job.stages.results import row_result
 from pipeline.job.stages.settled import SettledSink
 from pipeline.output.rows import pages_table
@@ -48,8 +49,10 @@ class Render:
         send: Takes the worker's reports.
         monitor: Told which pages are being worked on, and decides which may be.
         sink: Takes the rows of settled pages.
-        may_render: Whether pages that an engine has to read are rendered. If not, they are left as
-            they are: they get no row and are not among the prepared pages.
+        drawn: Takes the pages that an engine has to read. Those for which it has no room are left
+            as they are, without being drawn. None: such pages are drawn and prepared here.
+        reader: Opens the documents, with the limits of `options`; who gives one closes it. None: a
+            new one.
     """
 
     def __init__(
@@ -59,17 +62,18 @@ class Render:
         send: SendReport,
         monitor: PageMonitor,
         sink: SettledSink,
-        *,
-        may_render: bool = True,
+        drawn: DrawnSink | None = None,
+        reader: SandboxClient | None = None,
     ) -> None:
-        self._reader = SandboxClient(options.read, options.render, options.input)
+        self._reader = reader or SandboxClient(options.read, options.render, options.input)
+        self._owns_reader = reader is None
         self._passwords = Passwords.read(options)
         extract = extractor(self._reader, self._passwords)
         self._documents = DocumentCache(
             options.store, options.input, options.store.cache_mib, extract
         )
-        self._routes = Routes(recipe, may_render=may_render)
-        self._may_render, self._is_stopped = may_render, False
+        self._routes = Routes(recipe)
+        self._drawn, self._is_stopped = drawn, False
         self._recipe = recipe
         self._metrics = StageMonitor("render", send)
         self._monitor, self._sink = monitor, sink
@@ -79,19 +83,18 @@ class Render:
 
         One, because Ray may run a task again after some of its tables were consumed.
         """
-        settled: list[tuple[int, PageResult]] = []
-        prepared: list[tuple[int, PreparedPage]] = []
         pages = rows.planned_pages(todo)
-        for page, done in zip(pages, self._done(pages), strict=True):
-            if isinstance(done, PageResult):
-                settled.append((page.position, done))
-            elif done is not None:
-                prepared.append((page.position, done))
-        yield rows.prepared_table(self._leave(settled, prepared))
+        yield self._leave(zip(pages, self._done(pages), strict=True))
+
+    def prepare(self, drawn: Sequence[DrawnPage]) -> pa.Table:
+        """Rows of `schema.PREPARED` for pages that were drawn by another object of this class."""
+        with self._metrics.busy():
+            return self._leave([(one.page, self._upright(one)) for one in drawn])
 
     def close(self) -> None:
         """End the reader and delete what was fetched. Ray's workers end with theirs."""
-        self._reader.close()
+        if self._owns_reader:
+            self._reader.close()
         self._documents.close()
 
     def stop(self) -> None:
@@ -134,7 +137,7 @@ class Render:
             path = self._documents.path(first.ref.uri, first.ref.doc_id, first.outer)
             passwords = self._passwords.of(first.ref.uri, first.outer)
             numbers = [page.ref.page for page in run]
-            for view in self._routes.views(self._reader, path, numbers, passwords):
+            for view in self._looked_at(path, numbers, passwords):
                 yield view
                 done += 1
         except RecordedError as error:
@@ -146,12 +149,32 @@ class Render:
         for _ in run[done:]:
             yield problem
 
+    def _looked_at(
+        self, path: str, numbers: Sequence[int], passwords: Sequence[str]
+    ) -> Iterator[PageView | PageError]:
+        routes, where = self._routes, (self._reader, path, numbers, passwords)
+        if self._drawn is None:
+            return routes.views(*where)
+        return routes.unturned_views(*where, self._drawn.has_room)
+
+    def _upright(self, drawn: DrawnPage) -> PageResult | PreparedPage | None:
+        try:
+            view = self._routes.turned(drawn.view)
+        except Exception as error:
+            return self._settled(drawn.page, failed(ErrorKind.INTERNAL, repr(error)))
+        return self._viewed(drawn.page, view)
+
     def _leave(
-        self,
-        settled: Sequence[tuple[int, PageResult]],
-        prepared: Sequence[tuple[int, PreparedPage]],
-    ) -> list[PreparedPage]:
-        """Hand over the rows of settled pages; the pages that go on to the engine."""
+        self, pages: Iterable[tuple[PlannedPage, PageResult | PreparedPage | None]]
+    ) -> pa.Table:
+        """Hand over the rows of settled pages; `schema.PREPARED` of those for the engine."""
+        settled: list[tuple[int, PageResult]] = []
+        prepared: list[tuple[int, PreparedPage]] = []
+        for page, done in pages:
+            if isinstance(done, PageResult):
+                settled.append((page.position, done))
+            elif done is not None:
+                prepared.append((page.position, done))
         results = [result for _, result in settled]
         taken = self._sink.take(
             [position for position, _ in settled],
@@ -163,7 +186,7 @@ class Render:
             failed=sum(result.recognition.failure is not None for result in results),
             finished=len(settled),
         )
-        return [page for position, page in prepared if position not in taken]
+        return rows.prepared_table([page for position, page in prepared if position not in taken])
 
     def _viewed(
         self, page: PlannedPage, view: PageView | PageError
@@ -171,7 +194,9 @@ class Render:
         """The row of a page that was looked at, or its request; None where it is left."""
         if isinstance(view, PageError):
             return self._settled(page, failed(view.kind, str(view)))
-        if view.is_unread and not self._may_render:
+        if self._drawn is not None and view.settled is None:
+            if view.image is not None:
+                self._drawn.put(DrawnPage(page, view))
             return None
         if view.image is None:
             nothing = failed(ErrorKind.INTERNAL, "neither settled nor rendered")

@@ -206,6 +206,17 @@ def test_without_rendering_only_settled_pages_have_a_result(
     assert "neither an image nor a result" in str(refused)
 
 
+def test_whether_a_page_may_be_drawn_is_asked_when_it_is_sent(
+    reader: SandboxClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(sample_documents.scan_pdf(b""))
+    answers = iter([True, False, True, False, False])
+    views = reader.look_many(str(path), [1] * 5, LookOptions(), may_render=lambda: next(answers))
+    found = [view.image is not None for view in views if isinstance(view, PageView)]
+    assert found == [True, False, True, False, False]
+
+
 def _sent(reader: SandboxClient, path: str, options: LookOptions) -> SentRequest:
     message = {"do": "look", "path": path, "password": [], "options": options.to_message()}
     return reader._supervisor.send(message | {"page": 1})

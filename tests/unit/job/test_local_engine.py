@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import psutil
@@ -12,14 +13,16 @@ import pytest
 from pipeline.config import OcrConfig
 from pipeline.engines.base import Resources
 from pipeline.engines.registry import spec_of
-from pipeline.job import local_engine
+from pipeline.job import local_engine_process, local_limits
+from pipeline.job.local_engine import LocalEngines
 from pipeline.job.local_pass import LocalPass
 from pipeline.job.local_plan import LocalPlanner
-from pipeline.job.metrics import StageReport
+from pipeline.job.metrics import SendReport, StageReport
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.todo import plan_shards, read_plan
 from pipeline.job.task import Task
 from pipeline.output import shards
+from pipeline.output.totals import Summary
 from tests.support import sample_documents
 from tests.support.small_jobs import config_of
 
@@ -44,8 +47,24 @@ def rows_of(pages: Path) -> list[dict[str, object]]:
 
 def unread(task: Task, plan: Path, pages: Path) -> list[str]:
     """The names of the documents of the plan that Ray would have to read."""
-    left = read_plan(plan_shards(plan), task.config.store, Duplicates(), pages)
-    return [Path(uri).stem for uri in pa.concat_tables(left)["uri"].to_pylist()]
+    return [Path(uri).stem for uri in todo(task, plan, pages)["uri"].to_pylist()]
+
+
+def todo(task: Task, plan: Path, pages: Path) -> pa.Table:
+    """The pages of the plan that have no row."""
+    return pa.concat_tables(read_plan(plan_shards(plan), task.config.store, Duplicates(), pages))
+
+
+def read(
+    task: Task, plan: Path, pages: Path, send: SendReport = lambda _: None
+) -> tuple[Summary, str]:
+    """Have engine processes draw and read all pages that have no row."""
+    engines = LocalEngines(task, pages, send)
+    try:
+        until = time.monotonic() + task.config.stages.local_s
+        return engines.finish(todo(task, plan, pages), until)
+    finally:
+        engines.close()
 
 
 @pytest.fixture
@@ -95,14 +114,14 @@ def test_a_page_that_kills_the_engine_is_left_with_those_beside_it(folder: Path)
 def test_an_engine_that_takes_too_long_is_ended(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_engine, "_GRACE_S", 1)
+    monkeypatch.setattr(local_limits, "GRACE_S", 1)
     for name in "ab":
         picture(folder, name)
     fake = {"kind": "fake", "fake": {"handler": "slow", "delay_ms": 300_000}}
     config = config_of(folder, stages={"local_s": 4, "local_plan_s": 60})
     task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
     reports: list[StageReport] = []
-    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), reports.append)
+    written, problem = read(task, plan, pages, reports.append)
     assert written.written.rows == 0
     assert problem == "the time for engines without Ray is over (stages.local_s)"
     assert {report.stage for report in reports} <= {"render"}
@@ -117,7 +136,7 @@ def test_what_was_read_when_the_time_is_over_is_kept(folder: Path) -> None:
     stages = {"local_s": 8, "local_plan_s": 60, "pages_per_task": 2}
     config = config_of(folder, ray={"cpus": 1}, stages=stages)
     task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
-    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), lambda _: None)
+    written, problem = read(task, plan, pages)
     assert 0 < written.written.rows < 40
     assert problem == "the time for engines without Ray is over (stages.local_s)"
     assert len(rows_of(pages)) == written.written.rows
@@ -127,14 +146,14 @@ def test_what_was_read_when_the_time_is_over_is_kept(folder: Path) -> None:
 def test_what_was_read_before_an_engine_died_is_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_engine, "_GRACE_S", 1)  # and so what is read is written after it
+    monkeypatch.setattr(local_limits, "GRACE_S", 1)  # and so what is read is written after it
     for name in "abc":
         picture(folder, name)
     picture(folder, "d-wide", 80, 60)
     fake = {"kind": "fake", "fake": {"handler": "dies", "delay_ms": 2000}}
     config = config_of(folder, ray={"cpus": 1}, stages={"pages_per_task": 1})
     task, plan, pages = planned(OcrConfig.model_validate(config.model_dump() | {"engine": fake}))
-    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), lambda _: None)
+    written, problem = read(task, plan, pages)
     assert 0 < written.written.rows < 4
     assert problem.startswith("an engine process ended ")
     assert "d-wide" in unread(task, plan, pages)
@@ -143,7 +162,7 @@ def test_what_was_read_before_an_engine_died_is_kept(
 def test_an_engine_process_that_fails_says_why(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_engine, "_WORKER", "nowhere")
+    monkeypatch.setattr(local_engine_process, "_WORKER", "nowhere")
     picture(folder, "a")
     task, plan, pages = planned(config_of(folder))
     with LocalPass(task, plan, pages) as local:
@@ -161,8 +180,8 @@ def test_pages_are_left_where_no_process_can_be_started(
 
     picture(folder, "a")
     task, plan, pages = planned(config_of(folder))
-    monkeypatch.setattr(local_engine.subprocess, "Popen", no_process)
-    written, problem = local_engine.read_rest(task, plan, pages, Duplicates(), lambda _: None)
+    monkeypatch.setattr(local_engine_process.subprocess, "Popen", no_process)
+    written, problem = read(task, plan, pages)
     assert written.written.rows == 0
     assert problem.startswith("an engine process cannot be started: ")
     assert unread(task, plan, pages) == ["a"]
@@ -180,9 +199,9 @@ def test_more_pages_than_may_be_are_left_to_ray(folder: Path) -> None:
 
 def test_an_engine_with_a_gpu_is_left_to_ray(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(folder, ray={"cpus": 2})
-    assert local_engine.max_pages(config) == 5000
+    assert local_limits.max_pages(config) == 5000
     monkeypatch.setattr(type(spec_of(config.engine)), "resources", lambda *_: Resources(gpus=0.5))
-    assert local_engine.max_pages(config) == 0
+    assert local_limits.max_pages(config) == 0
 
 
 @pytest.mark.parametrize(
@@ -193,7 +212,7 @@ def test_no_more_pages_are_read_than_an_engine_reads_in_time(
 ) -> None:
     config = config_of(folder, ray={"cpus": 2})
     config = OcrConfig.model_validate(config.model_dump() | {"engine": {"kind": kind}})
-    assert local_engine.max_pages(config) == pages
+    assert local_limits.max_pages(config) == pages
 
 
 def test_a_job_that_takes_no_text_layers_needs_no_ray_either(folder: Path) -> None:

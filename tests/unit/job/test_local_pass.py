@@ -14,7 +14,7 @@ from pipeline.config import OcrConfig
 from pipeline.documents.sandbox import cpus as cpus_of_machine
 from pipeline.engines.base import Resources
 from pipeline.errors import JobError
-from pipeline.job import local_pass, ray_cluster, run
+from pipeline.job import local_limits, local_pass, ray_cluster, run
 from pipeline.job.local_pass import LocalPass, Settled
 from pipeline.job.local_plan import LocalPlanner
 from pipeline.job.task import Task
@@ -225,9 +225,9 @@ def test_other_jobs_are_left_to_ray(folder: Path, more: dict[str, object], rows:
     config = config_of(folder, **more)
     summary = local_pass.PlanSummary()
     summary.todo.rows = rows
-    assert not local_pass.may_settle_here(config, summary)
+    assert not local_limits.may_settle_here(config, summary)
     summary.todo.rows = 4
-    assert local_pass.may_settle_here(config_of(folder), summary)
+    assert local_limits.may_settle_here(config_of(folder), summary)
 
 
 def test_a_job_that_needs_no_engine_starts_no_ray(

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from pipeline.config import OcrConfig
 from pipeline.engines.recipe import make_recipe
 from pipeline.errors import ConfigError
 from pipeline.job import ray_cluster, run
+from pipeline.job.local_pass import LocalPass
 from pipeline.job.local_plan import LocalPlanner, may_plan_here
 from pipeline.job.task import Task
 from pipeline.output import schema, shards
@@ -52,6 +54,46 @@ def test_it_has_every_page(folder: Path) -> None:
     paths = (folder / "bad.pdf", folder / "good.pdf")
     on_ray = job_stages.plan_of(config, *paths, recipe_hash=recipe_hash)
     assert plan["page_id"].to_pylist() == on_ray["page_id"].to_pylist()
+
+
+def test_its_reader_goes_on_to_read_the_pages_and_ends_with_them(folder: Path) -> None:
+    config = config_of(folder, stages={"render_workers": 1}, text_layer="only")
+    pages, plan = shards.prepare_folder(config.output)
+    task = Task.of(config, "fake")
+    kept = LocalPlanner(task, plan, keeps_reader=True)
+    assert kept.wait() is not None
+    reader = kept.kept_reader
+    assert reader is not None
+    with LocalPass(task, plan, pages, reader) as local:
+        assert [child.pid for child in psutil.Process().children()] == [reader.pid]
+        local.wait()
+        assert local.finish().written.written.rows == 4
+    assert not psutil.Process().children()
+    kept.close()
+    assert not kept._thread.is_alive()
+
+
+@pytest.mark.parametrize("more", [{"stages": {"local_pages": 3}}, {"max_pages": 0, "pages": "9"}])
+def test_it_keeps_no_reader_for_a_job_that_is_large_or_has_nothing_to_do(
+    folder: Path, more: dict[str, object]
+) -> None:
+    (folder / "bad.pdf").unlink()
+    (folder / "more.pdf").write_bytes(sample_documents.marked(sample_documents.text_pdf(1), 1))
+    config = config_of(folder, **more)
+    kept = LocalPlanner(Task.of(config, "fake"), folder.parent / "plan", keeps_reader=True)
+    assert kept.wait() is not None
+    assert kept.kept_reader is None
+    assert not psutil.Process().children()
+    kept.close()
+
+
+def test_a_kept_reader_ends_where_no_page_is_read(folder: Path) -> None:
+    config = config_of(folder)
+    kept = LocalPlanner(Task.of(config, "fake"), folder.parent / "plan", keeps_reader=True)
+    assert kept.wait() is not None
+    assert len(psutil.Process().children()) == 1
+    kept.close()
+    assert not psutil.Process().children()
 
 
 def test_it_gives_up_when_its_time_is_over(folder: Path) -> None:

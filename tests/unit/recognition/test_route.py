@@ -24,7 +24,7 @@ from pipeline.imaging.rotation import TURNS
 from pipeline.imaging.transform import new_pixels
 from pipeline.recognition.route import Routes
 from pipeline.text.text_layer_trust import Trust
-from pipeline.types import Block, Instruction, Recognition, Source, Status, Task
+from pipeline.types import Block, Instruction, Recognition, ScoreParts, Source, Status, Task
 from tests.support import sample_documents
 from tests.support.sample_documents import Page
 from tests.support.strategies import boxes, texts
@@ -261,7 +261,8 @@ blocks = st.builds(Block, texts, texts, st.none() | boxes(), st.none() | st.floa
 def test_any_result_is_the_same_after_serialisation(
     text: str, found: list[Block], deg: int, score: float, doubt: str
 ) -> None:
-    settled = Recognition(Status.OK, text, tuple(found))
+    parts = ScoreParts(words=score)
+    settled = Recognition(Status.OK, text, tuple(found), score_parts=parts)
     view = PageView(
         *(7, 9, 150.0),
         settled=settled,
@@ -278,10 +279,11 @@ def test_any_result_is_the_same_after_serialisation(
         b"",
         b"[]",
         b"{}",
-        b'{"size": [1, 2], "settled": ["ok", "", []], "turned_deg": 0}',
-        b'{"size": [1, 2, 3], "settled": ["fine", "", []], "turned_deg": 0}',
-        b'{"size": [1, 2, 3], "settled": ["ok", "", [["text"]]], "turned_deg": 0}',
-        b'{"size": [1, 2, 3], "settled": ["ok", "", []], "turned_deg": 0, "source": "air"}',
+        b'{"size": [1, 2], "settled": ["ok", "", [], null], "turned_deg": 0}',
+        b'{"size": [1, 2, 3], "settled": ["ok", "", [], 2], "turned_deg": 0}',
+        b'{"size": [1, 2, 3], "settled": ["fine", "", [], null], "turned_deg": 0}',
+        b'{"size": [1, 2, 3], "settled": ["ok", "", [["text"]], null], "turned_deg": 0}',
+        b'{"size": [1, 2, 3], "settled": ["ok", "", [], null], "turned_deg": 0, "source": "air"}',
     ],
 )
 def test_bytes_that_are_no_view_are_refused(content: bytes) -> None:
