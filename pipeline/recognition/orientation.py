@@ -18,14 +18,17 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr.engine import load
-from pipeline.imaging.projection import ProjectionProfile, projection_profile
+from pipeline.imaging.projection import InkSums, ink_sums
 from pipeline.imaging.rotation import turn_pixels
 from pipeline.imaging.transform import fit, resize
-from pipeline.recognition.orientation_classifier import OrientationClassifier, model_path
+from pipeline.recognition.orientation_classifier import (
+    OrientationClassifier,
+    PageViews,
+    model_path,
+)
 from pipeline.types import Pixels
 
 _MIN_PROBABILITY: Final = 0.55
@@ -91,13 +94,13 @@ class OrientationDetector:
             pixels: The page as displayed.
         """
         with self._lock:
-            deg = self._classified(pixels)
+            deg = self._classified(pixels, ink_sums(pixels))
             if deg is not None:
                 return deg
             self._models = self._models or load(OnnxConfig())
             return self._read(pixels)
 
-    def _classified(self, pixels: Pixels) -> int | None:
+    def _classified(self, pixels: Pixels, ink: InkSums) -> int | None:
         """The turn that the classifier is sure of, None where lines have to be read."""
         shorter_px, longer_px = sorted(pixels.shape[:2])
         if longer_px > _MAX_ASPECT * shorter_px:
@@ -107,12 +110,13 @@ class OrientationDetector:
             if model is None:
                 return None
             self._classifier = OrientationClassifier(model)
-        deg, probability = self._classifier.turn(pixels, partial(_is_confirmed, pixels))
+        page = PageViews(pixels[:, :, ink.channel])
+        deg, probability = self._classifier.turn(page, partial(_is_confirmed, ink))
         if probability < _MIN_PROBABILITY:
-            deg, probability = self._classifier.mirrored_turn(pixels)
+            deg, probability = self._classifier.mirrored_turn(page)
             if probability < _MIN_MIRRORED:
                 return None
-        if deg and _is_contradicted(pixels, deg):
+        if deg and _is_contradicted(ink, deg):
             return None
         return deg
 
@@ -153,29 +157,19 @@ class OrientationDetector:
         return float(read.scores[0]), len(read.txts[0].replace(" ", ""))
 
 
-def _is_confirmed(pixels: Pixels, deg: int) -> bool:
+def _is_confirmed(ink: InkSums, deg: int) -> bool:
     """Whether the page's profile speaks for a turn; against none it only must not speak."""
     if deg == 0:
-        return not _is_contradicted(pixels, 0)
-    profile = _profile(pixels, deg)
+        return not _is_contradicted(ink, 0)
+    profile = ink.profile(deg)
     is_text = profile.lines >= _MIN_LINES and profile.row_ratio >= 1 / _MAX_COLUMN_RATIO
     least = _ASCENDER_EXCESS if profile.row_ratio > _SHARP_ROW_RATIO else _BLURRED_ASCENDER_EXCESS
     return is_text and profile.ascender_excess > least
 
 
-def _profile(pixels: Pixels, deg: int) -> ProjectionProfile:
-    """The profile of a page after a turn."""
-    if deg == 0:
-        return projection_profile(pixels)
-    # Bytes are turned faster than the triples of an RGB array.
-    grey = np.asarray(Image.fromarray(pixels).convert("L"))
-    turned = Image.fromarray(turn_pixels(grey, deg)).convert("RGB")
-    return projection_profile(np.asarray(turned))
-
-
-def _is_contradicted(pixels: Pixels, deg: int) -> bool:
+def _is_contradicted(ink: InkSums, deg: int) -> bool:
     """Whether the page's profile would plainly not be that of upright text after a turn."""
-    profile = _profile(pixels, deg)
+    profile = ink.profile(deg)
     if profile.lines < _MIN_LINES or profile.row_ratio < 1 / _MAX_COLUMN_RATIO:
         return True
     is_sharp = profile.row_ratio > _SHARP_ROW_RATIO

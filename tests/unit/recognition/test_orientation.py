@@ -28,12 +28,17 @@ from pipeline.imaging.projection import (
     _contrast,
     _noise,
     _row_sums,
+    ink_sums,
     projection_profile,
 )
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition import orientation
 from pipeline.recognition.orientation import OrientationDetector, _choice, _is_contradicted
-from pipeline.recognition.orientation_classifier import OrientationClassifier, model_path
+from pipeline.recognition.orientation_classifier import (
+    OrientationClassifier,
+    PageViews,
+    model_path,
+)
 from pipeline.recognition.route import Routes
 from pipeline.types import PageImage, Pixels
 from tests.support import sample_documents
@@ -117,6 +122,15 @@ def test_lines_in_colour_are_found_in_the_channel_that_shows_them(
     assert projection_profile(turn_pixels(coloured, 180)).may_need_turn
 
 
+@pytest.mark.parametrize("deg", TURNS)
+def test_the_sums_of_a_page_give_the_profile_of_each_turn(page: Pixels, deg: int) -> None:
+    found = ink_sums(page).profile(deg)
+    turned = projection_profile(turn_pixels(page, deg))
+    assert found.row_ratio == pytest.approx(turned.row_ratio, rel=0.1)
+    assert found.ascender_excess == pytest.approx(turned.ascender_excess, abs=0.15)
+    assert found.lines == pytest.approx(turned.lines, rel=0.1)
+
+
 def test_a_page_of_300_dpi_is_judged_as_one_of_150_dpi(page: Pixels) -> None:
     double = np.repeat(np.repeat(page, 2, axis=0), 2, axis=1)
     assert not projection_profile(double).may_need_turn
@@ -188,10 +202,10 @@ class _Judge:
         self._answer = deg, probability
         self._mirrored = mirrored
 
-    def mirrored_turn(self, pixels: Pixels) -> tuple[int, float]:
+    def mirrored_turn(self, page: PageViews) -> tuple[int, float]:
         return self._mirrored
 
-    def turn(self, pixels: Pixels, confirms: Callable[[int], bool]) -> tuple[int, float]:
+    def turn(self, page: PageViews, confirms: Callable[[int], bool]) -> tuple[int, float]:
         return self._answer
 
 
@@ -253,9 +267,8 @@ def test_an_arabic_page_is_plain_to_the_classifier_in_a_mirror(deg: int) -> None
     LAYOUTS["prose"](Printer(arabic, "arabic", np.random.default_rng(3)))
     path = model_path()
     assert path is not None
-    found, probability = OrientationClassifier(path).mirrored_turn(
-        turn_pixels(np.asarray(arabic), -deg % 360)
-    )
+    lying = turn_pixels(np.asarray(arabic), -deg % 360)
+    found, probability = OrientationClassifier(path).mirrored_turn(PageViews(lying[:, :, 0]))
     assert found == deg
     assert probability > 0.6
 
@@ -264,9 +277,9 @@ def test_horizontal_lines_are_not_turned_sideways() -> None:
     bars = np.full((1200, 900, 3), 255, np.uint8)
     for top in range(100, 1100, 40):
         bars[top : top + 16, 100:800] = 0
-    assert _is_contradicted(bars, 90)
-    assert _is_contradicted(bars, 270)
-    assert not _is_contradicted(turn_pixels(bars, 90), 270)
+    assert _is_contradicted(ink_sums(bars), 90)
+    assert _is_contradicted(ink_sums(bars), 270)
+    assert not _is_contradicted(ink_sums(turn_pixels(bars, 90)), 270)
 
 
 def test_a_single_line_is_read_whatever_the_classifier_makes_of_it(
