@@ -100,18 +100,22 @@ class InkSums:
         rows: Shares of ink in each row of strips of columns, shape (rows, strips).
         columns: The same in each column of strips of rows, shape (columns, strips).
         channel: The colour channel with most ink, in which the ink was measured: 0, 1 or 2.
+        row_px: Pixels of the page that are one row, or one column.
+        strip_px: Pixels of the page that are one strip.
     """
 
     rows: Ink
     columns: Ink
     channel: int
+    row_px: int
+    strip_px: int
 
     def profile(self, turn_deg: int = 0) -> ProjectionProfile:
         """The projection profile of the page after a clockwise turn: 0, 90, 180 or 270 degrees."""
         along, across = (self.columns, self.rows) if turn_deg % 180 else (self.rows, self.columns)
         if turn_deg in (180, 270):
             along = along[::-1]
-        (rows, lines), (_, vertical) = _lines(along), _lines(across)
+        (rows, lines), (_, vertical) = line_runs(along), line_runs(across)
         row_ratio = _variation(along) / max(_variation(across), _TINY)
         return ProjectionProfile(
             row_ratio, _ascender_excess(rows, lines), max(len(lines), len(vertical))
@@ -143,7 +147,7 @@ def ink_sums(pixels: Pixels) -> InkSums:
     row_sums = _row_sums(_contrast(channel[:, ::step], paper, noise), samples)
     column_sums = _column_sums(_contrast(channel[::step], paper, noise), samples)
     rows, columns = _shares(row_sums, full, factor), _shares(column_sums, full, factor)
-    return InkSums(rows, columns, number)
+    return InkSums(rows, columns, number, factor, samples * step)
 
 
 def _inked_channel(pixels: Pixels) -> tuple[int, int, int]:
@@ -222,8 +226,15 @@ def _variation(sums: Ink) -> float:
     return float(np.square(steps).mean()) if steps.size else 0.0
 
 
-def _lines(sums: Ink) -> tuple[Ink, Spans]:
-    """All rows, strip after strip, and the runs of ink as high as a text line."""
+def line_runs(sums: Ink) -> tuple[Ink, Spans]:
+    """All rows, strip after strip with an empty row after each, and the runs as high as a line.
+
+    Args:
+        sums: Ink, shape (rows, strips).
+
+    Returns:
+        The ink of each row, and the first and last-plus-one row of each run.
+    """
     gap = np.zeros((1, sums.shape[1]), sums.dtype)
     rows = np.concatenate([sums, gap]).T.ravel()
     has_ink = (rows > _MIN_INK).astype(np.int8)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,8 +62,8 @@ class OrientationClassifier:
         )
         self._input = self._session.get_inputs()[0].name
 
-    def turn(self, page: PageViews, confirms: Callable[[int], bool]) -> tuple[int, float]:
-        """The most probable clockwise turn that makes the text upright, and its probability.
+    def turn(self, page: PageViews, confirms: Callable[[int], bool]) -> Judgement:
+        """The most probable clockwise turns that make the text upright.
 
         Args:
             page: The page.
@@ -73,11 +73,9 @@ class OrientationClassifier:
         whole = self._probabilities(page.whole)
         best = int(np.argmax(whole))
         if whole[best] >= _SURE and confirms(_TURNS[best]):
-            return _TURNS[best], float(whole[best])
+            return _judgement(whole)
         parts = [self._probabilities(part) for part in page.parts]
-        probabilities = np.mean([whole, *parts], axis=0)
-        best = int(np.argmax(probabilities))
-        return _TURNS[best], float(probabilities[best])
+        return _judgement(np.mean([whole, *parts], axis=0))
 
     def mirrored_turn(self, page: PageViews) -> tuple[int, float]:
         """The same for a page whose lines begin at the right, as the model sees it in a mirror.
@@ -108,6 +106,25 @@ def model_path() -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]) / _MODEL
+
+
+class Judgement(NamedTuple):
+    """What the classifier makes of a page.
+
+    Attributes:
+        deg: The most probable turn.
+        probability: Its probability.
+        probable: That turn and the one that is next to it in probability.
+    """
+
+    deg: int
+    probability: float
+    probable: tuple[int, ...]
+
+
+def _judgement(probabilities: npt.NDArray[np.float32]) -> Judgement:
+    first, second = np.argsort(-probabilities)[:2].tolist()
+    return Judgement(_TURNS[first], float(probabilities[first]), (_TURNS[first], _TURNS[second]))
 
 
 class PageViews:

@@ -54,7 +54,7 @@ class OnnxEngine:
         self._max_side_px = config.max_side_px
         self._min_score = config.min_score
         self._ocr = load(config, recogniser=False)
-        self._recogniser = Recogniser(_model(_RECOGNISER), config.threads)
+        self._recogniser = load_recogniser(config)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="onnx")
 
     async def generate(self, request: Request) -> Generation:
@@ -98,6 +98,18 @@ class OnnxEngine:
             box = tight(canvas, (x0, y0, x1, y1))
             starts = word_starts(canvas, box, (x0, x1), read.breaks)
             yield Line(half_width(read.text.strip()), box, read.score, starts)
+
+
+def load_recogniser(config: OnnxConfig) -> Recogniser:
+    """What reads single lines, loaded.
+
+    Args:
+        config: The number of threads is taken from it.
+
+    Raises:
+        ConfigError: RapidOCR is not installed, or its wheel lacks the model.
+    """
+    return Recogniser(_model(_RECOGNISER), config.threads)
 
 
 def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:
