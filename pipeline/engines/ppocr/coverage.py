@@ -8,7 +8,8 @@ must have.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Final
 
 from pipeline.types import Box
@@ -29,6 +30,14 @@ _MAX_GAP: Final = 1.5
 """White space to the next line of a paragraph, in heights."""
 _MIN_SHARED: Final = 0.5
 """Share of the shorter line that is below or above the other one of a paragraph."""
+_SINGLE_ASPECT: Final = 10.0
+"""Length in heights of a single line that is surely text ..."""
+_MAX_SINGLE_READ: Final = 0.3
+"""... of which no more than this share was read ..."""
+_SINGLE_HEIGHTS: Final = (0.7, 1.6)
+"""... and which is as high as the lines that were read: in shares of their median height."""
+_MIN_READ_LINES: Final = 5
+"""Lines that were read, for their height to mean something."""
 _WIDE, _NARROW, _SPACE = 1.0, 0.5, 0.3
 """Width of characters, in heights of the detector's box."""
 
@@ -50,11 +59,13 @@ def coverage(lines: Iterable[tuple[str, float]]) -> float | None:
     return read / length if length >= (_MIN_EM if read else _MIN_UNREAD_EM) else None
 
 
-def unread_lines(lines: Iterable[tuple[str, Box]]) -> int:
-    """The number of lines of the longest paragraph that was found and not read.
+def unread_lines(lines: Sequence[tuple[str, Box]]) -> int:
+    """The number of lines of text that were found and not read.
 
-    One line may be a signature or a rule. Two below each other are text, and a page of which a
-    tenth is in another script has as good a coverage as one that was read.
+    Those are of the longest such paragraph. One line may be a signature or a rule; two below each
+    other are text, and a page of which a tenth is in another script has as good a coverage as one
+    that was read. Or else it is single lines, as high as those that were read, of which next to
+    nothing was.
 
     Args:
         lines: What was read in each line, "" for nothing; and its box.
@@ -66,12 +77,39 @@ def unread_lines(lines: Iterable[tuple[str, Box]]) -> int:
     for i, box in enumerate(unread):
         above = (counts[k] for k in range(i) if _follows(unread[k], box))
         counts.append(1 + max(above, default=0))
-    return max(counts, default=0)
+    longest = max(counts, default=0)
+    return longest if longest > 1 else _single_lines(lines)
+
+
+def _single_lines(lines: Sequence[tuple[str, Box]]) -> int:
+    """The number of long lines, as high as those that were read, of which hardly anything was."""
+    heights = [
+        box[3] - box[1]
+        for text, box in lines
+        if _aspect(box) >= _MIN_ASPECT and _share_read(text, box) >= _LEAST_READ
+    ]
+    if len(heights) < _MIN_READ_LINES:
+        return 0
+    low, high = (share * median(heights) for share in _SINGLE_HEIGHTS)
+    return sum(
+        low <= box[3] - box[1] <= high
+        and _aspect(box) >= _SINGLE_ASPECT
+        and _share_read(text, box) < _MAX_SINGLE_READ
+        for text, box in lines
+    )
 
 
 def _is_unread(text: str, box: Box) -> bool:
-    aspect = (box[2] - box[0]) / max(box[3] - box[1], 1.0)
-    return aspect >= _LONG_ASPECT and sum(map(_width, text)) < _LEAST_READ * aspect
+    return _aspect(box) >= _LONG_ASPECT and _share_read(text, box) < _LEAST_READ
+
+
+def _aspect(box: Box) -> float:
+    return (box[2] - box[0]) / max(box[3] - box[1], 1.0)
+
+
+def _share_read(text: str, box: Box) -> float:
+    """The share of a line's length that its characters account for."""
+    return sum(map(_width, text)) / _aspect(box)
 
 
 def _follows(above: Box, below: Box) -> bool:

@@ -67,13 +67,24 @@ def test_unread_lines_are_those_of_the_longest_paragraph_without_its_characters(
         )
         == 3
     )
-    apart = [("", box) if i in (1, 4, 7) else (READ, box) for i, (_, box) in enumerate(page)]
-    assert unread_lines(apart) == 1
     beside = [("", (left, 40.0, left + 300.0, 66.0)) for left in (0.0, 400.0, 800.0)]
-    assert unread_lines(beside) == 1
+    assert unread_lines(beside) == 0
     short = [("", (50.0, 40.0 * i, 150.0, 40.0 * i + 26)) for i in range(9)]
     assert unread_lines(short) == 0
     assert unread_lines([]) == 0
+
+
+def test_single_lines_without_their_characters_are_text_where_they_are_as_high_as_the_others() -> (
+    None
+):
+    page = [(READ, (50.0, 40.0 * i, 450.0, 40.0 * i + 26)) for i in range(9)]
+    assert unread_lines([*page, ("", (50.0, 400.0, 450.0, 428.0))]) == 1
+    assert unread_lines([*page, (". , .", (50.0, 400.0, 450.0, 428.0))]) == 1
+    assert unread_lines([*page, ("Total 7", (50.0, 400.0, 250.0, 426.0))]) == 0  # a short line
+    assert unread_lines([*page, ("of the keeper", (50.0, 400.0, 450.0, 428.0))]) == 0  # in part
+    assert unread_lines([*page, ("", (50.0, 400.0, 650.0, 450.0))]) == 0  # a signature
+    assert unread_lines([*page, ("", (50.0, 400.0, 450.0, 410.0))]) == 0  # a rule
+    assert unread_lines([*page[:4], ("", (50.0, 400.0, 450.0, 428.0))]) == 0  # nothing to compare
 
 
 @pytest.mark.parametrize(("script", "is_read"), [("Latin", True), ("Cyrillic", False)])
