@@ -122,6 +122,7 @@ def _are_columns(
     if not all(is_near):
         return False
     left, right = sides
-    if abs(float(x0[left].min()) - float(x0[i])) > flush_px:
+    if abs(float(np.median(x0[left])) - float(x0[i])) > flush_px:
         return False
-    return directions == 2 or abs(float(x1[right].max()) - float(x1[i])) <= flush_px
+    # One of the others may cross a gutter of its own.
+    return directions == 2 or float(np.abs(x1[right] - x1[i]).min()) <= flush_px
