@@ -78,10 +78,10 @@ class OnnxEngine:
         lines = add_leaders([line for line in on_image if line], dots)
         kept = [line for line in lines if line.score >= self._min_score]
         words = tuple(with_words_of_stacks(kept))
-        read = [(line.text if line.score >= self._min_score else "", line.box) for line in found]
+        read = [line if line.score >= self._min_score else replace(line, text="") for line in found]
         return Generation(
             lines=words,
-            coverage=coverage((text, _aspect(box)) for text, box in read),
+            coverage=coverage((line.text, _aspect(line.box)) for line in read),
             unread_lines=unread_lines(read),
         )
 
