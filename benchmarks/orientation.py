@@ -100,7 +100,8 @@ def main() -> int:
     if not options.made and not options.paths:
         parser.error("no pages: name files or folders, or give --made N for made pages")
     detector = OrientationDetector()
-    detector.turn(np.zeros((100, 100, 3), np.uint8))  # loads the models
+    detector.turn(np.zeros((100, 100, 3), np.uint8))  # loads the classifier
+    detector.turn(np.zeros((100, 400, 3), np.uint8))  # too long for it: loads what reads
     answers: list[Answer] = []
     wrong: list[str] = []
     with SandboxClient() as reader:

@@ -41,7 +41,7 @@ UNFIT: Final = frozenset(
 text in pictures."""
 _BAD: Final = 0.1
 """Error of a page that is wrong."""
-_THRESHOLDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+_THRESHOLDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97)
 _PARTS: Final = ("confidence", "ink_covered", "lines_read", "words")
 _LEAST: Final = 0.02
 """Shares below this are taken for it: their logarithms would outweigh all others."""

@@ -89,6 +89,30 @@ def _foreign(name: str, random: Random) -> Case:
     return Case("1", f"{name}: {script}", pdf_of(_faxed(page, random), dpi), words=" ".join(shown))
 
 
+def _foreign_line(name: str, random: Random) -> Case:
+    """A scan in English of which a single line is in a script that the CPU engine does not read."""
+    script = str(random.choice(list(OTHER_SCRIPTS)))
+    fonts, pool = OTHER_SCRIPTS[script]
+    dpi = float(random.choice([150, 200]))
+    font = _font(str(random.choice(_TEXT_FONTS)), random.uniform(9, 13) * dpi / 72)
+    foreign = _font(str(random.choice(fonts)), font.size * random.uniform(0.95, 1.3))
+    page = _sheet(dpi)
+    draw, left, step = ImageDraw.Draw(page), page.width // 10, round(1.6 * font.size)
+    top, rows = page.height // 10, int(random.integers(12, 28))
+    strange, shown = int(random.integers(1, rows - 1)), pool.split()
+    lines = [sentence(random, 8) for _ in range(rows)]
+    width = float(random.uniform(0.35, 0.78)) * page.width
+    lines[strange] = lines_of(shown, foreign.getlength, width)[0]
+    is_apart = bool(random.random() < 0.5)
+    for row, line in enumerate(lines):
+        if is_apart and row in (strange, strange + 1):
+            top += step // 2
+        draw.text((left, top), line, _INK, foreign if row == strange else font)
+        top += step
+    words = " ".join(lines)
+    return Case("1", f"{name}: {script}", pdf_of(_faxed(page, random), dpi), words=words, least=1.0)
+
+
 def _table(name: str, random: Random) -> Case:
     """Descriptions and amounts far apart, with rules that are hardly seen."""
     dpi = float(random.choice([150, 200]))
@@ -179,5 +203,6 @@ KINDS: Final[dict[str, Callable[[str, Random], Case]]] = {
     "amounts": _amounts,
     "number signs": _number_signs,
     "contents": _contents,
+    "single line": _foreign_line,
 }
 """What makes a page of each kind, by its name."""

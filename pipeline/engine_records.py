@@ -258,7 +258,7 @@ class Generation:
     the page into the model's input, `queue_ms` on waiting for a place in the batch. `coverage` is
     the share of the detected lines' length that the characters read in them account for, 0 to 1;
     None where there are too few lines or the engine does not detect them. `unread_lines` is the
-    number of lines of the longest paragraph in which hardly anything was read. `layout` says what
+    number of lines that are surely text and in which hardly anything was read. `layout` says what
     the lines are, None where the layout model was not asked.
     """
 

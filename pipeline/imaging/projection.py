@@ -92,8 +92,47 @@ class ProjectionProfile:
         return self.row_ratio < _MIN_ROW_RATIO or self.ascender_excess < _MIN_ASCENDER_EXCESS
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InkSums:
+    """The ink of a page, from which its projection profile in each quarter turn follows.
+
+    Attributes:
+        rows: Shares of ink in each row of strips of columns, shape (rows, strips).
+        columns: The same in each column of strips of rows, shape (columns, strips).
+        channel: The colour channel with most ink, in which the ink was measured: 0, 1 or 2.
+        row_px: Pixels of the page that are one row, or one column.
+        strip_px: Pixels of the page that are one strip.
+    """
+
+    rows: Ink
+    columns: Ink
+    channel: int
+    row_px: int
+    strip_px: int
+
+    def profile(self, turn_deg: int = 0) -> ProjectionProfile:
+        """The projection profile of the page after a clockwise turn: 0, 90, 180 or 270 degrees."""
+        along, across = (self.columns, self.rows) if turn_deg % 180 else (self.rows, self.columns)
+        if turn_deg in (180, 270):
+            along = along[::-1]
+        (rows, lines), (_, vertical) = line_runs(along), line_runs(across)
+        row_ratio = _variation(along) / max(_variation(across), _TINY)
+        return ProjectionProfile(
+            row_ratio, _ascender_excess(rows, lines), max(len(lines), len(vertical))
+        )
+
+
 def projection_profile(pixels: Pixels) -> ProjectionProfile:
     """Compute the projection profile of a page.
+
+    Args:
+        pixels: RGB, uint8, shape (height, width, 3), not empty.
+    """
+    return ink_sums(pixels).profile()
+
+
+def ink_sums(pixels: Pixels) -> InkSums:
+    """Sum the ink of a page in strips, by rows and by columns.
 
     Args:
         pixels: RGB, uint8, shape (height, width, 3), not empty.
@@ -102,24 +141,21 @@ def projection_profile(pixels: Pixels) -> ProjectionProfile:
     factor = max(1, round(max(height, width) / _SIDE_PX))
     step = _STEP * factor
     samples = max(1, min(height, width) // (_STRIPS * step))
-    channel, paper, noise = _inked_channel(pixels)
+    number, paper, noise = _inked_channel(pixels)
+    channel = pixels[:, :, number]
     full = (_FULL - noise) * samples
     row_sums = _row_sums(_contrast(channel[:, ::step], paper, noise), samples)
     column_sums = _column_sums(_contrast(channel[::step], paper, noise), samples)
     rows, columns = _shares(row_sums, full, factor), _shares(column_sums, full, factor)
-    (along, lines), (_, vertical) = _lines(rows), _lines(columns)
-    row_ratio = _variation(rows) / max(_variation(columns), _TINY)
-    return ProjectionProfile(
-        row_ratio, _ascender_excess(along, lines), max(len(lines), len(vertical))
-    )
+    return InkSums(rows, columns, number, factor, samples * step)
 
 
-def _inked_channel(pixels: Pixels) -> tuple[Levels, int, int]:
+def _inked_channel(pixels: Pixels) -> tuple[int, int, int]:
     """The colour channel in which most pixels are ink, its paper level and its noise."""
     counts = channel_levels(pixels[:: max(1, len(pixels) // _PAPER_ROWS)])
     number = int(np.argmax([off_paper(levels) for levels in counts]))
     paper = int(np.argmax(counts[number]))
-    return pixels[:, :, number], paper, round(_noise(counts[number], paper))
+    return number, paper, round(_noise(counts[number], paper))
 
 
 def _contrast(levels: Levels, paper: int, noise: int) -> Levels:
@@ -190,8 +226,15 @@ def _variation(sums: Ink) -> float:
     return float(np.square(steps).mean()) if steps.size else 0.0
 
 
-def _lines(sums: Ink) -> tuple[Ink, Spans]:
-    """All rows, strip after strip, and the runs of ink as high as a text line."""
+def line_runs(sums: Ink) -> tuple[Ink, Spans]:
+    """All rows, strip after strip with an empty row after each, and the runs as high as a line.
+
+    Args:
+        sums: Ink, shape (rows, strips).
+
+    Returns:
+        The ink of each row, and the first and last-plus-one row of each run.
+    """
     gap = np.zeros((1, sums.shape[1]), sums.dtype)
     rows = np.concatenate([sums, gap]).T.ravel()
     has_ink = (rows > _MIN_INK).astype(np.int8)

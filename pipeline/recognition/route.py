@@ -2,7 +2,7 @@
 
 The batch calls it in its render stage, the service in its readers. The look is one request to the
 sandbox (`pipeline.documents.look`); a page that it settles needs no engine. Of the others, those
-whose projection profile is not that of upright text are read in every direction.
+whose projection profile is not that of upright text are judged by the orientation detector.
 """
 
 from __future__ import annotations

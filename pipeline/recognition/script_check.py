@@ -3,13 +3,15 @@
 A recogniser gives no error for letters that it does not have: it leaves them out, or takes others
 that look like them. What tells is, in this order: the page's own text layer; an answer in letters
 that the engine has for formulas only; and lines that were detected and have far fewer characters
-than their length holds, on the whole page or in one paragraph. A language that the document states
-makes the last test stricter. A page of which one paragraph was not read is read in part: its answer
-is worth more than another that is in doubt.
+than their length holds, on the whole page, in one paragraph or in a single line. A language that
+the document states makes the last test stricter. A page of which one paragraph or line was not read
+is read in part: its answer is worth more than another that is in doubt.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -28,8 +30,13 @@ _MIN_COVERAGE: Final = 0.5
 have .87 and more, in others .35 and less."""
 _MIN_HINTED_COVERAGE: Final = 0.85
 """The same where the document states a language in another script: half of a page may be in it."""
-_MIN_UNREAD_LINES: Final = 2
-"""Lines of a paragraph that were not read, on a page that was."""
+_MIN_LINE_LETTERS: Final = 10
+"""Letters of a line of which most are of a script that the engine does not read, ..."""
+_MIN_STRANGE_SHARE: Final = 0.6
+"""... their share of its letters, ..."""
+_MIN_STRANGE_WORDS: Final = 2
+"""... and words of three of them, so that it is text: in formulas Greek letters stand alone."""
+_WORD: Final = re.compile(r"[^\W\d_]{3,}")
 _VIETNAMESE: Final = frozenset("ươƯƠ")
 """Letters of no other language: they stay where those with two accents are left out."""
 _MIN_VIETNAMESE_SHARE: Final = 0.01
@@ -75,7 +82,7 @@ def unread_script(
         return UnreadScript(hinted or strange)
     if VIETNAMESE not in readable and _is_vietnamese(text, letters.total()):
         return UnreadScript(VIETNAMESE)
-    return _of_lines(generation, hinted)
+    return _of_lines(generation, hinted) or _of_strange_lines(generation, readable)
 
 
 def _of_lines(generation: Generation, hinted: str | None) -> UnreadScript | None:
@@ -84,10 +91,24 @@ def _of_lines(generation: Generation, hinted: str | None) -> UnreadScript | None
     name, coverage = hinted or UNKNOWN, generation.coverage
     if coverage is not None and coverage < least:
         return UnreadScript(name)
-    if generation.unread_lines < _MIN_UNREAD_LINES:
+    if not generation.unread_lines:
         return None
     # Without a coverage the page has hardly any other line.
     return UnreadScript(name, is_partial=coverage is not None)
+
+
+def _of_strange_lines(generation: Generation, readable: Collection[str]) -> UnreadScript | None:
+    """The script of a line in letters that the engine has for formulas only."""
+    for line in generation.lines:
+        letters = Counter() if line.text.isascii() else scripts(line.text)
+        strange = Counter({name: n for name, n in letters.items() if name not in readable})
+        if strange.total() < max(_MIN_LINE_LETTERS, _MIN_STRANGE_SHARE * letters.total()):
+            continue
+        name = strange.most_common(1)[0][0]
+        words = (word for word in _WORD.findall(line.text) if scripts(word)[name] == len(word))
+        if sum(1 for _ in words) >= _MIN_STRANGE_WORDS:
+            return UnreadScript(name, is_partial=True)
+    return None
 
 
 def _is_vietnamese(text: str, letters: int) -> bool:

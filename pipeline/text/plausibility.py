@@ -50,6 +50,10 @@ _LIGATURES: Final = 0.2
 in English, 0.6 in Italian."""
 _MIN_EXPECTED: Final = 10.0
 """Ligatures that a text has to have for their absence to mean something."""
+_T_LIGATURE: Final = re.compile("t[it]")
+_MIN_T: Final = 150
+"""The letters t of a text from which the absence of "ti" and "tt" means that their ligatures are
+lost: it has at least 4 of them, code too."""
 _LOST: Final = 0.85
 """What the absence of ligatures makes of the score: most words with them are misspelt."""
 _WORDS, _UNMIXED, _WHOLE, _LENGTHS, _APART, _OF_LANGUAGE, _PRESENT = (
@@ -74,6 +78,9 @@ _NO_LATIN: Final = re.compile("[^a-z]+")
 _MARKUP: Final = re.compile(r"<[^<>\n]{0,200}>|\$\$[^$]{0,2000}\$\$|\$[^$\n]{0,200}\$|[#*|]+")
 """Tags, formulas, and marks of Markdown."""
 _CACHED_TOKENS: Final = 1 << 16
+
+_SPACED: Final = frozenset({"Arabic", "Hebrew"})
+"""Scripts without capitals in which a word is hardly ever a single letter."""
 
 Shape = tuple[bool, int, int, str]
 """What a token is like: whether it has what no word has, such as digits inside; its letters with a
@@ -129,6 +136,8 @@ def _shape(token: str) -> Shape:
         word = "" if token.endswith("-") else stem.lower()
         return False, len(stem), len(stem) * (len(stem) > _LONG), word
     runs = _RUN.findall(token)
+    if len(runs) == 1 and len(runs[0]) == 1 and script_of(runs[0]) in _SPACED:
+        return False, 1, 0, ""
     cased = [sum(char.islower() or char.isupper() for char in run) for run in runs]
     is_mixed = bool(_ODD_INSIDE.search(token)) or any(_scripts(run) > 1 for run in runs)
     is_word = len(runs) == 1 and cased[0] == len(runs[0]) and not token.endswith(_HYPHENS)
@@ -185,11 +194,13 @@ def _present(letters: str) -> float:
 
 
 def _ligatures(text: str, letters: str) -> float:
-    """Less than 1 where no f of a long text is followed by f, i or l: their ligatures are lost."""
+    """Less than 1 where no f or t of a long text is part of a ligature: they are lost."""
     expected = _LIGATURES * letters.count("f")
-    if expected < _MIN_EXPECTED or _LIGATURE.search(text):
-        return 1.0
-    return _LOST
+    if expected >= _MIN_EXPECTED and not _LIGATURE.search(text):
+        return _LOST
+    if letters.count("t") >= _MIN_T and not _T_LIGATURE.search(text):
+        return _LOST
+    return 1.0
 
 
 def _less(part: int, whole: int, usual: float) -> float:

@@ -61,6 +61,8 @@ _HEIGHTS: Final[Mapping[str, float]] = {
 }
 """Least height of letters and signs, em: a comma or a minus has less. The least ones of 58 text
 fonts are .46, .57, .43 and .2; small letters are compared in shares of their font's."""
+_WIDTHS: Final[Mapping[str, float]] = dict.fromkeys("=+<>", 0.25)
+"""Least width of signs, em: a point is narrower. Text fonts, condensed ones too, have 0.38."""
 _MIN_SMALL_LETTERS: Final = 3
 """Fewer say nothing of the size of a font's small letters."""
 _MIN_SCALE: Final = 0.4
@@ -152,8 +154,10 @@ def is_other_shape(glyph: Glyph) -> bool:
     char, ratio = glyph.char, glyph.width / max(glyph.height, _MIN_EM)
     if char in DIGITS:
         return glyph.is_other_digit or ratio > 1.5 or glyph.height < 0.25
-    least = _HEIGHTS.get(char, 0.0) * (_MIN_SCALE if glyph.is_named else 1.0)
-    if glyph.height < least:
+    scale = _MIN_SCALE if glyph.is_named else 1.0
+    if glyph.height < scale * _HEIGHTS.get(char, 0.0):
+        return True
+    if glyph.width < scale * _WIDTHS.get(char, 0.0):
         return True
     if char in ".,":
         return glyph.height > 0.5

@@ -8,10 +8,12 @@ must have.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Final
 
-from pipeline.types import Box
+from pipeline.text.plausibility import plausibility
+from pipeline.types import Box, Line
 
 _MIN_ASPECT: Final = 3.0
 """Length of a line in heights: shorter ones are numbers and words, of any length."""
@@ -29,6 +31,20 @@ _MAX_GAP: Final = 1.5
 """White space to the next line of a paragraph, in heights."""
 _MIN_SHARED: Final = 0.5
 """Share of the shorter line that is below or above the other one of a paragraph."""
+_SINGLE_ASPECT: Final = 10.0
+"""Length in heights of a single line that is surely text, ..."""
+_SINGLE_HEIGHTS: Final = (0.9, 1.6)
+"""... and its height, in median heights of the lines that were read: labels in figures are lower,
+signatures higher. On a page where these are the lines that were not read ..."""
+_MAX_SINGLE_READ: Final = 0.3
+"""... no more than this share of one was read, ..."""
+_GUESSED_SCORE: Final = 0.8
+_SURE_SCORE: Final = 0.95
+"""... or it is read with so much less confidence than the others ..."""
+_MAX_GUESSED: Final = 0.7
+"""... and is no words of a language: other letters that look like its own."""
+_MIN_READ_LINES: Final = 5
+"""Lines that were read, for their height and score to mean something."""
 _WIDE, _NARROW, _SPACE = 1.0, 0.5, 0.3
 """Width of characters, in heights of the detector's box."""
 
@@ -50,28 +66,65 @@ def coverage(lines: Iterable[tuple[str, float]]) -> float | None:
     return read / length if length >= (_MIN_EM if read else _MIN_UNREAD_EM) else None
 
 
-def unread_lines(lines: Iterable[tuple[str, Box]]) -> int:
-    """The number of lines of the longest paragraph that was found and not read.
+def unread_lines(lines: Sequence[Line]) -> int:
+    """The number of lines of text that were found and not read.
 
-    One line may be a signature or a rule. Two below each other are text, and a page of which a
-    tenth is in another script has as good a coverage as one that was read.
+    Those are of the longest such paragraph. One line may be a signature or a rule; two below each
+    other are text, and a page of which a tenth is in another script has as good a coverage as one
+    that was read. Or else it is single lines, as high as those that were read, of which next to
+    nothing was, or other letters.
 
     Args:
-        lines: What was read in each line, "" for nothing; and its box.
+        lines: All that were found; text "" where nothing was read.
     """
-    unread = sorted(
-        (box for text, box in lines if _is_unread(text, box)), key=lambda box: (box[1], box)
-    )
+    unread = sorted((line.box for line in lines if _is_unread(line)), key=lambda box: (box[1], box))
     counts: list[int] = []
     for i, box in enumerate(unread):
         above = (counts[k] for k in range(i) if _follows(unread[k], box))
         counts.append(1 + max(above, default=0))
-    return max(counts, default=0)
+    longest = max(counts, default=0)
+    return longest if longest > 1 else _single_lines(lines)
 
 
-def _is_unread(text: str, box: Box) -> bool:
-    aspect = (box[2] - box[0]) / max(box[3] - box[1], 1.0)
-    return aspect >= _LONG_ASPECT and sum(map(_width, text)) < _LEAST_READ * aspect
+def _single_lines(lines: Sequence[Line]) -> int:
+    """The number of long lines, as high as those that were read, that were not."""
+    read = [
+        line
+        for line in lines
+        if _aspect(line.box) >= _MIN_ASPECT and _share_read(line) >= _LEAST_READ
+    ]
+    if len(read) < _MIN_READ_LINES:
+        return 0
+    low, high = (share * median(map(_height, read)) for share in _SINGLE_HEIGHTS)
+    are_sure = median(line.score for line in read) >= _SURE_SCORE
+    return sum(
+        _aspect(line.box) >= _SINGLE_ASPECT
+        and low <= _height(line) <= high
+        and (_share_read(line) < _MAX_SINGLE_READ or (are_sure and _is_guessed(line)))
+        for line in lines
+    )
+
+
+def _is_guessed(line: Line) -> bool:
+    """Whether a line was read as letters that are no words."""
+    return line.score < _GUESSED_SCORE and plausibility(line.text) < _MAX_GUESSED
+
+
+def _height(line: Line) -> float:
+    return line.box[3] - line.box[1]
+
+
+def _is_unread(line: Line) -> bool:
+    return _aspect(line.box) >= _LONG_ASPECT and _share_read(line) < _LEAST_READ
+
+
+def _aspect(box: Box) -> float:
+    return (box[2] - box[0]) / max(box[3] - box[1], 1.0)
+
+
+def _share_read(line: Line) -> float:
+    """The share of a line's length that its characters account for."""
+    return sum(map(_width, line.text)) / _aspect(line.box)
 
 
 def _follows(above: Box, below: Box) -> bool:

@@ -54,7 +54,7 @@ class OnnxEngine:
         self._max_side_px = config.max_side_px
         self._min_score = config.min_score
         self._ocr = load(config, recogniser=False)
-        self._recogniser = Recogniser(_model(_RECOGNISER), config.threads)
+        self._recogniser = load_recogniser(config)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="onnx")
 
     async def generate(self, request: Request) -> Generation:
@@ -78,10 +78,10 @@ class OnnxEngine:
         lines = add_leaders([line for line in on_image if line], dots)
         kept = [line for line in lines if line.score >= self._min_score]
         words = tuple(with_words_of_stacks(kept))
-        read = [(line.text if line.score >= self._min_score else "", line.box) for line in found]
+        read = [line if line.score >= self._min_score else replace(line, text="") for line in found]
         return Generation(
             lines=words,
-            coverage=coverage((text, _aspect(box)) for text, box in read),
+            coverage=coverage((line.text, _aspect(line.box)) for line in read),
             unread_lines=unread_lines(read),
         )
 
@@ -98,6 +98,18 @@ class OnnxEngine:
             box = tight(canvas, (x0, y0, x1, y1))
             starts = word_starts(canvas, box, (x0, x1), read.breaks)
             yield Line(half_width(read.text.strip()), box, read.score, starts)
+
+
+def load_recogniser(config: OnnxConfig) -> Recogniser:
+    """What reads single lines, loaded.
+
+    Args:
+        config: The number of threads is taken from it.
+
+    Raises:
+        ConfigError: RapidOCR is not installed, or its wheel lacks the model.
+    """
+    return Recogniser(_model(_RECOGNISER), config.threads)
 
 
 def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.text.layout.page_lines import Flags, Floats, Indices, PageLines
+from pipeline.text.layout.page_lines import (
+    PIECE_EM,
+    Flags,
+    Floats,
+    Indices,
+    PageLines,
+    middle_value,
+)
 
 _MIN_GUTTER_EM = 0.6
 """Minimum width of a gutter in line heights, in addition to the margins below."""
@@ -94,7 +101,9 @@ def gutters(page: PageLines, region: Indices, limit: int) -> list[Gutter]:
             break
         if key != last:
             flags = is_left[strips[i], starts[i] : ends[i]]
-            found.append(_gutter(page, region, int(starts[i]), int(ends[i]), flags, height[i]))
+            gutter = _gutter(page, region, int(starts[i]), int(ends[i]), flags, height[i])
+            if not _is_between_pieces(page, gutter):
+                found.append(gutter)
         last = key
     return found
 
@@ -176,6 +185,16 @@ def _gutter(
         left[~on_left[page.after[left]]],
         right[~on_right[page.before[right]]],
     )
+
+
+def _is_between_pieces(page: PageLines, gutter: Gutter) -> bool:
+    """Whether what is on both sides are pieces of the same lines, which by chance end together."""
+    after = page.after[gutter.left_side]
+    is_beside = _among(page, gutter.right_side)[after]
+    if not is_beside.any():
+        return False
+    gaps = page.x0[after[is_beside]] - page.x1[gutter.left_side[is_beside]]
+    return middle_value(gaps) <= PIECE_EM * page.em_px
 
 
 def right_ends(page: PageLines, lines: Indices) -> Indices:

@@ -108,16 +108,21 @@ def _are_columns(
         reach_px: How far above and below it their next lines may be.
         flush_px: Tolerance of edges.
     """
-    directions = 0
+    directions, is_near = 0, [False, False]
     for sign, limit_px in zip((-1, 1), reach_px, strict=True):
         down = [sign * (middle[side] - middle[i]) for side in sides]
         ahead = [values[values > 0] for values in down]
         if not any(map(len, ahead)):
             continue
-        if not all(len(values) and values.min() <= limit_px for values in ahead):
+        near = [bool(len(values) and values.min() <= limit_px) for values in ahead]
+        if not any(near):
             return False
+        is_near = [before or now for before, now in zip(is_near, near, strict=True)]
         directions += 1
-    left, right = sides
-    if abs(float(x0[left].min()) - float(x0[i])) > flush_px:
+    if not all(is_near):
         return False
-    return directions == 2 or abs(float(x1[right].max()) - float(x1[i])) <= flush_px
+    left, right = sides
+    if abs(float(np.median(x0[left])) - float(x0[i])) > flush_px:
+        return False
+    # One of the others may cross a gutter of its own.
+    return directions == 2 or float(np.abs(x1[right] - x1[i]).min()) <= flush_px

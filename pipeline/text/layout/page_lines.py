@@ -37,7 +37,7 @@ _MARKER = re.compile(
 _MAX_MARKER_CHARS = 7
 _MARKER_EM = 3.0
 """Maximum white space between a marker and its item, in line heights."""
-_PIECE_EM = 0.15
+PIECE_EM = 0.15
 """Maximum white space between pieces of one line, in line heights."""
 _MAX_PIECES = 4
 """Steps to the ends of a line: each doubles the number of pieces."""
@@ -115,7 +115,7 @@ def page_lines(lines: Sequence[Line]) -> PageLines:
     marker = _markers(texts, before, after, x0, x1, em_px)
     return PageLines(
         lines, x0, x1, y0, y1, (y0 + y1) / 2, before, after, row,
-        _widths(before, after, x0, x1, _PIECE_EM * em_px),
+        _widths(before, after, x0, x1, PIECE_EM * em_px),
         np.array([_length(text) for text in texts], np.intp),
         np.array([_length(text.partition(" ")[0]) for text in texts], np.intp),
         np.array([_has_words(text) for text in texts], np.bool_),

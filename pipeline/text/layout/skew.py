@@ -54,12 +54,12 @@ def _slope(x0: _Floats, y0: _Floats, x1: _Floats, y1: _Floats) -> float:
     heights = sorted(height.tolist())  # on so few numbers faster than NumPy's median
     em_px = (heights[(len(heights) - 1) // 2] + heights[len(heights) // 2]) / 2
     low, high = _USUAL
-    shown = np.flatnonzero(
-        (width >= _LONG * height) & (height >= low * em_px) & (height <= high * em_px)
-    )
+    usual = (height >= low * em_px) & (height <= high * em_px)
+    shown = np.flatnonzero(usual & (width >= _LONG * height))
     if len(shown) < _MIN_LINES:
         return 0.0
-    growth = _growth(width[shown], height[shown])
+    # Lines of contents are equally long: only with their page numbers the growth is seen.
+    growth = _growth(width[usual], height[usual])
     if growth < _AGREE * _MIN_SLOPE:
         return 0.0
     drift = _drift(x0[shown], (y0[shown] + y1[shown]) / 2, em_px)

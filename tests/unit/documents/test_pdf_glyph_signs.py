@@ -66,7 +66,16 @@ def test_a_letter_is_wrong_if_all_its_glyphs_are_and_none_is_named_so_or_superio
 
 @pytest.mark.parametrize(
     ("char", "width", "height"),
-    [("n", 0.6, 0.08), ("l", 0.15, 0.33), (";", 0.15, 0.33), ("/", 0.1, 0.1), ("=", 0.1, 0.11)],
+    [
+        *(
+            ("n", 0.6, 0.08),
+            ("l", 0.15, 0.33),
+            (";", 0.15, 0.33),
+            ("/", 0.1, 0.1),
+            ("=", 0.1, 0.11),
+        ),
+        *(("=", 0.17, 0.16), ("+", 0.19, 0.19), ("<", 0.2, 0.2)),
+    ],
 )
 def test_a_minus_a_comma_and_a_full_stop_are_no_letter_and_no_higher_sign(
     char: str, width: float, height: float

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.orientation_pages import LAYOUTS, Printer
-from pipeline.config import OcrOptions, OnnxConfig, RenderConfig
+from pipeline.config import OcrOptions, RenderConfig
 from pipeline.documents.look import PageView
 from pipeline.documents.pdf.document import PdfFile
 from pipeline.documents.sandbox import SandboxClient
-from pipeline.engines.ppocr.engine import load
+from pipeline.engines.ppocr.recogniser import Reading
 from pipeline.engines.recipe import make_recipe
 from pipeline.engines.registry import SPECS, build_engine
 from pipeline.engines.request import prepare_request, read_answer
@@ -28,12 +28,18 @@ from pipeline.imaging.projection import (
     _contrast,
     _noise,
     _row_sums,
+    ink_sums,
     projection_profile,
 )
 from pipeline.imaging.rotation import TURNS, turn_pixels
 from pipeline.recognition import orientation
-from pipeline.recognition.orientation import OrientationDetector, _choice, _is_contradicted
-from pipeline.recognition.orientation_classifier import OrientationClassifier, model_path
+from pipeline.recognition.orientation import OrientationDetector, _is_contradicted
+from pipeline.recognition.orientation_classifier import (
+    Judgement,
+    OrientationClassifier,
+    PageViews,
+    model_path,
+)
 from pipeline.recognition.route import Routes
 from pipeline.types import PageImage, Pixels
 from tests.support import sample_documents
@@ -117,6 +123,15 @@ def test_lines_in_colour_are_found_in_the_channel_that_shows_them(
     assert projection_profile(turn_pixels(coloured, 180)).may_need_turn
 
 
+@pytest.mark.parametrize("deg", TURNS)
+def test_the_sums_of_a_page_give_the_profile_of_each_turn(page: Pixels, deg: int) -> None:
+    found = ink_sums(page).profile(deg)
+    turned = projection_profile(turn_pixels(page, deg))
+    assert found.row_ratio == pytest.approx(turned.row_ratio, rel=0.1)
+    assert found.ascender_excess == pytest.approx(turned.ascender_excess, abs=0.15)
+    assert found.lines == pytest.approx(turned.lines, rel=0.1)
+
+
 def test_a_page_of_300_dpi_is_judged_as_one_of_150_dpi(page: Pixels) -> None:
     double = np.repeat(np.repeat(page, 2, axis=0), 2, axis=1)
     assert not projection_profile(double).may_need_turn
@@ -137,7 +152,7 @@ def test_upright_pages_are_not_read(page: Pixels, monkeypatch: pytest.MonkeyPatc
     routes = Routes(make_recipe(OcrOptions(output="-", engine={"kind": "fake"}), "fake"))
     with SandboxClient() as reader:
         assert routes.view(reader, "page.pdf", 1).turned_deg == 0
-    assert routes._detector._models is None
+    assert routes._detector._recogniser is None
     assert routes._detector._classifier is None
 
 
@@ -188,11 +203,11 @@ class _Judge:
         self._answer = deg, probability
         self._mirrored = mirrored
 
-    def mirrored_turn(self, pixels: Pixels) -> tuple[int, float]:
+    def mirrored_turn(self, page: PageViews) -> tuple[int, float]:
         return self._mirrored
 
-    def turn(self, pixels: Pixels, confirms: Callable[[int], bool]) -> tuple[int, float]:
-        return self._answer
+    def turn(self, page: PageViews, confirms: Callable[[int], bool]) -> Judgement:
+        return Judgement(*self._answer, probable=(self._answer[0], 0))
 
 
 @pytest.mark.parametrize(
@@ -218,8 +233,9 @@ def test_lines_are_read_only_where_the_classifier_is_in_doubt(
     is_read: bool,
 ) -> None:
     read: list[Pixels] = []
-    monkeypatch.setattr(orientation, "load", lambda config: "models")
-    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: read.append(pixels) or 0)
+    monkeypatch.setattr(
+        OrientationDetector, "_read", lambda self, pixels, *_: read.append(pixels) or 0
+    )
     detector = OrientationDetector()
     monkeypatch.setattr(detector, "_classifier", _Judge(judged, probability))
     assert detector.turn(turn_pixels(page, -lies % 360)) == expected
@@ -228,7 +244,7 @@ def test_lines_are_read_only_where_the_classifier_is_in_doubt(
 
 @pytest.mark.parametrize(
     ("lies", "mirrored", "expected", "is_read"),
-    [(180, (180, 0.7), 180, False), (180, (180, 0.5), 0, True), (0, (180, 0.7), 0, True)],
+    [(180, (180, 0.8), 180, False), (180, (180, 0.6), 0, True), (0, (180, 0.8), 0, True)],
 )
 def test_a_page_in_doubt_is_judged_in_the_mirror_before_it_is_read(
     page: Pixels,
@@ -239,8 +255,9 @@ def test_a_page_in_doubt_is_judged_in_the_mirror_before_it_is_read(
     is_read: bool,
 ) -> None:
     read: list[Pixels] = []
-    monkeypatch.setattr(orientation, "load", lambda config: "models")
-    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: read.append(pixels) or 0)
+    monkeypatch.setattr(
+        OrientationDetector, "_read", lambda self, pixels, *_: read.append(pixels) or 0
+    )
     detector = OrientationDetector()
     monkeypatch.setattr(detector, "_classifier", _Judge(90, 0.5, mirrored))
     assert detector.turn(turn_pixels(page, -lies % 360)) == expected
@@ -253,9 +270,8 @@ def test_an_arabic_page_is_plain_to_the_classifier_in_a_mirror(deg: int) -> None
     LAYOUTS["prose"](Printer(arabic, "arabic", np.random.default_rng(3)))
     path = model_path()
     assert path is not None
-    found, probability = OrientationClassifier(path).mirrored_turn(
-        turn_pixels(np.asarray(arabic), -deg % 360)
-    )
+    lying = turn_pixels(np.asarray(arabic), -deg % 360)
+    found, probability = OrientationClassifier(path).mirrored_turn(PageViews(lying[:, :, 0]))
     assert found == deg
     assert probability > 0.6
 
@@ -264,16 +280,15 @@ def test_horizontal_lines_are_not_turned_sideways() -> None:
     bars = np.full((1200, 900, 3), 255, np.uint8)
     for top in range(100, 1100, 40):
         bars[top : top + 16, 100:800] = 0
-    assert _is_contradicted(bars, 90)
-    assert _is_contradicted(bars, 270)
-    assert not _is_contradicted(turn_pixels(bars, 90), 270)
+    assert _is_contradicted(ink_sums(bars), 90)
+    assert _is_contradicted(ink_sums(bars), 270)
+    assert not _is_contradicted(ink_sums(turn_pixels(bars, 90)), 270)
 
 
 def test_a_single_line_is_read_whatever_the_classifier_makes_of_it(
     page: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orientation, "load", lambda config: "models")
-    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: 0)
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, *_: 0)
     detector = OrientationDetector()
     monkeypatch.setattr(detector, "_classifier", _Judge(180, 0.9))
     assert detector.turn(turn_pixels(page, 180)[-300:]) == 0
@@ -283,8 +298,7 @@ def test_every_page_is_read_where_the_classifier_is_not_installed(
     page: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(orientation, "model_path", lambda: None)
-    monkeypatch.setattr(orientation, "load", lambda config: "models")
-    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: 90)
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, *_: 90)
     assert OrientationDetector().turn(page) == 90
 
 
@@ -297,57 +311,63 @@ def test_a_noisy_page_askew_is_turned_without_reading_it(
     noise = np.random.default_rng(5).normal(0, 15, page.shape[:2])[:, :, None]
     scan = np.clip(0.9 * np.asarray(askew) + noise, 0, 255).astype(np.uint8)
     detector = OrientationDetector()
-    monkeypatch.setattr(OrientationDetector, "_read", lambda self, pixels: pytest.fail("read"))
+    monkeypatch.setattr(OrientationDetector, "_read", lambda self, *_: pytest.fail("read"))
     assert detector.turn(turn_pixels(scan, -deg % 360)) == deg
 
 
-def test_one_plain_line_settles_that_a_suspicious_page_stands_upright(
-    page: Pixels, detector: OrientationDetector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(detector, "_models", load(OnnxConfig()))
-    read: list[int] = []
-    line = OrientationDetector._line
+class _Reader:
+    """A recogniser that is sure of the lines of some pieces; each piece is a level of grey."""
 
-    def counted(self: OrientationDetector, piece: Pixels, deg: int) -> tuple[float, int]:
-        read.append(deg)
-        return line(self, piece, deg)
+    def __init__(self, *scores: float, characters: int = 12) -> None:
+        self.read_pieces: list[int] = []
+        self._scores, self._characters = scores, characters
 
-    monkeypatch.setattr(OrientationDetector, "_line", counted)
-    assert detector._read(page) == 0
-    assert read == [0]
-    read.clear()
-    assert detector._read(turn_pixels(page, 180)) == 180
-    assert sorted(set(read)) == [0, 180]
+    def read(self, line: Pixels) -> Reading:
+        self.read_pieces.append(int(line[0, 0, 0]))
+        return Reading("x" * self._characters, self._scores[len(self.read_pieces) - 1])
 
 
 @pytest.mark.parametrize(
-    ("upright", "turned", "expected", "directions"),
+    ("scores", "characters", "is_read", "pieces"),
     [
-        ((0.96, 12), (0.1, 12), 0, [0]),
-        ((0.96, 11), (0.1, 11), 0, [0, 0]),  # too short a line; the mean settles it
-        ((0.85, 12), (0.99, 12), 0, [0, 0]),  # the other one cannot be far enough ahead
-        ((0.78, 12), (0.99, 12), 180, [0, 0, 180, 180]),
+        ((0.99, 0.96), 12, True, 2),
+        ((0.99, 0.96, 0.99), 8, True, 3),  # too few characters in two
+        ((0.5, 0.7), 12, False, 2),  # hopeless
+        ((0.9, 0.9, 0.9, 0.9), 12, False, 4),  # in doubt to the end
+        ((0.9, 0.94, 0.99, 0.99), 12, True, 4),
+        ((0.99, 0.99, 0.99, 0.99), 4, False, 4),  # too little to go by
     ],
 )
-def test_no_more_is_read_than_can_change_the_answer(
-    page: Pixels,
+def test_no_more_pieces_are_read_than_can_change_the_answer(
     monkeypatch: pytest.MonkeyPatch,
-    upright: tuple[float, int],
-    turned: tuple[float, int],
-    expected: int,
-    directions: list[int],
+    scores: tuple[float, ...],
+    characters: int,
+    is_read: bool,
+    pieces: int,
 ) -> None:
-    read: list[int] = []
+    detector, reader = OrientationDetector(), _Reader(*scores, characters=characters)
+    monkeypatch.setattr(detector, "_recogniser", reader)
+    given = [np.full((20, 200, 3), level, np.uint8) for level in range(4)]
+    assert detector._is_read(given, 0) is is_read
+    assert reader.read_pieces == list(range(pieces))
 
-    def line(self: OrientationDetector, piece: Pixels, deg: int) -> tuple[float, int]:
-        read.append(deg)
-        return turned if deg else upright
 
-    boxes = np.array([[10, 10, 200, 30], [10, 50, 200, 70]], np.float32)
-    monkeypatch.setattr(OrientationDetector, "_boxes", lambda self, pixels: boxes)
-    monkeypatch.setattr(OrientationDetector, "_line", line)
-    assert OrientationDetector()._read(page) == expected
-    assert read == directions
+@pytest.mark.parametrize("deg", TURNS)
+def test_lines_are_read_with_confidence_after_the_right_turn_alone(
+    page: Pixels, detector: OrientationDetector, deg: int
+) -> None:
+    lying = turn_pixels(page, -deg % 360)
+    ink = ink_sums(lying)
+    for given_deg in TURNS:
+        assert detector._read(lying, ink, [given_deg]) == (deg if given_deg == deg else 0)
+
+
+@pytest.mark.parametrize("deg", TURNS)
+def test_a_page_is_turned_without_the_classifier(
+    page: Pixels, monkeypatch: pytest.MonkeyPatch, deg: int
+) -> None:
+    monkeypatch.setattr(orientation, "model_path", lambda: None)
+    assert OrientationDetector().turn(turn_pixels(page, -deg % 360)) == deg
 
 
 def test_white_on_black_lies_as_black_on_white(page: Pixels, detector: OrientationDetector) -> None:
@@ -359,23 +379,6 @@ def test_pictures_without_text_are_not_turned(detector: OrientationDetector, sid
     noise = np.asarray(sample_documents.noise_picture(side_px, side_px))
     assert detector.turn(noise) == 0
     assert detector.turn(np.full_like(noise, 255)) == 0
-
-
-@pytest.mark.parametrize(
-    ("upright", "turned", "expected"),
-    [
-        ((0.9, 40), (0.3, 40), 0),
-        ((0.3, 40), (0.9, 40), 180),
-        ((0.8, 40), (0.9, 40), 0),  # not clearly ahead
-        ((0.3, 40), (0.6, 40), 0),  # not sure
-        ((0.3, 40), (0.9, 5), 0),  # too little to go by
-        ((0.0, 0), (0.0, 0), 0),
-    ],
-)
-def test_without_strong_evidence_nothing_is_turned(
-    upright: tuple[float, int], turned: tuple[float, int], expected: int
-) -> None:
-    assert _choice({0: upright, 180: turned}, 0, 180) == expected
 
 
 def test_a_sideways_scan_is_read_and_its_boxes_are_on_the_page_as_displayed(

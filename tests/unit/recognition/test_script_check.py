@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.recognition.script_check import unread_script
-from pipeline.types import Generation, Request, ScriptHint, Task
+from pipeline.types import Generation, Line, Request, ScriptHint, Task
 from tests.support.script_texts import SENTENCES
 
 READABLE = ("Latin", "Han")
@@ -42,9 +42,29 @@ def test_lines_without_their_characters_are_an_unknown_script() -> None:
 
 def test_a_paragraph_that_was_not_read_is_found_on_a_page_that_was() -> None:
     assert checked(ENGLISH, coverage=0.9, unread_lines=2, partly=True) == "unknown"
-    assert checked(ENGLISH, coverage=0.9, unread_lines=1) is None
+    assert checked(ENGLISH, coverage=0.9, unread_lines=1, partly=True) == "unknown"
+    assert checked(ENGLISH, coverage=0.9, unread_lines=0) is None
     hint = ScriptHint("Hebrew", is_certain=False)
     assert checked(ENGLISH, 0.9, hint, unread_lines=3, partly=True) == "Hebrew"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("Tη γφυρα νω αó τ ι την τιοαν την", "Greek"),
+        ("where α, β, γ, δ, ε, ζ, η, θ, κ, λ are angles", None),
+        ("α β γ δ ε ζ η θ κ λ μ", None),
+        ("ΔαβγΔ", None),
+        ("the angle φθινόπωρο of the old harbour", None),
+    ],
+)
+def test_a_line_of_words_in_letters_for_formulas_is_found(line: str, found: str | None) -> None:
+    lines = tuple(Line(text, (0.0, 0.0, 9.0, 9.0), 0.9) for text in (ENGLISH, line))
+    request = Request(np.zeros((9, 9, 3), np.uint8), 9, 9, task=Task.TEXT)
+    generation = Generation(lines=lines, coverage=1.0)
+    told = unread_script(generation, f"{ENGLISH}\n{line}", request, READABLE)
+    assert (told and told.name) == found
+    assert told is None or told.is_partial
 
 
 def test_a_page_of_which_most_lines_were_not_read_is_not_read_in_part() -> None:

@@ -55,6 +55,26 @@ def test_a_line_across_the_gutter_does_not_divide_the_columns(shape: str) -> Non
     assert not faults(comparable(sheet, lines), text_of(lines))
 
 
+@pytest.mark.parametrize(
+    ("shape", "seed", "turn_deg", "merged"),
+    [
+        ("chart beside column", 9100, 0.0, 0.05),  # a caption is next to the line, not the text
+        ("footnote under one column", 9100, 0.0, 0.05),  # it ends a column
+        ("3 columns", 9100, 0.0, 0.05),  # lines across both gutters, one above the other
+        ("three columns with a narrow one", 9100, 0.0, 0.05),
+        ("contents", 9100, -1.0, 0.0),  # all lines are equally long
+        ("contents", 7000, -1.0, 0.0),
+        ("uneven last page", 7000, 0.3, 0.0),  # two lines are cut at one place by chance
+    ],
+)
+def test_pages_that_were_once_out_of_order(
+    shape: str, seed: int, turn_deg: float, merged: float
+) -> None:
+    sheet = filled(shape, seed)
+    lines = engine_lines(sheet, seed, turn_deg=turn_deg, merged=merged)
+    assert not faults(comparable(sheet, lines) if merged else sheet, text_of(lines))
+
+
 @given(
     st.integers(0, 10_000), st.integers(2, 4), st.floats(18, 70), st.booleans(), st.floats(0, 20)
 )

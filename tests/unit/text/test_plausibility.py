@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.text.plausibility import plausibility
+from tests.support.script_texts import SENTENCES
 
 ENGLISH = """The harbour office counts every vessel that enters, and the clerk writes her name, her
 tonnage and the dues that she has paid into a ledger of three hundred pages. In the winter
@@ -86,6 +87,20 @@ def test_a_lost_small_letter_is_seen_where_its_capital_is_kept() -> None:
     capitals = " Reports Readings Rates" * 9
     lost = 2 * ENGLISH.replace("r", "") + capitals.replace("r", "")
     assert plausibility(2 * ENGLISH + capitals) > 0.9 > 0.8 > plausibility(lost)
+
+
+def test_lost_ligatures_of_t_are_seen() -> None:
+    text = f"{4 * ENGLISH} {4 * 'The committee notes the attention of its nation. '}"
+    lost = text.replace("tt", "").replace("ti", "")
+    assert plausibility(lost) < 0.9 < plausibility(text)
+    few = ENGLISH.replace("ti", "").replace("tt", "")
+    assert plausibility(few) > 0.9
+
+
+@pytest.mark.parametrize("script", ["Arabic", "Hebrew"])
+def test_spaced_letters_of_a_script_without_capitals_are_seen(script: str) -> None:
+    text = SENTENCES[script]
+    assert plausibility(" ".join(text.replace(" ", ""))) < 0.5 < 0.9 < plausibility(text)
 
 
 def test_lost_ligatures_are_seen() -> None:

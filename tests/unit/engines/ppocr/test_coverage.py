@@ -10,11 +10,12 @@ import pytest
 import rapidocr
 
 from pipeline.config import OnnxConfig
-from pipeline.engines.ppocr.coverage import coverage, unread_lines
+from pipeline.engines.ppocr.coverage import coverage
+from pipeline.engines.ppocr.coverage import unread_lines as unread_lines_of
 from pipeline.engines.ppocr.engine import OnnxEngine
 from pipeline.engines.ppocr.spec import SCRIPTS
 from pipeline.text.scripts import script_of
-from pipeline.types import Request
+from pipeline.types import Box, Line, Request
 from tests.support.script_texts import SENTENCES, pixels_of
 
 
@@ -55,6 +56,14 @@ def test_one_line_is_enough_where_nothing_at_all_was_read() -> None:
     assert coverage([("", 17.0)]) == 0.0
 
 
+def unread_lines(lines: list[tuple[str, Box]], score: float = 0.98) -> int:
+    """The number of unread ones; `score` is that of the last one."""
+    scores = [*[0.98] * (len(lines) - 1), score][: len(lines)]
+    return unread_lines_of(
+        [Line(text, box, each) for (text, box), each in zip(lines, scores, strict=True)]
+    )
+
+
 READ = "The harbour office keeps a ledger"
 
 
@@ -67,13 +76,33 @@ def test_unread_lines_are_those_of_the_longest_paragraph_without_its_characters(
         )
         == 3
     )
-    apart = [("", box) if i in (1, 4, 7) else (READ, box) for i, (_, box) in enumerate(page)]
-    assert unread_lines(apart) == 1
     beside = [("", (left, 40.0, left + 300.0, 66.0)) for left in (0.0, 400.0, 800.0)]
-    assert unread_lines(beside) == 1
+    assert unread_lines(beside) == 0
     short = [("", (50.0, 40.0 * i, 150.0, 40.0 * i + 26)) for i in range(9)]
     assert unread_lines(short) == 0
     assert unread_lines([]) == 0
+
+
+def test_single_lines_without_their_characters_are_text_where_they_are_as_high_as_the_others() -> (
+    None
+):
+    page = [(READ, (50.0, 40.0 * i, 450.0, 40.0 * i + 26)) for i in range(9)]
+    assert unread_lines([*page, ("", (50.0, 400.0, 450.0, 428.0))]) == 1
+    assert unread_lines([*page, (". , .", (50.0, 400.0, 450.0, 428.0))]) == 1
+    assert unread_lines([*page, ("Total 7", (50.0, 400.0, 250.0, 426.0))]) == 0  # a short line
+    assert unread_lines([*page, ("of the keeper", (50.0, 400.0, 450.0, 428.0))]) == 0  # in part
+    assert unread_lines([*page, ("", (50.0, 400.0, 650.0, 450.0))]) == 0  # a signature
+    assert unread_lines([*page, ("", (50.0, 400.0, 450.0, 410.0))]) == 0  # a rule
+    assert unread_lines([*page[:4], ("", (50.0, 400.0, 450.0, 428.0))]) == 0  # nothing to compare
+
+
+def test_a_single_line_of_other_letters_was_not_read() -> None:
+    page = [(READ, (50.0, 40.0 * i, 450.0, 40.0 * i + 26)) for i in range(9)]
+    box = (50.0, 400.0, 450.0, 426.0)
+    guessed = "b000 000sm983 83830b3m89 ss096gb"
+    assert unread_lines([*page, (guessed, box)], score=0.61) == 1
+    assert unread_lines([*page, (guessed, box)], score=0.9) == 0  # a number of a part
+    assert unread_lines([*page, (READ, box)], score=0.61) == 0  # words that are hard to read
 
 
 @pytest.mark.parametrize(("script", "is_read"), [("Latin", True), ("Cyrillic", False)])

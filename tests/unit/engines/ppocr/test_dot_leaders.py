@@ -55,6 +55,19 @@ def counts(pixels: Pixels) -> list[int]:
     return [leader.dots for leader in dot_leaders.find(pixels)]
 
 
+@pytest.mark.parametrize(("sigma", "dots"), [(5, 40), (12, 40), (20, 0)])
+def test_specks_of_a_noisy_scan_are_no_leaders_and_hide_none(sigma: float, dots: int) -> None:
+    size = (1200, 900)
+    page = with_dots(run(40, 11.0, 450.3), 3.2, size)
+    rule = np.full(size[::-1], 255, np.int64)
+    rule[200] = rule[600] = 215  # a faint rule, which noise breaks into specks
+    noise = np.random.default_rng(7).normal(0, sigma, size[::-1])
+    levels = np.clip(np.minimum(page[:, :, 0], rule) + noise, 0, 255).astype(np.uint8)
+    found = dot_leaders.find(np.repeat(levels[:, :, None], 3, axis=2))
+    assert sum(leader.dots for leader in found) >= dots
+    assert all(448 <= leader.box[1] <= leader.box[3] <= 453 for leader in found)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     count=st.integers(6, 60),
