@@ -170,16 +170,20 @@ class LocalPass:
         self._stop()
         written = Summary()
         written.merge(self._sink.finish())
-        todo = self._todo(self._pages)
-        until = min(time.monotonic(), self._begin + self._local_s) + self._local_s
-        todo = todo if self._may_end_here else todo.slice(0, 0)
-        rest, problem = self._engines.finish(todo, until)
+        rest, problem = self._read_rest()
         written.merge(rest)
         self._progress.__exit__()
         if written.written.rows == self._total:
             self._copy(written)
         seconds = time.monotonic() - self._begin
         return Settled(written, self.stages(), seconds, self.duplicates, problem)
+
+    def _read_rest(self) -> tuple[Summary, str]:
+        """Have engines read what is left, or end with the pages that they are at."""
+        now, todo = time.monotonic(), self._todo(self._pages)
+        if not self._may_end_here:
+            return self._engines.finish(todo.slice(0, 0), now)
+        return self._engines.finish(todo, min(now, self._begin + self._local_s) + self._local_s)
 
     def take(
         self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
