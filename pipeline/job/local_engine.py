@@ -64,7 +64,7 @@ class LocalEngines:
         self._threads = ThreadPoolExecutor(local_limits.MAX_ENGINES, "local-engine")
         self._runs: list[Future[str]] = []
         self._processes: list[EngineProcess] = []
-        self._starting = 0
+        self._starting: set[int] = set()
         self._shares: deque[EngineShare] = deque()
         self._is_stopped = self._is_closed = False
 
@@ -115,6 +115,7 @@ class LocalEngines:
         if not self._runs:
             return Summary(), ""
         problem = self._wait(until + local_limits.GRACE_S)
+        self._drawn.end(time.monotonic())  # what no process took is not kept while Ray works
         done = shards.read_summary(self._pages, self._prefix)
         is_short = done.written.rows < len(self._given) + rest.num_rows
         if not problem and is_short and not self._is_stopped:
@@ -131,7 +132,7 @@ class LocalEngines:
     def _start(self, processes: int) -> None:
         """Start processes until there are so many in all, those that have ended included."""
         for number in range(len(self._runs), min(processes, local_limits.MAX_ENGINES)):
-            self._starting += 1
+            self._starting.add(number)
             self._runs.append(self._threads.submit(self._run, number))
 
     def _has_failed(self) -> bool:
@@ -162,19 +163,19 @@ class LocalEngines:
                 self._processes.append(process)
                 if self._is_closed:
                     return ""
-                self._hand_over(process)
+                self._hand_over(process, number)
                 return process.wait()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread is left
             return f"an engine process cannot be started: {error}"
+        finally:
+            self._starting.discard(number)
 
-    def _hand_over(self, process: EngineProcess) -> None:
+    def _hand_over(self, process: EngineProcess, number: int) -> None:
         """Hand a process pages that were drawn while there are any, and its share of the rest."""
-        chunk, is_starting = local_limits.max_chunk(self._task.config), True
+        chunk = local_limits.max_chunk(self._task.config)
         while (drawn := self._drawn.take(chunk)) and not process.has_ended:
             process.send(drawn)
-            with self._lock:
-                self._starting -= is_starting
-            is_starting = False
+            self._starting.discard(number)
         with self._lock:
             share = self._shares.popleft() if self._shares else None
         if share is not None:
@@ -186,6 +187,7 @@ class LocalEngines:
         done, late = wait(self._runs, max(0.0, until - time.monotonic()))
         if late:
             self._kill()
+            wait(late)  # what they were writing is there, or will not be
         problems = [run.result() for run in self._runs if run in done]
         return next(filter(None, problems), _TIME_IS_OVER if late else "")
 

@@ -22,7 +22,7 @@ from typing import IO, Final, Self, cast
 import pyarrow as pa
 
 from pipeline.documents.sandbox.protocol import shorten
-from pipeline.job.metrics import SendReport
+from pipeline.job.metrics import SendReport, measured_apart
 from pipeline.job.stages.records import DrawnPage
 from pipeline.job.task import Task
 from pipeline.storage.paths import AnyPath
@@ -90,6 +90,7 @@ class EngineProcess:
 
         Raises:
             OSError: The machine has no process or no disk space left for it.
+            RuntimeError: It has no thread left.
         """
         root = str(Path(__file__).resolve().parents[2])
         code = f"import sys; sys.path.insert(0, {root!r}); import {_WORKER} as it; it.main()"
@@ -101,17 +102,18 @@ class EngineProcess:
                 stderr=errors,
                 start_new_session=True,  # Ctrl-C is handled by the driver, which ends it
             )
+            started = cls(process, errors)
             reports = threading.Thread(target=_pass_on, args=(process.stdout, send), daemon=True)
-            reports.start()
-            try:
-                started = cls(process, errors)
-                started.send(setup)
-                yield started
-            finally:
-                process.kill()
-                process.wait()
-                reports.join()
-                started.end_input()
+            with measured_apart(process.pid):
+                try:
+                    reports.start()
+                    started.send(setup)
+                    yield started
+                finally:
+                    process.kill()
+                    process.wait()
+                    started.end_input()
+            reports.join()
 
     def send(self, message: EngineSetup | EngineShare | list[DrawnPage]) -> None:
         """Tell it something; waits until it takes that in. Nothing happens where it has ended."""

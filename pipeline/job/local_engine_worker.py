@@ -94,7 +94,6 @@ class _Reader:
                 async for rows in self._recognise(prepared):
                     ids = rows["page_id"].to_pylist()
                     self._sink.take([self._positions.pop(key) for key in ids], rows, [])
-            await asyncio.wait([ahead])
             self._render.close()
         finally:
             self._sink.finish()

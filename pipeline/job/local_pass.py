@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -122,10 +122,12 @@ class LocalPass:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._progress.__exit__(*error)
-        self._stop()
-        self._engines.close()
-        self._sink.finish()
+        # Each of them is done whatever becomes of those before it, a second Ctrl-C included.
+        with ExitStack() as ends:
+            ends.callback(self._sink.finish)
+            ends.callback(self._engines.close)
+            ends.callback(self._stop)
+            ends.callback(self._progress.__exit__, *error)
 
     @property
     def has_engine_pages(self) -> bool:

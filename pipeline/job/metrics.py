@@ -21,6 +21,8 @@ import psutil
 from pipeline.output.receipt import StageMetrics
 
 _MIB = 1024 * 1024
+_APART: set[int] = set()
+"""Process ids of children that report what they use themselves."""
 _SAMPLE_S = 1.0
 _HOLD_S = 0.5
 """Seconds between two reports of a worker that need not be sent at once."""
@@ -167,14 +169,29 @@ class StageMonitor:
 
 
 def resident_mib(process: psutil.Process) -> float:
-    """Memory of a process and its children now, MiB; a child that just died counts nothing."""
+    """Memory of a process and its children now, MiB; a child that just died counts nothing.
+
+    Those in `measured_apart` are left out.
+    """
     total = process.memory_info().rss - _shared_bytes(process)
     for child in process.children():
+        if child.pid in _APART:
+            continue
         try:
             total += child.memory_info().rss
         except psutil.NoSuchProcess:
             continue
     return total / _MIB
+
+
+@contextmanager
+def measured_apart(pid: int) -> Iterator[None]:
+    """Leave a child of this process, which reports its own memory, out of that of its stages."""
+    _APART.add(pid)
+    try:
+        yield
+    finally:
+        _APART.discard(pid)
 
 
 def _shared_bytes(process: psutil.Process) -> int:

@@ -123,11 +123,19 @@ class Run:
             settled = local.finish() if may_end_here else None
             if settled and settled.written.written.rows == planned.summary.todo.rows:
                 return self.finished_here(task, planned, settled)
-            if settled and settled.problem:
-                left = planned.summary.todo.rows - settled.written.written.rows
-                self.log(f"{left} pages are left, and are read on Ray: {settled.problem}")
+            if settled:
+                self._say_left(planned, settled)
             with _on_ray(self.config, self.log) as job:
-                return self._recognised(job, planned, settled or local.finish())
+                if not settled:
+                    settled = local.finish()
+                    self._say_left(planned, settled)
+                return self._recognised(job, planned, settled)
+
+    def _say_left(self, planned: LocalPlan, settled: Settled) -> None:
+        """Say what went wrong with engines in the driver, if anything did."""
+        if settled.problem:
+            left = planned.summary.todo.rows - settled.written.written.rows
+            self.log(f"{left} pages are left, and are read on Ray: {settled.problem}")
 
     def finished_here(self, task: Task, planned: LocalPlan, settled: Settled) -> receipt.Receipt:
         """The receipt of a job that was done in the driver: Ray is not started."""

@@ -93,8 +93,9 @@ def _of_lines(generation: Generation, hinted: str | None) -> UnreadScript | None
         return UnreadScript(name)
     if not generation.unread_lines:
         return None
-    # Without a coverage the page has hardly any other line.
-    return UnreadScript(name, is_partial=coverage is not None)
+    # Without a coverage the page has hardly any other line, or short ones.
+    is_partial = coverage is not None or len(generation.lines) > generation.unread_lines
+    return UnreadScript(name, is_partial=is_partial)
 
 
 def _of_strange_lines(generation: Generation, readable: Collection[str]) -> UnreadScript | None:

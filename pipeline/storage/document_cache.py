@@ -6,23 +6,19 @@ that another worker can recognise and delete the folder of a worker that was kil
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 from weakref import finalize
 
 from pipeline.config import InputConfig, StoreConfig
 from pipeline.errors import DocumentError, ErrorKind, RayscribeError, RecordedError
-from pipeline.storage import archives, remote_file, uris
+from pipeline.storage import archives, locked_folder, remote_file, uris
 
 _PREFIX: Final = "rayscribe-fetched-"
 _MIB: Final = 1 << 20
@@ -170,8 +166,8 @@ class DocumentCache:
         """A new path with the document's extension, which decides where bytes are ambiguous."""
         if self._folder is None:
             clear_abandoned()
-            self._folder, lock = _locked_folder()
-            self._remove = finalize(self, _delete, self._folder, lock)
+            self._folder, lock = locked_folder.create(_PREFIX)
+            self._remove = finalize(self, locked_folder.delete, self._folder, lock)
         self._count += 1
         suffix = _SUFFIX.search(uri)
         return self._folder / f"{self._count}{suffix[0] if suffix else ''}"
@@ -212,23 +208,5 @@ def containing_pdf(uri: str) -> str:
 
 
 def clear_abandoned() -> None:
-    """Delete the folders of workers that were killed, recognised by their free lock."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError), (folder / ".lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _locked_folder() -> tuple[Path, IO[str]]:
-    """A new folder and a file lock on it, which the kernel releases when this process ends."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = (folder / ".lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # else another worker deleted it before it was locked
-            return folder, lock
-
-
-def _delete(folder: Path, lock: IO[str]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    lock.close()
+    """Delete the folders of workers that were killed."""
+    locked_folder.clear_abandoned(_PREFIX)

@@ -53,7 +53,9 @@ _MIN_EXPECTED: Final = 10.0
 _T_LIGATURE: Final = re.compile("t[it]")
 _MIN_T: Final = 150
 """The letters t of a text from which the absence of "ti" and "tt" means that their ligatures are
-lost: it has at least 4 of them, code too."""
+lost: in most languages, code too, there are 4 of them and more."""
+_POLISH: Final = re.compile("[ąęłńśźż]")
+"""Letters of a language that has no "tt", and "ti" in words from others alone."""
 _LOST: Final = 0.85
 """What the absence of ligatures makes of the score: most words with them are misspelt."""
 _WORDS, _UNMIXED, _WHOLE, _LENGTHS, _APART, _OF_LANGUAGE, _PRESENT = (
@@ -198,7 +200,7 @@ def _ligatures(text: str, letters: str) -> float:
     expected = _LIGATURES * letters.count("f")
     if expected >= _MIN_EXPECTED and not _LIGATURE.search(text):
         return _LOST
-    if letters.count("t") >= _MIN_T and not _T_LIGATURE.search(text):
+    if letters.count("t") >= _MIN_T and not _T_LIGATURE.search(text) and not _POLISH.search(text):
         return _LOST
     return 1.0
 

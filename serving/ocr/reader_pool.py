@@ -14,15 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from weakref import finalize
 
 from pipeline.config import InputConfig, ReadConfig, RenderConfig
 from pipeline.documents.look import PageView
 from pipeline.documents.sandbox import DocumentInfo, SandboxClient
 from pipeline.recognition.route import Routes
+from pipeline.storage import locked_folder
 from pipeline.types import Instruction, Pixels
 
 T = TypeVar("T")
 
+_PREFIX: Final = "rayscribe-online-"
 _POLL_S: Final = 0.1
 """Seconds between two looks at whether others wait for the reader of a slow call."""
 
@@ -156,7 +159,9 @@ class ReaderPool:
         self._waiting = 0
         self._slow_s = slow_s
         self._slow_turns = asyncio.Semaphore(max(1, count - 1))
-        self._folder = tempfile.TemporaryDirectory(prefix="rayscribe-online-")
+        locked_folder.clear_abandoned(_PREFIX)  # of replicas that were killed
+        self._folder, lock = locked_folder.create(_PREFIX)
+        self._remove = finalize(self, locked_folder.delete, self._folder, lock)
 
     async def run(self, call: Callable[[SandboxClient], T], use: ReaderUse) -> T:
         """Call a reader as soon as one is free; a call of a slow document waits for its turn."""
@@ -231,7 +236,7 @@ class ReaderPool:
         yield OpenDocument(self, path, password, inspection, use)
 
     def _write(self, content: bytes) -> str:
-        descriptor, path = tempfile.mkstemp(dir=self._folder.name)
+        descriptor, path = tempfile.mkstemp(dir=self._folder)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         return path
@@ -245,4 +250,4 @@ class ReaderPool:
         """End the child processes and remove the temporary files."""
         while self._all:
             self._all.pop().close()
-        self._folder.cleanup()
+        self._remove()

@@ -42,7 +42,10 @@ _GUESSED_SCORE: Final = 0.8
 _SURE_SCORE: Final = 0.95
 """... or it is read with so much less confidence than the others ..."""
 _MAX_GUESSED: Final = 0.7
-"""... and is no words of a language: other letters that look like its own."""
+"""... and is no words of a language: other letters that look like its own. No address, code or
+dotted line is: ..."""
+_MIN_PARTS: Final = 2
+"""... so many of its parts between spaces have small letters."""
 _MIN_READ_LINES: Final = 5
 """Lines that were read, for their height and score to mean something."""
 _WIDE, _NARROW, _SPACE = 1.0, 0.5, 0.3
@@ -107,7 +110,10 @@ def _single_lines(lines: Sequence[Line]) -> int:
 
 def _is_guessed(line: Line) -> bool:
     """Whether a line was read as letters that are no words."""
-    return line.score < _GUESSED_SCORE and plausibility(line.text) < _MAX_GUESSED
+    if line.score >= _GUESSED_SCORE or plausibility(line.text) >= _MAX_GUESSED:
+        return False
+    parts = line.text.split()
+    return sum(any(map(str.islower, part)) for part in parts) >= _MIN_PARTS
 
 
 def _height(line: Line) -> float:

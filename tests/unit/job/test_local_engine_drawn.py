@@ -210,6 +210,8 @@ def test_where_every_engine_has_died_no_other_is_started(folder: Path) -> None:
         time.sleep(0.1)
     assert not engines.has_room()
     written, problem = engines.finish(todo, time.monotonic() + 60)
+    assert len(engines._drawn) == 0, "Ray begins: its memory is free"
+    assert not engines._starting
     engines.close()
     assert written.written.rows == 0
     assert problem.startswith("an engine process ended ")
@@ -251,14 +253,24 @@ def test_pages_of_an_engine_with_a_gpu_are_not_drawn(
         assert local._engines._given == []
 
 
-def test_an_interrupt_ends_engines_that_have_begun(folder: Path) -> None:
+@pytest.mark.parametrize("is_second", [False, True])
+def test_an_interrupt_ends_engines_that_have_begun(
+    is_second: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stages = {"local_drawn_mib": 1, "pages_per_task": 1}
     config = config_of(folder, stages=stages, ray={"cpus": 2})
     config = with_fake(config, handler="slow", delay_ms=10_000)
+    if is_second:  # while the first one ends the readers
+        stop = LocalPass._stop
+        monkeypatch.setattr(LocalPass, "_stop", lambda local: (stop(local), _interrupt()))
     with pytest.raises(KeyboardInterrupt):
         _interrupt_once_engines_run(config)
     assert not psutil.Process().children()
     assert read_pages(config) == ALL[SCANS:]
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def _interrupt_once_engines_run(config: OcrConfig) -> None:

@@ -67,6 +67,15 @@ def test_a_line_of_words_in_letters_for_formulas_is_found(line: str, found: str 
     assert told is None or told.is_partial
 
 
+def test_a_page_of_short_lines_of_which_one_was_not_read_is_read_in_part() -> None:
+    text = "Coffee\nTea\nMilk\nBread\nSoup"
+    lines = tuple(Line(each, (0.0, 0.0, 9.0, 9.0), 0.98) for each in text.split())
+    request = Request(np.zeros((9, 9, 3), np.uint8), 9, 9, task=Task.TEXT)
+    found = unread_script(Generation(lines=lines, unread_lines=1), text, request, READABLE)
+    assert found
+    assert found.is_partial
+
+
 def test_a_page_of_which_most_lines_were_not_read_is_not_read_in_part() -> None:
     assert checked(ENGLISH, coverage=0.4, unread_lines=9, partly=False) == "unknown"
     assert checked("No. 7", coverage=None, unread_lines=2, partly=False) == "unknown"

@@ -148,8 +148,8 @@ def test_a_store_that_is_not_set_up_is_an_error_of_the_document(monkeypatch: pyt
 def test_a_killed_worker_leaves_a_folder_that_the_next_one_clears(tmp_path: Path, temporary: Path):
     code = (
         "import os, signal, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
-        "from pipeline.storage import document_cache\n"
-        "folder, lock = document_cache._locked_folder()\n"
+        "from pipeline.storage import document_cache, locked_folder\n"
+        "folder, lock = locked_folder.create(document_cache._PREFIX)\n"
         "print(folder, flush=True); sys.stdin.readline(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     with subprocess.Popen(

@@ -97,6 +97,18 @@ def test_lost_ligatures_of_t_are_seen() -> None:
     assert plausibility(few) > 0.9
 
 
+def test_polish_has_no_ligatures_of_t_to_lose() -> None:
+    """Adam Mickiewicz, Pan Tadeusz (1834)."""
+    text = 12 * (
+        "Litwo! Ojczyzno moja! ty jesteś jak zdrowie; ile cię trzeba cenić, ten tylko się dowie, "
+        "kto cię stracił. Dziś piękność twą w całej ozdobie widzę i opisuję, bo tęsknię po tobie. "
+        "Panno święta, co jasnej bronisz Częstochowy i w Ostrej świecisz Bramie! Ty, co gród "
+        "zamkowy nowogródzki ochraniasz z jego wiernym ludem! "
+    )
+    assert text.count("t") > 150
+    assert plausibility(text) > 0.9
+
+
 @pytest.mark.parametrize("script", ["Arabic", "Hebrew"])
 def test_spaced_letters_of_a_script_without_capitals_are_seen(script: str) -> None:
     text = SENTENCES[script]

@@ -103,6 +103,8 @@ def test_a_single_line_of_other_letters_was_not_read() -> None:
     assert unread_lines([*page, (guessed, box)], score=0.61) == 1
     assert unread_lines([*page, (guessed, box)], score=0.9) == 0  # a number of a part
     assert unread_lines([*page, (READ, box)], score=0.61) == 0  # words that are hard to read
+    for other in ("https://example.org/a/b?x=1", "ABCD1234 EFGH5678 IJKL9012", ". " * 20):
+        assert unread_lines([*page, (other, box)], score=0.61) == 0, other
 
 
 @pytest.mark.parametrize(("script", "is_read"), [("Latin", True), ("Cyrillic", False)])
