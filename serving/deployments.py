@@ -106,6 +106,10 @@ class OcrReplica:
         await self.recognise(prepare_request(page, self._recipe, max_tokens=_WARM_UP_TOKENS), {})
         self._is_warm = True
 
+    async def export_spans(self) -> None:
+        """Export what has been recorded; the service is about to end."""
+        await asyncio.to_thread(tracing.flush)
+
     def __del__(self) -> None:
         """Called by Serve before the process ends."""
         tracing.flush()
@@ -161,6 +165,10 @@ class ChatReplica:
         finally:
             self._streams -= 1
             tracing.record("engine", trace, begin_ns)
+
+    async def export_spans(self) -> None:
+        """Export what has been recorded; the service is about to end."""
+        await asyncio.to_thread(tracing.flush)
 
     def __del__(self) -> None:
         """Called by Serve before the process ends."""

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from serving.jobs.webhook import read_secret
 _DRAIN_MARGIN_S = 10.0
 """Seconds beyond the grace period in which ingress replicas have to say that they are done."""
 
+_SPANS_S = 2.0
+"""Seconds in which replicas have to export their last spans."""
 _POLL_S = 0.1
 _LOOPBACK = "127.0.0.1"
 
@@ -102,11 +104,12 @@ def _serve(
         stopping_mark.touch()
         end_answers(config.ingress.stop_grace_s, say, cut)
     finally:
-        # A Ray of our own ends with all its processes. Serve's orderly end takes 3 s more; in it
-        # replicas export their last spans.
-        if _address(config.ray) or tracing.is_asked_for(os.environ):
+        # A Ray of our own ends with all its processes; Serve's orderly end would take 3 s more.
+        if _address(config.ray):
             with suppress(TimeoutError):  # nothing runs any more, or the ingress does not answer
                 serve.delete(APP)
+        elif tracing.is_asked_for(os.environ):
+            _export_spans(config.models)
 
 
 def end_answers(grace_s: float, say: Callable[[str], None], cut: threading.Event) -> None:
@@ -148,6 +151,19 @@ def _drain(grace_s: float) -> int:
     except (TimeoutError, RayServeException):
         return 0
     return sum(count for count in ended if isinstance(count, int))
+
+
+def _export_spans(models: Iterable[str]) -> None:
+    """Have the replicas of the models export their last spans."""
+    from ray import serve
+    from ray.serve.exceptions import RayServeException
+
+    from serving.deployments import CHAT, OCR
+
+    for model in models:
+        replicas = serve.get_deployment_handle({"ocr": OCR, "chat": CHAT}[model], APP)
+        with suppress(TimeoutError, RayServeException):
+            replicas.broadcast("export_spans").results(timeout_s=_SPANS_S, return_exceptions=True)
 
 
 def _greeting(config: ServeConfig) -> list[str]:
