@@ -42,12 +42,22 @@ def test_workers_are_killed(site: Site, rng: random.Random):
 @pytest.fixture
 def text_site(tmp_path: Path) -> Site:
     """240 pages with text layers."""
-    documents = tmp_path / "in"
+    return _site_of_text(tmp_path, 8)
+
+
+@pytest.fixture
+def long_text_site(tmp_path: Path) -> Site:
+    """1,800 pages with text layers: a single reader has some seconds to do."""
+    return _site_of_text(tmp_path, 60)
+
+
+def _site_of_text(place: Path, pages: int) -> Site:
+    documents = place / "in"
     documents.mkdir()
     for number in range(30):
-        content = sample_documents.marked(sample_documents.text_pdf(8), number)
+        content = sample_documents.marked(sample_documents.text_pdf(pages), number)
         (documents / f"{number:03}.pdf").write_bytes(content)
-    return Site(tmp_path, 240, 0.0)
+    return Site(place, 30 * pages, 0.0)
 
 
 def test_workers_are_killed_while_pages_are_settled(text_site: Site, rng: random.Random):
@@ -57,10 +67,10 @@ def test_workers_are_killed_while_pages_are_settled(text_site: Site, rng: random
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_driver_is_stopped_while_it_settles_pages(text_site: Site, number: signal.Signals):
-    outcome = scenarios.settling_driver_stopped(text_site, number)
+def test_a_driver_is_stopped_while_it_settles_pages(long_text_site: Site, number: signal.Signals):
+    outcome = scenarios.settling_driver_stopped(long_text_site, number)
     assert outcome.is_whole, outcome
-    assert outcome.errors == Counter({None: 240})
+    assert outcome.errors == Counter({None: 1800})
 
 
 def test_a_node_is_lost(site: Site):
