@@ -139,7 +139,7 @@ def _unwell(service: Online) -> Iterator[str]:
     good = sample_documents.saved(sample_documents.corner_picture(), "PNG")
     if service.chat(image(good)).status != 200:
         yield "it reads no image"
-    if left := list(Path(service.readers._folder.name).iterdir()):
+    if left := list(service.readers._folder.glob("tmp*")):
         yield f"{len(left)} files kept"
 
 
