@@ -37,7 +37,7 @@ from pipeline.job.stages.render import Render, StoppedError
 from pipeline.job.stages.settled import SettledRows
 from pipeline.job.stages.todo import plan_shards, read_plan
 from pipeline.job.task import Task
-from pipeline.output import shards
+from pipeline.output import schema, shards
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import AnyPath
@@ -182,10 +182,13 @@ class LocalPass:
 
     def _read_rest(self) -> tuple[Summary, str]:
         """Have engines read what is left, or end with the pages that they are at."""
-        now, todo = time.monotonic(), self._todo(self._pages)
+        now = time.monotonic()
         if not self._may_end_here:
-            return self._engines.finish(todo.slice(0, 0), now)
-        return self._engines.finish(todo, min(now, self._begin + self._local_s) + self._local_s)
+            return self._engines.finish(schema.TODO.empty_table(), now)
+        if not self.has_engine_pages:
+            return Summary(), ""
+        until = min(now, self._begin + self._local_s) + self._local_s
+        return self._engines.finish(self._todo(self._pages), until)
 
     def take(
         self, positions: Sequence[int], rows: pa.Table, others: Sequence[int]
