@@ -242,7 +242,7 @@ def test_a_job_that_needs_no_engine_starts_no_ray(
     receipt = run.run(config_of(folder, progress={"interval_s": 0.02}), lines.append)
     line = "planned: 3 documents (1 cannot be opened), 6 pages, 7 to do (3 are copies), "
     assert lines == [line + "0 done before"]
-    assert "recognise: starting" in capfd.readouterr().err
+    assert "recognise" in capfd.readouterr().err  # at which page a line finds the job is chance
     assert receipt.rows == {"ok": 6, "failed": 1}
     assert (receipt.sources, receipt.copied) == ({"text_layer": 6, "none": 1}, 3)
     assert receipt.first_page_s is not None
