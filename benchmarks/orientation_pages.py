@@ -1,7 +1,7 @@
 """Made pages of known orientation: layouts, scripts, skew, scanner noise, stamps.
 
-Nothing of a page is taken from a file: the words are written here, the fonts are those that are
-installed with DejaVu and the one inside PyMuPDF. A page is set by its seed alone.
+Nothing of a page is taken from a file: the words are written here, the fonts are DejaVu's, as
+matplotlib brings them, and the one inside PyMuPDF. A page is set by its seed alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -103,7 +104,9 @@ def _font(face: str, px: int) -> ImageFont.FreeTypeFont:
         import pymupdf
 
         return ImageFont.truetype(io.BytesIO(pymupdf.Font("cjk").buffer), px)
-    return ImageFont.truetype(f"{face}.ttf", px)
+    import matplotlib as mpl
+
+    return ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts", "ttf", f"{face}.ttf")), px)
 
 
 class Printer:
