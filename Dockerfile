@@ -36,6 +36,8 @@ FROM base AS cpu-runtime
 COPY requirements.lock k8s/image/trim.py /tmp/
 RUN pip install --no-deps --require-hashes --requirement /tmp/requirements.lock \
     && python /tmp/trim.py
+# In the place of the one that pip installed.
+COPY --chmod=755 k8s/image/ray_command.py /usr/local/bin/ray
 USER 1000:1000
 
 # vLLM compiles at its start: Triton wants a C compiler, the CUDA compiler comes with its wheels.
@@ -47,6 +49,8 @@ RUN apt-get update \
 COPY requirements-gpu.lock k8s/image/trim.py /tmp/
 RUN pip install --no-deps --require-hashes --requirement /tmp/requirements-gpu.lock \
     && python /tmp/trim.py
+# In the place of the one that pip installed.
+COPY --chmod=755 k8s/image/ray_command.py /usr/local/bin/ray
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000:1000

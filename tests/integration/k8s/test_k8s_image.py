@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from k8s.image import trim
+from k8s.image import ray_command, trim
 from tests.integration.k8s.manifests import ROOT
 from tests.support.one_node import archives, programs
 
@@ -44,6 +45,44 @@ def test_credentials_and_s3_stay_of_the_descriptions_of_services(tmp_path: Path)
         "sts",
         "endpoints.json",
     }
+
+
+def ray(*arguments: str, flag: str = "-B") -> str:
+    """What the image's command `ray` and Python, which runs it with a flag, print."""
+    script = ROOT / "k8s/image/ray_command.py"
+    command = [sys.executable, flag, script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
+CALLS: tuple[tuple[str, ...], ...] = (("health-check",), ())
+
+
+def imported(said: str) -> set[str]:
+    """The modules in what `-X importtime` printed, but for those that were refused at once."""
+    lines = re.findall(r"^import time: +\d+ \| +(\d+) \| +(\S+)$", said, re.MULTILINE)
+    return {name for microseconds, name in lines if int(microseconds) > 50}
+
+
+def test_a_health_check_imports_no_other_commands():
+    """KubeRay runs it before each worker, on a fifth of a CPU."""
+    short, long = (imported(ray(*words, "--help", flag="-Ximporttime")) for words in CALLS)
+    assert "ray.scripts.scripts" in short
+    assert set(ray_command.UNUSED) <= long, "Ray's commands have other modules now"
+    assert not [name for name in short if name.startswith(("ray.serve.", "fastapi", "pandas"))]
+    assert len(short) < len(long) * 0.7
+
+
+def test_all_other_commands_are_rays_own():
+    own = subprocess.run(
+        [sys.executable, "-m", "ray.scripts.scripts", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    listed = own.stdout.partition("Commands:")[2]
+    assert "job " in listed
+    assert ray("--help").partition("Commands:")[2] == listed
 
 
 def test_the_script_that_builds_is_valid_and_knows_the_base_of_the_dockerfile():

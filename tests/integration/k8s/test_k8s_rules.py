@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
+from ray.serve._private.constants import RECOVERING_LONG_POLL_BROADCAST_TIMEOUT_S
 from ray.serve.schema import ServeDeploySchema
 
 from pipeline.cli import validate
@@ -157,9 +158,29 @@ def test_a_pod_has_longer_to_end_than_ray_gives_its_work(pod: Pod):
 def test_a_head_is_gone_before_its_clients_lose_patience(manifest: Manifest):
     """No new head starts while the old pod ends; Ray's wait for its work would be in vain."""
     head = manifests.pods(manifest)[0]
-    assert kuberay.env(head.ray)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "5"
+    assert kuberay.env(head.ray)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "1"
     assert head.spec["terminationGracePeriodSeconds"] <= 45
     assert head.spec["shareProcessNamespace"] is True, "or the autoscaler ignores SIGTERM"
+
+
+@pytest.mark.parametrize("manifest", ALL_SERVICES)
+def test_a_head_is_found_ready_at_once_and_unready_no_sooner_than_by_kuberays_probe(
+    manifest: Manifest,
+):
+    """KubeRay's: `/api/healthz` of the agent, after 10 s each 5 s, ten failures."""
+    probe = manifests.pods(manifest)[0].ray["readinessProbe"]
+    assert probe["httpGet"] == {"path": "/api/healthz", "port": 52365}
+    assert "initialDelaySeconds" not in probe
+    assert probe["periodSeconds"] == 1
+    assert probe["periodSeconds"] * probe["failureThreshold"] == 10 * 5
+
+
+@pytest.mark.parametrize("manifest", ALL_SERVICES)
+def test_a_new_head_gives_lost_replicas_up_before_its_proxy_takes_requests(manifest: Manifest):
+    """Serve tells a proxy of no replica while one of the deployment may still come back."""
+    head = manifests.pods(manifest)[0]
+    given_up_s = int(kuberay.env(head.ray)["RAY_SERVE_SLOW_STARTUP_WARNING_S"])
+    assert 5 < given_up_s < RECOVERING_LONG_POLL_BROADCAST_TIMEOUT_S
 
 
 @pytest.mark.parametrize("manifest", ALL_SERVICES)

@@ -3,12 +3,13 @@
     python ask.py METHOD URL [BODY] [SECONDS]
 
 In BODY `@FILE` stands for the file's contents in base64. While nobody listens it is asked again for
-SECONDS.
+SECONDS. A name server that is too slow is asked twice more in any case, which the seconds show.
 """
 
 import base64
 import json
 import re
+import socket
 import sys
 import time
 import urllib.error
@@ -30,13 +31,22 @@ def ask(method, url, body):
         return error.code, error.read()
 
 
+def is_slow_name_server(error):
+    reason = getattr(error, "reason", None)
+    return isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_AGAIN
+
+
 def main(method, url, body="", seconds="0"):
     start = time.time()
+    names = 2
     while True:
         try:
             status, text = ask(method, url, body)
             break
         except OSError as error:
+            if is_slow_name_server(error) and names:
+                names -= 1
+                continue
             if time.time() > start + float(seconds):
                 status, text = 0, str(error).encode()
                 break

@@ -77,7 +77,10 @@ def vllm_archive(cache: Path) -> Path:
     return path
 
 
-_BUILD = (ROOT / "Dockerfile", ROOT / "k8s/image/build.sh", ROOT / "k8s/image/trim.py")
+_BUILD = (
+    ROOT / "Dockerfile",
+    *(ROOT / "k8s/image" / name for name in ("build.sh", "trim.py", "ray_command.py")),
+)
 
 
 def _files() -> list[Path]:

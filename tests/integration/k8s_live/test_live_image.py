@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.integration.k8s_live import image, tables
-from tests.integration.k8s_live.kube import Kube
+from tests.integration.k8s_live.kube import ROOT, Kube
 
 MODULES = """
 import importlib, json, pathlib
@@ -54,6 +54,12 @@ def test_the_commands_are_there(live: Kube):
         assert live.run("exec", "client", "--", "which", tool).strip()
     said = live.run("exec", "client", "--", "python", "-m", "jobs.ocr", "--help")
     assert "--output" in said
+
+
+def test_the_command_ray_is_the_one_that_answers_a_health_check_quickly(live: Kube):
+    own = (ROOT / "k8s/image/ray_command.py").read_text(encoding="utf-8")
+    assert live.run("exec", "client", "--", "bash", "-c", 'cat "$(which ray)"') == own
+    assert "version" in live.run("exec", "client", "--", "ray", "--version")
 
 
 def test_the_size_is_noted(live: Kube):

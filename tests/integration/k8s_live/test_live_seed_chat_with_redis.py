@@ -94,7 +94,7 @@ def test_with_fault_tolerance_workers_answer_while_the_head_is_away(
     again(chat, old)
     found = load.stop().result("head pod deleted, with `gcs-fault-tolerance`")
     assert worker in names(chat), "its replicas go on"
-    assert found["gap_s"] < 20
+    assert found["gap_s"] < 15, "a new proxy lets requests wait for 16 s if Serve still waits"
     assert lost(found["fates"]) < found["fates"]["answered"] / 10
 
 
