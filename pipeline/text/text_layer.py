@@ -21,6 +21,8 @@ MAX_LINES: Final = 20_000
 """Maximum lines of a page; a newspaper page has 2,000."""
 MAX_CHARS: Final = 1_000_000
 """Maximum characters of a page."""
+_MIN_CROSSED: Final = 2
+"""A line at an angle is a watermark if its box has the middles of so many others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class TextLayerLine:
         size_px: Size of its font, 0 where unknown.
         is_bold: Whether all of it is bold.
         is_covered: Whether it lies under what is painted later.
+        is_oblique: Whether it is neither level nor upright.
     """
 
     text: str
@@ -47,6 +50,7 @@ class TextLayerLine:
     size_px: float = 0.0
     is_bold: bool = False
     is_covered: bool = False
+    is_oblique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,8 @@ def read(
         hidden: Include lines that are not seen, those that are white on white too.
         find_layout: Finds what the lines are, for Markdown with structure; None for plain text.
 
+    Lines at an angle that run across others, as watermarks do, come last: they are beside none.
+
     Returns:
         The text, its blocks with boxes on the page as displayed, and the clockwise turn that
         makes the text upright.
@@ -152,6 +158,7 @@ def read(
     def to_page(box: Box | None) -> Box | None:
         return box and turn_back(box, width_px, height_px, deg)
 
+    lines, marks = _without_watermarks(lines)
     lines = _with_words_of_stacks(lines, to_upright)
     upright = [Line(line.text, to_upright(line.box), 1.0) for line in lines]
     if find_layout is None:
@@ -162,8 +169,26 @@ def read(
         rules = tuple(map(to_upright, layer.rules))
         signs = PageSigns(seen.line_kinds, _styles(lines), (*pictures, *seen.regions), rules)
         found = structured(upright, width_px, height_px, signs)
+    for line in marks:
+        across = [Line(line.text, to_upright(line.box), 1.0)]
+        found = (*found, *layout.blocks(across, width_px, height_px))
     blocks = tuple(replace(block, box=to_page(block.box), score=None) for block in found)
     return markdown(blocks), blocks, deg
+
+
+def _without_watermarks(
+    lines: tuple[TextLayerLine, ...],
+) -> tuple[tuple[TextLayerLine, ...], tuple[TextLayerLine, ...]]:
+    """The lines without those at an angle that run across others, and these."""
+    level = [line.box for line in lines if not line.is_oblique]
+    marks = tuple(line for line in lines if line.is_oblique and _runs_across(line.box, level))
+    return tuple(line for line in lines if line not in marks), marks
+
+
+def _runs_across(box: Box, others: Sequence[Box]) -> bool:
+    x0, y0, x1, y1 = box
+    inside = (x0 < (a + c) / 2 < x1 and y0 < (b + d) / 2 < y1 for a, b, c, d in others)
+    return sum(inside) >= _MIN_CROSSED
 
 
 def _with_words_of_stacks(

@@ -28,6 +28,8 @@ _MAX_TINY_PT: Final = 1.5
 """... unless their boxes are higher or wider, as with some bitmap fonts."""
 _UPRIGHT: Final = (1.0, 0.0)
 """Direction of a line that needs no turn."""
+_MIN_OBLIQUE: Final = math.sin(math.radians(10))
+"""A line is at an angle if the smaller part of its direction is more than this."""
 _MAX_SPAN_EM: Final = 3.0
 """Maximum plausible height of a span's box, in font sizes."""
 
@@ -68,7 +70,11 @@ def read_lines(
             continue
         box = to_pixels(*line["bbox"])
         turn_deg, style = _turn_of(line), _style(line["spans"], to_pixels.zoom)
-        found.append(TextLayerLine("".join(texts).strip(), box, turn_deg, inked > 0, False, *style))
+        text = "".join(texts).strip()
+        is_oblique = _is_oblique(line)
+        found.append(
+            TextLayerLine(text, box, turn_deg, inked > 0, False, *style, is_oblique=is_oblique)
+        )
     if not visible:
         return found, 0.0, 0.0
     return found, white / visible, oversized / visible
@@ -92,8 +98,9 @@ def _seen_and_unseen(
         text = "".join(span["text"] for span in spans).strip()
         left, top, right, bottom = zip(*(span["bbox"] for span in spans), strict=True)
         box = to_pixels(min(left), min(top), max(right), max(bottom))
+        style, is_oblique = _style(spans, to_pixels.zoom), _is_oblique(line)
         yield TextLayerLine(
-            text, box, _turn_of(line), is_visible, is_white, *_style(spans, to_pixels.zoom)
+            text, box, _turn_of(line), is_visible, is_white, *style, is_oblique=is_oblique
         )
 
 
@@ -155,6 +162,12 @@ class PixelFrame:
 
 def _turn_of(line: dict[str, Any]) -> int:
     return 0 if line["dir"] == _UPRIGHT else _turn(*line["dir"])
+
+
+def _is_oblique(line: dict[str, Any]) -> bool:
+    """Whether a line is far from level and from upright."""
+    across, down = line["dir"]
+    return bool(min(abs(across), abs(down)) > _MIN_OBLIQUE)
 
 
 def _turn(across: float, down: float) -> int:

@@ -15,7 +15,14 @@ import numpy.typing as npt
 import pymupdf
 from pymupdf import mupdf
 
-from pipeline.documents.pdf import covered, figures, mupdf_log, painted, pictures
+from pipeline.documents.pdf import (
+    covered,
+    figures,
+    mupdf_log,
+    painted,
+    pictures,
+    right_to_left,
+)
 from pipeline.documents.pdf.glyphs import Doubtful, ciphered_share, count_in_line
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
@@ -174,8 +181,15 @@ def _pictures_with_text(
 
 def _lines(text_page: Any) -> Iterator[dict[str, Any]]:
     """PyMuPDF's lines: `bbox` and `dir` of each, and `spans` of one font and colour."""
+    lines = list(_blocks_lines(text_page, with_chars=False))
+    if any(right_to_left.has_right_to_left(line) for line in lines):
+        return right_to_left.in_logical_order(lines, _blocks_lines(text_page, with_chars=True))
+    return iter(lines)
+
+
+def _blocks_lines(text_page: Any, *, with_chars: bool) -> Iterator[dict[str, Any]]:
     found: dict[str, Any] = {}
-    pymupdf.JM_make_textpage_dict(text_page, found, False)
+    pymupdf.JM_make_textpage_dict(text_page, found, with_chars)
     for block in found["blocks"]:
         yield from block.get("lines", ())
 

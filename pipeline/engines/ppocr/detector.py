@@ -4,7 +4,8 @@ The detector's work grows with the area of its input. So it sees the part of a p
 alone, at a resolution that the height of the letters there tells: lines of 10 points are bounded as
 well at 115 dpi as at 150, smaller ones are not, and a line whose box is a pixel off is read worse.
 Where lines that were found are small all the same, or none were found, the page is looked at again
-at its full resolution. The lines themselves are read at full resolution.
+at its full resolution, and then its parts with ink. The lines themselves are read at full
+resolution.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.engines.ppocr.inked import ink_box, letter_height
+from pipeline.engines.ppocr.inked import ink_box, ink_parts, letter_height
 from pipeline.engines.ppocr.split_columns import Quads
 from pipeline.types import Pixels
 
@@ -31,6 +32,10 @@ _SMALL_PX: Final = 17.0
 a page of tables was .95 and at full resolution .98, at 20 px there was no difference."""
 _SMALL_PERCENTILE: Final = 20
 """The percentile of the lines' heights that is compared with it."""
+_MAX_PART: Final = 0.3
+"""A part of more than this share of the inked box is much like all of it."""
+_MIN_ASPECT: Final = 1.5
+"""Width by height of what counts as a word there: squares and scrawls are not read."""
 _GRID_PX: Final = 32
 """The network's input has sides of a multiple of this."""
 _MARGIN_PX: Final = 24
@@ -56,8 +61,31 @@ def find_lines(model: Any, image: Pixels) -> Quads:
     scale = _scale(grey)
     quads = _find(model, image, inked, scale)
     if scale < 1 and (not len(quads) or _is_small(quads, scale)):
-        return _find(model, image, inked, 1.0)
-    return quads
+        quads = _find(model, image, inked, 1.0)
+    return quads if len(quads) else _in_parts(model, image, grey, _area(inked))
+
+
+def _in_parts(model: Any, image: Pixels, grey: npt.NDArray[np.uint8], inked_px: int) -> Quads:
+    """The lines in the small parts of a page that have ink, each alone.
+
+    In a page that is almost white the network does not find a single word; in its surroundings it
+    does.
+    """
+    parts = [part for part in ink_parts(grey) if _area(part) <= _MAX_PART * inked_px]
+    found = [_find(model, image, part, 1.0) for part in parts]
+    quads = np.concatenate([_NONE, *found])
+    quads = quads[_aspects(quads) >= _MIN_ASPECT]
+    return quads[np.argsort(quads[:, :, 1].min(axis=1), kind="stable")]
+
+
+def _aspects(quads: Quads) -> npt.NDArray[np.float32]:
+    heights = np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1)
+    widths = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1)
+    return np.asarray(widths / np.maximum(heights, 1.0), np.float32)
+
+
+def _area(box: tuple[int, int, int, int]) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 _NONE: Final = np.empty((0, 4, 2), np.float32)

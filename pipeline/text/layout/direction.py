@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipeline.types import Box, Line
 
@@ -21,11 +21,16 @@ def is_right_to_left(lines: Sequence[Line]) -> bool:
     The text of each line is in logical order already; only the order of lines side by side, and of
     columns, has to be mirrored.
     """
-    others = [line.text for line in lines if not line.text.isascii()]
-    if not _RIGHT_TO_LEFT.search("".join(others)):
+    return is_right_to_left_text(line.text for line in lines)
+
+
+def is_right_to_left_text(texts: Iterable[str]) -> bool:
+    """Whether most letters of some texts are of a right-to-left script."""
+    every = list(texts)
+    if not _RIGHT_TO_LEFT.search("".join([text for text in every if not text.isascii()])):
         return False
     ways: Counter[str] = Counter()
-    for char, count in Counter("".join([line.text for line in lines])).items():
+    for char, count in Counter("".join(every)).items():
         ways[unicodedata.bidirectional(char)] += count
     return ways["R"] + ways["AL"] > ways["L"]
 

@@ -16,7 +16,13 @@ _MIN_BANDS: Final = 3
 _MIN_BAND_SHARE: Final = 0.4
 """Rules separate the rows if there are this many for each line: not if only heads have them. ..."""
 _MAX_BAND_LINES: Final = 8
-"""... In a table with rules between the columns, if no row would have more lines than this."""
+"""... In a table with rules between the columns, if no row would have more lines than this ..."""
+_MIN_LONG_CELL: Final = 0.7
+"""... but for those of which one cell has at least this share of the lines, ..."""
+_MAX_SEVERAL: Final = 0.5
+"""... several cells have at most this share of them ..."""
+_MAX_BAND_SHARE: Final = 0.5
+"""... and which have at most this share of the table's lines: a drawing in a frame is no row."""
 _MIN_SINGLE: Final = 3
 """Steps between rows of one line each that tell how far rows are apart ..."""
 _STEP: Final = 0.96
@@ -43,23 +49,35 @@ def row_starts(
         em_px: The usual height of a line, px.
         has_columns: Whether vertical rules separate the columns.
     """
-    starts = _starts_by_rules(found, across, has_columns)
+    starts = _starts_by_rules(found, cells, across, has_columns)
     if starts is None:
         return _starts_by_gaps(found, cells, em_px)
     return _with_rows_without_rules(found, cells, starts)
 
 
 def _starts_by_rules(
-    found: Sequence[Row], across: Sequence[float], has_columns: bool
+    found: Sequence[Row], cells: Cells, across: Sequence[float], has_columns: bool
 ) -> list[bool] | None:
     """Whether each line starts a row, by the rules; None where rules don't separate the rows."""
     bands = [sum(y < center_y(row.lines[0]) for y in across) for row in found]
     lines = Counter(bands)
     is_dense = len(lines) >= _MIN_BAND_SHARE * len(found)
-    is_fine = has_columns and max(lines.values()) <= _MAX_BAND_LINES
+    is_fine = has_columns and all(
+        count <= _MAX_BAND_LINES
+        or (count <= _MAX_BAND_SHARE * len(found) and _has_long_cell(bands, cells, band))
+        for band, count in lines.items()
+    )
     if len(lines) < _MIN_BANDS or not (is_dense or is_fine):
         return None
     return [True, *(above != below for above, below in pairwise(bands))]
+
+
+def _has_long_cell(bands: Sequence[int], cells: Cells, band: int) -> bool:
+    """Whether the lines between two rules are a row because one cell has many lines of text."""
+    filled = [list(map(bool, row)) for at, row in zip(bands, cells, strict=True) if at == band]
+    longest = max(map(sum, zip(*filled, strict=True)))
+    several = sum(sum(row) > 1 for row in filled)
+    return longest >= _MIN_LONG_CELL * len(filled) and several <= _MAX_SEVERAL * len(filled)
 
 
 def _with_rows_without_rules(

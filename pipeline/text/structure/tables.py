@@ -1,10 +1,11 @@
 """Rows and columns from the lines of a table. Pure and total.
 
-Columns are separated by vertical rules that run through most of the table, else by white space that
-no row, or almost none, crosses. Rows are the lines on one baseline; where the table has a rule
-below each row, all lines between two rules are one row, but for those that plainly are rows of
-their own: faint rules are found here and there only. Else a line that continues a cell closely
-below is joined to it. Each line goes into one cell: no word is lost or doubled.
+Columns are separated by vertical rules that run through most of the table, and by white space that
+no row, or almost none, crosses: between two rules only where most rows have a cell on each side.
+Rows are the lines on one baseline; where the table has a rule below each row, all lines between two
+rules are one row, but for those that plainly are rows of their own: faint rules are found here and
+there only. Else a line that continues a cell closely below is joined to it. Each line goes into one
+cell: no word is lost or doubled.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ _MIN_CELL_ROWS: Final = 0.5
 """Minimum share of lines with two cells or more ..."""
 _MIN_RULED_CELL_ROWS: Final = 0.25
 """... and where rules run between the columns."""
+_MIN_BESIDE: Final = 0.6
+"""White space between two rules separates columns if this share of the rows has text on both sides
+of it. Rules are often drawn between some columns only, or not known to be drawn."""
+_MIN_BESIDE_ROWS: Final = 4
+"""Minimum number of such rows."""
 _MAX_COLUMNS: Final = 64
 
 
@@ -156,18 +162,51 @@ def _length(parts: Sequence[tuple[float, float, float]]) -> float:
 
 def _columns(found: Sequence[Row], down: Sequence[float], box: Box, em_px: float) -> list[float]:
     """The positions between columns."""
-    if down:
-        return list(down)
-    x0, _, x1, _ = box
+    if not down:
+        return _gaps([row.lines for row in found], box[0], box[2], em_px)
+    edges = list(down)
+    for low, high in pairwise([box[0], *down, box[2]]):
+        inside = [[line for line in row.lines if low < _center_x(line) < high] for row in found]
+        several = [lines for lines in inside if len(lines) > 1]
+        if len(several) >= max(_MIN_BESIDE_ROWS, _MIN_BESIDE * sum(map(bool, inside))):
+            gaps = _gaps(several, low, high, em_px)
+            edges += _filled_beside(gaps, inside, low, high)
+    return sorted(edges)
+
+
+def _filled_beside(
+    gaps: Sequence[float], inside: Sequence[Sequence[Line]], low: float, high: float
+) -> list[float]:
+    """Those of the gaps between two rules that have text on both sides in most rows."""
+    bounds = [low, *gaps, high]
+    texts = [lines for lines in inside if lines]
+    kept: list[float] = []
+    for left, gap, right in zip(bounds, gaps, bounds[2:], strict=False):
+        both = sum(
+            any(left < _center_x(line) < gap for line in lines)
+            and any(gap < _center_x(line) < right for line in lines)
+            for lines in texts
+        )
+        if both >= _MIN_BESIDE * len(texts):
+            kept.append(gap)
+    return kept
+
+
+def _center_x(line: Line) -> float:
+    return (line.box[0] + line.box[2]) / 2
+
+
+def _gaps(found: Sequence[Sequence[Line]], x0: float, x1: float, em_px: float) -> list[float]:
+    """The middles of the white space between two positions that almost no row crosses."""
     bin_px = max(em_px / _BINS_EM, (x1 - x0) / _MAX_BINS, 1e-3)
     size = int((x1 - x0) / bin_px) + 1
     covered = np.zeros(size, np.int64)
-    several = [row for row in found if len(row.lines) > 1]
-    for row in several:
+    several = [lines for lines in found if len(lines) > 1]
+    for lines in several:
         is_covered = np.zeros(size, np.bool_)
-        for line in row.lines:
+        for line in lines:
             start, end = (int((side - x0) / bin_px) for side in (line.box[0], line.box[2]))
-            is_covered[max(0, start) : end + 1] = True
+            is_covered[max(0, start) : max(0, end + 1)] = True
         covered += is_covered
     most = max(int(_CROSSED * len(several)), int(len(several) >= _HEAD_ROWS))
     return [

@@ -151,3 +151,26 @@ def test_text_of_every_kind_is_what_mupdf_collects_alone(tmp_path: Path) -> None
     assert {"mode 0 of eight", "mode 3 of eight", "mode 7 of eight", "told"} <= {
         line.text for line in found
     }
+
+
+def test_a_watermark_across_the_page_divides_no_lines(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    sheet = document.new_page()
+    rows = [f"Harbour dues of ship number {i} paid" for i in range(20)]
+    for i, row in enumerate(rows):
+        sheet.insert_text((72, 100 + 18 * i), row)
+    corner = pymupdf.Point(100, 420)
+    sheet.insert_text(corner, "COPY ONLY", fontsize=60, morph=(corner, pymupdf.Matrix(45)))
+    text, blocks, deg = read(layer_of(tmp_path, document.tobytes()), hidden=False)
+    assert (deg, blocks[-1].text) == (0, "COPY ONLY")
+    assert text.split() == [*" ".join(rows).split(), "COPY", "ONLY"]
+
+
+def test_labels_at_an_angle_stay_beside_what_they_name(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    sheet = document.new_page()
+    for i in range(8):
+        sheet.insert_text((72, 300 + 18 * i), f"Harbour dues of ship number {i} paid")
+    corner = pymupdf.Point(100, 200)
+    sheet.insert_text(corner, "May", morph=(corner, pymupdf.Matrix(45)))
+    assert read(layer_of(tmp_path, document.tobytes()), hidden=False)[1][0].text == "May"

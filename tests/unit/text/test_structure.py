@@ -297,3 +297,44 @@ def test_notes_far_apart_in_the_margin_are_no_column() -> None:
         read.index(words) for words in ("Each time", "Starting", "The old", "Note: a program")
     ]
     assert places == sorted(places)
+
+
+def ruled(top: float, bottom: float, *across: float, columns: tuple[int, ...]) -> PageSigns:
+    """A frame with rules across it and between some columns."""
+    levels = (top, *across, bottom)
+    left, right = float(columns[0]), float(columns[-1])
+    return PageSigns(
+        rules=(
+            *((left, y, right, y + 1) for y in levels),
+            *((float(x), top, float(x) + 1, bottom) for x in columns),
+        )
+    )
+
+
+def test_columns_between_two_rules_are_told_by_white_space() -> None:
+    ships = [(name, f"{i}.5", f"{i}7") for i, name in enumerate("ABCDE")]
+    rows = [("Ship", "1900", "1901"), *ships]
+    signs = ruled(390, 640, 430, 600, columns=(90, 340, 850))
+    [table] = structured(cells(400, rows), WIDTH_PX, HEIGHT_PX, signs)
+    lines = [line for line in table.text.splitlines() if "---" not in line]
+    assert lines == ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def test_words_far_apart_in_a_cell_between_two_rules_are_no_columns() -> None:
+    rows = [("Ship", "Cargo", ""), *((name, f"tin {i}", "") for i, name in enumerate("ABCDE"))]
+    rows[2] = ("B", "tin", "or lead")
+    levels = [433.0 + 40 * i for i in range(5)]
+    signs = ruled(390, 640, *levels, columns=(90, 340, 850))
+    [table] = structured(cells(400, rows), WIDTH_PX, HEIGHT_PX, signs)
+    assert table.text.splitlines()[3] == "| B | tin or lead |"
+
+
+def test_a_row_between_two_rules_may_have_a_long_cell() -> None:
+    rows = [("Ship", "Report")]
+    for name in ("Anna", "Berta", "Clara"):
+        rows += [(name if i == 4 else "", f"{name} {i}") for i in range(10)]
+    levels = [433.0 + 400 * i for i in range(3)]
+    signs = ruled(390, 1640, *levels, columns=(90, 340, 700))
+    [table] = structured(cells(400, rows), WIDTH_PX, HEIGHT_PX, signs)
+    expected = " ".join(f"Berta {i}" for i in range(10))
+    assert table.text.splitlines()[3] == f"| Berta | {expected} |"

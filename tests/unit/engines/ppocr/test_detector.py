@@ -94,12 +94,32 @@ def test_small_lines_below_large_ones_are_found_too(detector: Detector) -> None:
     assert len(find_lines(detector, pixels)) == 27
 
 
-def test_a_page_with_ink_on_which_nothing_is_found_is_looked_at_again(
+def test_a_page_with_ink_on_which_nothing_is_found_is_looked_at_again_and_in_parts(
     detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detector, "postprocess_op", lambda *_: ([], []), raising=False)
     assert find_lines(detector, page(23, 20)).shape == (0, 4, 2)
-    assert len(detector.sides) == 2
+    whole, parts = detector.sides[:2], detector.sides[2:]
+    assert whole[0] < whole[1]
+    assert len(parts) == 6
+    assert all(height < whole[1][0] / 4 for height, _ in parts)
+
+
+def test_a_word_that_is_found_in_its_surroundings_alone_has_its_place_on_the_page(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = detector.real.postprocess_op
+
+    def in_small_images(probabilities: np.ndarray, size: tuple[int, int]) -> Any:
+        return found(probabilities, size) if size[0] < 400 else ([], [])
+
+    monkeypatch.setattr(detector, "postprocess_op", in_small_images, raising=False)
+    pixels = page(23, 1).copy()
+    pixels[1600:1604, 1100:1104] = 0  # a speck, for ink all over the page
+    [quad] = find_lines(detector, pixels)
+    inked = np.argwhere((pixels[:1500] < 128).any(axis=2))
+    assert np.allclose(quad.min(axis=0), inked.min(axis=0)[::-1], atol=12)
+    assert np.allclose(quad.max(axis=0), inked.max(axis=0)[::-1], atol=12)
 
 
 def test_a_page_without_ink_is_not_looked_at(detector: Detector) -> None:
