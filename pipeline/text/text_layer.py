@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.imaging.rotation import TURNS, turn_back, turn_box, turn_size
 from pipeline.text import layout
@@ -137,12 +141,12 @@ def read(
 ) -> tuple[str, tuple[Block, ...], int]:
     """Text and blocks of a layer, in reading order.
 
+    Lines at an angle that run across others, as watermarks do, come last.
+
     Args:
         layer: The layer.
         hidden: Include lines that are not seen, those that are white on white too.
         find_layout: Finds what the lines are, for Markdown with structure; None for plain text.
-
-    Lines at an angle that run across others, as watermarks do, come last: they are beside none.
 
     Returns:
         The text, its blocks with boxes on the page as displayed, and the clockwise turn that
@@ -180,15 +184,20 @@ def _without_watermarks(
     lines: tuple[TextLayerLine, ...],
 ) -> tuple[tuple[TextLayerLine, ...], tuple[TextLayerLine, ...]]:
     """The lines without those at an angle that run across others, and these."""
-    level = [line.box for line in lines if not line.is_oblique]
-    marks = tuple(line for line in lines if line.is_oblique and _runs_across(line.box, level))
-    return tuple(line for line in lines if line not in marks), marks
+    if not any(line.is_oblique for line in lines):
+        return lines, ()
+    boxes = np.array([line.box for line in lines if not line.is_oblique]).reshape(-1, 4)
+    x, y = np.ascontiguousarray(((boxes[:, :2] + boxes[:, 2:]) / 2).T)
+    are_marks = [line.is_oblique and _runs_across(line.box, x, y) for line in lines]
+    marks = tuple(compress(lines, are_marks))
+    return tuple(line for line, is_mark in zip(lines, are_marks, strict=True) if not is_mark), marks
 
 
-def _runs_across(box: Box, others: Sequence[Box]) -> bool:
+def _runs_across(box: Box, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> bool:
+    """Whether a box has so many middles of others (`x` and `y`) as that of a watermark."""
     x0, y0, x1, y1 = box
-    inside = (x0 < (a + c) / 2 < x1 and y0 < (b + d) / 2 < y1 for a, b, c, d in others)
-    return sum(inside) >= _MIN_CROSSED
+    inside = np.count_nonzero((x > x0) & (x < x1) & (y > y0) & (y < y1))
+    return bool(inside >= _MIN_CROSSED)
 
 
 def _with_words_of_stacks(
