@@ -144,7 +144,12 @@ def _number_starts(band: Cells, *, alone: bool) -> list[bool]:
 
 
 def _is_number(cell: Sequence[str]) -> bool:
-    return bool(cell) and all(_NUMBER.fullmatch(text) for text in cell)
+    return bool(cell) and all(is_number(text) for text in cell)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number, as an amount or a share."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _starts_by_gaps(found: Sequence[Row], cells: Cells, em_px: float) -> list[bool]:

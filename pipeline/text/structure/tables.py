@@ -5,13 +5,14 @@ no row, or almost none, crosses: between two rules only where most rows have a c
 Rows are the lines on one baseline; where the table has a rule below each row, all lines between two
 rules are one row, but for those that plainly are rows of their own: faint rules are found here and
 there only. Else a line that continues a cell closely below is joined to it. Each line goes into one
-cell: no word is lost or doubled.
+cell, but for numbers that stand in as many columns: no word is lost or doubled.
 """
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final
 
@@ -23,7 +24,7 @@ from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
 from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.places import center_y
-from pipeline.text.structure.table_rows import row_starts
+from pipeline.text.structure.table_rows import is_number, row_starts
 from pipeline.types import Box, Line
 
 _BINS_EM: Final = 4
@@ -234,9 +235,32 @@ def _cells(row: Row, edges: Sequence[float]) -> list[list[str]]:
     bounds = [float("-inf"), *edges, float("inf")]
     cells: list[list[str]] = [[] for _ in range(len(edges) + 1)]
     for line in row.lines:
+        if numbers := _numbers(line, edges):
+            for column, text in numbers:
+                cells[column].append(text)
+            continue
         shares = [min(line.box[2], high) - max(line.box[0], low) for low, high in pairwise(bounds)]
         cells[max(range(len(cells)), key=lambda i: (shares[i], -i))].append(line.text)
     return cells
+
+
+def _numbers(line: Line, edges: Sequence[float]) -> list[tuple[int, str]]:
+    """Columns and texts of the numbers of a line, if each is in another column; else none.
+
+    Wide numbers of columns side by side are one line where there is no more than a space between.
+    """
+    words = line.text.split()
+    if len(words) < 2 or not all(is_number(word) for word in words):
+        return []
+    x0, _, x1, _ = line.box
+    char_px = (x1 - x0) / len(" ".join(words))
+    starts = [0, *accumulate(len(word) + 1 for word in words)]
+    middles = [
+        x0 + (start + len(word) / 2) * char_px for start, word in zip(starts, words, strict=False)
+    ]
+    columns = [bisect(edges, middle) for middle in middles]
+    is_one_each = all(below < above for below, above in pairwise(columns))
+    return list(zip(columns, words, strict=True)) if is_one_each else []
 
 
 def _joined(cells: Sequence[list[list[str]]], starts: Sequence[bool]) -> Grid:

@@ -338,3 +338,14 @@ def test_a_row_between_two_rules_may_have_a_long_cell() -> None:
     [table] = structured(cells(400, rows), WIDTH_PX, HEIGHT_PX, signs)
     expected = " ".join(f"Berta {i}" for i in range(10))
     assert table.text.splitlines()[3] == f"| Berta | {expected} |"
+
+
+def test_wide_numbers_that_are_one_line_are_in_their_columns() -> None:
+    ships = [(name, f"{i}.5", f"{i}7") for i, name in enumerate("ABCDE")]
+    rows = [("Ship", "1900", "1901"), *ships]
+    lines = [line for line in cells(400, rows) if line.box[1] != 480]
+    wide = Line("12,753,438,000 2,799,250", (330.0, 480.0, 690.0, 506.0), 1.0)
+    lines += [Line("B", (100.0, 480.0, 112.0, 506.0), 1.0), wide]
+    signs = ruled(390, 640, 430, 470, 510, 550, 590, columns=(90, 300, 560, 850))
+    [table] = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
+    assert "| B | 12,753,438,000 | 2,799,250 |" in table.text.splitlines()
