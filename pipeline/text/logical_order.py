@@ -8,7 +8,7 @@ and takes ligatures apart before it turns words round.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -77,11 +77,11 @@ def logical_order(glyphs: Sequence[Glyph], *, page_is_rtl: bool) -> list[tuple[i
     order = _with_whole_ligatures(glyphs)
     runs = _runs(glyphs, order)
     if _is_descending(runs):
-        return [(i, glyphs[i].text) for i in order]
+        return _as_written(runs, glyphs)
     runs = _with_whole_numbers(sorted(runs, key=lambda run: run.middle), glyphs)
     is_rtl = _base_is_rtl(runs, page_is_rtl)
     ordered = list(_in_rtl(runs)) if is_rtl else list(_in_ltr(runs))
-    return _mirrored(ordered, glyphs, is_rtl)
+    return _mirrored(ordered, glyphs)
 
 
 @cache
@@ -125,7 +125,24 @@ def _runs(glyphs: Sequence[Glyph], order: Sequence[int]) -> list[_Run]:
     for run in runs:
         if run.kind in ("EN", "AN"):  # numbers are written from left to right in every script
             run.members.sort(key=lambda i: glyphs[i].x0)
+        elif run.kind == "R":
+            run.members = _from_the_right(run.members, glyphs)
     return runs
+
+
+def _from_the_right(word: list[int], glyphs: Sequence[Glyph]) -> list[int]:
+    """A right-to-left word that MuPDF did not turn round, turned round; any other as it is."""
+    letters: list[list[int]] = []
+    for i in word:
+        glyph, last = glyphs[i], glyphs[letters[-1][-1]] if letters else None
+        if last and (unicodedata.combining(glyph.text) or _is_one_glyph(glyph, last)):
+            letters[-1].append(i)
+        else:
+            letters.append([i])
+    places = [glyphs[letter[0]].x0 for letter in letters]
+    if len(places) > 1 and all(left < right for left, right in pairwise(places)):
+        return [i for letter in reversed(letters) for i in letter]
+    return word
 
 
 def _with_whole_numbers(runs: Sequence[_Run], glyphs: Sequence[Glyph]) -> list[_Run]:
@@ -223,19 +240,44 @@ def _stretches(
             i += 1
 
 
-def _mirrored(
-    ordered: Sequence[tuple[_Run, bool]], glyphs: Sequence[Glyph], is_rtl: bool
-) -> list[tuple[int, str]]:
-    """The characters; brackets in right-to-left text mirrored if the first of them closes.
+def _as_written(runs: Sequence[_Run], glyphs: Sequence[Glyph]) -> list[tuple[int, str]]:
+    """The characters of runs in the order of reading, as they are but for brackets."""
+    is_flipped = _are_brackets_flipped([(run, True) for run in runs], glyphs)
+    return [
+        (i, glyphs[i].text.translate(_MIRRORED) if is_flipped else glyphs[i].text)
+        for run in runs
+        for i in run.members
+    ]
 
-    Some programs store what a bracket looks like, others what it means.
+
+def _are_brackets_flipped(ordered: Sequence[tuple[_Run, bool]], glyphs: Sequence[Glyph]) -> bool:
+    """Whether the brackets of the right-to-left parts of a line are those that are seen.
+
+    Some programs store what a bracket looks like, others what it means: more of these are pairs.
     """
-    flips = False
-    for run, is_right_to_left_part in ordered:
-        text = glyphs[run.members[0]].text
-        if is_right_to_left_part and run.kind == "N" and text.translate(_MIRRORED) != text:
-            flips = text in _CLOSING
-            break
+    signs = [glyphs[run.members[0]].text for run, is_rtl_part in ordered if is_rtl_part]
+    brackets = [sign for sign in signs if sign.translate(_MIRRORED) != sign]
+    return _pairs(sign in _CLOSING for sign in brackets) < _pairs(
+        sign not in _CLOSING for sign in brackets
+    )
+
+
+def _pairs(are_closing: Iterable[bool]) -> int:
+    """How many brackets are closed again."""
+    is_open = pairs = 0
+    for is_closing in are_closing:
+        if not is_closing:
+            is_open += 1
+        elif is_open:
+            is_open, pairs = is_open - 1, pairs + 1
+    return pairs
+
+
+def _mirrored(
+    ordered: Sequence[tuple[_Run, bool]], glyphs: Sequence[Glyph]
+) -> list[tuple[int, str]]:
+    """The characters, with spaces where they are seen; brackets as they are meant."""
+    are_flipped = _are_brackets_flipped(ordered, glyphs)
     result: list[tuple[int, str]] = []
     least = _SPACE * fmean(glyph.x1 - glyph.x0 for glyph in glyphs)
     before: _Run | None = None
@@ -243,7 +285,7 @@ def _mirrored(
         has_space = before is not None and _gap(before, run) > least
         for i in run.members:
             text = glyphs[i].text
-            is_flipped = flips and is_right_to_left_part and run.kind == "N"
+            is_flipped = are_flipped and is_right_to_left_part
             text = text.translate(_MIRRORED) if is_flipped else text
             has_space = has_space and not (text.isspace() or result[-1][1].isspace())
             result.append((i, f" {text}" if has_space else text))

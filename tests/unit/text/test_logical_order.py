@@ -74,3 +74,30 @@ def test_a_minus_on_the_left_and_thousands_stay_with_their_number() -> None:
 def test_cells_far_apart_have_a_space_between_them() -> None:
     glyphs = [Glyph("7", 0, 10), Glyph("\u05d1", 110, 120), Glyph("\u05d0", 100, 110)]
     assert read(glyphs) == "\u05d1\u05d0 7"
+
+
+def test_a_word_that_was_not_turned_round_is_turned() -> None:
+    kaf, teh, beh, fatha = "\u0643\u062a\u0628\u064e"
+    latin = [Glyph(char, 10.0 * i, 10.0 * i + 10) for i, char in enumerate("pl ")]
+    word = [Glyph(beh, 30, 40), Glyph(teh, 40, 50), Glyph(fatha, 42, 42), Glyph(kaf, 50, 60)]
+    assert read([*latin, *word], rtl=False) == "pl " + kaf + teh + fatha + beh
+
+
+def test_a_word_of_one_ligature_is_not_turned_round() -> None:
+    lam, alef = "\u0644\u0627"
+    glyphs = [Glyph("7", 0, 10), Glyph(" ", 10, 20), Glyph(alef, 40, 40), Glyph(lam, 30, 40)]
+    assert read(glyphs) == lam + alef + " 7"
+
+
+@pytest.mark.parametrize(
+    ("stored", "meant"),
+    [
+        (")\u05d1\u05d0(", "(\u05d0\u05d1)"),
+        ("(\u05d1\u05d0)", "(\u05d0\u05d1)"),
+        (")\u05d1\u05d0( \u05d3 )\u05d2", "\u05d2) \u05d3 (\u05d0\u05d1)"),
+    ],
+)
+def test_brackets_are_as_they_are_meant(stored: str, meant: str) -> None:
+    """`stored` from left to right; where brackets are seen ones, more are pairs mirrored."""
+    glyphs = [Glyph(char, 10.0 * i, 10.0 * i + 10) for i, char in enumerate(stored)]
+    assert read(glyphs[::-1]) == meant
