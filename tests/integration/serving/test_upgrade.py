@@ -34,6 +34,9 @@ LIMIT_S = 300
 HAPROXY_CLOSES = 2
 """Serve starts HAProxy anew for a new list of replicas, and a connection that the old one had not
 accepted yet is closed without an answer now and then: one of 220 was seen."""
+HAPROXY_LOSES = CLIENTS // 2
+"""Of the requests that a killed replica had, HAProxy does not give all to another: in 28 kills it
+closed 11 connections, three at most of one kill, and answered one request with a 503."""
 REDEPLOY = """
 import sys, ray, yaml
 from ray import serve
@@ -128,12 +131,16 @@ def ingresses() -> list[psutil.Process]:
     return found
 
 
-def check(answers: Counter[int | str], request: pytest.FixtureRequest) -> None:
-    """No answer is lost, but for the connections that HAProxy closes."""
-    is_haproxy = request.node.callspec.params["deployed"] == "haproxy"
-    closed = [answer for answer in answers if str(answer).startswith("RemoteDisconnected")]
-    assert set(answers) - {*closed} == {200}, answers
-    assert sum(answers[answer] for answer in closed) <= (HAPROXY_CLOSES if is_haproxy else 0)
+def is_haproxy(request: pytest.FixtureRequest) -> bool:
+    return bool(request.node.callspec.params["deployed"] == "haproxy")
+
+
+def check(answers: Counter[int | str], allowed: int, *statuses: int) -> None:
+    """No answer is lost, but for so many closed connections and answers of other statuses."""
+    lost = {answer for answer in answers if str(answer).startswith("RemoteDisconnected")}
+    lost |= {*statuses} & {*answers}
+    assert set(answers) - lost == {200}, answers
+    assert sum(answers[answer] for answer in lost) <= allowed, answers
 
 
 @pytest.mark.timeout(500)
@@ -153,12 +160,12 @@ def test_an_upgrade_in_place_loses_no_answer(
         )
         wait(lambda: not before & {process.pid for process in ingresses()}, LIMIT_S)
         load.at_least(50)
-    check(load.answers, request)
+    check(load.answers, HAPROXY_CLOSES if is_haproxy(request) else 0)
     assert load.answers.total() > 200
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_ingress_replica_loses_no_answer(
+def test_a_killed_ingress_replica_loses_no_answer_but_those_of_haproxy(
     deployed: tuple[Online, job_process.Head, Path], request: pytest.FixtureRequest
 ) -> None:
     service = deployed[0]
@@ -166,4 +173,7 @@ def test_a_killed_ingress_replica_loses_no_answer(
         load.at_least(50)
         os.kill(ingresses()[0].pid, signal.SIGKILL)
         load.at_least(150)
-    check(load.answers, request)
+    if is_haproxy(request):
+        check(load.answers, HAPROXY_LOSES, 503)
+    else:
+        check(load.answers, 0)
