@@ -58,7 +58,7 @@ class _Run:
         return (self.x0 + self.x1) / 2
 
 
-def is_right_to_left(text: str) -> bool:
+def has_right_to_left_text(text: str) -> bool:
     """Whether a text has letters of a right-to-left script or Arabic digits."""
     return not text.isascii() and any(_class(char) in ("R", "AN") for char in text)
 
@@ -77,11 +77,11 @@ def logical_order(glyphs: Sequence[Glyph], *, page_is_rtl: bool) -> list[tuple[i
     order = _with_whole_ligatures(glyphs)
     runs = _runs(glyphs, order)
     if _is_descending(runs):
-        return _as_written(runs, glyphs)
+        return [(i, text) for _, i, text in _texts([(run, True) for run in runs], glyphs)]
     runs = _with_whole_numbers(sorted(runs, key=lambda run: run.middle), glyphs)
     is_rtl = _base_is_rtl(runs, page_is_rtl)
     ordered = list(_in_rtl(runs)) if is_rtl else list(_in_ltr(runs))
-    return _mirrored(ordered, glyphs)
+    return list(_with_spaces(_texts(ordered, glyphs), glyphs))
 
 
 @cache
@@ -240,16 +240,6 @@ def _stretches(
             i += 1
 
 
-def _as_written(runs: Sequence[_Run], glyphs: Sequence[Glyph]) -> list[tuple[int, str]]:
-    """The characters of runs in the order of reading, as they are but for brackets."""
-    is_flipped = _are_brackets_flipped([(run, True) for run in runs], glyphs)
-    return [
-        (i, glyphs[i].text.translate(_MIRRORED) if is_flipped else glyphs[i].text)
-        for run in runs
-        for i in run.members
-    ]
-
-
 def _are_brackets_flipped(ordered: Sequence[tuple[_Run, bool]], glyphs: Sequence[Glyph]) -> bool:
     """Whether the brackets of the right-to-left parts of a line are those that are seen.
 
@@ -273,25 +263,30 @@ def _pairs(are_closing: Iterable[bool]) -> int:
     return pairs
 
 
-def _mirrored(
+def _texts(
     ordered: Sequence[tuple[_Run, bool]], glyphs: Sequence[Glyph]
-) -> list[tuple[int, str]]:
-    """The characters, with spaces where they are seen; brackets as they are meant."""
+) -> list[tuple[_Run, int, str]]:
+    """Run, index and text of each character, brackets as they are meant."""
     are_flipped = _are_brackets_flipped(ordered, glyphs)
-    result: list[tuple[int, str]] = []
+    return [
+        (run, i, glyphs[i].text.translate(_MIRRORED) if are_flipped and is_rtl else glyphs[i].text)
+        for run, is_rtl in ordered
+        for i in run.members
+    ]
+
+
+def _with_spaces(
+    texts: Sequence[tuple[_Run, int, str]], glyphs: Sequence[Glyph]
+) -> Iterator[tuple[int, str]]:
+    """Index and text of each character, with a space before it where one is seen."""
     least = _SPACE * fmean(glyph.x1 - glyph.x0 for glyph in glyphs)
     before: _Run | None = None
-    for run, is_right_to_left_part in ordered:
-        has_space = before is not None and _gap(before, run) > least
-        for i in run.members:
-            text = glyphs[i].text
-            is_flipped = are_flipped and is_right_to_left_part
-            text = text.translate(_MIRRORED) if is_flipped else text
-            has_space = has_space and not (text.isspace() or result[-1][1].isspace())
-            result.append((i, f" {text}" if has_space else text))
-            has_space = False
-        before = run
-    return result
+    last = ""
+    for run, i, text in texts:
+        is_apart = before is not None and before is not run and _gap(before, run) > least
+        has_space = is_apart and not (text.isspace() or last.isspace())
+        yield i, f" {text}" if has_space else text
+        before, last = run, text
 
 
 def _gap(a: _Run, b: _Run) -> float:

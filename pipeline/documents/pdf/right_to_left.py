@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.text.layout.direction import is_right_to_left_text
-from pipeline.text.logical_order import Glyph, is_right_to_left, logical_order
+from pipeline.text.logical_order import Glyph, has_right_to_left_text, logical_order
 
 
 def has_right_to_left(line: dict[str, Any]) -> bool:
     """Whether a line has letters of a right-to-left script, or Arabic digits."""
-    return any(is_right_to_left(span["text"]) for span in line["spans"])
+    return any(has_right_to_left_text(span["text"]) for span in line["spans"])
 
 
 def in_logical_order(

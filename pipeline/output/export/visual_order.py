@@ -7,10 +7,9 @@ it takes for right-to-left text, MuPDF and poppler never do.
 
 from __future__ import annotations
 
-import unicodedata
-
 from pipeline.errors import ConfigError
 from pipeline.output.export.page_lines import is_right_to_left
+from pipeline.text.logical_order import has_right_to_left_text
 
 
 def visual_order(text: str) -> str:
@@ -19,7 +18,7 @@ def visual_order(text: str) -> str:
     Raises:
         ConfigError: The text is of a right-to-left script, and python-bidi is not installed.
     """
-    if not any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text):
+    if not has_right_to_left_text(text):
         return text
     try:
         from bidi import get_display

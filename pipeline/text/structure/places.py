@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from pipeline.types import Line
 
 
+def center_x(line: Line) -> float:
+    """The horizontal centre of a line, px."""
+    return (line.box[0] + line.box[2]) / 2
+
+
 def center_y(line: Line) -> float:
     """The vertical centre of a line, px."""
     return (line.box[1] + line.box[3]) / 2

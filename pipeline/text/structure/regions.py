@@ -14,7 +14,7 @@ from pipeline.text.layout.rows import bounding_box, rows
 from pipeline.text.structure.markdown import Kind
 from pipeline.text.structure.paragraph_kinds import is_caption
 from pipeline.text.structure.pipe_tables import pipes
-from pipeline.text.structure.places import center_y, without
+from pipeline.text.structure.places import center_x, center_y, without
 from pipeline.text.structure.signs import LineSigns
 from pipeline.text.structure.tables import between_rules, grid
 from pipeline.types import Block, Box, Line, LineKind, Region, RegionKind
@@ -82,11 +82,7 @@ def _touches(a: Box, b: Box, near: float) -> bool:
 
 def _inside(lines: Sequence[Line], box: Box) -> list[Line]:
     x0, y0, x1, y1 = box
-    return [
-        line
-        for line in lines
-        if x0 <= (line.box[0] + line.box[2]) / 2 <= x1 and y0 <= center_y(line) <= y1
-    ]
+    return [line for line in lines if x0 <= center_x(line) <= x1 and y0 <= center_y(line) <= y1]
 
 
 def _table(

@@ -23,7 +23,7 @@ from pipeline.text.layout.column_kinds import texts_beside
 from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
 from pipeline.text.structure.pipe_tables import Grid
-from pipeline.text.structure.places import center_y
+from pipeline.text.structure.places import center_x, center_y
 from pipeline.text.structure.table_rows import is_number, row_starts
 from pipeline.types import Box, Line
 
@@ -167,7 +167,7 @@ def _columns(found: Sequence[Row], down: Sequence[float], box: Box, em_px: float
         return _gaps([row.lines for row in found], box[0], box[2], em_px)
     edges = list(down)
     for low, high in pairwise([box[0], *down, box[2]]):
-        inside = [[line for line in row.lines if low < _center_x(line) < high] for row in found]
+        inside = [[line for line in row.lines if low < center_x(line) < high] for row in found]
         several = [lines for lines in inside if len(lines) > 1]
         if len(several) >= max(_MIN_BESIDE_ROWS, _MIN_BESIDE * sum(map(bool, inside))):
             gaps = _gaps(several, low, high, em_px)
@@ -184,17 +184,13 @@ def _filled_beside(
     kept: list[float] = []
     for left, gap, right in zip(bounds, gaps, bounds[2:], strict=False):
         both = sum(
-            any(left < _center_x(line) < gap for line in lines)
-            and any(gap < _center_x(line) < right for line in lines)
+            any(left < center_x(line) < gap for line in lines)
+            and any(gap < center_x(line) < right for line in lines)
             for lines in texts
         )
         if both >= _MIN_BESIDE * len(texts):
             kept.append(gap)
     return kept
-
-
-def _center_x(line: Line) -> float:
-    return (line.box[0] + line.box[2]) / 2
 
 
 def _gaps(found: Sequence[Sequence[Line]], x0: float, x1: float, em_px: float) -> list[float]:

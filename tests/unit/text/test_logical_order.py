@@ -9,7 +9,7 @@ from bidi import get_display
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text.logical_order import Glyph, is_right_to_left, logical_order
+from pipeline.text.logical_order import Glyph, has_right_to_left_text, logical_order
 
 HEBREW = st.text("\u05d0\u05d1\u05d2\u05d3\u05d4", min_size=1, max_size=5)
 LATIN = st.text("abcde", min_size=1, max_size=5)
@@ -21,8 +21,10 @@ def drawn(text: str, *, rtl: bool) -> list[Glyph]:
     """The characters of a line as MuPDF gives them: words, and Arabic digits, turned round."""
     seen = get_display(text, base_dir="R" if rtl else "L")
     glyphs = [Glyph(char, 10.0 * i, 10.0 * i + 10) for i, char in enumerate(seen)]
-    runs = [list(run) for _, run in groupby(glyphs, key=lambda each: is_right_to_left(each.text))]
-    turned = [run[::-1] if is_right_to_left(run[0].text) else run for run in runs]
+    runs = [
+        list(run) for _, run in groupby(glyphs, key=lambda each: has_right_to_left_text(each.text))
+    ]
+    turned = [run[::-1] if has_right_to_left_text(run[0].text) else run for run in runs]
     return [glyph for run in turned for glyph in run]
 
 
