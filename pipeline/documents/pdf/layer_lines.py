@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pymupdf import mupdf
 
+from pipeline.documents.pdf.exponents import MAX_SIZE, sign_before
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.text.text_layer import TextLayerLine
 from pipeline.types import Box
@@ -28,6 +29,8 @@ _MAX_TINY_PT: Final = 1.5
 """... unless their boxes are higher or wider, as with some bitmap fonts."""
 _UPRIGHT: Final = (1.0, 0.0)
 """Direction of a line that needs no turn."""
+_DOWN_DEG: Final = 270
+"""The turn that makes a line which goes down go to the right."""
 _MIN_OBLIQUE: Final = math.sin(math.radians(10))
 """A line is at an angle if the smaller part of its direction is more than this."""
 _MAX_SPAN_EM: Final = 3.0
@@ -53,8 +56,12 @@ def read_lines(
         texts: list[str] = []
         characters = inked = 0
         white_before = white
+        size = 0.0
         for span in line["spans"]:
             text = span["text"]
+            if span["size"] < MAX_SIZE * size and line["dir"] == _UPRIGHT:
+                texts.append(sign_before("".join(texts), span, line["spans"]))
+            size = span["size"]
             texts.append(text)
             length = len(text)
             characters += length
@@ -161,7 +168,10 @@ class PixelFrame:
 
 
 def _turn_of(line: dict[str, Any]) -> int:
-    return 0 if line["dir"] == _UPRIGHT else _turn(*line["dir"])
+    if line["dir"] == _UPRIGHT:
+        return 0
+    # The characters of vertical writing stand upright in a line that goes down.
+    return (_turn(*line["dir"]) - (_DOWN_DEG if line["wmode"] else 0)) % 360
 
 
 def _is_oblique(line: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ Runs in the worker process of `pipeline.documents.sandbox`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, Final
@@ -18,6 +18,7 @@ from pymupdf import mupdf
 from pipeline.documents.pdf import (
     covered,
     figures,
+    line_repair,
     mupdf_log,
     painted,
     pictures,
@@ -179,12 +180,12 @@ def _pictures_with_text(
     return tuple((to_pixels(*box), count) for box, count in found)
 
 
-def _lines(text_page: Any) -> Iterator[dict[str, Any]]:
+def _lines(text_page: Any) -> Iterable[dict[str, Any]]:
     """PyMuPDF's lines: `bbox` and `dir` of each, and `spans` of one font and colour."""
     lines = list(_blocks_lines(text_page, with_chars=False))
     if any(right_to_left.has_right_to_left(line) for line in lines):
         return right_to_left.in_logical_order(lines, _blocks_lines(text_page, with_chars=True))
-    return iter(lines)
+    return line_repair.repaired(lines, lambda: _blocks_lines(text_page, with_chars=True))
 
 
 def _blocks_lines(text_page: Any, *, with_chars: bool) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,150 @@
+"""Exponents, indices and marks of notes in a text layer: joined to what they belong to.
+
+MuPDF gives many as lines of their own, which would be words of their own ("H 2 O"), and others as a
+part of the line, where an exponent would be digits of the number before it.
+
+Runs in the worker process of `pipeline.documents.sandbox`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from pipeline.types import Box
+
+Line = dict[str, Any]
+"""PyMuPDF's: `bbox`, `dir`, `wmode`, and `spans` of one font and colour."""
+_Near = Callable[[float], Iterator[int]]
+
+_LEVEL: Final = (1.0, 0.0)
+MAX_SIZE: Final = 0.85
+"""Maximum size of an exponent or index, in sizes of the text that it belongs to."""
+_MAX_CHARS: Final = 4
+_TOUCH_EM: Final = 0.12
+"""Maximum white space before and after it, in sizes of the text."""
+_SAME_PT: Final = 0.5
+_MIN_RISE: Final = 0.12
+"""Minimum distance of its baseline from that of the text before it, in sizes of that text."""
+_NUMBER: Final = re.compile(r"[-+\u2212\u2013]?\d")
+_FRACTION: Final = re.compile(r"\d+[/\u2044\u2215]\d")
+
+
+def with_exponents(lines: Sequence[Line]) -> Sequence[Line]:
+    """The lines, exponents and indices joined to the text that they touch, as in "H2O".
+
+    Args:
+        lines: PyMuPDF's, of a page.
+    """
+    sizes = [line["spans"][0]["size"] if line["spans"] else 0.0 for line in lines]
+    limit = MAX_SIZE * max(sizes, default=0.0)
+    small = [i for i, line in enumerate(lines) if sizes[i] <= limit and _may_be_exponent(line)]
+    if not small:
+        return lines
+    starts, ends = _sides(lines)
+    root = list(range(len(lines)))
+    for i in small:
+        base = next((j for j in ends(lines[i]["bbox"][0]) if _belongs_to(lines[i], lines[j])), -1)
+        if base < 0 or root[i] != i or _root_of(base, root) == i:
+            continue
+        root[i] = _root_of(base, root)
+        after = (
+            j
+            for j in starts(lines[i]["bbox"][2])
+            if root[j] == j != root[i] and _goes_on(lines[i], lines[base], lines[j])
+        )
+        if (rest := next(after, None)) is not None:
+            root[rest] = root[i]
+    groups: dict[int, list[int]] = defaultdict(list)
+    for i in range(len(lines)):
+        groups[_root_of(i, root)].append(i)
+    return [_joined([lines[i] for i in group]) for _, group in sorted(groups.items())]
+
+
+def _root_of(i: int, root: Sequence[int]) -> int:
+    while root[i] != i:
+        i = root[i]
+    return i
+
+
+def _sides(lines: Sequence[Line]) -> tuple[_Near, _Near]:
+    """Functions that find the level lines that begin, and that end, near a place across."""
+    starts: dict[int, list[int]] = defaultdict(list)
+    ends: dict[int, list[int]] = defaultdict(list)
+    for i, line in enumerate(lines):
+        if line["dir"] == _LEVEL and line["spans"]:
+            starts[round(line["bbox"][0])].append(i)
+            ends[round(line["bbox"][2])].append(i)
+
+    def near(places: Mapping[int, list[int]], x: float) -> Iterator[int]:
+        at = round(x)
+        return (i for place in (at - 1, at, at + 1) for i in places.get(place, ()))
+
+    return partial(near, starts), partial(near, ends)
+
+
+def _joined(group: Sequence[Line]) -> Line:
+    if len(group) == 1:
+        return group[0]
+    spans = [span for line in group for span in line["spans"]]
+    spans.sort(key=lambda span: span["bbox"][0])
+    return {**group[0], "spans": spans, "bbox": around([span["bbox"] for span in spans])}
+
+
+def _may_be_exponent(line: Line) -> bool:
+    spans = line["spans"]
+    if len(spans) > 2 or line["dir"] != _LEVEL:
+        return False
+    return 0 < len("".join([span["text"] for span in spans]).strip()) <= _MAX_CHARS
+
+
+def _belongs_to(line: Line, base: Line) -> bool:
+    """Whether a line is an exponent or index at the end of another one."""
+    span, last = line["spans"][0], base["spans"][-1]
+    size = last["size"]
+    if span["size"] > MAX_SIZE * size or last["text"][-1:].isspace():
+        return False
+    drop = span["origin"][1] - last["origin"][1]
+    touches = abs(line["bbox"][0] - base["bbox"][2]) <= _TOUCH_EM * size
+    return bool(touches and -0.8 * size <= drop <= 0.4 * size)
+
+
+def _goes_on(small: Line, base: Line, line: Line) -> bool:
+    """Whether a line is the rest of the one that an exponent or index belongs to."""
+    first, last = line["spans"][0], base["spans"][-1]
+    return bool(
+        abs(line["bbox"][0] - small["bbox"][2]) <= _TOUCH_EM * last["size"]
+        and abs(first["origin"][1] - last["origin"][1]) <= _SAME_PT
+        and abs(first["size"] - last["size"]) <= _SAME_PT
+    )
+
+
+def sign_before(before: str, span: dict[str, Any], spans: Sequence[dict[str, Any]]) -> str:
+    """What stands between a number and its exponent, index or fraction, "" for other text.
+
+    Without it they would be one number: 10 to the 25th would be 1025, five and a half 51/2.
+
+    Args:
+        before: The text of the line before the span.
+        span: A span that is smaller than the one before it.
+        spans: All of the line.
+    """
+    at = next(i for i, each in enumerate(spans) if each is span)
+    after = "".join(each["text"] for each in spans[at : at + 3])
+    if not (before[-1:].isdigit() and _NUMBER.match(after)):
+        return ""
+    rise = (spans[at - 1]["origin"][1] - span["origin"][1]) / spans[at - 1]["size"]
+    if abs(rise) < _MIN_RISE:
+        return ""
+    if _FRACTION.match(after):
+        return " "
+    return "^" if rise > 0 else "_"
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box around some."""
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
