@@ -87,7 +87,7 @@ test-vllm: $(VLLM)/ready
 
 $(VLLM)/ready: tests/integration/vllm/requirements.txt
 	python3.11 -m venv $(VLLM)
-	$(VLLM)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-compile --requirement $<
+	$(VLLM)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
 	touch $@
 
 # From 0.31 on vLLM's second model runner takes the n-gram rule by another interface.
@@ -96,7 +96,7 @@ test-vllm-newest: $(VLLM)-newest/ready
 
 $(VLLM)-newest/ready: tests/integration/vllm/requirements.txt tests/integration/vllm/requirements-newest.txt
 	python3.11 -m venv $(VLLM)-newest
-	for file in $^; do $(VLLM)-newest/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-compile --requirement $$file || exit 1; done
+	for file in $^; do $(VLLM)-newest/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $$file || exit 1; done
 	touch $@
 
 # Both, ahead of the tests: most of it is downloads.
