@@ -22,7 +22,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo serve test test-vllm test-vllm-newest test-serve test-cluster test-k8s test-k8s-live test-k8s-live-faults image-cpu k8s screenshots check lock clean
+.PHONY: demo serve test test-vllm test-vllm-newest vllm-environments test-serve test-cluster test-k8s test-k8s-live test-k8s-live-faults image-cpu k8s screenshots check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out --export markdown,searchable-pdf
@@ -46,10 +46,10 @@ test-k8s: $(VENV)/dev
 
 # As root where no KUBECONFIG names a cluster. The tables go to RAYSCRIBE_RESULTS=benchmarks/results.
 test-k8s-live: $(VENV)/dev
-	$(BIN)/python -m pytest --timeout=900 -m "not faults" tests/integration/k8s_live
+	$(BIN)/python -m pytest --timeout=1500 -m "not faults" tests/integration/k8s_live
 
 test-k8s-live-faults: $(VENV)/dev
-	$(BIN)/python -m pytest --timeout=900 -m faults tests/integration/k8s_live
+	$(BIN)/python -m pytest --timeout=1500 -m faults tests/integration/k8s_live
 
 image-cpu:
 	k8s/image/build.sh cpu rayscribe:0.1.0-cpu
@@ -98,6 +98,9 @@ $(VLLM)-newest/ready: tests/integration/vllm/requirements.txt tests/integration/
 	python3.11 -m venv $(VLLM)-newest
 	for file in $^; do $(VLLM)-newest/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $$file || exit 1; done
 	touch $@
+
+# Both, ahead of the tests: most of it is downloads.
+vllm-environments: $(VLLM)/ready $(VLLM)-newest/ready
 
 lock:
 	$(COMPILE) pyproject.toml --extra orientation --output-file requirements.lock

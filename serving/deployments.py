@@ -31,6 +31,7 @@ from serving import replica, routes, tracing
 from serving.chat import engine as chat_engine
 from serving.chat.handler import ChatHandler
 from serving.config import ChatConfig, ServeConfig
+from serving.gcs_connection import keep_connected
 from serving.http import streaming
 from serving.http.auth import Keys
 from serving.http.drain import Drain
@@ -236,6 +237,7 @@ class Ingress:
         chat: DeploymentHandle | None,
     ) -> None:
         replica.prepare()
+        keep_connected()
         _log_to_stderr()
         self._metrics = Metrics()
         self._keys = Keys(config.auth, os.environ)

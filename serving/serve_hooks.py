@@ -1,4 +1,7 @@
-"""What Ray Serve calls in its own processes, by the environment that `serving.proxy` sets."""
+"""What Ray Serve calls in its own processes, by the environment that `serving.proxy` sets.
+
+On Kubernetes the manifests set it (`in_pod_proxy`).
+"""
 
 from __future__ import annotations
 
@@ -29,3 +32,15 @@ def in_proxy() -> list[Middleware]:
     """
     json_log.configure()
     return [Middleware(IngressRetry), Middleware(NotServing)]
+
+
+def in_pod_proxy() -> list[Middleware]:
+    """The same on Kubernetes, by the environment that the manifests set.
+
+    There a Service names a pod only once its proxy has something to pass requests to. A proxy that
+    does not know the replicas yet learns of them in a moment: requests wait, and are not refused.
+    """
+    from serving.gcs_connection import keep_connected
+
+    keep_connected()
+    return [Middleware(IngressRetry)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from k8s import render
-from tests.integration.k8s import crds, local_cluster, manifests
+from tests.integration.k8s import crds, kuberay, local_cluster, manifests
 from tests.support import job_process
 
 
@@ -26,8 +26,11 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[local_cluster.Cluster]:
-    """The code is found by PYTHONPATH, as in a pod; GPUs are numbers."""
+    """The code is found by PYTHONPATH, and proxies have our hook, as in a pod; GPUs are numbers."""
     port, metrics = job_process.free_port(), job_process.free_port()
     flags = ("--num-cpus=4", "--num-gpus=2", f"--metrics-export-port={metrics}")
-    with job_process.running_head(*flags, PYTHONPATH=str(manifests.ROOT)) as head:
+    [_, worker] = manifests.pods(manifests.one("RayService", "seed-ocr"))
+    name = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
+    variables = {"PYTHONPATH": str(manifests.ROOT), name: kuberay.env(worker.ray)[name]}
+    with job_process.running_head(*flags, **variables) as head:
         yield local_cluster.Cluster(head, port, metrics)

@@ -12,7 +12,7 @@ import pytest
 
 from k8s.image import ray_command, trim
 from tests.integration.k8s.manifests import ROOT
-from tests.support.one_node import archives, programs
+from tests.support.one_node import archives, preflight, programs
 
 
 def packages(folder: Path, *names: str) -> Path:
@@ -107,6 +107,27 @@ def test_without_the_programs_of_a_cluster_it_is_said_how_to_get_them(
         "containerd",
     ):
         assert phrase in said
+
+
+def test_the_preflight_says_what_a_machine_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(preflight.programs, "missing", lambda: "")
+    monkeypatch.setattr(preflight, "_INSIDE", ())
+    tried = {"a bridge": "echo not permitted >&2; false", "mounts": "true", "forwarding": "exit 3"}
+    monkeypatch.setattr(preflight, "_TRIED", tried)
+    monkeypatch.setattr(preflight, "_CGROUPS", tmp_path / "none")
+    monkeypatch.setattr(preflight, "_MEMORY_GIB", 10**6)
+    monkeypatch.setattr(preflight, "_DISK_GIB", 10**6)
+    lines = list(preflight.problems(tmp_path / "cache"))
+    assert [line.partition(":")[0] for line in lines] == [
+        "a bridge",
+        "forwarding",
+        *["control groups"] * 3,
+        "memory",
+        "disk",
+    ]
+    assert lines[0].endswith("says not permitted")
+    monkeypatch.setattr(preflight.programs, "missing", lambda: "containerd")
+    assert list(preflight.problems(tmp_path)) == ["containerd"]
 
 
 def test_an_archive_of_a_program_is_an_image(tmp_path: Path):

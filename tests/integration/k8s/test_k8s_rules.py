@@ -15,6 +15,7 @@ from ray.serve.schema import ServeDeploySchema
 from pipeline.cli import validate
 from pipeline.config import OcrConfig
 from pipeline.errors import ConfigError
+from serving import serve_hooks
 from serving.config import ServeConfig
 from tests.integration.k8s import kuberay, manifests
 from tests.integration.k8s.manifests import OVERLAYS, Manifest, Pod
@@ -181,6 +182,15 @@ def test_a_new_head_gives_lost_replicas_up_before_its_proxy_takes_requests(manif
     head = manifests.pods(manifest)[0]
     given_up_s = int(kuberay.env(head.ray)["RAY_SERVE_SLOW_STARTUP_WARNING_S"])
     assert 5 < given_up_s < RECOVERING_LONG_POLL_BROADCAST_TIMEOUT_S
+
+
+@pytest.mark.parametrize("manifest", ALL_SERVICES)
+def test_proxies_of_all_pods_have_our_middleware(manifest: Manifest):
+    """`RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH`: Serve would start a proxy without it as well."""
+    for pod in manifests.pods(manifest):
+        path = kuberay.env(pod.ray)["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"]
+        assert path == f"{serve_hooks.__name__}:{serve_hooks.in_pod_proxy.__name__}"
+        assert kuberay.env(pod.ray)["PYTHONPATH"] == "/app"
 
 
 @pytest.mark.parametrize("manifest", ALL_SERVICES)
@@ -591,13 +601,11 @@ def test_chat_replicas_are_packed_so_that_a_worker_too_many_becomes_idle():
         assert environment["RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY"] == "1"
 
 
-def test_budgets_do_without_a_count_that_raycluster_cannot_give():
+def test_the_budget_of_heads_does_without_a_count_that_raycluster_cannot_give():
     """Its kind has no scale subresource: with maxUnavailable or a percentage no pod is evicted."""
-    budgets = manifests.of_kind("PodDisruptionBudget", "production")
-    assert [one["metadata"]["name"] for one in budgets] == ["rayscribe-heads"]
-    for one in budgets:
-        assert "maxUnavailable" not in one["spec"]
-        assert isinstance(one["spec"]["minAvailable"], int)
+    budget = manifests.one("PodDisruptionBudget", "production", "rayscribe-heads")
+    assert "maxUnavailable" not in budget["spec"]
+    assert isinstance(budget["spec"]["minAvailable"], int)
 
 
 def test_kueue_counts_a_job_of_a_fixed_size():

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import yaml
 
+from tests.integration.k8s.manifests import Manifest
+from tests.integration.k8s_live import kube
 from tests.integration.k8s_live.deployments import START_S
 from tests.integration.k8s_live.kube import Kube, until
 
 SERVE, OURS = "http://vllm-serve-svc:8000", "http://vllm:8000"
+GATEWAY = "http://vllm-gateway:8000"
 BEFORE_S = 5.0
 """Seconds of load before the fault."""
-_FEWER_S = 300.0
+_FEWER_S = 500.0
 """Within which a worker too many is emptied and goes, with the tests' delays of 20 s each."""
+
+
+def gateway() -> list[Manifest]:
+    """The objects of the component `gateway`, without a namespace."""
+    label = {"rayscribe/service": "gateway"}
+    found = [one for one in kube.overlay("production") if one["metadata"].get("labels") == label]
+    for one in found:
+        del one["metadata"]["namespace"]
+    return found
 
 
 def both_serve(live: Kube) -> bool:

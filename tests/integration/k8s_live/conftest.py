@@ -62,9 +62,9 @@ def live(node: NodeCluster | None) -> Kube:
 def _ready(found: Kube) -> Kube:
     found.run("apply", "--server-side", "-f", "-", text=_read("small_machine.yaml"))
     operator = ("deployment/kuberay-operator", "--namespace=kuberay-system")
-    found.run("wait", "--for=condition=Available", *operator, "--timeout=120s", timeout_s=130)
+    found.run("wait", "--for=condition=Available", *operator, "--timeout=300s", timeout_s=310)
     found.run("apply", "--server-side", "-f", "-", text=_read("client.yaml"))
-    found.run("wait", "--for=condition=Ready", "pod/client", "--timeout=120s", timeout_s=130)
+    found.run("wait", "--for=condition=Ready", "pod/client", "--timeout=300s", timeout_s=310)
     _note_versions(found)
     return found
 
@@ -101,6 +101,16 @@ def chat(live: Kube) -> Iterator[Kube]:
     yield live
     live.delete(objects)
     live.run("delete", "statefulset,service,secret", "--selector=rayscribe/service=redis")
+
+
+@pytest.fixture(scope="session")
+def gateway(chat: Kube) -> Iterator[Kube]:
+    """The component `gateway` as `production` has it, before the chat service."""
+    objects = chat_service.gateway()
+    chat.apply(objects)
+    chat.run("rollout", "status", "deployment/gateway", "--timeout=480s", timeout_s=490)
+    yield chat
+    chat.delete(objects)
 
 
 @pytest.fixture

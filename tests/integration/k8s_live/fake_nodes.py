@@ -43,7 +43,7 @@ def pretended(node: NodeCluster, live: Kube, nodes: list[Any]) -> Iterator[None]
         status = yaml.safe_dump_all(nodes)
         live.run("apply", "--server-side", "--subresource=status", "-f-", text=status)
         ready = [f"node/{name}" for name in names]
-        live.run("wait", "--for=condition=Ready", *ready, "--timeout=60s", timeout_s=70)
+        live.run("wait", "--for=condition=Ready", *ready, "--timeout=240s", timeout_s=250)
         yield
     finally:
         live.run("delete", "node", "--selector=type=kwok", "--wait=false")

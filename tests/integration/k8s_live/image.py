@@ -1,4 +1,9 @@
-"""The project's image, as an archive for the cluster."""
+"""The project's image, as an archive for the cluster.
+
+    python -m tests.integration.k8s_live.image
+
+builds those that are not there yet, ahead of the tests; not for a cluster that KUBECONFIG names.
+"""
 
 from __future__ import annotations
 
@@ -97,3 +102,9 @@ def _digest(files: Iterable[Path]) -> str:
     for path in sorted(files):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+if __name__ == "__main__" and not os.environ.get("KUBECONFIG"):
+    CACHE.mkdir(parents=True, exist_ok=True)
+    for build in (archive, redis_archive, vllm_archive):
+        print(build(CACHE))

@@ -46,14 +46,14 @@ class Kube:
     def command(self, *arguments: str) -> list[str]:
         return [*self.prefix, f"--namespace={self.namespace}", *arguments]
 
-    def run(self, *arguments: str, text: str | None = None, timeout_s: float = 120) -> str:
+    def run(self, *arguments: str, text: str | None = None, timeout_s: float = 300) -> str:
         """Run kubectl, which has to succeed, and return what it printed."""
         done = self.tried(*arguments, text=text, timeout_s=timeout_s)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}"
         return done.stdout
 
     def tried(
-        self, *arguments: str, text: str | None = None, timeout_s: float = 120
+        self, *arguments: str, text: str | None = None, timeout_s: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl, which may fail."""
         return subprocess.run(
@@ -79,7 +79,7 @@ class Kube:
     def delete(self, objects: list[Manifest]) -> None:
         """Delete, and wait until they are gone; namespaces stay."""
         kept = [one for one in objects if one["kind"] != "Namespace"]
-        self._of_objects(kept, "delete", "--ignore-not-found", "--timeout=150s")
+        self._of_objects(kept, "delete", "--ignore-not-found", "--timeout=400s")
 
     def _of_objects(self, objects: list[Manifest], *words: str) -> None:
         """Objects that name a namespace keep it, and kubectl refuses another one beside it."""
@@ -87,7 +87,7 @@ class Kube:
         command = [*self.prefix, *words, "-f", "-"] if says_where else self.command(*words, "-f-")
         text = yaml.safe_dump_all(objects)
         done = subprocess.run(
-            command, input=text, capture_output=True, text=True, timeout=180, check=False
+            command, input=text, capture_output=True, text=True, timeout=420, check=False
         )
         assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
 
@@ -105,7 +105,7 @@ class Kube:
         field = f"--field-selector=involvedObject.name={name}"
         return self.run("get", "events", field, "--output=custom-columns=:.reason,:.message")
 
-    def client(self, program: str, *arguments: str, timeout_s: float = 180) -> str:
+    def client(self, program: str, *arguments: str, timeout_s: float = 400) -> str:
         """Run a Python program of this folder in the client pod of namespace `default`."""
         source = (HERE / program).read_text(encoding="utf-8")
         words = ("exec", "--stdin", "client", "--", "python", "-", *arguments)
@@ -118,7 +118,7 @@ class Kube:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def until(done: Callable[[], Any], what: str, timeout_s: float = 120) -> Any:
+def until(done: Callable[[], Any], what: str, timeout_s: float = 300) -> Any:
     """Poll until `done` returns something true, and return it.
 
     Raises:

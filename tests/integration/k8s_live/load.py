@@ -44,6 +44,17 @@ def resolved(host):
     return socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0]
 
 
+def refusal(status, retry_after, text):
+    """A status, and whether a 503 says what its callers need."""
+    if status != 503:
+        return str(status)
+    try:
+        is_told = retry_after and json.loads(text)["error"]["message"]
+    except ValueError:
+        is_told = False
+    return "503" if is_told else "503, unsaid why"
+
+
 def ask(url, body, timeout_s):
     """One request: how it ended, in a word."""
     address = urlsplit(url)
@@ -57,7 +68,7 @@ def ask(url, body, timeout_s):
         answer = connection.getresponse()
         text = answer.read()
         if answer.status != 200:
-            return str(answer.status)
+            return refusal(answer.status, answer.getheader("Retry-After"), text)
         return "answered" if text.rstrip().endswith(b"data: [DONE]") else "cut"
     except TimeoutError:
         return "no answer"
@@ -85,6 +96,11 @@ def longest_gap(found, start, end):
     return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
+def slowest(found, wanted):
+    """The longest time that a request took which ended so, in seconds."""
+    return round(max((done - begun for begun, done, fate in found if fate == wanted), default=0), 2)
+
+
 def main(url, model, clients, seconds, timeout_s, stop, file=""):
     found = []
     start = time.time()
@@ -98,14 +114,14 @@ def main(url, model, clients, seconds, timeout_s, stop, file=""):
     fates = {}
     for _, _, fate in found:
         fates[fate] = fates.get(fate, 0) + 1
-    slowest = max((done - begun for begun, done, fate in found if fate == "answered"), default=0)
     print(
         json.dumps(
             {
                 "fates": fates,
                 "gap_s": round(longest_gap(found, start, time.time()), 1),
                 "seconds": round(time.time() - start),
-                "slowest_s": round(slowest, 1),
+                "slowest_s": slowest(found, "answered"),
+                "slowest_503_s": slowest(found, "503"),
             }
         )
     )

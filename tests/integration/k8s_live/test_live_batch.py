@@ -14,7 +14,7 @@ from tests.integration.k8s_live import kube, tables
 from tests.integration.k8s_live.kube import HERE, Kube, until
 from tests.integration.k8s_live.volumes import volume_for
 
-_JOB_S = 420.0
+_JOB_S = 800.0
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_the_receipt_ends_with_a_command_that_runs_in_the_container(
     reader = yaml.safe_load((HERE / "manifests/reader.yaml").read_text(encoding="utf-8"))
     live.apply([reader])
     try:
-        live.run("wait", "--for=condition=Ready", "pod/reader", "--timeout=100s", timeout_s=110)
+        live.run("wait", "--for=condition=Ready", "pod/reader", "--timeout=300s", timeout_s=310)
         shown = live.run("exec", "reader", "--", "python", "-m", "jobs.show", "/results/ocr")
         for name in ("article.pdf", "fax.tiff", "invoice.pdf", "notice.jpg"):
             assert f"samples/{name}" in shown

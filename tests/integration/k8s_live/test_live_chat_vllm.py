@@ -57,7 +57,7 @@ def _on_cpu(one: Manifest) -> Manifest:
 @pytest.mark.parametrize("service", ["vllm", "vllm-serve-svc"])
 def test_the_model_is_there_and_healthy_by_each_service(vllm: Kube, service: str):
     url = f"http://{service}:8000"
-    assert ask(vllm, "GET", f"{url}/health", wait_s=60).json["status"] == "ok"
+    assert ask(vllm, "GET", f"{url}/health", wait_s=150).json["status"] == "ok"
     listed = ask(vllm, "GET", f"{url}/v1/models").json["data"]
     assert "deepseek-r1" in [model["id"] for model in listed]
 

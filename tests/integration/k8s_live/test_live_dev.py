@@ -26,7 +26,7 @@ def dev(live: Kube) -> Iterator[Kube]:
 
 
 def test_health_and_models_through_the_service(dev: Kube):
-    assert ask(dev, "GET", f"{URL}/health", wait_s=20).json == {"status": "ok"}
+    assert ask(dev, "GET", f"{URL}/health", wait_s=150).json == {"status": "ok"}
     listed = ask(dev, "GET", f"{URL}/v1/models").json
     assert "pp-ocrv6" in [model["id"] for model in listed["data"]]
 

@@ -35,7 +35,7 @@ def test_every_module_is_imported_as_a_user_without_rights(live: Kube):
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["image"] == image.NAME.removeprefix("docker.io/library/")
     words = ("exec", "--stdin", "client", "--", "python", "-")
-    said = live.run(*words, text=MODULES, timeout_s=170).splitlines()[-1]
+    said = live.run(*words, text=MODULES, timeout_s=400).splitlines()[-1]
     imported, missing = json.loads(said)
     assert imported > 300
     assert set(missing.values()) <= set().union(*EXTRAS.values()), missing

@@ -40,7 +40,7 @@ def told(live: Kube, phrase: str) -> None:
     """Wait for an event with the phrase; the README has to have it too."""
     assert phrase in README, "the troubleshooting table says what is seen"
     words = ("get", "events", "--output=custom-columns=:.message")
-    until(lambda: phrase in live.run(*words), phrase, 150)
+    until(lambda: phrase in live.run(*words), phrase, 400)
 
 
 def test_a_missing_secret_is_named(apart: Kube):

@@ -50,7 +50,7 @@ def ocr(live: Kube) -> Iterator[Kube]:
 def test_ocr_scales_from_nothing_and_has_the_rows_of_its_document(ocr: Kube):
     """The order matters: there is no worker to look at before the first page."""
     row = partial(tables.compare, "OCR")
-    assert ask(ocr, "GET", f"{OCR}/health", wait_s=30).json["status"] == "ok"
+    assert ask(ocr, "GET", f"{OCR}/health", wait_s=150).json["status"] == "ok"
     assert "deepseek-ocr" in str(ask(ocr, "GET", f"{OCR}/v1/models").json)
     row("workers before the first page", 0, len(ocr.pods(node="worker")))
     answer = ask(ocr, "POST", f"{OCR}/v1/chat/completions", ocr_body("deepseek-ocr"))
@@ -125,14 +125,15 @@ def test_ocr_scales_to_two_and_back_to_nothing(ocr: Kube):
     ocr.patch(
         "rayservice", "deepseek-ocr", {"spec": {"serveConfigV2": service["spec"]["serveConfigV2"]}}
     )
-    load = deployments.Load(ocr, OCR, 60, clients=3, model="deepseek-ocr", page=True)
+    load = deployments.Load(ocr, OCR, clients=3, model="deepseek-ocr", page=True)
     start = time.monotonic()
-    until(lambda: len(ocr.pods(node="worker")) == 2, "two workers", 150)
+    until(lambda: len(ocr.pods(node="worker")) == 2, "two workers", 250)
     tables.note(
         "`seed-ocr`, from one to two workers under load", f"{time.monotonic() - start:.0f} s"
     )
-    assert set(load.result("seed-ocr, scaled from 1 to 2 workers")["fates"]) == {"answered"}
+    found = load.stop(20).result("seed-ocr, scaled from 1 to 2 workers")
+    assert set(found["fates"]) == {"answered"}
     start = time.monotonic()
-    until(lambda: not ocr.pods(node="worker"), "no worker", 240)
+    until(lambda: not ocr.pods(node="worker"), "no worker", 500)
     after = f"{time.monotonic() - start:.0f} s"
     tables.note("`seed-ocr`, from the last page to no worker (delays 5 s and 20 s)", after)

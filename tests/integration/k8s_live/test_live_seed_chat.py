@@ -61,7 +61,7 @@ def test_rows_of_the_chat_document(chat: Kube):
 @pytest.mark.parametrize("service", ["vllm-serve-svc", "vllm", "vllm-head-svc"])
 def test_chat_answers_through_each_service(chat: Kube, service: str):
     url = f"http://{service}:8000"
-    assert ask(chat, "GET", f"{url}/health", wait_s=30).json["status"] == "ok"
+    assert ask(chat, "GET", f"{url}/health", wait_s=150).json["status"] == "ok"
     listed = ask(chat, "GET", f"{url}/v1/models").json
     assert "deepseek-r1" in [model["id"] for model in listed["data"]]
     answer = ask(chat, "POST", f"{url}/v1/chat/completions", chat_body("deepseek-r1"))

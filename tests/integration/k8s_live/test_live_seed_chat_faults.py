@@ -15,6 +15,7 @@ from tests.integration.k8s.manifests import Manifest, serve_config
 from tests.integration.k8s_live import tables
 from tests.integration.k8s_live.chat_service import (
     BEFORE_S,
+    GATEWAY,
     SERVE,
     again,
     lost,
@@ -63,11 +64,16 @@ def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service
     tables.note("worker pod deleted, one worker again and not two", took)
 
 
-def test_a_lost_head_is_back_and_callers_are_told_at_once(chat: Kube, service: Manifest):
-    """Without fault tolerance a head takes its workers with it; nobody hangs meanwhile."""
+def test_a_lost_head_is_back_and_callers_are_told_at_once(
+    chat: Kube, service: Manifest, gateway: Kube
+):
+    """Without fault tolerance a head takes its workers with it; nobody hangs meanwhile.
+
+    By the gateway nobody is refused either: it says 503, and when to ask again.
+    """
     old = pod(chat, "head")
     worker = pod(chat, "worker")
-    load = Load(chat, SERVE)
+    load, by_gateway = (Load(chat, url, clients=2) for url in (SERVE, GATEWAY))
     time.sleep(BEFORE_S)
     start = time.monotonic()
     chat.run("delete", "pod", old, "--wait=false")
@@ -76,8 +82,16 @@ def test_a_lost_head_is_back_and_callers_are_told_at_once(chat: Kube, service: M
     again(chat, worker)
     both = f"old pod gone after {gone:.0f} s, new head and worker serve after"
     remark = f"{both} {time.monotonic() - start:.0f} s"
-    found = load.stop().result("head pod deleted", remark)
+    load.stop()
+    told = by_gateway.stop(0).result("head pod deleted, by `vllm-gateway:8000`", remark)
+    found = load.result("head pod deleted", remark)
     assert gone < 30, "its grace time is 45 s: something does not end by itself"
     assert found["gap_s"] < 90
-    assert found["fates"].get("no answer", 0) <= 8, "each client may hang once or twice"
+    assert found["fates"].get("no answer", 0) <= 4, "each client may hang once or twice"
+    assert set(told["fates"]) <= {"answered", "503", "502", "cut"}, told
+    assert told["fates"].get("503", 0) > 0, "there was a time without a pod that serves"
+    assert lost(told["fates"]) - told["fates"]["503"] <= 4, "what the worker was answering"
+    assert told["slowest_503_s"] < 5, "four times a quarter of a second, on a busy machine"
+    slowest = f"{told['slowest_503_s']:.2f} s"
+    tables.note("`gateway`, slowest 503 while the head was away", slowest)
     tables.note("head pod deleted, until the pod is gone", f"{gone:.0f} s")

@@ -24,8 +24,8 @@ from tests.support.one_node import archives, certificates, configs, programs
 from tests.support.one_node.layout import Layout
 
 ROOT = Path(__file__).parents[3]
-_START_S = 90.0
-_END_S = 30.0
+_START_S = 300.0
+_END_S = 120.0
 OPERATOR_IMAGE = "localhost/kuberay-operator:v1.6.0"
 
 

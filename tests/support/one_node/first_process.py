@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.support.one_node import configs
 from tests.support.one_node.layout import HOST, Layout
 
-_READY_S = 60.0
+_READY_S = 240.0
 
 
 def main(root: Path, programs: Path) -> None:
