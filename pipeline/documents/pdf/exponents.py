@@ -29,6 +29,8 @@ _TOUCH_EM: Final = 0.12
 _SAME_PT: Final = 0.5
 _MIN_RISE: Final = 0.12
 """Minimum distance of its baseline from that of the text before it, in sizes of that text."""
+_MIN_DROP: Final = 0.25
+"""Minimum distance of the baselines of a fraction's numbers, in sizes of the upper one."""
 _NUMBER: Final = re.compile(r"[-+\u2212\u2013]?\d")
 _FRACTION: Final = re.compile(r"\d+[/\u2044\u2215]\d")
 
@@ -141,7 +143,23 @@ def sign_before(before: str, span: dict[str, Any], spans: Sequence[dict[str, Any
         return ""
     if _FRACTION.match(after):
         return " "
+    if rise > 0 and at + 1 < len(spans) and is_denominator(spans[at + 1], span):
+        return " "
     return "^" if rise > 0 else "_"
+
+
+def is_denominator(span: dict[str, Any], above: dict[str, Any]) -> bool:
+    """Whether a span is the lower number of a fraction whose stroke is no character.
+
+    Args:
+        span: The span after the upper number.
+        above: The upper number.
+    """
+    if not (above["text"].strip().isdigit() and span["text"][:1].isdigit()):
+        return False
+    drop = span["origin"][1] - above["origin"][1]
+    is_small = span["size"] <= above["size"] / MAX_SIZE
+    return bool(is_small and drop >= _MIN_DROP * above["size"])
 
 
 def around(boxes: Sequence[Box]) -> Box:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pymupdf import mupdf
 
-from pipeline.documents.pdf.exponents import MAX_SIZE, sign_before
+from pipeline.documents.pdf.exponents import MAX_SIZE, is_denominator, sign_before
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.text.text_layer import TextLayerLine
 from pipeline.types import Box
@@ -56,11 +56,16 @@ def read_lines(
         texts: list[str] = []
         characters = inked = 0
         white_before = white
-        size = 0.0
+        size, numerator = 0.0, None
         for span in line["spans"]:
             text = span["text"]
             if span["size"] < MAX_SIZE * size and line["dir"] == _UPRIGHT:
-                texts.append(sign_before("".join(texts), span, line["spans"]))
+                sign = sign_before("".join(texts), span, line["spans"])
+                texts.append(sign)
+                numerator = span if sign == " " else None
+            elif numerator is not None:
+                texts.append("/" if is_denominator(span, numerator) else "")
+                numerator = None
             size = span["size"]
             texts.append(text)
             length = len(text)

@@ -85,10 +85,15 @@ def _is_scattered(row: Sequence[int], lines: Sequence[Line], texts: Sequence[str
     if len(row) < _MIN_SHORT:
         return False
     touching = sum(
-        len(texts[i]) <= _SHORT and len(texts[j]) <= _SHORT and _touch(lines[i], lines[j])
+        _is_piece(texts[i]) and _is_piece(texts[j]) and _touch(lines[i], lines[j])
         for i, j in pairwise(row)
     )
     return touching >= _MIN_SHORT and 2 * touching >= len(row)
+
+
+def _is_piece(text: str) -> bool:
+    """Whether a line may be a piece of a word; dots of a leader are none."""
+    return len(text) <= _SHORT and text.strip().isalpha()
 
 
 def _touch(line: Line, other: Line) -> bool:

@@ -107,6 +107,7 @@ def test_a_shadow_in_another_colour_does_not_hide_the_text(tmp_path: Path) -> No
         ([("about 10", 12, 0), ("-22", 7, 5), (" eV", 12, 0)], "about 10^-22 eV"),
         ([("in 2010", 12, 0), ("1", 7, 5), (" and", 12, 0)], "in 2010^1 and"),
         ([("page 5", 12, 0), ("1/2", 7, 4), (" inches", 12, 0)], "page 5 1/2 inches"),
+        ([("age 59", 12, 0), ("1", 7, 5), ("2", 7, 0), (" or", 12, 0)], "age 59 1/2 or"),
         ([("log", 12, 0), ("2", 7, -3), (" n", 12, 0)], "log2 n"),
         ([("the word", 12, 0), ("1", 7, 5), (" goes on", 12, 0)], "the word1 goes on"),
         ([("25", 12, 0), (" 300", 12, 0)], "25 300"),
