@@ -20,6 +20,8 @@ from pipeline.text.text_layer import WordPlaces
 from pipeline.text.word_spans import Span
 from pipeline.types import Box
 
+_SPACES: Final = "".join(map(chr, (0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
+"""What divides words, beside what does for MuPDF."""
 _NEAR_PT: Final = 1.0
 """How far a word may reach out of its line's box."""
 
@@ -41,7 +43,7 @@ def finder(
     @cache
     def find() -> WordPlaces:
         try:
-            words: list[_Word] = pymupdf.extra.extractWORDS(text_page, None)
+            words: list[_Word] = pymupdf.extra.extractWORDS(text_page, _SPACES)
         except mupdf.FzErrorBase as error:  # the layer is as good as it was
             mupdf_log.check_memory(str(error))
             return {}

@@ -28,6 +28,8 @@ _WIDE_EM: Final = 0.3
 """A space is wide if it has so many line heights ..."""
 _WIDE: Final = 1.6
 """... and so many times the usual space of the table."""
+_UNRULED: Final = 2.0
+"""A space where the rule of a column is not drawn divides a line only if it is so much wider."""
 _FINE_EM: Final = 0.05
 """Steps in which white space is looked for, in line heights."""
 _MAX_BINS: Final = 8192
@@ -69,9 +71,9 @@ class _Words:
     def parts(self, starts: Iterable[int]) -> list[Line]:
         """The line divided before some words, as lines."""
         bounds = [0, *starts, len(self.texts)]
-        return [self._part(a, b) for a, b in pairwise(bounds)] if len(bounds) > 2 else [self.line]
+        return [self.part(a, b) for a, b in pairwise(bounds)] if len(bounds) > 2 else [self.line]
 
-    def _part(self, start: int, end: int) -> Line:
+    def part(self, start: int, end: int) -> Line:
         spans = self.spans[start:end]
         x0, x1 = min(span[0] for span in spans), max(span[1] for span in spans)
         box = (x0, self.line.box[1], x1, self.line.box[3])
@@ -105,7 +107,7 @@ class DividedLines:
 
     def __init__(self, found: Sequence[Row], find_words: FindWords, em_px: float) -> None:
         self._rows = found
-        self._em_px = em_px
+        self._em_px, self._near_px = em_px, em_px / 3
         self._words = [[_words(line, find_words) for line in row.lines] for row in found]
         spaces = [
             high - low
@@ -115,6 +117,10 @@ class DividedLines:
         ]
         self.is_known = bool(spaces)
         self._wide_px = max(_WIDE_EM * em_px, _WIDE * median(spaces or [0.0]))
+
+    def _wide(self, line: Line) -> float:
+        """The width of a wide space, px; in a larger font it is larger."""
+        return self._wide_px * max(1.0, (line.box[3] - line.box[1]) / self._em_px)
 
     def edges(self, box: Box, known: Sequence[float], down: Sequence[float]) -> list[float]:
         """The positions between columns, with those that the places of words tell.
@@ -162,7 +168,7 @@ class DividedLines:
             parts = sorted(words.spans)
             merged = [parts[0]]
             for begin, end in parts[1:]:
-                if begin - merged[-1][1] > self._wide_px:
+                if begin - merged[-1][1] > self._wide(words.line):
                     merged.append((begin, end))
                 else:
                     merged[-1] = (merged[-1][0], max(merged[-1][1], end))
@@ -177,8 +183,9 @@ class DividedLines:
             rules: Straight lines of the page.
         """
         rules = [rule for rule in rules if rule[3] - rule[1] > rule[2] - rule[0]]
-        near_px = self._em_px / 3
-        ruled = [edge for edge in edges if any(abs(rule[0] - edge) <= near_px for rule in rules)]
+        ruled = [
+            edge for edge in edges if any(abs(rule[0] - edge) <= self._near_px for rule in rules)
+        ]
         found = [[self._starts(words, edges, ruled, rules) for words in row] for row in self._words]
         cells = _Cells(edges, _ALIGNED_EM * self._em_px)
         for i, (row, starts) in enumerate(zip(self._words, found, strict=True)):
@@ -210,15 +217,16 @@ class DividedLines:
         for i in places:
             low, high = _between(words.spans[i - 1], words.spans[i])
             first, last = sorted(columns[i - 1 : i + 1])
-            if any(edge in ruled for edge in edges[first:last]):
-                is_drawn = any(
-                    low - near_px <= rule[2] and rule[0] <= high + near_px and rule[1] < y < rule[3]
-                    for rule in rules
-                )
-                if is_drawn or high - low > self._wide_px:
-                    found[i] = is_drawn
-            else:
-                found[i] = high - low > self._wide_px
+            crossed = [edge for edge in edges[first:last] if edge in ruled]
+            level = [rule for rule in rules if rule[1] < y < rule[3]] if crossed else ()
+            if any(low - near_px <= rule[2] and rule[0] <= high + near_px for rule in level):
+                found[i] = True
+            elif not crossed:
+                found[i] = high - low > self._wide(words.line)
+            elif high - low > _UNRULED * self._wide(words.line) or any(
+                abs(rule[0] - edge) <= self._near_px for rule in level for edge in crossed
+            ):
+                found[i] = False
         return found
 
 
@@ -236,29 +244,35 @@ class _Cells:
         self._numbers = [0] * (len(edges) + 1)
         self._bodies = [0] * (len(edges) + 1)
 
-    def _column(self, line: Line) -> int | None:
-        """The column of a line, None for one in several."""
+    def _column(self, line: Line) -> int:
         x0, _, x1, _ = line.box
-        column = bisect(self._edges, (x0 + x1) / 2)
+        return bisect(self._edges, (x0 + x1) / 2)
+
+    def _is_inside(self, line: Line, column: int) -> bool:
+        x0, _, x1, _ = line.box
         low = self._edges[column - 1] if column else float("-inf")
         high = self._edges[column] if column < len(self._edges) else float("inf")
-        is_inside = x0 >= low - self._near_px and x1 <= high + self._near_px
-        return column if is_inside else None
+        return x0 >= low - self._near_px and x1 <= high + self._near_px
 
     def add(self, line: Line, *, is_head: bool) -> None:
         """Take a line for a cell."""
         column = self._column(line)
-        if column is not None:
+        if self._is_inside(line, column):
             self._places[column].append(_marks(line))
             if not is_head:
                 self._bodies[column] += 1
                 self._numbers[column] += is_number(line.text)
 
-    def fits(self, line: Line, *, is_head: bool) -> bool:
-        """Whether a line stands in a column as the cells there do."""
+    def are_beside(self, left: Line, right: Line, *, is_head: bool) -> bool:
+        """Whether two parts of a line stand in their columns as the cells there do.
+
+        The left one may be too long for its column: that is why they are one line.
+        """
+        is_inside = self._is_inside(right, self._column(right))
+        return is_inside and self._fits(left, is_head) and self._fits(right, is_head)
+
+    def _fits(self, line: Line, is_head: bool) -> bool:
         column = self._column(line)
-        if column is None:
-            return False
         has_numbers = self._numbers[column] > _NUMBERS * self._bodies[column]
         if has_numbers and not is_head and not is_number(line.text):
             return False
@@ -285,16 +299,27 @@ def _divided_row(
 ) -> Row:
     lines: list[Line] = []
     for each, are_sure in zip(words, starts, strict=True):
-        parts = each.parts(are_sure)
-        begins = [
-            at
-            for (at, is_sure), part in zip(are_sure.items(), parts[1:], strict=True)
-            if is_sure or cells.fits(part, is_head=is_head)
-        ]
-        lines += each.parts(begins)
+        lines += each.parts(_begins(each, are_sure, cells, is_head=is_head))
     if len(lines) == len(row.lines):
         return row
     return Row(tuple(sorted(lines, key=lambda line: line.box[0])), row.box)
+
+
+def _begins(words: _Words, are_sure: dict[int, bool], cells: _Cells, *, is_head: bool) -> list[int]:
+    """The words that begin a cell. A cell may be a word too long for its column."""
+    begins: list[int] = []
+    bounds = [0, *are_sure, len(words.texts)]
+    for low, at, high in zip(bounds, bounds[1:], bounds[2:], strict=False):
+        if are_sure[at]:
+            begins.append(at)
+            continue
+        for begin in (at, at + 1, at - 1):
+            if low < begin < high:
+                left, right = words.part(low, begin), words.part(begin, high)
+                if cells.are_beside(left, right, is_head=is_head):
+                    begins.append(begin)
+                    break
+    return begins
 
 
 def _covered(

@@ -1,7 +1,7 @@
 """Columns of a table that hold nothing but the signs of the amounts beside them. Pure.
 
-In accounts the sign of a currency stands at the left edge of a column, its amount at the right edge,
-and the bracket or per cent sign behind an amount apart from it.
+In accounts the sign of a currency stands at the left edge of a column and its amount at the right
+edge, and the bracket or per cent sign behind an amount apart from it.
 """
 
 from __future__ import annotations

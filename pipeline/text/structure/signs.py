@@ -12,7 +12,7 @@ from typing import Final
 from pipeline.text.char_widths import text_width
 from pipeline.text.layout.rows import Row
 from pipeline.text.layout.vertical import vertical_lines
-from pipeline.text.word_spans import Span, word_spans
+from pipeline.text.word_spans import Span, spans_by_widths
 from pipeline.types import Box, Line, LineKind, Region
 
 _MIN_EM_PX: Final = 1.0
@@ -118,7 +118,7 @@ class LineSigns:
             self._words = dict(zip(self._keys, self._find_words(), strict=False))
         spans = self._words.get((line.text, line.box))
         if not spans and line.word_starts:
-            spans = word_spans(line.text.split(), line.word_starts, text_width)
+            spans = spans_by_widths(line.text.split(), line.word_starts, text_width)
         x0, _, x1, _ = line.box
         return [(x0 + begin * (x1 - x0), x0 + end * (x1 - x0)) for begin, end in spans or ()]
 
