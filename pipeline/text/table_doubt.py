@@ -30,6 +30,8 @@ _DOUBLE: Final = 0.6
 """A column of which so many cells have two contents ..."""
 _DOUBT_OF_HEAD: Final = 0.5
 """... beside one with a head and without cells: the doubt in the table."""
+_LONG_WORD: Final = re.compile(r"[^\W\d_]{4}")
+"""Words of a heading or another column; shorter ones are units and marks of notes."""
 _MIN_DOUBT: Final = 0.1
 """Doubt in a table of which any row is in doubt."""
 
@@ -105,7 +107,7 @@ def _is_doubtful(row: Sequence[str], columns: Sequence[_Column]) -> bool:
     if sum(map(bool, row)) < 2:
         return False  # a heading or a note
     for i, (text, column) in enumerate(zip(row, columns, strict=True)):
-        if column.is_numeric and len(text) > 2 and _are_numbers(text):
+        if column.is_numeric and len(text) > 2 and _has_several(text):
             return True
         if not text and column.is_numeric and column.is_filled:
             if i and columns[i - 1].ends_in_number < _MIXED and _ends_in_number(row[i - 1]):
@@ -114,6 +116,11 @@ def _is_doubtful(row: Sequence[str], columns: Sequence[_Column]) -> bool:
             if behind and _begins_with_number(row[i + 1]):
                 return True
     return False
+
+
+def _has_several(text: str) -> bool:
+    """Whether a text of a column of numbers is several numbers, or words and a number."""
+    return _are_numbers(text) or (bool(_LONG_WORD.search(text)) and _ends_in_number(text))
 
 
 def _is_number(text: str) -> bool:
@@ -129,6 +136,8 @@ def _are_numbers(text: str) -> bool:
 def _ends_in_number(text: str) -> bool:
     """Whether a text is words and then a number, or several numbers."""
     before, _, last = text.rpartition(" ")
+    if last.endswith(")") and not last.startswith("("):
+        return False
     return bool(before) and _is_number(last) and _has_content(before) and not _is_number(text)
 
 

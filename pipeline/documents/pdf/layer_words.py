@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import pymupdf
@@ -55,21 +56,29 @@ def finder(
 def _places(
     lines: Iterable[dict[str, Any]], words: Iterable[_Word], to_pixels: PixelFrame
 ) -> WordPlaces:
-    groups: defaultdict[str, list[list[_Word]]] = defaultdict(list)
-    for _, members in groupby(words, key=lambda word: word[5:7]):
+    groups: dict[str, list[list[_Word]]] = {}
+    for _, members in groupby(words, itemgetter(5, 6)):
         group = list(members)
-        groups[_key("".join(word[4] for word in group))].append(group)
+        if len(group) > 1:
+            groups.setdefault(_key("".join([word[4] for word in group])), []).append(group)
     found: WordPlaces = {}
     for line in lines:
-        text = "".join(span["text"] for span in line["spans"]).strip()
+        spans = line["spans"]
+        text = (spans[0]["text"] if len(spans) == 1 else _text(spans)).strip()
         wanted = text.split()
+        if len(wanted) < 2:
+            continue
+        box = line["bbox"]
         for group in groups.get(_key("".join(wanted)), ()):
-            if len(wanted) > 1 and _is_in(group, line["bbox"]):
+            if len(group) == len(wanted) and _is_in(group[0], box) and _is_in(group[-1], box):
                 boxes = _matched(wanted, group)
-                spans = _spans(boxes, line["bbox"], *line["dir"])
-                found[text, to_pixels(*line["bbox"])] = spans
+                found[text, to_pixels(*box)] = _spans(boxes, box, *line["dir"])
                 break
     return found
+
+
+def _text(spans: Iterable[dict[str, Any]]) -> str:
+    return "".join([span["text"] for span in spans])
 
 
 def _key(text: str) -> str:
@@ -77,14 +86,13 @@ def _key(text: str) -> str:
     return text if text.isascii() else "".join(sorted(text))
 
 
-def _is_in(group: Sequence[_Word], box: Box) -> bool:
-    x0, y0, x1, y1 = box
-    return all(
-        x0 - _NEAR_PT <= word[0]
-        and word[2] <= x1 + _NEAR_PT
-        and y0 - _NEAR_PT <= word[1]
-        and word[3] <= y1 + _NEAR_PT
-        for word in group
+def _is_in(word: _Word, box: Box) -> bool:
+    """Whether a word is in the box of a line."""
+    return (
+        box[0] - _NEAR_PT <= word[0]
+        and word[2] <= box[2] + _NEAR_PT
+        and box[1] - _NEAR_PT <= word[1]
+        and word[3] <= box[3] + _NEAR_PT
     )
 
 
@@ -102,11 +110,10 @@ def _matched(wanted: Sequence[str], group: Sequence[_Word]) -> list[Box]:
         return []
 
 
-def _spans(boxes: Iterable[Box], line: Box, across: float, down: float) -> tuple[Span, ...]:
+def _spans(boxes: Sequence[Box], line: Box, across: float, down: float) -> tuple[Span, ...]:
     """The shares of a line's length that its words take, from the left when it is upright."""
     axis = 0 if abs(across) >= abs(down) else 1
-    low, high = line[axis], line[axis + 2]
-    size = max(high - low, 1e-6)
+    low, size = line[axis], max(line[axis + 2] - line[axis], 1e-6)
     shares = [((box[axis] - low) / size, (box[axis + 2] - low) / size) for box in boxes]
     if (across if axis == 0 else down) < 0:
         shares = [(1 - end, 1 - begin) for begin, end in shares]

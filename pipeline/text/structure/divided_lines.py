@@ -30,6 +30,8 @@ _WIDE: Final = 1.6
 """... and so many times the usual space of the table."""
 _UNRULED: Final = 2.0
 """A space where the rule of a column is not drawn divides a line only if it is so much wider."""
+_TYPED: Final = 0.08
+"""Spaces of a line that differ by this share of their width are typed."""
 _FINE_EM: Final = 0.05
 """Steps in which white space is looked for, in line heights."""
 _MAX_BINS: Final = 8192
@@ -68,6 +70,17 @@ class _Words:
     texts: Sequence[str]
     spans: Sequence[Span]
 
+    def is_typed_space(self, at: int) -> bool:
+        """Whether the space before a word is as wide as most others of the line.
+
+        Between two cells that is chance; a heading across columns has such spaces everywhere.
+        """
+        if len(self.spans) < 3:
+            return False
+        spaces = [high - low for low, high in starmap(_between, pairwise(self.spans))]
+        usual = median(spaces[: at - 1] + spaces[at:])
+        return abs(spaces[at - 1] - usual) <= _TYPED * usual
+
     def parts(self, starts: Iterable[int]) -> list[Line]:
         """The line divided before some words, as lines."""
         bounds = [0, *starts, len(self.texts)]
@@ -82,9 +95,11 @@ class _Words:
 
 
 def _words(line: Line, find: FindWords) -> _Words:
-    texts, spans = line.text.split(), find(line)
-    if len(texts) == len(spans) > 1:
-        return _Words(line, texts, spans)
+    texts = line.text.split()
+    if len(texts) > 1:
+        spans = find(line)
+        if len(texts) == len(spans):
+            return _Words(line, texts, spans)
     return _Words(line, [line.text], [(line.box[0], line.box[2])])
 
 
@@ -207,8 +222,12 @@ class DividedLines:
 
         If not, they may. Where a column's rule is not drawn, a cell spans the columns.
         """
+        if len(words.spans) < 2:
+            return {}
         columns = [bisect(edges, (begin + end) / 2) for begin, end in words.spans]
         places = [i for i, (a, b) in enumerate(pairwise(columns), 1) if a != b]
+        if not places:
+            return {}
         if len(places) + 1 == len(columns) and all(map(is_number, words.texts)):
             return dict.fromkeys(places, True)
         _, y0, _, y1 = words.line.box
@@ -298,6 +317,8 @@ def _divided_row(
     is_head: bool,
 ) -> Row:
     lines: list[Line] = []
+    if not any(starts):
+        return row
     for each, are_sure in zip(words, starts, strict=True):
         lines += each.parts(_begins(each, are_sure, cells, is_head=is_head))
     if len(lines) == len(row.lines):
@@ -314,7 +335,7 @@ def _begins(words: _Words, are_sure: dict[int, bool], cells: _Cells, *, is_head:
             begins.append(at)
             continue
         for begin in (at, at + 1, at - 1):
-            if low < begin < high:
+            if low < begin < high and not (is_head and words.is_typed_space(begin)):
                 left, right = words.part(low, begin), words.part(begin, high)
                 if cells.are_beside(left, right, is_head=is_head):
                     begins.append(begin)
@@ -326,12 +347,13 @@ def _covered(
     rows: Iterable[Sequence[Span]], x0: float, bin_px: float, size: int
 ) -> npt.NDArray[np.int64]:
     """By how many rows each step is covered."""
-    covered = np.zeros(size, np.int64)
-    for spans in rows:
-        is_covered = np.zeros(size, np.bool_)
-        for begin, end in spans:
-            is_covered[max(0, int((begin - x0) / bin_px)) : int((end - x0) / bin_px) + 1] = True
-        covered += is_covered
+    spans = [span for row in rows for span in row]
+    if not spans:
+        return np.zeros(size, np.int64)
+    steps = np.clip((np.array(spans) - x0) / bin_px, 0, size - 1).astype(np.int64)
+    begins = np.bincount(steps[:, 0], minlength=size + 1)
+    ends = np.bincount(steps[:, 1] + 1, minlength=size + 1)
+    covered: npt.NDArray[np.int64] = np.cumsum(begins - ends)[:size]
     return covered
 
 

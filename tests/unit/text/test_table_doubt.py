@@ -34,6 +34,7 @@ def test_there_is_no_certainty_without_a_table() -> None:
         ["Frieda", "Northquay 88", "", "12.00"],  # a number in the cell beside its own
         ["Frieda", "Northquay", "", "88 12.00"],  # two columns of numbers in one cell
         ["Frieda", "Northquay", "88 14", "12.00 9.50"],  # two rows in one
+        ["Frieda", "Northquay", "LARGE (10 and above) 14", "12.00"],  # a heading and its first row
     ],
 )
 def test_a_row_that_differs_from_the_others_is_in_doubt(row: list[str]) -> None:
@@ -52,6 +53,7 @@ def test_a_row_that_differs_from_the_others_is_in_doubt(row: list[str]) -> None:
         ["Frieda", "Northquay", "n/a", "12.00"],
         ["Frieda", "Bay 7 of 1901", "8", "12.00"],
         ["Frieda", "Northquay", "1 250", "12 %"],
+        ["Frieda", "Northquay", "14 est.", "12.00 c"],
     ],
 )
 def test_headings_empty_cells_and_numbers_among_words_are_no_doubt(row: list[str]) -> None:
