@@ -19,6 +19,7 @@ class ScoreParts:
         unrepeated: 1, less the repetition of the answer.
         layer_agreement: F1 of the words of the text and of a text layer that was not taken, where
             that one looks like words itself.
+        tables: How sure it is that the words of its tables are in their cells.
     """
 
     confidence: float | None = None
@@ -27,3 +28,4 @@ class ScoreParts:
     words: float | None = None
     unrepeated: float | None = None
     layer_agreement: float | None = None
+    tables: float | None = None

@@ -3,12 +3,13 @@
 The score is an estimate of the words F1 of the text, made without its truth: a product of powers of
 the parts that are known. Its exponents were fitted on one half of the documents of
 `benchmarks/text_score.py`, which measures on the other half how the score orders pages by their
-error; the limits and the part of the layers were set by hand. It says nothing of the order of the
-text, and is not the same scale for every engine: some give no confidence, or another one.
+error; the limits and the parts of layers and tables were set by hand. It says nothing of the order
+of the text, and is not the same scale for every engine: some give no confidence, or another one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,9 @@ from pipeline.imaging.ink_coverage import ink_coverage
 from pipeline.imaging.rotation import turn_box, turn_size
 from pipeline.text.plausibility import plausibility
 from pipeline.text.scripts import UNKNOWN, unread_page, warned_of
+from pipeline.text.structure.markdown import Kind
+from pipeline.text.structure.pipe_tables import Grid, cells_of
+from pipeline.text.table_doubt import table_certainty
 from pipeline.text.words import words_f1
 from pipeline.types import (
     Block,
@@ -113,7 +117,8 @@ def scored(recognition: Recognition, trust: float | None) -> tuple[float | None,
     is_layer = not recognition.attempts or recognition.rung is Rung.LAYER
     known = recognition.score_parts or ScoreParts()
     words = plausibility(recognition.text) if known.words is None else known.words
-    parts = replace(known, words=words, unrepeated=_unrepeated(recognition))
+    tables = table_certainty(_tables(recognition.blocks))
+    parts = replace(known, words=words, unrepeated=_unrepeated(recognition), tables=tables)
     score = combined(parts)
     if unread := warned_of(recognition.warnings):
         # Of lines that were not read it is known how many they are.
@@ -128,11 +133,19 @@ def _unrepeated(recognition: Recognition) -> float | None:
     return 1 - kept[0].repetition if kept and kept[0].repetition is not None else None
 
 
+def _tables(blocks: tuple[Block, ...]) -> Iterator[Grid]:
+    """The cells of the tables with pipes. A vision model writes HTML, which is not looked at."""
+    for block in blocks:
+        if block.kind == Kind.TABLE and (cells := cells_of(block.text.splitlines())):
+            yield cells
+
+
 def combined(parts: ScoreParts) -> float:
     """The score of parts, of which those that are None count nothing.
 
     A layer is a second reading: the text is at least as good as both agree. Where they agree less
-    than the other parts say, either may be the wrong one, and the score is the mean.
+    than the other parts say, either may be the wrong one, and the score is the mean. Words that are
+    right may still be in wrong cells.
     """
     score = 1.0
     for name, exponent in _EXPONENTS.items():
@@ -142,7 +155,7 @@ def combined(parts: ScoreParts) -> float:
     agreed = parts.layer_agreement
     if agreed is not None:
         score = max(agreed, (agreed + score) / 2)
-    return score
+    return score if parts.tables is None else score * parts.tables
 
 
 def low_score_warning(score: float, parts: ScoreParts, limit: float) -> str:

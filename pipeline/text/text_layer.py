@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import compress
 from typing import Final, Protocol
 
@@ -19,6 +20,7 @@ from pipeline.imaging.rotation import TURNS, turn_back, turn_box, turn_size
 from pipeline.text import layout
 from pipeline.text.letter_stacks import letter_stacks
 from pipeline.text.structure import PageSigns, Style, markdown, structured
+from pipeline.text.word_spans import Span
 from pipeline.types import Block, Box, Line, PageLayout, Region, RegionKind
 
 MAX_LINES: Final = 20_000
@@ -27,6 +29,11 @@ MAX_CHARS: Final = 1_000_000
 """Maximum characters of a page."""
 _MIN_CROSSED: Final = 2
 """A line at an angle is a watermark if its box has the middles of so many others."""
+
+WordPlaces = dict[tuple[str, Box], tuple[Span, ...]]
+"""The shares of their length that the words of lines take, by text and box of the line; counted
+from the left when it is upright. Lines of a single word, or of which it is not known, are missing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ class TextLayer:
         pictures: Boxes of its images.
         rules: Boxes of the straight lines that it draws, and of the edges of rectangles.
         warnings: Messages about problems that were not fatal.
+        find_words: Where the words of its lines stand; called for pages with tables.
     """
 
     width_px: int
@@ -114,6 +122,7 @@ class TextLayer:
     pictures: tuple[Box, ...] = ()
     rules: tuple[Box, ...] = ()
     warnings: tuple[str, ...] = ()
+    find_words: Callable[[], WordPlaces] = field(default=dict, repr=False, compare=False)
 
     @property
     def visible(self) -> tuple[TextLayerLine, ...]:
@@ -171,7 +180,9 @@ def read(
         seen = find_layout([line.box for line in upright], (width_px, height_px), deg)
         pictures = tuple(Region(RegionKind.PICTURE, to_upright(box)) for box in layer.pictures)
         rules = tuple(map(to_upright, layer.rules))
-        signs = PageSigns(seen.line_kinds, _styles(lines), (*pictures, *seen.regions), rules)
+        regions = (*pictures, *seen.regions)
+        words = partial(_words, layer, lines, deg)
+        signs = PageSigns(seen.line_kinds, _styles(lines), regions, rules, words)
         found = structured(upright, width_px, height_px, signs)
     for line in marks:
         across = [Line(line.text, to_upright(line.box), 1.0)]
@@ -216,6 +227,16 @@ def _word(letters: Sequence[TextLayerLine]) -> TextLayerLine:
     x0, y0, x1, y1 = zip(*(letter.box for letter in letters), strict=True)
     text = "".join(letter.text.strip() for letter in letters)
     return replace(letters[0], text=text, box=(min(x0), min(y0), max(x1), max(y1)))
+
+
+def _words(
+    layer: TextLayer, lines: Sequence[TextLayerLine], deg: int
+) -> tuple[tuple[Span, ...], ...]:
+    """Where the words of lines stand, none for lines that are not upright with the page."""
+    known = layer.find_words()
+    return tuple(
+        known.get((line.text, line.box), ()) if line.turn_deg == deg else () for line in lines
+    )
 
 
 def _styles(lines: tuple[TextLayerLine, ...]) -> tuple[Style, ...]:

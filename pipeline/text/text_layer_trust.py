@@ -29,6 +29,10 @@ _LITTLE_TEXT_CHARS: Final = 25
 _VOWEL: Final = re.compile("[aeiouy]")
 _CONSONANTS: Final = re.compile("[bcdfghjklmnpqrstvwxz]{6,}")
 _CASE_CHANGE: Final = re.compile(r"[a-z][A-Z]")
+_ADDRESS: Final = re.compile(
+    r"(?:https?://|ftp://|www\.|mailto:)[\w.%/?&=#~:;,+@!$'()*-]+|[\w.+-]+@[\w-]+\.[\w.-]+"
+)
+"""An address of a page or a mailbox."""
 _NUMBER: Final = re.compile(
     r"[+\-\u2212~<>=]?[^\W\d_]{0,3}[$€£¥#§]?\d+(?:[.,:/\-\u2013()x\u00d7]+\d+)*\)?[%°]?[^\W\d_]{0,3}"
 )
@@ -210,8 +214,8 @@ def _is_leader(token: str) -> bool:
 
 
 def _is_word(token: str) -> bool:
-    """Whether a token is a number, or looks like a word of some language."""
-    if _NUMBER.fullmatch(token):
+    """Whether a token is a number or an address, or looks like a word of some language."""
+    if _NUMBER.fullmatch(token) or _ADDRESS.fullmatch(token):
         return True
     letters = [char for char in token if char.isalpha()]
     if len(letters) * 2 <= len(token):

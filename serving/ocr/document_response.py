@@ -69,6 +69,8 @@ class OcrScoreParts(ResponseModel):
     """1, less the repetition of the answer."""
     layer_agreement: float | None
     """F1 of the words of the text and of a text layer that was not taken."""
+    tables: float | None
+    """How sure it is that the words of the page's tables are in their cells."""
 
 
 class OcrError(ResponseModel):

@@ -18,6 +18,7 @@ from pymupdf import mupdf
 from pipeline.documents.pdf import (
     covered,
     figures,
+    layer_words,
     line_repair,
     mupdf_log,
     painted,
@@ -108,7 +109,9 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
             pictures=tuple(box for box, _ in found),
         )
     images, rules = _figures(kinds, painted_boxes, size_px, zoom)
-    return TextLayer(*size_px, dpi, tuple(_bounded(inside)), drawing, images, rules, warnings)
+    words = layer_words.finder(text_page, raw, to_pixels)
+    kept = tuple(_bounded(inside))
+    return TextLayer(*size_px, dpi, kept, drawing, images, rules, warnings, words)
 
 
 def _in_pixels(kinds: Kinds, boxes_pt: Boxes, to_pixels: PixelFrame) -> tuple[Kinds, Boxes]:

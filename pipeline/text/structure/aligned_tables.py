@@ -49,7 +49,7 @@ def _cells(run: Sequence[Paragraph], signs: LineSigns) -> Grid | None:
     several = sum(_has_cells(row) for row in rows)
     if several < _MIN_ROWS or several < _MIN_CELL_ROWS * len(rows):
         return None
-    return grid([line for row in rows for line in row.lines], signs.rules, signs.em_px)
+    return grid([line for row in rows for line in row.lines], signs)
 
 
 def _end_of_run(paragraphs: Sequence[Paragraph], start: int, em_px: float) -> int:

@@ -20,6 +20,7 @@ from pipeline.text.structure.pipe_tables import Grid, pipes
 from pipeline.text.structure.places import sort_top_down
 from pipeline.text.structure.regions import Float
 from pipeline.text.structure.signs import LineSigns, PageSigns
+from pipeline.text.word_spans import Span
 from pipeline.types import Block, Line
 
 
@@ -43,7 +44,7 @@ def structured(
     """
     if not is_right_to_left(lines):
         return _structured(lines, width_px, height_px, signs)
-    flipped = [replace(line, box=mirrored(line.box, width_px)) for line in lines]
+    flipped = [replace(line, box=mirrored(line.box, width_px), word_starts=()) for line in lines]
     found = _structured(flipped, width_px, height_px, _mirrored_signs(signs, width_px))
     return tuple(replace(block, box=block.box and mirrored(block.box, width_px)) for block in found)
 
@@ -51,7 +52,11 @@ def structured(
 def _mirrored_signs(signs: PageSigns, width_px: int) -> PageSigns:
     regions = tuple(replace(each, box=mirrored(each.box, width_px)) for each in signs.regions)
     rules = tuple(mirrored(rule, width_px) for rule in signs.rules)
-    return replace(signs, regions=regions, rules=rules)
+
+    def find_words() -> list[list[Span]]:
+        return [[(1 - end, 1 - begin) for begin, end in spans] for spans in signs.find_words()]
+
+    return replace(signs, regions=regions, rules=rules, find_words=find_words)
 
 
 def _structured(

@@ -92,7 +92,7 @@ def _table(
     members = [line for line in _inside(lines, box) if signs.kind(line) is not LineKind.CAPTION]
     members += _rest_of_rows(members, lines, signs.em_px)
     members = between_rules(members, signs.rules, signs.em_px)
-    cells = grid(members, signs.rules, signs.em_px)
+    cells = grid(members, signs)
     if cells is None or (len(cells) < _MIN_ROWS and _is_in_margin(box, signs)):
         return None, []
     hull = bounding_box([line.box for line in members])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from pipeline.text.char_widths import text_width
 from pipeline.text.layout.rows import Row
 from pipeline.text.layout.vertical import vertical_lines
+from pipeline.text.word_spans import Span, spans_by_widths
 from pipeline.types import Box, Line, LineKind, Region
 
 _MIN_EM_PX: Final = 1.0
@@ -40,12 +42,15 @@ class PageSigns:
         styles: How each line is set; empty where there are no fonts.
         regions: Tables and pictures.
         rules: Straight lines that the page draws, as boxes, and edges of rectangles.
+        find_words: Where the words of each line stand, as shares of its length from the left; none
+            for lines of which it is not known. Called where there may be a table.
     """
 
     kinds: tuple[LineKind, ...] = ()
     styles: tuple[Style, ...] = ()
     regions: tuple[Region, ...] = ()
     rules: tuple[Box, ...] = ()
+    find_words: Callable[[], Sequence[Sequence[Span]]] = tuple
 
 
 class LineSigns:
@@ -70,6 +75,8 @@ class LineSigns:
         self.has_kinds, self.has_styles = bool(signs.kinds), bool(signs.styles)
         self._kinds = dict(zip(keys, signs.kinds, strict=False))
         self._styles = dict(zip(keys, signs.styles, strict=False))
+        self._keys, self._find_words = keys, signs.find_words
+        self._words: dict[tuple[str, Box], Sequence[Span]] | None = None
         vertical = vertical_lines(lines)
         heights = [
             line.box[3] - line.box[1]
@@ -104,6 +111,16 @@ class LineSigns:
     def kind(self, line: Line) -> LineKind | None:
         """What the layout model says of a line, None where it was not asked."""
         return self._kinds.get((line.text, line.box))
+
+    def words(self, line: Line) -> list[Span]:
+        """Where each word of a line begins and ends, px; none where that is not known."""
+        if self._words is None:
+            self._words = dict(zip(self._keys, self._find_words(), strict=False))
+        spans = self._words.get((line.text, line.box))
+        if not spans and line.word_starts:
+            spans = spans_by_widths(line.text.split(), line.word_starts, text_width)
+        x0, _, x1, _ = line.box
+        return [(x0 + begin * (x1 - x0), x0 + end * (x1 - x0)) for begin, end in spans or ()]
 
     def majority(self, lines: Iterable[Line]) -> LineKind | None:
         """What the layout model says of most characters of some lines."""

@@ -17,13 +17,16 @@ from statistics import median
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.text.layout.column_kinds import texts_beside
 from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
+from pipeline.text.structure.divided_lines import DividedLines
 from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.places import center_x, center_y
+from pipeline.text.structure.sign_columns import with_signs_joined
+from pipeline.text.structure.signs import LineSigns
+from pipeline.text.structure.steps import middle, runs
 from pipeline.text.structure.table_rows import is_number, row_starts
 from pipeline.types import Box, Line
 
@@ -54,23 +57,29 @@ _MIN_BESIDE_ROWS: Final = 4
 _MAX_COLUMNS: Final = 64
 
 
-def grid(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> Grid | None:
+def grid(lines: Sequence[Line], signs: LineSigns) -> Grid | None:
     """The cells of a table, None where the lines don't form rows and columns.
 
     Args:
         lines: The lines in the table.
-        rules: Straight lines of the page, as boxes.
-        em_px: The usual height of a line, px.
+        signs: What is known of the page's lines.
 
     Returns:
         Rows that have as many cells.
     """
     if len(lines) < 4:
         return None
+    rules, em_px = signs.rules, signs.em_px
     found = rows(lines)
     box = bounding_box([row.box for row in found])
     across, down = _inner_rules(rules, box, em_px)
     edges = _columns(found, down, box, em_px)
+    if edges:
+        table = DividedLines(found, signs.words, em_px)
+        if table.is_known:
+            edges = table.edges(box, edges, down)
+            found = table.divided(edges, rules)
+            lines = [line for row in found for line in row.lines]
     if not 2 <= len(edges) + 1 <= _MAX_COLUMNS:
         return None
     cells = [_cells(row, edges) for row in found]
@@ -82,7 +91,7 @@ def grid(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> Grid | No
     several = sum(sum(map(bool, row)) >= 2 for row in cells)
     if several < least * len(joined) or not _is_table(cells, joined, is_ruled):
         return None
-    return joined
+    return with_signs_joined(joined)
 
 
 def between_rules(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> list[Line]:
@@ -207,23 +216,10 @@ def _gaps(found: Sequence[Sequence[Line]], x0: float, x1: float, em_px: float) -
         covered += is_covered
     most = max(int(_CROSSED * len(several)), int(len(several) >= _HEAD_ROWS))
     return [
-        x0 + _middle(covered[start:end], start) * bin_px
-        for start, end in _runs((covered <= most).tolist())
+        x0 + middle(covered[start:end], start) * bin_px
+        for start, end in runs((covered <= most).tolist())
         if start > 0 and end < size and (end - start) * bin_px >= _MIN_GAP_EM * em_px
     ]
-
-
-def _middle(covered: npt.NDArray[np.int64], start: int) -> float:
-    """The middle of the widest part that the fewest rows cover."""
-    runs = _runs((covered == covered.min()).tolist())
-    first, last = max(runs, key=lambda run: run[1] - run[0])
-    return start + (first + last) / 2
-
-
-def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
-    """First and last-plus-one index of each run of true values."""
-    edges = [i for i, (a, b) in enumerate(pairwise([False, *flags, False])) if a != b]
-    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _cells(row: Row, edges: Sequence[float]) -> list[list[str]]:

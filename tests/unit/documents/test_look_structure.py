@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pymupdf
 import pytest
 
 from pipeline.config import RenderConfig, StructureMode
@@ -21,6 +22,7 @@ PAGES = {
     "two columns": structured_pages.two_columns(),
     **{f"turned {deg}": structured_pages.turned(deg) for deg in (90, 180, 270)},
 }
+SAMPLES = Path(__file__).parents[3] / "samples"
 _FIGURE = re.compile(r"!\[image\]\(#block-\d+\)")
 
 
@@ -120,3 +122,19 @@ def test_a_page_that_cannot_be_drawn_has_the_structure_of_its_fonts_and_a_warnin
     assert view.settled is not None
     assert one(view.settled, "title").text == f"# {structured_pages.TITLE}"
     assert view.warnings == ("structure without the layout model: no picture of it",)
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_cells_that_mupdf_gives_as_one_line_are_divided(turn: int, tmp_path: Path) -> None:
+    with pymupdf.open(SAMPLES / "invoice.pdf") as document:
+        lines = document[0].get_text().splitlines()
+        document[0].set_rotation(turn)
+        content = document.tobytes()
+    assert any("restored" in line and line.endswith("1") for line in lines)
+    assert one(settled(content, tmp_path, "auto"), "table").text.splitlines() == [
+        "| Item | Quantity | Price |",
+        "| --- | --- | --- |",
+        "| Brass sextant, restored | 1 | 1,240.00 |",
+        "| Tide gauge, wall model | 3 | 318.50 |",
+        "| Calibration certificate | 4 | 45.00 |",
+    ]

@@ -28,7 +28,7 @@ from pipeline.types import (
 WHITE = np.full((60, 40, 3), 255, np.uint8)
 GOOD = ScoreParts(confidence=0.99, ink_covered=0.97, lines_read=1.0, words=1.0)
 shares = st.none() | st.floats(0, 1)
-some_parts = st.builds(ScoreParts, shares, shares, shares, shares, shares, shares)
+some_parts = st.builds(ScoreParts, *(shares for _ in ScoreParts.__slots__))
 
 
 def read(text: str, parts: ScoreParts | None, rung: Rung = Rung.BASE) -> Recognition:
@@ -95,6 +95,19 @@ def test_a_layer_that_agrees_raises_the_score_and_one_that_does_not_lowers_it() 
     doubtful = replace(GOOD, confidence=0.85)
     assert combined(replace(doubtful, layer_agreement=0.97)) == 0.97 > combined(doubtful)
     assert combined(replace(GOOD, layer_agreement=0.4)) == pytest.approx(0.7)
+
+
+def test_a_table_whose_words_are_in_wrong_cells_lowers_the_score() -> None:
+    rows = ["| Item | Tons |", "| --- | --- |", *(f"| Tin {i} | {i}0.5 |" for i in range(9))]
+    right = Block("table", "\n".join(rows))
+    wrong = replace(right, text=right.text.replace("| Tin 4 | 40.5 |", "| Tin | 40.5 12 |"))
+    scores = [
+        scored(replace(read(block.text, GOOD), blocks=(block,)), None)[0]
+        for block in (right, wrong)
+    ]
+    assert scores[0] == pytest.approx(0.75)
+    assert scores[1] == pytest.approx(0.75 * 8 / 9)
+    assert combined(replace(GOOD, tables=0.5, layer_agreement=1.0)) == 0.5
 
 
 @given(some_parts)

@@ -97,3 +97,15 @@ def test_measures_of_text_are_shares(text: str) -> None:
 @given(st.text(alphabet="\ufffd\ue000\x01", min_size=1))
 def test_characters_that_stand_for_nothing_are_broken(text: str) -> None:
     assert broken_share(Counter(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://www.example.org/reports/2024/annual-report.pdf",
+        "www.example.org/a?b=1",
+        "harbour.master@example.org",
+    ],
+)
+def test_an_address_alone_is_text(text: str) -> None:
+    assert word_share(text) == 1

@@ -97,6 +97,7 @@ def test_a_page_says_all_that_is_known_of_it() -> None:
             "words": 1,
             "unrepeated": None,
             "layer_agreement": None,
+            "tables": None,
         },
         "rung": "second_engine",
         "attempts": [
