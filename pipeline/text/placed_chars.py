@@ -157,6 +157,22 @@ def _is_short(token: Sequence[int], chars: Sequence[PlacedChar]) -> bool:
     return 1 <= len(token) <= 2 and all(chars[i].text.isalpha() for i in token)
 
 
+def fraction_spaces(chars: Sequence[PlacedChar]) -> set[int]:
+    """The added spaces between the upper and the lower number of a fraction.
+
+    Args:
+        chars: Of one line, from left to right.
+    """
+    return {
+        i
+        for i in range(1, len(chars) - 1)
+        if chars[i].is_added
+        and chars[i - 1].text.isdigit()
+        and chars[i + 1].text.isdigit()
+        and chars[i + 1].y - chars[i - 1].y > _SAME_EM[1] * chars[i].size
+    }
+
+
 def in_order(chars: Sequence[PlacedChar], max_gap_em: float) -> list[list[tuple[int, str]]]:
     """Characters on one baseline from left to right, divided where they are far apart.
 

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, Final
 
 from pipeline.types import Box
@@ -32,6 +33,7 @@ _MIN_RISE: Final = 0.12
 _MIN_DROP: Final = 0.25
 """Minimum distance of the baselines of a fraction's numbers, in sizes of the upper one."""
 _NUMBER: Final = re.compile(r"[-+\u2212\u2013]?\d")
+_TWO_NUMBERS: Final = re.compile(r"\d{1,2} ?\d{1,2} ?")
 _FRACTION: Final = re.compile(r"\d+[/\u2044\u2215]\d")
 
 
@@ -56,7 +58,8 @@ def with_exponents(lines: Sequence[Line]) -> Sequence[Line]:
         after = (
             j
             for j in starts(lines[i]["bbox"][2])
-            if root[j] == j != root[i] and _goes_on(lines[i], lines[base], lines[j])
+            if root[j] == j != root[i]
+            and (_goes_on(lines[i], lines[base], lines[j]) or _is_under(lines[j], lines[i]))
         )
         if (rest := next(after, None)) is not None:
             root[rest] = root[i]
@@ -124,28 +127,62 @@ def _goes_on(small: Line, base: Line, line: Line) -> bool:
     )
 
 
-def sign_before(before: str, span: dict[str, Any], spans: Sequence[dict[str, Any]]) -> str:
-    """What stands between a number and its exponent, index or fraction, "" for other text.
+def text_with_signs(spans: Sequence[dict[str, Any]]) -> str:
+    """The text of a level line, numbers told from their exponents, indices and fractions.
 
-    Without it they would be one number: 10 to the 25th would be 1025, five and a half 51/2.
+    Without a sign they would be one number: 10 to the 25th would be 1025, five and a half 51/2.
 
     Args:
-        before: The text of the line before the span.
-        span: A span that is smaller than the one before it.
-        spans: All of the line.
+        spans: PyMuPDF's, of the line.
     """
-    at = next(i for i, each in enumerate(spans) if each is span)
+    text = ""
+    size = 0.0
+    numerator = None
+    for at, span in enumerate(spans):
+        if numerator is not None and span["text"].isspace():
+            continue
+        if numerator is not None and is_denominator(span, numerator):
+            text += "/"
+        numerator = None
+        if span["size"] < MAX_SIZE * size:
+            sign = _sign(text, at, spans)
+            numerator = span if sign == " " else None
+            text += sign
+        text += span["text"]
+        size = span["size"]
+    return text
+
+
+def _sign(before: str, at: int, spans: Sequence[dict[str, Any]]) -> str:
+    """What stands between a number and a smaller span, "" for other text."""
+    span = spans[at]
     after = "".join(each["text"] for each in spans[at : at + 3])
     if not (before[-1:].isdigit() and _NUMBER.match(after)):
         return ""
     rise = (spans[at - 1]["origin"][1] - span["origin"][1]) / spans[at - 1]["size"]
     if abs(rise) < _MIN_RISE:
         return ""
-    if _FRACTION.match(after):
-        return " "
-    if rise > 0 and at + 1 < len(spans) and is_denominator(spans[at + 1], span):
+    below = next((each for each in spans[at + 1 : at + 3] if not each["text"].isspace()), None)
+    is_over = rise > 0 and below is not None and is_denominator(below, span)
+    if is_over or _FRACTION.match(after):
         return " "
     return "^" if rise > 0 else "_"
+
+
+def _is_under(line: Line, small: Line) -> bool:
+    """Whether a line is the lower number of a fraction that an exponent seems to be."""
+    is_near = abs(line["bbox"][0] - small["bbox"][2]) <= _TOUCH_EM * small["spans"][0]["size"]
+    return is_near and is_denominator(line["spans"][0], small["spans"][-1])
+
+
+def may_hold_fraction(spans: Sequence[dict[str, Any]]) -> bool:
+    """Whether two small numbers after a number are one span, as in 59 1/2 without a stroke."""
+    return any(
+        span["size"] < MAX_SIZE * before["size"]
+        and before["text"][-1:].isdigit()
+        and _TWO_NUMBERS.fullmatch(span["text"])
+        for before, span in pairwise(spans)
+    )
 
 
 def is_denominator(span: dict[str, Any], above: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pymupdf import mupdf
 
-from pipeline.documents.pdf.exponents import MAX_SIZE, is_denominator, sign_before
+from pipeline.documents.pdf.exponents import MAX_SIZE, text_with_signs
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.text.text_layer import TextLayerLine
 from pipeline.types import Box
@@ -56,18 +56,12 @@ def read_lines(
         texts: list[str] = []
         characters = inked = 0
         white_before = white
-        size, numerator = 0.0, None
+        size, has_small = 0.0, False
         for span in line["spans"]:
             text = span["text"]
-            if span["size"] < MAX_SIZE * size and line["dir"] == _UPRIGHT:
-                sign = sign_before("".join(texts), span, line["spans"])
-                texts.append(sign)
-                numerator = span if sign == " " else None
-            elif numerator is not None:
-                texts.append("/" if is_denominator(span, numerator) else "")
-                numerator = None
-            size = span["size"]
             texts.append(text)
+            has_small |= span["size"] < MAX_SIZE * size
+            size = span["size"]
             length = len(text)
             characters += length
             if _is_inked(span):
@@ -82,7 +76,8 @@ def read_lines(
             continue
         box = to_pixels(*line["bbox"])
         turn_deg, style = _turn_of(line), _style(line["spans"], to_pixels.zoom)
-        text = "".join(texts).strip()
+        is_mixed = has_small and line["dir"] == _UPRIGHT
+        text = (text_with_signs(line["spans"]) if is_mixed else "".join(texts)).strip()
         is_oblique = _is_oblique(line)
         found.append(
             TextLayerLine(text, box, turn_deg, inked > 0, False, *style, is_oblique=is_oblique)

@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Final
 
-from pipeline.documents.pdf.exponents import Line, around, with_exponents
+from pipeline.documents.pdf.exponents import Line, around, may_hold_fraction, with_exponents
 from pipeline.text.placed_chars import (
     PlacedChar,
+    fraction_spaces,
     in_order,
     may_be_broken,
     repeated,
@@ -56,6 +57,7 @@ def repaired(lines: Sequence[Line], read_chars: Callable[[], Iterable[Line]]) ->
     broken: set[int] = set()
     if may_be_broken("\n".join(texts)):
         broken = {i for row in rows for i in row if may_be_broken(texts[i])}
+    broken.update(i for row in rows for i in row if may_hold_fraction(lines[i]["spans"]))
     if scattered or doubled or broken:
         lines = _mended(lines, list(read_chars()), scattered, doubled, broken)
     lines = with_exponents(lines)
@@ -93,7 +95,7 @@ def _is_scattered(row: Sequence[int], lines: Sequence[Line], texts: Sequence[str
 
 def _is_piece(text: str) -> bool:
     """Whether a line may be a piece of a word; dots of a leader are none."""
-    return len(text) <= _SHORT and text.strip().isalpha()
+    return len(text) <= _SHORT and text.strip().isalnum()
 
 
 def _touch(line: Line, other: Line) -> bool:
@@ -162,9 +164,10 @@ def _placed(raw: Line) -> list[_Placed]:
 
 
 def _with_words(raw: Line) -> Line:
-    """A line with accents on their letters, and without the spaces inside of spread words."""
+    """A line with accents on their letters, and without spaces inside of words and fractions."""
     chars = _placed(raw)
-    spaces = spread_spaces([char for _, char in chars])
+    places = [char for _, char in chars]
+    spaces = spread_spaces(places) | fraction_spaces(places)
     kept = [each for i, each in enumerate(chars) if i not in spaces]
     return _line(raw, with_accents([char for _, char in kept]), kept)
 
@@ -182,10 +185,16 @@ def _without(raw: Line, dropped: Collection[int]) -> Iterator[Line]:
 def _line(line: Line, part: Sequence[tuple[int, str]], chars: Sequence[_Placed]) -> Line:
     """A line as PyMuPDF gives it, of some characters."""
     spans = []
-    for _, run in groupby(part, key=lambda each: id(chars[each[0]][0])):
+    # The numbers of a fraction may be one span of PyMuPDF's.
+    for _, run in groupby(part, key=lambda each: _baseline(*chars[each[0]])):
         spans.append(_span(list(run), chars))
     boxes = [span["bbox"] for span in spans]
     return {**line, "spans": spans, "bbox": around(boxes)}
+
+
+def _baseline(span: dict[str, Any], char: PlacedChar) -> tuple[int, int]:
+    """The same for the characters of a span on one baseline."""
+    return id(span), round(char.y / _SAME_BASELINE_PT)
 
 
 def _span(run: Sequence[tuple[int, str]], chars: Sequence[_Placed]) -> dict[str, Any]:
@@ -194,7 +203,8 @@ def _span(run: Sequence[tuple[int, str]], chars: Sequence[_Placed]) -> dict[str,
     left, right = min(place.x0 for place in places), max(place.x1 for place in places)
     rest = {key: value for key, value in span.items() if key != "chars"}
     box = (left, span["bbox"][1], right, span["bbox"][3])
-    return {**rest, "text": "".join(text for _, text in run), "bbox": box}
+    text = "".join(text for _, text in run)
+    return {**rest, "text": text, "bbox": box, "origin": (left, places[0].y)}
 
 
 def _in_columns(lines: Iterable[Line]) -> Iterator[Line]:

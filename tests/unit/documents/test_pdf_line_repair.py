@@ -119,6 +119,17 @@ def test_exponents_and_indices(
     assert text_of(tmp_path, pieces(*parts)) == expected
 
 
+def test_a_fraction_whose_numbers_are_one_piece(tmp_path: Path) -> None:
+    def draw(page: pymupdf.Page) -> None:
+        page.insert_text((72, 144), "age 59", fontsize=SIZE)
+        x = 72 + width("age 59")
+        page.insert_text((x, 139), "1", fontsize=5)
+        page.insert_text((x + 3.3, 143), "2", fontsize=5)
+        page.insert_text((x + 6.2, 144), " is early", fontsize=SIZE)
+
+    assert text_of(tmp_path, draw) == "age 59 1/2 is early"
+
+
 def test_an_accent_is_part_of_its_letter(tmp_path: Path) -> None:
     def draw(page: pymupdf.Page) -> None:
         page.insert_text((72, 144), "L", fontsize=SIZE)
