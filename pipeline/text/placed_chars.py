@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, product
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -46,6 +46,8 @@ _EVEN_EM: Final = 0.1
 """Maximum difference between such spaces, in sizes of the font."""
 _SPACE_EM: Final = 0.2
 """Minimum white space between words, in sizes of the font."""
+_CELL: Final = 2.0
+"""Maximum distance of a character painted twice, whatever its size."""
 _MIN_REPEATED: Final = 4
 """Characters in a row that are a copy, at least."""
 _SAME_EM: Final = (0.1, 0.2)
@@ -57,7 +59,7 @@ class PlacedChar(NamedTuple):
 
     Attributes:
         text: It, or what a ligature stands for.
-        x0: Its left edge, any unit; so are the others.
+        x0: Its left edge, points; so are the others.
         x1: Its right edge.
         y: Its baseline.
         size: The size of its font.
@@ -208,21 +210,18 @@ def repeated(lines: Sequence[Sequence[PlacedChar]]) -> list[set[int]]:
     Of two lines the longer one keeps them. A few letters of a word may be there by chance.
     """
     found: list[set[int]] = [set() for _ in lines]
-    seen: dict[tuple[str, int], list[PlacedChar]] = {}
+    seen: dict[tuple[str, int, int], PlacedChar] = {}
     for line in sorted(range(len(lines)), key=lambda i: -len(lines[i])):
         for i, char in enumerate(lines[line]):
             if char.text.isspace():
                 continue
-            row = round(char.y)
-            others = (
-                other
-                for near in (row - 1, row, row + 1)
-                for other in seen.get((char.text, near), ())
-            )
-            if any(_is_same_place(char, other) for other in others):
+            column, row = round(char.x0 / _CELL), round(char.y / _CELL)
+            cells = product((column - 1, column, column + 1), (row - 1, row, row + 1))
+            others = (seen.get((char.text, *cell)) for cell in cells)
+            if any(other and _is_same_place(char, other) for other in others):
                 found[line].add(i)
             else:
-                seen.setdefault((char.text, row), []).append(char)
+                seen[char.text, column, row] = char
     return [_in_runs(places, line) for places, line in zip(found, lines, strict=True)]
 
 
@@ -235,5 +234,5 @@ def _in_runs(places: set[int], line: Sequence[PlacedChar]) -> set[int]:
 
 
 def _is_same_place(char: PlacedChar, other: PlacedChar) -> bool:
-    across, down = _SAME_EM[0] * char.size, _SAME_EM[1] * char.size
+    across, down = (min(_CELL, share * char.size) for share in _SAME_EM)
     return abs(char.x0 - other.x0) <= across and abs(char.y - other.y) <= down

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise, product
 from typing import Any, Final
 
 from pipeline.types import Box
 
 Line = dict[str, Any]
 """PyMuPDF's: `bbox`, `dir`, `wmode`, and `spans` of one font and colour."""
-_Near = Callable[[float], Iterator[int]]
+_Near = Callable[[float, float], Iterator[int]]
+_Places = dict[tuple[int, int], list[int]]
 
 _LEVEL: Final = (1.0, 0.0)
 MAX_SIZE: Final = 0.85
@@ -27,6 +28,9 @@ MAX_SIZE: Final = 0.85
 _MAX_CHARS: Final = 4
 _TOUCH_EM: Final = 0.12
 """Maximum white space before and after it, in sizes of the text."""
+_BAND_PT: Final = 32.0
+_MAX_NEAR: Final = 100
+"""Lines that are looked at for each exponent: hostile pages have all at one place."""
 _SAME_PT: Final = 0.5
 _MIN_RISE: Final = 0.12
 """Minimum distance of its baseline from that of the text before it, in sizes of that text."""
@@ -51,13 +55,14 @@ def with_exponents(lines: Sequence[Line]) -> Sequence[Line]:
     starts, ends = _sides(lines)
     root = list(range(len(lines)))
     for i in small:
-        base = next((j for j in ends(lines[i]["bbox"][0]) if _belongs_to(lines[i], lines[j])), -1)
+        x0, _, x1, bottom = lines[i]["bbox"]
+        base = next((j for j in ends(x0, bottom) if _belongs_to(lines[i], lines[j])), -1)
         if base < 0 or root[i] != i or _root_of(base, root) == i:
             continue
         root[i] = _root_of(base, root)
         after = (
             j
-            for j in starts(lines[i]["bbox"][2])
+            for j in starts(x1, bottom)
             if root[j] == j != root[i]
             and (_goes_on(lines[i], lines[base], lines[j]) or _is_under(lines[j], lines[i]))
         )
@@ -76,17 +81,20 @@ def _root_of(i: int, root: Sequence[int]) -> int:
 
 
 def _sides(lines: Sequence[Line]) -> tuple[_Near, _Near]:
-    """Functions that find the level lines that begin, and that end, near a place across."""
-    starts: dict[int, list[int]] = defaultdict(list)
-    ends: dict[int, list[int]] = defaultdict(list)
+    """Functions that find the level lines that begin, and that end, near a place."""
+    starts: _Places = defaultdict(list)
+    ends: _Places = defaultdict(list)
     for i, line in enumerate(lines):
         if line["dir"] == _LEVEL and line["spans"]:
-            starts[round(line["bbox"][0])].append(i)
-            ends[round(line["bbox"][2])].append(i)
+            x0, _, x1, bottom = line["bbox"]
+            starts[round(x0), round(bottom / _BAND_PT)].append(i)
+            ends[round(x1), round(bottom / _BAND_PT)].append(i)
 
-    def near(places: Mapping[int, list[int]], x: float) -> Iterator[int]:
-        at = round(x)
-        return (i for place in (at - 1, at, at + 1) for i in places.get(place, ()))
+    def near(places: _Places, x: float, y: float) -> Iterator[int]:
+        column, band = round(x), round(y / _BAND_PT)
+        cells = product((column - 1, column, column + 1), (band - 1, band, band + 1))
+        found = (i for cell in cells for i in places.get(cell, ()))
+        return islice(found, _MAX_NEAR)
 
     return partial(near, starts), partial(near, ends)
 
