@@ -47,8 +47,8 @@ def text_site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def long_text_site(tmp_path: Path) -> Site:
-    """1,800 pages with text layers: a single reader has some seconds to do."""
-    return _site_of_text(tmp_path, 60)
+    """3,600 pages with text layers: a single reader has ten seconds and more to do."""
+    return _site_of_text(tmp_path, 120)
 
 
 def _site_of_text(place: Path, pages: int) -> Site:
@@ -70,7 +70,7 @@ def test_workers_are_killed_while_pages_are_settled(text_site: Site, rng: random
 def test_a_driver_is_stopped_while_it_settles_pages(long_text_site: Site, number: signal.Signals):
     outcome = scenarios.settling_driver_stopped(long_text_site, number)
     assert outcome.is_whole, outcome
-    assert outcome.errors == Counter({None: 1800})
+    assert outcome.errors == Counter({None: 3600})
 
 
 def test_a_node_is_lost(site: Site):
