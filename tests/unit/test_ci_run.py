@@ -12,13 +12,16 @@ ROOT = Path(__file__).parents[2]
 MAKE = """#!/bin/sh
 echo "$1" >>"$FOLDER/asked"
 echo "output of $1"
+case "$PYTEST_ADDOPTS" in *--last-failed*) echo "once more $1"; [ -z "$TWICE" ] && exit 0 ;; esac
 case "$1" in $FAILS) echo "reason of $1"; exit 2 ;; esac
 """
 TARGETS = {"check", "test", "test-serve", "test-cluster", "test-vllm", "test-vllm-newest"}
 AHEAD = {"vllm-environments"}
 
 
-def run(folder: Path, fails: str = "nothing") -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, fails: str = "nothing", twice: str = "yes"
+) -> subprocess.CompletedProcess[str]:
     """Without KubeRay's CRDs and the programs of a cluster."""
     make = folder / "bin/make"
     make.parent.mkdir()
@@ -29,6 +32,7 @@ def run(folder: Path, fails: str = "nothing") -> subprocess.CompletedProcess[str
         "PATH": f"{make.parent}{os.pathsep}{os.environ['PATH']}",
         "FOLDER": str(folder),
         "FAILS": fails,
+        "TWICE": twice,
         "TMPDIR": str(folder),
         "RAYSCRIBE_CRDS": absent,
         "RAYSCRIBE_K8S": absent,
@@ -57,10 +61,17 @@ def test_everything_is_run_once_and_shown_and_what_cannot_be_run_is_named(tmp_pa
 def test_a_failure_is_the_last_thing_that_is_said_and_the_rest_is_run(tmp_path: Path, fails: str):
     done = run(tmp_path, fails)
     assert done.returncode == 1
-    assert sorted(asked(tmp_path)) == sorted(TARGETS | AHEAD)
+    assert sorted(asked(tmp_path)) == sorted([*TARGETS, *AHEAD, fails])
     end = done.stdout.rpartition(f"==== FAILED: {fails};")[2]
     assert f"reason of {fails}\n" in end
     assert done.stderr.endswith(f"FAILED: {fails} \n")
+
+
+def test_tests_that_fail_are_run_once_more(tmp_path: Path):
+    done = run(tmp_path, "test-cluster", twice="")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "reason of test-cluster\noutput of test-cluster\nonce more test-cluster\n" in done.stdout
+    assert "make test-cluster passed at the second try after" in done.stdout
 
 
 def test_what_could_not_be_prepared_is_left_to_its_target(tmp_path: Path):
