@@ -14,7 +14,7 @@ from typing import Final
 
 _NUMBER: Final = re.compile(
     r"[<>~≈±]?\s?[-+\u2212\u2013(]{0,2}\s?(?:[A-Z]{0,3}[$€£¥₹]\s?)?[-+\u2212]?"
-    r"(?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d)[\d.,'/:]*(?:\s?[%)*†‡]{1,3}|[a-z]{1,2})?"
+    r"(?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d)[\d.,'/:]*(?:\s?[%)*†‡¹²³⁴-⁹]{1,3}|[a-z]{1,2})?"
 )
 """An amount, share, date or time, with its sign; thousands may be apart."""
 _MIN_NUMBERS: Final = 3

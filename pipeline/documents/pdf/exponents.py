@@ -38,6 +38,14 @@ _MIN_DROP: Final = 0.25
 """Minimum distance of the baselines of a fraction's numbers, in sizes of the upper one."""
 _NUMBER: Final = re.compile(r"[-+\u2212\u2013]?\d")
 _TWO_NUMBERS: Final = re.compile(r"\d{1,2} ?\d{1,2} ?")
+_PLAIN: Final = "0123456789+-\u2212\u2013"
+_RAISED: Final = str.maketrans(
+    _PLAIN, "\u2070\xb9\xb2\xb3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b\u207b\u207b"
+)
+_LOWERED: Final = str.maketrans(
+    _PLAIN,
+    "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089\u208a\u208b\u208b\u208b",
+)
 _FRACTION: Final = re.compile(r"\d+[/\u2044\u2215]\d")
 
 
@@ -135,17 +143,19 @@ def _goes_on(small: Line, base: Line, line: Line) -> bool:
     )
 
 
-def text_with_signs(spans: Sequence[dict[str, Any]]) -> str:
+def text_with_exponents(spans: Sequence[dict[str, Any]]) -> str:
     """The text of a level line, numbers told from their exponents, indices and fractions.
 
-    Without a sign they would be one number: 10 to the 25th would be 1025, five and a half 51/2.
+    Otherwise they would be one number: 10 to the 25th would be 1025, five and a half 51/2. Raised
+    and lowered digits are those of Unicode, which NFKC turns back into plain ones.
 
     Args:
         spans: PyMuPDF's, of the line.
     """
     text = ""
     size = 0.0
-    numerator = None
+    numerator: dict[str, Any] | None = None
+    digits: dict[int, int] = {}
     for at, span in enumerate(spans):
         if numerator is not None and span["text"].isspace():
             continue
@@ -153,28 +163,31 @@ def text_with_signs(spans: Sequence[dict[str, Any]]) -> str:
             text += "/"
         numerator = None
         if span["size"] < MAX_SIZE * size:
-            sign = _sign(text, at, spans)
-            numerator = span if sign == " " else None
-            text += sign
-        text += span["text"]
+            is_fraction, digits = _place(text, at, spans)
+            if is_fraction:
+                numerator = span
+                text += " "
+        elif at and abs(span["origin"][1] - spans[at - 1]["origin"][1]) > _SAME_PT:
+            digits = {}
+        text += span["text"].translate(digits) if digits else span["text"]
         size = span["size"]
     return text
 
 
-def _sign(before: str, at: int, spans: Sequence[dict[str, Any]]) -> str:
-    """What stands between a number and a smaller span, "" for other text."""
+def _place(before: str, at: int, spans: Sequence[dict[str, Any]]) -> tuple[bool, dict[int, int]]:
+    """Whether a smaller span after a number is part of a fraction, and what its digits become."""
     span = spans[at]
     after = "".join(each["text"] for each in spans[at : at + 3])
     if not (before[-1:].isdigit() and _NUMBER.match(after)):
-        return ""
+        return False, {}
     rise = (spans[at - 1]["origin"][1] - span["origin"][1]) / spans[at - 1]["size"]
     if abs(rise) < _MIN_RISE:
-        return ""
+        return False, {}
     below = next((each for each in spans[at + 1 : at + 3] if not each["text"].isspace()), None)
     is_over = rise > 0 and below is not None and is_denominator(below, span)
     if is_over or _FRACTION.match(after):
-        return " "
-    return "^" if rise > 0 else "_"
+        return True, {}
+    return False, _RAISED if rise > 0 else _LOWERED
 
 
 def _is_under(line: Line, small: Line) -> bool:

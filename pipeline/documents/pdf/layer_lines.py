@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pymupdf import mupdf
 
-from pipeline.documents.pdf.exponents import MAX_SIZE, text_with_signs
+from pipeline.documents.pdf.exponents import MAX_SIZE, text_with_exponents
 from pipeline.documents.pdf.grounds import Grounds
 from pipeline.text.text_layer import TextLayerLine
 from pipeline.types import Box
@@ -76,8 +76,7 @@ def read_lines(
             continue
         box = to_pixels(*line["bbox"])
         turn_deg, style = _turn_of(line), _style(line["spans"], to_pixels.zoom)
-        is_mixed = has_small and line["dir"] == _UPRIGHT
-        text = (text_with_signs(line["spans"]) if is_mixed else "".join(texts)).strip()
+        text = (line_text(line) if has_small else "".join(texts)).strip()
         is_oblique = _is_oblique(line)
         found.append(
             TextLayerLine(text, box, turn_deg, inked > 0, False, *style, is_oblique=is_oblique)
@@ -85,6 +84,13 @@ def read_lines(
     if not visible:
         return found, 0.0, 0.0
     return found, white / visible, oversized / visible
+
+
+def line_text(line: dict[str, Any]) -> str:
+    """The text of one of PyMuPDF's lines."""
+    if line["dir"] == _UPRIGHT:
+        return text_with_exponents(line["spans"])
+    return "".join(span["text"] for span in line["spans"])
 
 
 def _seen_and_unseen(

@@ -16,7 +16,7 @@ import pymupdf
 from pymupdf import mupdf
 
 from pipeline.documents.pdf import mupdf_log
-from pipeline.documents.pdf.layer_lines import PixelFrame
+from pipeline.documents.pdf.layer_lines import PixelFrame, line_text
 from pipeline.text.text_layer import WordPlaces
 from pipeline.text.word_spans import Span
 from pipeline.types import Box
@@ -72,7 +72,7 @@ def _places(
         for group in groups.get(_key("".join(wanted)), ()):
             if len(group) == len(wanted) and _is_in(group[0], box) and _is_in(group[-1], box):
                 boxes = _matched(wanted, group)
-                found[text, to_pixels(*box)] = _spans(boxes, box, *line["dir"])
+                found[line_text(line).strip(), to_pixels(*box)] = _spans(boxes, box, *line["dir"])
                 break
     return found
 

@@ -27,7 +27,9 @@ _MIN_SINGLE: Final = 3
 """Steps between rows of one line each that tell how far rows are apart ..."""
 _STEP: Final = 0.96
 """... and a line so far below the one above, in such steps, is a row of its own."""
-_NUMBER: Final = re.compile(r"[-+\u2212\u2013(]?[$€£¥]? ?\d[\d.,' ]*[%)]?")
+_NUMBER: Final = re.compile(
+    r"[-+\u2212\u2013(]?[$€£¥]? ?\d[\d.,' ]*[%)]?[\xb9\xb2\xb3\u2070-\u2079]*"
+)
 _MIN_FILLED: Final = 3
 """Cells of a line that is a row although its first column is empty."""
 _CONTINUES_EM: Final = 0.3
