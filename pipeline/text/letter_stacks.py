@@ -13,6 +13,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
+from pipeline.text.layout.rows import bounding_box
 from pipeline.types import Box, Line
 
 _MIN_LETTERS: Final = 4
@@ -58,9 +59,8 @@ def with_words_of_stacks(lines: Sequence[Line]) -> list[Line]:
 
 
 def _word(letters: Sequence[Line]) -> Line:
-    x0, y0, x1, y1 = zip(*(letter.box for letter in letters), strict=True)
     text = "".join(letter.text.strip() for letter in letters)
-    box = (min(x0), min(y0), max(x1), max(y1))
+    box = bounding_box([letter.box for letter in letters])
     return Line(text, box, fmean(letter.score for letter in letters))
 
 

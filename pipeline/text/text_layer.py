@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from pipeline.imaging.rotation import TURNS, turn_back, turn_box, turn_size
 from pipeline.text import layout
+from pipeline.text.layout.rows import bounding_box
 from pipeline.text.letter_stacks import letter_stacks
 from pipeline.text.structure import PageSigns, Style, markdown, structured
 from pipeline.text.word_spans import Span
@@ -224,9 +225,8 @@ def _with_words_of_stacks(
 
 
 def _word(letters: Sequence[TextLayerLine]) -> TextLayerLine:
-    x0, y0, x1, y1 = zip(*(letter.box for letter in letters), strict=True)
     text = "".join(letter.text.strip() for letter in letters)
-    return replace(letters[0], text=text, box=(min(x0), min(y0), max(x1), max(y1)))
+    return replace(letters[0], text=text, box=bounding_box([letter.box for letter in letters]))
 
 
 def _words(

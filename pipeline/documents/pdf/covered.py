@@ -20,6 +20,7 @@ from pipeline.documents.pdf import painted
 from pipeline.documents.pdf.layer_lines import PixelFrame
 from pipeline.documents.pdf.painted import Boxes, Kinds
 from pipeline.documents.pdf.pictures import Frame, drawn, frame_of
+from pipeline.text.layout.rows import bounding_box
 from pipeline.text.text_layer import TextLayerLine
 
 Flags = npt.NDArray[np.bool_]
@@ -92,9 +93,7 @@ def frame_around(
         suspects: From `under_others`, at least one.
         to_pixels: The page's frame.
     """
-    places = (to_pixels.in_points(lines[i].box) for i in suspects)
-    left, top, right, bottom = zip(*places, strict=True)
-    return frame_of((min(left), min(top), max(right), max(bottom)))
+    return frame_of(bounding_box([to_pixels.in_points(lines[i].box) for i in suspects]))
 
 
 def without_covered(

@@ -15,14 +15,15 @@ from functools import partial
 from itertools import islice, pairwise, product
 from typing import Any, Final
 
-from pipeline.types import Box
+from pipeline.text.layout.rows import bounding_box
 
 Line = dict[str, Any]
 """PyMuPDF's: `bbox`, `dir`, `wmode`, and `spans` of one font and colour."""
 _Near = Callable[[float, float], Iterator[int]]
 _Places = dict[tuple[int, int], list[int]]
 
-_LEVEL: Final = (1.0, 0.0)
+LEVEL: Final = (1.0, 0.0)
+"""Direction of a line that needs no turn."""
 MAX_SIZE: Final = 0.85
 """Maximum size of an exponent or index, in sizes of the text that it belongs to."""
 _MAX_CHARS: Final = 4
@@ -93,7 +94,7 @@ def _sides(lines: Sequence[Line]) -> tuple[_Near, _Near]:
     starts: _Places = defaultdict(list)
     ends: _Places = defaultdict(list)
     for i, line in enumerate(lines):
-        if line["dir"] == _LEVEL and line["spans"]:
+        if line["dir"] == LEVEL and line["spans"]:
             x0, _, x1, bottom = line["bbox"]
             starts[round(x0), round(bottom / _BAND_PT)].append(i)
             ends[round(x1), round(bottom / _BAND_PT)].append(i)
@@ -112,12 +113,12 @@ def _joined(group: Sequence[Line]) -> Line:
         return group[0]
     spans = [span for line in group for span in line["spans"]]
     spans.sort(key=lambda span: span["bbox"][0])
-    return {**group[0], "spans": spans, "bbox": around([span["bbox"] for span in spans])}
+    return {**group[0], "spans": spans, "bbox": bounding_box([span["bbox"] for span in spans])}
 
 
 def _may_be_exponent(line: Line) -> bool:
     spans = line["spans"]
-    if len(spans) > 2 or line["dir"] != _LEVEL:
+    if len(spans) > 2 or line["dir"] != LEVEL:
         return False
     return 0 < len("".join([span["text"] for span in spans]).strip()) <= _MAX_CHARS
 
@@ -218,9 +219,3 @@ def is_denominator(span: dict[str, Any], above: dict[str, Any]) -> bool:
     drop = span["origin"][1] - above["origin"][1]
     is_small = span["size"] <= above["size"] / MAX_SIZE
     return bool(is_small and drop >= _MIN_DROP * above["size"])
-
-
-def around(boxes: Sequence[Box]) -> Box:
-    """The smallest box around some."""
-    x0, y0, x1, y1 = zip(*boxes, strict=True)
-    return min(x0), min(y0), max(x1), max(y1)

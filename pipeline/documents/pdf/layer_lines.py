@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from pymupdf import mupdf
 
-from pipeline.documents.pdf.exponents import MAX_SIZE, text_with_exponents
+from pipeline.documents.pdf.exponents import LEVEL, MAX_SIZE, text_with_exponents
 from pipeline.documents.pdf.grounds import Grounds
+from pipeline.text.layout.rows import bounding_box
 from pipeline.text.text_layer import TextLayerLine
 from pipeline.types import Box
 
@@ -27,8 +28,6 @@ _MIN_SIZE_PT: Final = 1.0
 """Smaller characters are not seen ..."""
 _MAX_TINY_PT: Final = 1.5
 """... unless their boxes are higher or wider, as with some bitmap fonts."""
-_UPRIGHT: Final = (1.0, 0.0)
-"""Direction of a line that needs no turn."""
 _DOWN_DEG: Final = 270
 """The turn that makes a line which goes down go to the right."""
 _MIN_OBLIQUE: Final = math.sin(math.radians(10))
@@ -88,7 +87,7 @@ def read_lines(
 
 def line_text(line: dict[str, Any]) -> str:
     """The text of one of PyMuPDF's lines."""
-    if line["dir"] == _UPRIGHT:
+    if line["dir"] == LEVEL:
         return text_with_exponents(line["spans"])
     return "".join(span["text"] for span in line["spans"])
 
@@ -109,8 +108,7 @@ def _seen_and_unseen(
         parts.setdefault(kind, []).append(span)
     for (is_visible, is_white), spans in parts.items():
         text = "".join(span["text"] for span in spans).strip()
-        left, top, right, bottom = zip(*(span["bbox"] for span in spans), strict=True)
-        box = to_pixels(min(left), min(top), max(right), max(bottom))
+        box = to_pixels(*bounding_box([span["bbox"] for span in spans]))
         style, is_oblique = _style(spans, to_pixels.zoom), _is_oblique(line)
         yield TextLayerLine(
             text, box, _turn_of(line), is_visible, is_white, *style, is_oblique=is_oblique
@@ -174,7 +172,7 @@ class PixelFrame:
 
 
 def _turn_of(line: dict[str, Any]) -> int:
-    if line["dir"] == _UPRIGHT:
+    if line["dir"] == LEVEL:
         return 0
     # The characters of vertical writing stand upright in a line that goes down.
     return (_turn(*line["dir"]) - (_DOWN_DEG if line["wmode"] else 0)) % 360

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Final
 
-from pipeline.documents.pdf.exponents import Line, around, may_hold_fraction, with_exponents
+from pipeline.documents.pdf.exponents import LEVEL, Line, may_hold_fraction, with_exponents
+from pipeline.text.layout.rows import bounding_box
 from pipeline.text.placed_chars import (
     PlacedChar,
     fraction_spaces,
@@ -26,7 +27,6 @@ from pipeline.text.placed_chars import (
 _Placed = tuple[dict[str, Any], PlacedChar]
 """A character and its span."""
 
-_LEVEL: Final = (1.0, 0.0)
 _SAME_BASELINE_PT: Final = 0.5
 _SHORT: Final = 3
 """Characters of a line that may be part of a word painted letter by letter, at most."""
@@ -69,7 +69,7 @@ def _rows(lines: Sequence[Line]) -> list[list[int]]:
     level = [
         (line["spans"][0]["origin"][1], line["bbox"][0], i)
         for i, line in enumerate(lines)
-        if line["dir"] == _LEVEL and line["spans"]
+        if line["dir"] == LEVEL and line["spans"]
     ]
     level.sort()
     rows: list[list[tuple[float, int]]] = []
@@ -189,7 +189,7 @@ def _line(line: Line, part: Sequence[tuple[int, str]], chars: Sequence[_Placed])
     for _, run in groupby(part, key=lambda each: _baseline(*chars[each[0]])):
         spans.append(_span(list(run), chars))
     boxes = [span["bbox"] for span in spans]
-    return {**line, "spans": spans, "bbox": around(boxes)}
+    return {**line, "spans": spans, "bbox": bounding_box(boxes)}
 
 
 def _baseline(span: dict[str, Any], char: PlacedChar) -> tuple[int, int]:
@@ -235,4 +235,4 @@ def _column(lines: Sequence[Line]) -> Line:
     if len(lines) == 1:
         return lines[0]
     spans = [span for line in lines for span in line["spans"]]
-    return {**lines[0], "spans": spans, "bbox": around([line["bbox"] for line in lines])}
+    return {**lines[0], "spans": spans, "bbox": bounding_box([line["bbox"] for line in lines])}

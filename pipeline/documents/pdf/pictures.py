@@ -16,6 +16,7 @@ from pymupdf import mupdf
 
 from pipeline.documents.pdf.drawing import POINTS_PER_INCH
 from pipeline.imaging.text_lines import DPI, Levels, estimate_characters
+from pipeline.text.layout.rows import bounding_box
 from pipeline.types import Box
 
 _MIN_PT: Final = 9.0
@@ -66,7 +67,7 @@ def with_text(
     ]
     if not found:
         return ()
-    frame = frame_of(_around(found))
+    frame = frame_of(bounding_box(found))
     levels = drawn(page, frame)
     for text in texts:  # what the layer has stays white
         _part(levels, frame_of(text), frame)[:] = _WHITE
@@ -84,7 +85,7 @@ def _joined(boxes: Sequence[Box]) -> list[Box]:
         grown = box
         while touching := [other for other in found if _touches(grown, other)]:
             found = [other for other in found if other not in touching]
-            grown = _around([grown, *touching])
+            grown = bounding_box([grown, *touching])
         found.append(grown)
     return found
 
@@ -96,11 +97,6 @@ def _touches(box: Box, other: Box) -> bool:
         and box[1] <= other[3] + _TOUCH_PT
         and other[1] <= box[3] + _TOUCH_PT
     )
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    left, top, right, bottom = zip(*boxes, strict=True)
-    return min(left), min(top), max(right), max(bottom)
 
 
 def _common(box: Box, other: Box) -> Box:

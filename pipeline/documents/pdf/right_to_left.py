@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.text.layout.direction import is_right_to_left_text
+from pipeline.text.layout.rows import bounding_box
 from pipeline.text.logical_order import Glyph, has_right_to_left_text, logical_order
 
 
@@ -45,8 +46,7 @@ def _span(
     run: Sequence[tuple[int, str]], chars: Sequence[tuple[dict[str, Any], dict[str, Any]]]
 ) -> dict[str, Any]:
     """A span as PyMuPDF gives it, of a part of the characters of one."""
-    boxes = [chars[i][1]["bbox"] for i, _ in run]
-    left, top, right, bottom = zip(*boxes, strict=True)
+    box = bounding_box([chars[i][1]["bbox"] for i, _ in run])
     span = {key: value for key, value in chars[run[0][0]][0].items() if key != "chars"}
     text = "".join(text for _, text in run)
-    return {**span, "text": text, "bbox": (min(left), min(top), max(right), max(bottom))}
+    return {**span, "text": text, "bbox": box}
