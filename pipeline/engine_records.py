@@ -167,12 +167,15 @@ class Block:
         text: Its text, Markdown.
         box: Its box in pixels of the page image, None where the engine gave none.
         score: Confidence 0 to 1, None where the engine gave none.
+        certainty: Of a table, how sure it is that words are in their cells, as far as their places
+            tell, 0 to 1; else None. It is in the text score and in no row.
     """
 
     kind: str
     text: str
     box: Box | None = None
     score: float | None = None
+    certainty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from pipeline.types import (
 def recognition_fields(settled: Recognition) -> list[Any]:
     """What became of a page that needs no engine."""
     # Not `astuple`, which copies what is in the fields.
-    blocks = [(block.kind, block.text, block.box, block.score) for block in settled.blocks]
+    blocks = [(b.kind, b.text, b.box, b.score, b.certainty) for b in settled.blocks]
     words = settled.score_parts and settled.score_parts.words
     return [settled.status, settled.text, blocks, words]
 
@@ -75,8 +75,14 @@ def _blocks(blocks: Any) -> tuple[Block, ...]:
     return tuple(_block(*block) for block in blocks)
 
 
-def _block(kind: Any, text: Any, box: Any, score: Any) -> Block:
-    return Block(str(kind), str(text), box and _box(*box), None if score is None else float(score))
+def _block(kind: Any, text: Any, box: Any, score: Any, certainty: Any) -> Block:
+    return Block(
+        str(kind),
+        str(text),
+        box and _box(*box),
+        None if score is None else float(score),
+        None if certainty is None else _share(certainty),
+    )
 
 
 def _box(x0: Any, y0: Any, x1: Any, y1: Any) -> Box:

@@ -63,6 +63,8 @@ def _heads(receipt: Receipt) -> Iterator[tuple[str, str]]:
     yield from _unread_scripts(receipt)
     if receipt.low_text_scores:
         yield "text score", f"{receipt.low_text_scores} rows are low, see the column warnings"
+    if receipt.doubtful_tables:
+        yield "tables", f"{receipt.doubtful_tables} rows are in doubt, see the column warnings"
     if receipt.rows:
         yield "speed", _speed(receipt)
     if receipt.gpu is not None:

@@ -83,6 +83,7 @@ class Receipt:
         copied: Rows among them whose text was copied: the same bytes under another name.
         sources: Rows that this run wrote, by source.
         low_text_scores: Rows among them that warn of a text score below `quality.min_text_score`.
+        doubtful_tables: Rows among them that warn of words in wrong cells of a table.
         unread_scripts: Rows among them that warn of a script which the engine does not read, by
             script.
         rungs: By rung of the ladder, attempts by outcome; and `rows`, those that its answer is in.
@@ -120,6 +121,7 @@ class Receipt:
     copied: int
     sources: dict[str, int]
     low_text_scores: int
+    doubtful_tables: int
     unread_scripts: dict[str, int]
     rungs: dict[str, dict[str, int]]
     tokens_dropped: int
@@ -218,6 +220,7 @@ def make(
         copied=written.copied,
         sources=dict(written.sources),
         low_text_scores=written.low_text_scores,
+        doubtful_tables=written.doubtful_tables,
         unread_scripts=dict(written.unread_scripts),
         rungs={rung: dict(counts) for rung, counts in written.rungs.items()},
         tokens_dropped=written.tokens_dropped,

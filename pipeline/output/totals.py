@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.output.schema import TIMING
-from pipeline.recognition.text_score import is_low_score_warning
+from pipeline.recognition.text_score import is_low_score_warning, is_tables_warning
 from pipeline.text.scripts import warned_of
 from pipeline.types import Route, Rung
 
@@ -63,6 +63,7 @@ class Summary:
         characters: Characters of text.
         copied: Rows whose text is from another row, of the same bytes under another name.
         low_text_scores: Rows that warn of a low text score.
+        doubtful_tables: Rows that warn of words in wrong cells of a table.
         unread_scripts: Rows that warn of a script which the engine does not read, by script.
         slowest: Milliseconds in all stages, URI and page of the slowest pages.
         errors: Failed pages by kind of error.
@@ -77,6 +78,7 @@ class Summary:
     characters: int = 0
     copied: int = 0
     low_text_scores: int = 0
+    doubtful_tables: int = 0
     unread_scripts: Counter[str] = field(default_factory=Counter)
     slowest: list[tuple[float, str, int]] = field(default_factory=list)
     errors: dict[str, ErrorGroup] = field(default_factory=dict)
@@ -100,6 +102,7 @@ class Summary:
         warnings = [each or () for each in pages["warnings"].to_pylist()]
         summary.unread_scripts.update(filter(None, map(warned_of, warnings)))
         summary.low_text_scores = sum(any(map(is_low_score_warning, each)) for each in warnings)
+        summary.doubtful_tables = sum(any(map(is_tables_warning, each)) for each in warnings)
         summary._add_attempts(pages)
         summary._add_rows(pages)
         return summary
@@ -145,6 +148,7 @@ class Summary:
         self.characters += other.characters
         self.copied += other.copied
         self.low_text_scores += other.low_text_scores
+        self.doubtful_tables += other.doubtful_tables
         self.unread_scripts.update(other.unread_scripts)
         self.slowest = heapq.nlargest(SLOWEST, self.slowest + other.slowest)
         for kind, group in other.errors.items():

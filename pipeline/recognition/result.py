@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pipeline.documents.look import PageView
 from pipeline.recognition.retry_ladder import text_source
-from pipeline.recognition.text_score import low_score_warning, scored
+from pipeline.recognition.text_score import scored, warnings_of
 from pipeline.types import PageRef, PageResult, Recognition, Timing
 
 
@@ -27,7 +27,7 @@ def page_result(
         recognition: What became of it.
         warnings: What the reader reported of the document; those of the view come after them.
         timing: Milliseconds of each stage.
-        min_text_score: A text score below this is a warning.
+        min_text_score: A text score below this is a warning, and so are tables in doubt; 0: none.
     """
     timing = timing or Timing()
     if view is None:
@@ -35,8 +35,8 @@ def page_result(
     trust = view.trust.score if view.trust else None
     score, parts = scored(recognition, trust)
     doubts: tuple[str, ...] = ()
-    if score is not None and parts is not None and score < min_text_score:
-        doubts = (low_score_warning(score, parts, min_text_score),)
+    if score is not None and parts is not None:
+        doubts = tuple(warnings_of(score, parts, min_text_score))
     return PageResult(
         ref=ref,
         recognition=recognition,

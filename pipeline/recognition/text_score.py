@@ -51,6 +51,7 @@ _MAX_UNREAD: Final = 0.5
 """Highest score of a page in a script that its engine does not read, however sure it is of what it
 took the letters for."""
 _WARNING: Final = "low text score"
+_TABLES_WARNING: Final = "tables in doubt"
 
 
 def image_parts(
@@ -117,7 +118,7 @@ def scored(recognition: Recognition, trust: float | None) -> tuple[float | None,
     is_layer = not recognition.attempts or recognition.rung is Rung.LAYER
     known = recognition.score_parts or ScoreParts()
     words = plausibility(recognition.text) if known.words is None else known.words
-    tables = table_certainty(_tables(recognition.blocks))
+    tables = _tables_certainty(recognition.blocks)
     parts = replace(known, words=words, unrepeated=_unrepeated(recognition), tables=tables)
     score = combined(parts)
     if unread := warned_of(recognition.warnings):
@@ -131,6 +132,13 @@ def scored(recognition: Recognition, trust: float | None) -> tuple[float | None,
 def _unrepeated(recognition: Recognition) -> float | None:
     kept = [each for each in recognition.attempts if each.rung is recognition.rung]
     return 1 - kept[0].repetition if kept and kept[0].repetition is not None else None
+
+
+def _tables_certainty(blocks: tuple[Block, ...]) -> float | None:
+    """How sure it is that words are in their cells, by the cells and by where they stand."""
+    known = [block.certainty for block in blocks if block.certainty is not None]
+    by_text = table_certainty(_tables(blocks))
+    return min([*known, by_text]) if by_text is not None else min(known, default=None)
 
 
 def _tables(blocks: tuple[Block, ...]) -> Iterator[Grid]:
@@ -158,12 +166,25 @@ def combined(parts: ScoreParts) -> float:
     return score if parts.tables is None else score * parts.tables
 
 
+def warnings_of(score: float, parts: ScoreParts, limit: float) -> Iterator[str]:
+    """The warnings of a row: of a score below the limit, and of tables in doubt; none at 0."""
+    if score < limit:
+        yield low_score_warning(score, parts, limit)
+    if limit and parts.tables is not None and parts.tables < 1:
+        yield f"{_TABLES_WARNING} ({parts.tables:.2f}): words may be in wrong rows or columns"
+
+
 def low_score_warning(score: float, parts: ScoreParts, limit: float) -> str:
     """The warning of a row whose score is below the limit, with the parts that lower it."""
     known = {name: getattr(parts, name) for name in ScoreParts.__slots__}
     low = sorted((value, name) for name, value in known.items() if value is not None)
     named = ", ".join(f"{name} {value:.2f}" for value, name in low[:3])
     return f"{_WARNING} ({score:.2f} < {limit:g}): the text may be wrong; {named}"
+
+
+def is_tables_warning(warning: str) -> bool:
+    """Whether a row's warning says that words of its tables may be in wrong cells."""
+    return warning.startswith(_TABLES_WARNING)
 
 
 def is_low_score_warning(warning: str) -> bool:

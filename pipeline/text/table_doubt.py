@@ -106,6 +106,8 @@ def _column(texts: Sequence[str]) -> _Column:
 def _is_doubtful(row: Sequence[str], columns: Sequence[_Column]) -> bool:
     if sum(map(bool, row)) < 2:
         return False  # a heading or a note
+    if any(_are_numbers(text) and len(text.split()) >= _MIN_NUMBERS for text in row):
+        return True
     for i, (text, column) in enumerate(zip(row, columns, strict=True)):
         if column.is_numeric and len(text) > 2 and _has_several(text):
             return True

@@ -44,7 +44,7 @@ def rules(filled: Boxes, stroked: Boxes, zoom: float) -> tuple[Box, ...]:
     """Straight lines, drawn as such or as thin rectangles, and the edges of stroked rectangles.
 
     Args:
-        filled: Boxes of filled paths, pixels.
+        filled: Boxes of filled paths, and of pieces of paths, pixels.
         stroked: Boxes of stroked paths, pixels.
         zoom: Pixels of a point.
     """

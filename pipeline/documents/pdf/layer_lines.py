@@ -6,6 +6,7 @@ Runs in the worker process of `pipeline.documents.sandbox`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +33,13 @@ _DOWN_DEG: Final = 270
 """The turn that makes a line which goes down go to the right."""
 _MIN_OBLIQUE: Final = math.sin(math.radians(10))
 """A line is at an angle if the smaller part of its direction is more than this."""
+_SOFT_HYPHEN: Final = re.compile(r"(?<=\d)\u00ad(?=\d)")
+_MAX_LINE_EM: Final = 1.8
+"""A line whose box is higher, in font sizes, has a font with ..."""
+_ABOVE_EM: Final = 0.9
+"""... characters that are not so high above its base line ..."""
+_BELOW_EM: Final = 0.3
+"""... nor so low below it."""
 _MAX_SPAN_EM: Final = 3.0
 """Maximum plausible height of a span's box, in font sizes."""
 
@@ -73,9 +81,9 @@ def read_lines(
         if white > white_before or 0 < inked < characters:
             found += _seen_and_unseen(line, to_pixels, grounds)
             continue
-        box = to_pixels(*line["bbox"])
+        box = to_pixels(*_line_box(line))
         turn_deg, style = _turn_of(line), _style(line["spans"], to_pixels.zoom)
-        text = (line_text(line) if has_small else "".join(texts)).strip()
+        text = _seen((line_text(line) if has_small else "".join(texts)).strip())
         is_oblique = _is_oblique(line)
         found.append(
             TextLayerLine(text, box, turn_deg, inked > 0, False, *style, is_oblique=is_oblique)
@@ -85,11 +93,27 @@ def read_lines(
     return found, white / visible, oversized / visible
 
 
+def _line_box(line: dict[str, Any]) -> Box:
+    """The box of one of PyMuPDF's lines, points; not as high as some fonts of bullets say."""
+    x0, y0, x1, y1 = line["bbox"]
+    spans = line["spans"]
+    if y1 - y0 <= _MAX_LINE_EM * spans[-1]["size"] or line["dir"] != LEVEL:
+        return x0, y0, x1, y1
+    top = min(span["origin"][1] - _ABOVE_EM * span["size"] for span in spans)
+    bottom = max(span["origin"][1] + _BELOW_EM * span["size"] for span in spans)
+    return x0, max(y0, top), x1, min(y1, bottom)
+
+
 def line_text(line: dict[str, Any]) -> str:
     """The text of one of PyMuPDF's lines."""
     if line["dir"] == LEVEL:
         return text_with_exponents(line["spans"])
     return "".join(span["text"] for span in line["spans"])
+
+
+def _seen(text: str) -> str:
+    """A text as the page shows it: a soft hyphen between digits is drawn as any other."""
+    return _SOFT_HYPHEN.sub("-", text) if "\u00ad" in text else text
 
 
 def _seen_and_unseen(
@@ -107,7 +131,7 @@ def _seen_and_unseen(
             kind = (is_inked and not is_white, is_white)
         parts.setdefault(kind, []).append(span)
     for (is_visible, is_white), spans in parts.items():
-        text = "".join(span["text"] for span in spans).strip()
+        text = _seen("".join(span["text"] for span in spans).strip())
         box = to_pixels(*bounding_box([span["bbox"] for span in spans]))
         style, is_oblique = _style(spans, to_pixels.zoom), _is_oblique(line)
         yield TextLayerLine(

@@ -21,6 +21,15 @@ TEXT, FILL_PATH, IMAGE, IMAGE_MASK, OTHER, TILE = range(6)
 """Kinds of what a page paints; `OTHER` are strokes of paths and shadings. A tile is no operation,
 but the area in which those that follow are repeated."""
 _MAX_OPERATIONS: Final = 100_000
+_MIN_PATH_BYTES: Final = 45
+"""A packed path of so many bytes is more than a line (34) or a rectangle (37)."""
+_MIN_PATH_PT: Final = 36.0
+"""Minimum width or height of a path that is divided into its lines: less has the outline of a
+letter, or an icon."""
+_MAX_PATHS_BYTES: Final = 60_000
+"""Bytes of paths that are divided on a page, about 6,000 lines: more are a drawing."""
+_MAX_PIECES: Final = 2000
+"""Pieces of paths that are kept of a page: each takes 4 us."""
 _RECT_BYTES: Final = 16
 """Of MuPDF's `fz_rect`: four floats."""
 _MIN_LIGHT: Final = 0xF0 / 0xFF
@@ -33,6 +42,7 @@ _LIGHT_SPACES: Final = tuple(
 
 # The bindings' functions of C++ themselves: those of `mupdf` are a call of Python more for each.
 _bound_path: Final = mupdf._mupdf.ll_fz_bound_path
+_path_bytes: Final = mupdf._mupdf.ll_fz_packed_path_size
 _bound_text: Final = mupdf._mupdf.ll_fz_bound_text
 _fill_text: Final = mupdf._mupdf.ll_fz_fill_text
 _part_of: Final = mupdf._mupdf.floats_getitem
@@ -117,17 +127,62 @@ def _is_white(space: Any, color: Any) -> bool:
     return False
 
 
+class _Pieces:
+    """Divides paths into their lines and rectangles, by MuPDF's device for structured text.
+
+    Args:
+        area: The page's rectangle.
+    """
+
+    def __init__(self, area: Any) -> None:
+        self._area, self._bytes = area, 0
+        self._page: Any = None
+        self._device: Any = None
+
+    def wants(self, path: Any, box: Any) -> bool:
+        """Whether a path has several lines, such as the rules of a table."""
+        size = _path_bytes(path)
+        if size < _MIN_PATH_BYTES or self._bytes > _MAX_PATHS_BYTES:
+            return False
+        if max(box.x1 - box.x0, box.y1 - box.y0) < _MIN_PATH_PT:
+            return False
+        self._bytes += size
+        return True
+
+    def device(self) -> Any:
+        """MuPDF's device that divides paths."""
+        if self._device is None:
+            options = mupdf.FzStextOptions(mupdf.FZ_STEXT_COLLECT_VECTORS)
+            self._page = mupdf.FzStextPage(self._area)
+            self._device = mupdf.fz_new_stext_device(self._page, options)
+        return self._device.m_internal
+
+    def boxes(self) -> Boxes:
+        """The pieces of all paths; none of a page with too many."""
+        found: list[Any] = []
+        if self._device is not None:
+            mupdf.fz_close_device(self._device)
+        if self._page is not None and self._bytes <= _MAX_PATHS_BYTES:
+            block = self._page.m_internal.first_block
+            while block is not None and len(found) < _MAX_PIECES:
+                found.append(block.bbox)
+                block = block.next
+        return boxes_of(found)
+
+
 class _PageDevice(_BoxDevice):
-    """A `_BoxDevice` that hands text on to a device of MuPDF.
+    """A `_BoxDevice` that hands text on to a device of MuPDF, and divides paths of several lines.
 
     What is missing in it does nothing in the device for structured text, with the options used.
 
     Args:
         text_device: MuPDF's device.
+        pieces: Divides paths.
     """
 
-    def __init__(self, text_device: Any) -> None:
+    def __init__(self, text_device: Any, pieces: _Pieces) -> None:
         super().__init__()
+        self._pieces = pieces
         self._text_device = text_device.m_internal
         self.use_virtual_begin_tile()
         self.use_virtual_clip_text()
@@ -135,6 +190,16 @@ class _PageDevice(_BoxDevice):
         self.use_virtual_ignore_text()
         self.use_virtual_begin_metatext()
         self.use_virtual_end_metatext()
+
+    def fill_path(self, context: Any, path: Any, *paint: Any) -> None:
+        super().fill_path(context, path, *paint)
+        if self._pieces.wants(path, self.log[-1][1]):
+            mupdf.ll_fz_fill_path(self._pieces.device(), path, *paint)
+
+    def stroke_path(self, context: Any, path: Any, *paint: Any) -> None:
+        super().stroke_path(context, path, *paint)
+        if self._pieces.wants(path, self.log[-1][1]):
+            mupdf.ll_fz_stroke_path(self._pieces.device(), path, *paint)
 
     def fill_text(self, context: Any, text: Any, ctm: Any, *paint: Any) -> None:
         log = self.log  # written out: this is called for every piece of text
@@ -182,12 +247,14 @@ class PaintLog:
     Attributes:
         kinds: What each operation paints; tiles are left out.
         boxes_pt: Where.
+        pieces_pt: The lines and rectangles of paths that have several.
         largest_image_px: Pixels of its largest image.
         entries: As they were logged.
     """
 
     kinds: Kinds
     boxes_pt: Boxes
+    pieces_pt: Boxes
     largest_image_px: int
     entries: Sequence[Entry]
 
@@ -207,12 +274,13 @@ def log(page: Any, text_page: Any) -> PaintLog:
     """
     options = mupdf.FzStextOptions(mupdf.FZ_STEXT_PRESERVE_WHITESPACE)
     text_device = mupdf.fz_new_stext_device(text_page, options)
-    device = _run(page, _PageDevice(text_device))
+    pieces = _Pieces(mupdf.fz_bound_page(page))
+    device = _run(page, _PageDevice(text_device, pieces))
     mupdf.fz_close_device(text_device)
     painted = [entry for entry in device.log if entry[0] != TILE]
     kinds = np.array([entry[0] for entry in painted], np.int8)
     boxes = boxes_of([entry[1] for entry in painted])
-    return PaintLog(kinds, boxes, device.largest_image_px, device.log)
+    return PaintLog(kinds, boxes, pieces.boxes(), device.largest_image_px, device.log)
 
 
 def boxes_of(rects: Sequence[Any]) -> Boxes:

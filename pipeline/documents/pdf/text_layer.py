@@ -108,7 +108,7 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
             picture_characters=sum(count for _, count in found),
             pictures=tuple(box for box, _ in found),
         )
-    images, rules = _figures(kinds, painted_boxes, size_px, zoom)
+    images, rules = _figures(kinds, painted_boxes, log, to_pixels, size_px)
     words = layer_words.finder(text_page, raw, to_pixels)
     kept = tuple(_bounded(inside))
     return TextLayer(*size_px, dpi, kept, drawing, images, rules, warnings, words)
@@ -116,20 +116,33 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
 
 def _in_pixels(kinds: Kinds, boxes_pt: Boxes, to_pixels: PixelFrame) -> tuple[Kinds, Boxes]:
     """Kinds and boxes (pixels) of the logged operations whose place is finite, in order."""
-    boxes = boxes_pt * to_pixels.zoom
-    boxes -= (to_pixels.left, to_pixels.top, to_pixels.left, to_pixels.top)
+    boxes = _to_pixels(boxes_pt, to_pixels)
     is_finite = np.isfinite(boxes).all(axis=1)
     return kinds[is_finite], boxes[is_finite]
 
 
+def _to_pixels(boxes_pt: Boxes, frame: PixelFrame) -> Boxes:
+    origin = frame.left, frame.top, frame.left, frame.top
+    boxes: Boxes = boxes_pt * frame.zoom - origin
+    return boxes
+
+
 def _figures(
-    kinds: Kinds, boxes: Boxes, size_px: tuple[int, int], zoom: float
+    kinds: Kinds,
+    boxes: Boxes,
+    log: painted.PaintLog,
+    to_pixels: PixelFrame,
+    size_px: tuple[int, int],
 ) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
     """Pictures and straight lines of the page, pixels."""
     if (kinds == painted.TEXT).all():
         return (), ()
     images = boxes[(kinds == painted.IMAGE) | (kinds == painted.IMAGE_MASK)]
-    rules = figures.rules(boxes[kinds == painted.FILL_PATH], boxes[kinds == painted.OTHER], zoom)
+    pieces = _to_pixels(log.pieces_pt, to_pixels)
+    pieces = pieces[np.isfinite(pieces).all(axis=1)]
+    filled = np.concatenate([boxes[kinds == painted.FILL_PATH], pieces])
+    zoom = to_pixels.zoom
+    rules = figures.rules(filled, boxes[kinds == painted.OTHER], zoom)
     return figures.pictures(images, size_px, zoom), rules
 
 

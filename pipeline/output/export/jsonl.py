@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from pipeline.output.export.source import DocumentSource
-from pipeline.types import PageResult
+from pipeline.types import Block, PageResult
 
 
 def write(source: DocumentSource) -> Iterator[str]:
@@ -29,7 +28,7 @@ def _record(page: PageResult) -> dict[str, Any]:
         "status": recognition.status,
         "source": page.source,
         "text": recognition.text,
-        "blocks": [asdict(block) for block in recognition.blocks],
+        "blocks": [_block(block) for block in recognition.blocks],
         "width_px": page.width_px,
         "height_px": page.height_px,
         "width_pt": ref.width_pt,
@@ -40,3 +39,7 @@ def _record(page: PageResult) -> dict[str, Any]:
         "engine": page.engine,
         "model": page.model,
     }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {"kind": block.kind, "text": block.text, "box": block.box, "score": block.score}

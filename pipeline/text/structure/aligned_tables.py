@@ -9,8 +9,8 @@ from typing import Final
 
 from pipeline.text.layout.rows import Row
 from pipeline.text.structure.markdown import has_label
-from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.signs import LineSigns
+from pipeline.text.structure.table_block import Table
 from pipeline.text.structure.tables import grid
 
 Paragraph = list[Row]
@@ -31,9 +31,9 @@ _MIN_DOTS: Final = 4
 
 def tables(
     paragraphs: Sequence[Paragraph], signs: LineSigns
-) -> list[tuple[list[Paragraph], Grid | None]]:
+) -> list[tuple[list[Paragraph], Table | None]]:
     """The paragraphs in groups: those of a table with its cells, the others with None."""
-    found: list[tuple[list[Paragraph], Grid | None]] = []
+    found: list[tuple[list[Paragraph], Table | None]] = []
     start = 0
     while start < len(paragraphs):
         end = _end_of_run(paragraphs, start, signs.em_px)
@@ -44,7 +44,7 @@ def tables(
     return found
 
 
-def _cells(run: Sequence[Paragraph], signs: LineSigns) -> Grid | None:
+def _cells(run: Sequence[Paragraph], signs: LineSigns) -> Table | None:
     rows = [row for paragraph in run for row in paragraph]
     several = sum(_has_cells(row) for row in rows)
     if several < _MIN_ROWS or several < _MIN_CELL_ROWS * len(rows):

@@ -32,7 +32,11 @@ _EXACT: Final = 1.0
 
 
 def candidates(
-    regions: Iterable[Region], rules: Sequence[Box], size_px: tuple[int, int], em_px: float
+    regions: Iterable[Region],
+    rules: Sequence[Box],
+    size_px: tuple[int, int],
+    em_px: float,
+    taken: Iterable[Box] = (),
 ) -> list[Region]:
     """The regions that may be tables and figures, tables first, none inside another.
 
@@ -44,6 +48,7 @@ def candidates(
         rules: Straight lines that the page draws.
         size_px: Width and height of the page.
         em_px: The usual height of a line.
+        taken: Tables that were found: what shares their place is dropped.
     """
     area = size_px[0] * size_px[1]
     tables = [region for region in regions if region.kind is RegionKind.TABLE]
@@ -58,8 +63,9 @@ def candidates(
     seen = [region for region in pictures if region.score < _EXACT]
     several = [each for each in seen if sum(_is_same(each, one) for one in exact) > 1]
     single = [each for each in seen if each not in several]
-    ordered = (*_by_size(tables), *_by_size(several), *_by_size(exact), *_by_size(single))
-    return _distinct(ordered)
+    known = [Region(RegionKind.TABLE, box) for box in taken]
+    ordered = (*known, *_by_size(tables), *_by_size(several), *_by_size(exact), *_by_size(single))
+    return [region for region in _distinct(ordered) if not any(region is each for each in known)]
 
 
 def _by_size(regions: Iterable[Region]) -> list[Region]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from statistics import fmean
 
 from pipeline.text import layout
 from pipeline.text.layout.direction import is_right_to_left, mirrored
 from pipeline.text.layout.reading_order import ordered_paragraphs
-from pipeline.text.layout.rows import bounding_box
 from pipeline.text.layout.vertical import vertical_lines
 from pipeline.text.structure import aligned_tables, floats, regions
-from pipeline.text.structure.candidates import candidates
+from pipeline.text.structure.candidates import candidates, ruled
 from pipeline.text.structure.markdown import Kind, block_of
 from pipeline.text.structure.paragraph_kinds import Named, Paragraph, named
-from pipeline.text.structure.pipe_tables import Grid, pipes
 from pipeline.text.structure.places import sort_top_down
 from pipeline.text.structure.regions import Float
 from pipeline.text.structure.signs import LineSigns, PageSigns
+from pipeline.text.structure.table_block import Table, table_block
 from pipeline.text.word_spans import Span
 from pipeline.types import Block, Line
 
@@ -69,15 +67,19 @@ def _structured(
     if _characters(sideways) > _characters(upright):
         return layout.blocks(lines, width_px, height_px)
     known = LineSigns(lines, signs, (width_px, height_px))
-    wanted = candidates(signs.regions, signs.rules, (width_px, height_px), known.em_px)
-    floating, rest = regions.take(sort_top_down(upright), wanted, known)
+    boxes = [region.box for region in ruled(known.rules, known.em_px)]
+    tables, rest = regions.take_ruled(sort_top_down(upright), boxes, known)
+    size_px, taken = (width_px, height_px), [table.box for table in tables]
+    wanted = candidates(signs.regions, known.rules, size_px, known.em_px, taken)
+    others, rest = regions.take(rest, wanted, known)
+    floating = [*tables, *others]
     standing = floats.without_text(floating, rest)
     places = floats.stand_ins(standing, known.em_px)
     every = sort_top_down([*rest, *floats.as_lines(places)])
     ordered = [paragraph for paragraph, _ in ordered_paragraphs(every)]
     found = list(_blocks(floats.divided(ordered, standing, places), known))
-    others = [each for each in floating if each not in standing]
-    return (*floats.put_back(found, others), *layout.blocks(sideways, width_px, height_px))
+    unplaced = [each for each in floating if each not in standing]
+    return (*floats.put_back(found, unplaced), *layout.blocks(sideways, width_px, height_px))
 
 
 def _characters(lines: Sequence[Line]) -> int:
@@ -94,16 +96,16 @@ def _blocks(parts: Iterable[Paragraph | Float], signs: LineSigns) -> Iterator[Bl
 
 def _text_blocks(paragraphs: Sequence[Paragraph], signs: LineSigns) -> Iterator[Block]:
     """The blocks of paragraphs that no table or figure divides."""
-    for run, cells in _runs(aligned_tables.tables(paragraphs, signs)):
-        if cells is not None:
-            yield _table(run, cells)
+    for run, table in _runs(aligned_tables.tables(paragraphs, signs)):
+        if table is not None:
+            yield _table(run, table)
         else:
             yield from _named_blocks(named(run, signs))
 
 
 def _runs(
-    groups: Sequence[tuple[list[Paragraph], Grid | None]],
-) -> Iterator[tuple[list[Paragraph], Grid | None]]:
+    groups: Sequence[tuple[list[Paragraph], Table | None]],
+) -> Iterator[tuple[list[Paragraph], Table | None]]:
     """The groups, those without a table joined: paragraphs are named beside their neighbours."""
     for is_text, run in groupby(groups, key=lambda group: group[1] is None):
         if is_text:
@@ -112,10 +114,9 @@ def _runs(
             yield from run
 
 
-def _table(paragraphs: Sequence[Paragraph], cells: Grid) -> Block:
+def _table(paragraphs: Sequence[Paragraph], table: Table) -> Block:
     lines = [line for paragraph in paragraphs for row in paragraph for line in row.lines]
-    box = bounding_box([line.box for line in lines])
-    return Block(Kind.TABLE, pipes(cells), box, fmean(line.score for line in lines))
+    return table_block(lines, table)
 
 
 def _named_blocks(found: Sequence[Named]) -> Iterator[Block]:

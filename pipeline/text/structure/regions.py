@@ -13,10 +13,10 @@ from pipeline.text.layout.reading_order import ordered_paragraphs
 from pipeline.text.layout.rows import bounding_box, rows
 from pipeline.text.structure.markdown import Kind
 from pipeline.text.structure.paragraph_kinds import is_caption
-from pipeline.text.structure.pipe_tables import pipes
 from pipeline.text.structure.places import center_x, center_y, without
 from pipeline.text.structure.signs import LineSigns
-from pipeline.text.structure.tables import between_rules, grid
+from pipeline.text.structure.table_block import Table, table_block
+from pipeline.text.structure.tables import between_rules, grid, ruled_table
 from pipeline.types import Block, Box, Line, LineKind, Region, RegionKind
 
 _NEAR_EM: Final = 1.5
@@ -75,6 +75,32 @@ def take(
     return found, rest
 
 
+def take_ruled(
+    lines: Sequence[Line], boxes: Iterable[Box], signs: LineSigns
+) -> tuple[list[Float], list[Line]]:
+    """The tables whose cells the page's rules say, and the lines that are in none of them.
+
+    Args:
+        lines: The lines.
+        boxes: Where rules cross each other as in a table.
+        signs: What is known of the lines.
+    """
+    found: list[Float] = []
+    rest = list(lines)
+    for box in boxes:
+        members = _inside(rest, box)
+        table = ruled_table(members, signs)
+        if table is not None and not (len(table.cells) < _MIN_ROWS and _is_in_margin(box, signs)):
+            found.append(_table_of(members, table))
+            rest = without(rest, members)
+    return found, rest
+
+
+def _table_of(members: Sequence[Line], table: Table) -> Float:
+    block = table_block(members, table)
+    return Float(block, bounding_box([line.box for line in members]))
+
+
 def _touches(a: Box, b: Box, near: float) -> bool:
     is_beside = a[0] <= b[2] + near and b[0] <= a[2] + near
     return is_beside and a[1] <= b[3] + near and b[1] <= a[3] + near
@@ -92,12 +118,10 @@ def _table(
     members = [line for line in _inside(lines, box) if signs.kind(line) is not LineKind.CAPTION]
     members += _rest_of_rows(members, lines, signs.em_px)
     members = between_rules(members, signs.rules, signs.em_px)
-    cells = grid(members, signs)
-    if cells is None or (len(cells) < _MIN_ROWS and _is_in_margin(box, signs)):
+    table = grid(members, signs)
+    if table is None or (len(table.cells) < _MIN_ROWS and _is_in_margin(box, signs)):
         return None, []
-    hull = bounding_box([line.box for line in members])
-    score = fmean(line.score for line in members)
-    return Float(Block(Kind.TABLE, pipes(cells), hull, score), hull), members
+    return _table_of(members, table), members
 
 
 def _rest_of_rows(members: Sequence[Line], lines: Sequence[Line], em_px: float) -> list[Line]:

@@ -12,6 +12,7 @@ from typing import Final
 from pipeline.text.char_widths import text_width
 from pipeline.text.layout.rows import Row
 from pipeline.text.layout.vertical import vertical_lines
+from pipeline.text.structure.joined_rules import joined_rules, without_underlines
 from pipeline.text.word_spans import Span, spans_by_widths
 from pipeline.types import Box, Line, LineKind, Region
 
@@ -71,7 +72,7 @@ class LineSigns:
     def __init__(self, lines: Sequence[Line], signs: PageSigns, size_px: tuple[int, int]) -> None:
         keys = [(line.text, line.box) for line in lines]
         self.width_px, self.height_px = size_px
-        self.rules = signs.rules
+        self.rules = without_underlines(joined_rules(signs.rules), lines)
         self.has_kinds, self.has_styles = bool(signs.kinds), bool(signs.styles)
         self._kinds = dict(zip(keys, signs.kinds, strict=False))
         self._styles = dict(zip(keys, signs.styles, strict=False))

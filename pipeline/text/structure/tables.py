@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final
@@ -21,12 +22,15 @@ import numpy as np
 from pipeline.text.layout.column_kinds import texts_beside
 from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
+from pipeline.text.structure import cell_doubts
 from pipeline.text.structure.divided_lines import DividedLines
 from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.places import center_x, center_y
+from pipeline.text.structure.ruled_cells import ruled_cells
 from pipeline.text.structure.sign_columns import with_signs_joined
 from pipeline.text.structure.signs import LineSigns
 from pipeline.text.structure.steps import middle, runs
+from pipeline.text.structure.table_block import Table
 from pipeline.text.structure.table_rows import is_number, row_starts
 from pipeline.types import Box, Line
 
@@ -57,19 +61,19 @@ _MIN_BESIDE_ROWS: Final = 4
 _MAX_COLUMNS: Final = 64
 
 
-def grid(lines: Sequence[Line], signs: LineSigns) -> Grid | None:
+def grid(lines: Sequence[Line], signs: LineSigns) -> Table | None:
     """The cells of a table, None where the lines don't form rows and columns.
 
     Args:
         lines: The lines in the table.
         signs: What is known of the page's lines.
-
-    Returns:
-        Rows that have as many cells.
     """
     if len(lines) < 4:
         return None
     rules, em_px = signs.rules, signs.em_px
+    by_rules = ruled_table(lines, signs)
+    if by_rules is not None:
+        return by_rules
     found = rows(lines)
     box = bounding_box([row.box for row in found])
     across, down = _inner_rules(rules, box, em_px)
@@ -82,16 +86,37 @@ def grid(lines: Sequence[Line], signs: LineSigns) -> Grid | None:
             lines = [line for row in found for line in row.lines]
     if not 2 <= len(edges) + 1 <= _MAX_COLUMNS:
         return None
-    cells = [_cells(row, edges) for row in found]
+    placed = [_cells(row, edges) for row in found]
+    cells = [[[line.text for line in cell] for cell in row] for row in placed]
     is_ruled = bool(across or down)
     if not is_ruled and _is_text(lines, edges):
         return None
-    joined = _joined(cells, row_starts(found, cells, across, em_px, has_columns=bool(down)))
+    starts = row_starts(found, cells, across, em_px, has_columns=bool(down))
+    joined = _joined(cells, starts)
     least = _MIN_RULED_CELL_ROWS if down else _MIN_CELL_ROWS
     several = sum(sum(map(bool, row)) >= 2 for row in cells)
     if several < least * len(joined) or not _is_table(cells, joined, is_ruled):
         return None
-    return with_signs_joined(joined)
+    places = cell_doubts.Places(placed, starts, edges, em_px)
+    certainty = cell_doubts.certainty(places, rules, signs.words)
+    return _without_signs(joined, certainty)
+
+
+def ruled_table(lines: Sequence[Line], signs: LineSigns) -> Table | None:
+    """The cells of a table by its rules alone, None where they don't say them.
+
+    Args:
+        lines: The lines in the table.
+        signs: What is known of the page's lines.
+    """
+    cells = ruled_cells(lines, signs.rules, signs.words, signs.em_px)
+    return None if cells is None else _without_signs(cells, 1.0)
+
+
+def _without_signs(cells: Grid, certainty: float) -> Table | None:
+    """The table without columns of signs, None where no two columns are left."""
+    cells = with_signs_joined(cells)
+    return Table(cells, certainty) if len(cells[0]) > 1 else None
 
 
 def between_rules(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> list[Line]:
@@ -222,22 +247,22 @@ def _gaps(found: Sequence[Sequence[Line]], x0: float, x1: float, em_px: float) -
     ]
 
 
-def _cells(row: Row, edges: Sequence[float]) -> list[list[str]]:
-    """The texts in each column of a row. A line over several columns is in that of most of it."""
+def _cells(row: Row, edges: Sequence[float]) -> list[list[Line]]:
+    """The lines in each column of a row. A line over several columns is in that of most of it."""
     bounds = [float("-inf"), *edges, float("inf")]
-    cells: list[list[str]] = [[] for _ in range(len(edges) + 1)]
+    cells: list[list[Line]] = [[] for _ in range(len(edges) + 1)]
     for line in row.lines:
         if numbers := _numbers(line, edges):
-            for column, text in numbers:
-                cells[column].append(text)
+            for column, number in numbers:
+                cells[column].append(number)
             continue
         shares = [min(line.box[2], high) - max(line.box[0], low) for low, high in pairwise(bounds)]
-        cells[max(range(len(cells)), key=lambda i: (shares[i], -i))].append(line.text)
+        cells[max(range(len(cells)), key=lambda i: (shares[i], -i))].append(line)
     return cells
 
 
-def _numbers(line: Line, edges: Sequence[float]) -> list[tuple[int, str]]:
-    """Columns and texts of the numbers of a line, if each is in another column; else none.
+def _numbers(line: Line, edges: Sequence[float]) -> list[tuple[int, Line]]:
+    """Columns of the numbers of a line, and they as lines, if each is in another column; else none.
 
     Wide numbers of columns side by side are one line where there is no more than a space between.
     """
@@ -247,12 +272,18 @@ def _numbers(line: Line, edges: Sequence[float]) -> list[tuple[int, str]]:
     x0, _, x1, _ = line.box
     char_px = (x1 - x0) / len(" ".join(words))
     starts = [0, *accumulate(len(word) + 1 for word in words)]
-    middles = [
-        x0 + (start + len(word) / 2) * char_px for start, word in zip(starts, words, strict=False)
+    numbers = [
+        _at(line, word, x0 + start * char_px, x0 + (start + len(word)) * char_px)
+        for start, word in zip(starts, words, strict=False)
     ]
-    columns = [bisect(edges, middle) for middle in middles]
+    columns = [bisect(edges, center_x(number)) for number in numbers]
     is_one_each = all(below < above for below, above in pairwise(columns))
-    return list(zip(columns, words, strict=True)) if is_one_each else []
+    return list(zip(columns, numbers, strict=True)) if is_one_each else []
+
+
+def _at(line: Line, text: str, x0: float, x1: float) -> Line:
+    """A part of a line."""
+    return replace(line, text=text, box=(x0, line.box[1], x1, line.box[3]), word_starts=())
 
 
 def _joined(cells: Sequence[list[list[str]]], starts: Sequence[bool]) -> Grid:

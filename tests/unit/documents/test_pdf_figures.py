@@ -48,6 +48,39 @@ def test_a_stroked_rectangle_has_four_edges_and_a_filled_one_none(tmp_path: Path
     assert drawn(b"100 300 200 50 re f", tmp_path).rules == ()
 
 
+GRID = b" ".join(
+    [
+        *(b"100 %d m 400 %d l" % (y, y) for y in (300, 330, 360, 390)),
+        *(b"%d 300 m %d 390 l" % (x, x) for x in (100, 250, 400)),
+    ]
+)
+
+
+@pytest.mark.parametrize("paint", [b"S", b"s"])
+def test_the_lines_of_one_path_are_rules_each(paint: bytes, tmp_path: Path) -> None:
+    rules = drawn(b"0.5 w " + GRID + b" " + paint, tmp_path).rules
+    levels = {round(792 - (y0 + y1) / 2 / SCALE) for x0, y0, x1, y1 in rules if x1 - x0 > y1 - y0}
+    places = {round((x0 + x1) / 2 / SCALE) for x0, y0, x1, y1 in rules if x1 - x0 < y1 - y0}
+    assert levels == {300, 330, 360, 390}
+    assert places == {100, 250, 400}
+
+
+def test_thin_rectangles_of_one_path_are_rules_each(tmp_path: Path) -> None:
+    thin = b" ".join(b"100 %d 300 0.5 re" % y for y in (300, 330, 360)) + b" f"
+    levels = {round(792 - y0 / SCALE) for _, y0, _, _ in drawn(thin, tmp_path).rules}
+    assert levels == {300, 330, 360}
+
+
+def test_a_path_of_thousands_of_lines_is_a_drawing(tmp_path: Path) -> None:
+    many = b"".join(b"100 %g m 300 %g l " % (y / 12, y / 12) for y in range(8000)) + b"S"
+    assert len(drawn(many, tmp_path).rules) <= 4
+
+
+def test_the_outline_of_a_letter_is_not_divided(tmp_path: Path) -> None:
+    letter = b"100 300 m 130 300 l 130 320 l 100 320 l 100 310 l f"
+    assert drawn(letter, tmp_path).rules == ()
+
+
 def test_short_lines_and_drawings_of_thousands_of_lines_are_no_rules(tmp_path: Path) -> None:
     assert drawn(b"100 300 m 105 300 l S", tmp_path).rules == ()
     many = b"".join(b"100 %g m 300 %g l S " % (y / 4, y / 4) for y in range(2500))

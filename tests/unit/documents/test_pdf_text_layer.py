@@ -9,6 +9,7 @@ import pymupdf
 import pytest
 
 from pipeline.config import RenderConfig
+from pipeline.documents.pdf.layer_lines import PixelFrame, read_lines
 from pipeline.errors import ErrorKind, PageError
 from pipeline.imaging.rotation import TURNS
 from pipeline.text.text_layer import TextLayer, read
@@ -174,3 +175,27 @@ def test_labels_at_an_angle_stay_beside_what_they_name(tmp_path: Path) -> None:
     corner = pymupdf.Point(100, 200)
     sheet.insert_text(corner, "May", morph=(corner, pymupdf.Matrix(45)))
     assert read(layer_of(tmp_path, document.tobytes()), hidden=False)[1][0].text == "May"
+
+
+def raw_line(text: str, x: float, base: float, above: float) -> dict[str, object]:
+    """A line as PyMuPDF gives it, 6 points wide."""
+    box = (x, base - above, x + 6, base + 5.4)
+    span = {
+        "text": text, "size": 12.0, "origin": (x, base), "bbox": box, "color": 0, "alpha": 255,
+        "char_flags": 16, "flags": 0,
+    }  # fmt: skip
+    return {"bbox": box, "dir": (1.0, 0.0), "spans": [span]}
+
+
+def test_a_soft_hyphen_between_digits_is_the_hyphen_that_is_drawn() -> None:
+    raw = [raw_line(text, 100, 300, 9) for text in ("03/11\xad04/11", "ab\xadsence", "11\xad")]
+    lines, _, _ = read_lines(raw, PixelFrame(1.0, 0.0, 0.0), pytest.fail)
+    assert [line.text for line in lines] == ["03/11-04/11", "ab\xadsence", "11\xad"]
+
+
+def test_the_box_of_a_bullet_is_not_as_high_as_its_font_says() -> None:
+    raw = [raw_line("\u2022", 100, 345.2, 24.7), raw_line("x", 120, 345.2, 9)]
+    lines, _, _ = read_lines(raw, PixelFrame(1.0, 0.0, 0.0), pytest.fail)
+    bullet, letter = (line.box for line in lines)
+    assert bullet == pytest.approx((100, 345.2 - 10.8, 106, 345.2 + 3.6))
+    assert letter == pytest.approx((120, 345.2 - 9, 126, 345.2 + 5.4))

@@ -184,6 +184,9 @@ def test_rows_with_a_low_text_score_are_counted_and_printed():
     assert "text score" not in report.receipt(done)
     text = report.receipt(replace(done, low_text_scores=3))
     assert "text score   3 rows are low, see the column warnings" in text
+    assert "tables" not in text
+    text = report.receipt(replace(done, doubtful_tables=2))
+    assert "tables       2 rows are in doubt, see the column warnings" in text
 
 
 def test_the_ladder_is_counted_and_printed_from_the_bottom_up():

@@ -11,7 +11,7 @@ from pipeline.errors import ErrorKind
 from pipeline.output import schema
 from pipeline.output.rows import pages_table
 from pipeline.output.totals import Count, PlanSummary, Summary
-from pipeline.recognition.text_score import low_score_warning
+from pipeline.recognition.text_score import low_score_warning, warnings_of
 from pipeline.text.scripts import warning
 from pipeline.types import (
     Attempt,
@@ -130,6 +130,17 @@ def test_rows_with_a_low_text_score_are_counted():
     summary = Summary.of(pages_table(pages))
     summary.merge(Summary.of(pages_table(pages[:1])))
     assert summary.low_text_scores == 2
+    assert summary.doubtful_tables == 0
+
+
+def test_rows_with_tables_in_doubt_are_counted() -> None:
+    pages = [page(number, Status.OK, 1.0) for number in range(3)]
+    said = tuple(warnings_of(0.85, ScoreParts(tables=0.9), 0.8))
+    pages[0] = replace(pages[0], warnings=("another", *said))
+    summary = Summary.of(pages_table(pages))
+    summary.merge(Summary.of(pages_table(pages[:1])))
+    assert summary.doubtful_tables == 2
+    assert summary.low_text_scores == 0
 
 
 def plan_row(page: int, route: str, done: str | None) -> dict[str, object]:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from pipeline.documents.look import PageView
 from pipeline.errors import ErrorKind
 from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
 from pipeline.text.text_layer_trust import Trust
 from pipeline.types import (
+    Block,
     PageRef,
     PageResult,
     Recognition,
@@ -46,6 +51,26 @@ def test_a_low_text_score_is_a_warning_and_drops_nothing() -> None:
     assert said == "low text score (0.50 < 0.6): the text may be wrong; words 1.00"
     assert page_result(REF, VIEW, read, min_text_score=0.5).warnings == ("of the page",)
     assert page_result(REF, VIEW, read).warnings == ("of the page",)
+
+
+@pytest.mark.parametrize("certainty", [None, 1.0])
+def test_tables_in_doubt_are_a_warning(certainty: float | None) -> None:
+    cells = "| Ship | Fee |\n| --- | --- |\n| Anna | 12 |\n| Berta | 9 |"
+    read = Recognition(
+        Status.OK,
+        cells,
+        (Block("table", cells, certainty=certainty), Block("table", cells, certainty=0.9)),
+        score_parts=ScoreParts(),
+    )
+    result = page_result(REF, VIEW, read, min_text_score=0.1)
+    assert result.text_score_parts is not None
+    assert result.text_score_parts.tables == 0.9
+    assert result.text_score == pytest.approx(0.5 * 0.9 * (result.text_score_parts.words or 0))
+    said = "tables in doubt (0.90): words may be in wrong rows or columns"
+    assert result.warnings == ("of the page", said)
+    assert page_result(REF, VIEW, read).warnings == ("of the page",)
+    sure = replace(read, blocks=read.blocks[:1])
+    assert page_result(REF, VIEW, sure, min_text_score=0.1).warnings == ("of the page",)
 
 
 def test_a_page_that_could_not_be_looked_at_has_its_failure_and_the_warnings() -> None:

@@ -349,3 +349,34 @@ def test_wide_numbers_that_are_one_line_are_in_their_columns() -> None:
     signs = ruled(390, 640, 430, 470, 510, 550, 590, columns=(90, 300, 560, 850))
     [table] = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
     assert "| B | 12,753,438,000 | 2,799,250 |" in table.text.splitlines()
+
+
+def test_rules_say_where_a_table_is_against_a_region_across_two() -> None:
+    fees = [("Ship", "Fee"), ("Anna", "12"), ("Berta", "9"), ("Clara", "7")]
+    lines = [*cells(400, fees), *cells(400, fees, left=900)]
+    rules = [
+        rule
+        for x in (90, 890)
+        for rule in ruled(390, 560, 430, 470, 510, columns=(x, x + 240, x + 400)).rules
+    ]
+    across = Region(RegionKind.TABLE, (320.0, 380.0, 1000.0, 570.0), 0.9)
+    found = structured(lines, 1700, HEIGHT_PX, PageSigns(rules=tuple(rules), regions=(across,)))
+    expected = [
+        "| Ship | Fee |",
+        "| --- | --- |",
+        "| Anna | 12 |",
+        "| Berta | 9 |",
+        "| Clara | 7 |",
+    ]
+    assert [block.text.splitlines() for block in found] == [expected, expected]
+    assert [block.certainty for block in found] == [1.0, 1.0]
+
+
+def test_a_table_whose_words_are_far_apart_in_a_cell_is_in_doubt() -> None:
+    rows = [("Ship", "Cargo", ""), *((name, f"tin {i}", "") for i, name in enumerate("ABCDE"))]
+    rows[2] = ("B", "tin", "or lead")
+    levels = [433.0 + 40 * i for i in range(5)]
+    signs = ruled(390, 640, *levels, columns=(90, 340, 850))
+    [table] = structured(cells(400, rows), WIDTH_PX, HEIGHT_PX, signs)
+    assert table.certainty is not None
+    assert table.certainty < 1
