@@ -126,12 +126,14 @@ def row_parser(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, metavar="FILE.jsonl", help="results, added to")
     parser.add_argument("--name", required=True, help="name of the row")
     parser.add_argument("--work", default="/tmp/rayscribe-gpu")
+    parser.add_argument(
+        "--load", action="append", type=Load.parse, help="kind,tokens,pages,repeats; several"
+    )
     return parser
 
 
-def one_load_parser(doc: str | None) -> argparse.ArgumentParser:
-    """Those of `row_parser`, one load and the kind of weights."""
+def weights_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Those of `row_parser`, and the kind of weights."""
     parser = row_parser(doc)
-    parser.add_argument("--load", type=Load.parse, default=Load(), help="kind,tokens,pages,repeats")
     parser.add_argument("--weights", default="random", choices=("random", "dummy"))
     return parser

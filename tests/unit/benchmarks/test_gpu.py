@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import gpu_scale, gpu_table, gpu_ties
-from benchmarks.gpu_rows import ROWS, Load, named
+from benchmarks.gpu_rows import ROWS, Load, named, row_parser, weights_parser
 
 
 def test_a_load_is_read_as_it_is_written() -> None:
@@ -16,6 +16,14 @@ def test_a_load_is_read_as_it_is_written() -> None:
     assert Load.parse("pages") == Load()
     with pytest.raises(ValueError, match="none of"):
         Load.parse("books")
+
+
+def test_a_program_of_a_row_takes_several_loads() -> None:
+    given = ["--out=f", "--name=n", "--load=pages,300,64,1", "--load=small,2000,8,2"]
+    loads = [Load("pages", "300", 64, 1), Load("small", "2000", 8, 2)]
+    for parser in (row_parser, weights_parser):
+        assert parser("Doc.").parse_args(given).load == loads
+        assert parser("Doc.").parse_args(given[:2]).load is None
 
 
 def test_rows_are_chosen_by_name() -> None:
