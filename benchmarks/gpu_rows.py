@@ -79,13 +79,14 @@ _MANY_LOADS = (
     Load(pages=1024),
     Load(tokens="drawn", pages=1024),
     Load(tokens="300", pages=1024),
-    Load(tokens="2000", pages=512, repeats=1),
+    Load(tokens="2000", pages=512),
     Load("small", pages=512),
-    Load("text", pages=1024, repeats=1),
+    Load("text", pages=1024),
     Load("prefill", pages=1024),
 )
+_BARE_LOADS = (Load(), Load(tokens="300"), Load(tokens="2000"))
 ROWS = (
-    Row("bare", "bare", environment={}),
+    Row("bare", "bare", _BARE_LOADS, environment={}),
     Row("bare, one thread", "bare"),
     Row("plugin off", "engine", settings={"plugin": "off"}),
     Row("ngram alone", "engine", settings=_only("ngram")),
@@ -99,7 +100,7 @@ ROWS = (
     Row(
         "all parts, 512 seats, fp8 keys and values",
         "engine",
-        (Load(pages=1024), Load(tokens="2000", pages=512, repeats=1)),
+        (Load(pages=1024), Load(tokens="2000", pages=512)),
         _MANY | {"kv_cache_dtype": "fp8"},
     ),
     Row("OCR-2, plugin off", "engine", settings={"family": "deepseek-ocr-2", "plugin": "off"}),
