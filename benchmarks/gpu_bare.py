@@ -1,6 +1,8 @@
 """`vllm.LLM` by the model's own recipe, over pictures that are drawn before the clock starts.
 
 python -m benchmarks.gpu_bare --out bare.jsonl --name bare --load pages,1000,256,3
+
+`--load` can be given several times: the engine is started once for all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 from benchmarks import gpu_setup
 from benchmarks.gpu_pages import documents, model, pictures
 from benchmarks.gpu_results import append
-from benchmarks.gpu_rows import Load, one_load_parser
+from benchmarks.gpu_rows import Load, weights_parser
 from benchmarks.gpu_watch import GpuMonitor
 
 _WARM = 8
@@ -26,21 +28,22 @@ def main() -> None:
         os.environ.setdefault(name, value)
     work = Path(options.work)
     work.mkdir(parents=True, exist_ok=True)
-    load: Load = options.load
-    pages = pictures(documents(work, load.pages))
+    loads: list[Load] = options.load or [Load()]
+    pages = pictures(documents(work, max(load.pages for load in loads)))
     begin = time.time()
     llm = start(work, options.weights)
     start_s = round(time.time() - begin, 1)
     print("started", options.name, start_s, flush=True)
     read(llm, pages[:_WARM], 16)
-    for repeat in range(load.repeats):
-        found = measure(llm, pages, int(load.tokens))
-        found |= {"kind": load.kind, "tokens": load.tokens, "start_s": start_s, "repeat": repeat}
-        append(options.out, options.name, found)
+    for load in loads:
+        for repeat in range(load.repeats):
+            found = measure(llm, pages[: load.pages], int(load.tokens))
+            found |= {"kind": load.kind, "tokens": load.tokens}
+            append(options.out, options.name, found | {"start_s": start_s, "repeat": repeat})
 
 
 def _options() -> argparse.Namespace:
-    return one_load_parser(__doc__).parse_args()
+    return weights_parser(__doc__).parse_args()
 
 
 def start(work: Path, weights: str) -> Any:

@@ -47,9 +47,6 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = row_parser(__doc__)
-    parser.add_argument(
-        "--load", action="append", type=Load.parse, help="kind,tokens,pages,repeats; several"
-    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--keep", metavar="FILE.json", help="write the token ids of all answers")
     parser.add_argument("--barrier", metavar="FOLDER", help="wait there for `--parties` of these")

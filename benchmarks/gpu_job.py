@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import gpu_setup
 from benchmarks.gpu_pages import documents, model
 from benchmarks.gpu_results import append
-from benchmarks.gpu_rows import Load, one_load_parser
+from benchmarks.gpu_rows import Load, weights_parser
 from benchmarks.gpu_watch import GpuMonitor
 
 
@@ -31,12 +31,13 @@ def main() -> None:
         os.environ.setdefault(name, value)
     work = Path(options.work)
     work.mkdir(parents=True, exist_ok=True)
-    for repeat in range(options.load.repeats):
-        append(options.out, options.name, run(options, work) | {"repeat": repeat})
+    load: Load = options.load[0] if options.load else Load()  # a job's engine reads one load
+    for repeat in range(load.repeats):
+        append(options.out, options.name, run(options, load, work) | {"repeat": repeat})
 
 
 def _options() -> argparse.Namespace:
-    parser = one_load_parser(__doc__)
+    parser = weights_parser(__doc__)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument(
         "--flag", action="append", default=[], metavar="NAME[=VALUE]", help="a flag for jobs.ocr"
@@ -44,7 +45,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+def run(options: argparse.Namespace, load: Load, work: Path) -> dict[str, Any]:
     """One job.
 
     Raises:
@@ -52,11 +53,10 @@ def run(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """
     import pyarrow.parquet as pq
 
-    load: Load = options.load
     documents(work, load.pages)
     output = Path(tempfile.mkdtemp(prefix="out-", dir=work))
     command = [sys.executable, "-m", "jobs.ocr", str(work / f"pdf-{load.pages}")]
-    command += [f"--output={output}", *_flags(options, work)]
+    command += [f"--output={output}", *_flags(options, load.tokens, work)]
     begin = time.time()
     with GpuMonitor() as watch:
         # Answers cut off at their limit give exit code 3.
@@ -75,6 +75,9 @@ def run(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         "rows": receipt["rows"],
         "prompt_tokens": rows["prompt_tokens"][0].as_py(),
         "wall_s": round(end - begin, 1),
+        "first_page_s": receipt["first_page_s"],
+        "last_page_s": receipt["last_page_s"],
+        "engines": receipt["workers"]["recognise"],
         "stages_busy": receipt["busy"],
         "ms": _times(rows),
         "write_ms": _write_ms(rows, work),
@@ -83,12 +86,12 @@ def run(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     }
 
 
-def _flags(options: argparse.Namespace, work: Path) -> list[str]:
+def _flags(options: argparse.Namespace, tokens: str, work: Path) -> list[str]:
     engine = {
         "model": model(work),
         "family": "deepseek-ocr",
         "load-format": options.weights,
-        "max-tokens": options.load.tokens,
+        "max-tokens": tokens,
         "gpu-memory-utilization": gpu_setup.MEMORY,
         "max-num-seqs": gpu_setup.SEATS,
         "max-num-batched-tokens": gpu_setup.BATCHED_TOKENS,

@@ -79,13 +79,14 @@ _MANY_LOADS = (
     Load(pages=1024),
     Load(tokens="drawn", pages=1024),
     Load(tokens="300", pages=1024),
-    Load(tokens="2000", pages=512, repeats=1),
+    Load(tokens="2000", pages=512),
     Load("small", pages=512),
-    Load("text", pages=1024, repeats=1),
+    Load("text", pages=1024),
     Load("prefill", pages=1024),
 )
+_BARE_LOADS = (Load(), Load(tokens="300"), Load(tokens="2000"))
 ROWS = (
-    Row("bare", "bare", environment={}),
+    Row("bare", "bare", _BARE_LOADS, environment={}),
     Row("bare, one thread", "bare"),
     Row("plugin off", "engine", settings={"plugin": "off"}),
     Row("ngram alone", "engine", settings=_only("ngram")),
@@ -99,7 +100,7 @@ ROWS = (
     Row(
         "all parts, 512 seats, fp8 keys and values",
         "engine",
-        (Load(pages=1024), Load(tokens="2000", pages=512, repeats=1)),
+        (Load(pages=1024), Load(tokens="2000", pages=512)),
         _MANY | {"kv_cache_dtype": "fp8"},
     ),
     Row("OCR-2, plugin off", "engine", settings={"family": "deepseek-ocr-2", "plugin": "off"}),
@@ -126,12 +127,14 @@ def row_parser(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--out", required=True, metavar="FILE.jsonl", help="results, added to")
     parser.add_argument("--name", required=True, help="name of the row")
     parser.add_argument("--work", default="/tmp/rayscribe-gpu")
+    parser.add_argument(
+        "--load", action="append", type=Load.parse, help="kind,tokens,pages,repeats; several"
+    )
     return parser
 
 
-def one_load_parser(doc: str | None) -> argparse.ArgumentParser:
-    """Those of `row_parser`, one load and the kind of weights."""
+def weights_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Those of `row_parser`, and the kind of weights."""
     parser = row_parser(doc)
-    parser.add_argument("--load", type=Load.parse, default=Load(), help="kind,tokens,pages,repeats")
     parser.add_argument("--weights", default="random", choices=("random", "dummy"))
     return parser

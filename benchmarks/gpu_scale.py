@@ -6,7 +6,7 @@ Nothing runs here but arithmetic: a page's CPU time before the engine and the ra
 measured on one GPU (`benchmarks/results/`), and the simulation asks what follows from them. Cores
 make pages ready one by one, each engine reads at its own rate and holds a fixed number of pages;
 a core waits while every engine is full. What it leaves out: memory bandwidth of the host, storage,
-and whatever else many processes share; runs on two GPUs made 95 % and 105 % of twice one.
+and whatever else many processes share; jobs on two GPUs made 95 to 105 % of twice one.
 """
 
 from __future__ import annotations

@@ -40,11 +40,11 @@ def _speed(groups: dict[Key, list[dict[str, Any]]]) -> str:
         " | GPU busy | to bare |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    bare = next((_median(runs) for key, runs in groups.items() if key[0] == _REFERENCE), None)
+    bare = {key[1:3]: _median(runs) for key, runs in groups.items() if key[0] == _REFERENCE}
     for (row, kind, tokens, pages), runs in groups.items():
         speeds = [run["pages_per_s"] for run in runs]
-        same = kind == "pages" and tokens == "1000"
-        ratio = f"{_median(runs) / bare:.2f}" if bare and same else ""
+        same = bare.get((kind, tokens))
+        ratio = f"{_median(runs) / same:.2f}" if same else ""
         lines.append(
             f"| {row} | {kind} | {'1' if kind == 'prefill' else tokens} | {pages} | {len(runs)}"
             f" | {_median(runs):.2f} | {min(speeds):.2f} to {max(speeds):.2f}"

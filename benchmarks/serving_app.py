@@ -63,13 +63,14 @@ class App:
 
 @contextmanager
 def running(config: ServeConfig) -> Iterator[App]:
-    """Serve a config, on a free port, and remove everything after.
+    """Serve a config, on free ports, and remove everything after.
 
     Raises:
         RuntimeError: It did not start.
     """
     http = config.http.model_copy(update={"port": free_port()})
-    config = config.model_copy(update={"http": http})
+    metrics = config.metrics.model_copy(update={"port": free_port()})
+    config = config.model_copy(update={"http": http, "metrics": metrics})
     stop, ready, faults = threading.Event(), threading.Event(), []
 
     def say(line: str) -> None:

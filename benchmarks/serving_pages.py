@@ -35,7 +35,7 @@ def main() -> None:
         os.environ.update(gpu_setup.ENVIRONMENT)
         work = Path(tempfile.gettempdir(), "rayscribe-gpu")
         work.mkdir(parents=True, exist_ok=True)
-        kinds = _kinds(work, max(arguments.clients))
+        kinds = _kinds(work, max(arguments.per_client, *arguments.clients))
         with serving_app.running(_config(work, arguments.tokens, arguments.set)) as app:
             _load(app.url, kinds, _WARM, _WARM)
             for clients in arguments.clients:

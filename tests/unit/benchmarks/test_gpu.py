@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import gpu_scale, gpu_table, gpu_ties
-from benchmarks.gpu_rows import ROWS, Load, named
+from benchmarks.gpu_rows import ROWS, Load, named, row_parser, weights_parser
 
 
 def test_a_load_is_read_as_it_is_written() -> None:
@@ -18,6 +18,14 @@ def test_a_load_is_read_as_it_is_written() -> None:
         Load.parse("books")
 
 
+def test_a_program_of_a_row_takes_several_loads() -> None:
+    given = ["--out=f", "--name=n", "--load=pages,300,64,1", "--load=small,2000,8,2"]
+    loads = [Load("pages", "300", 64, 1), Load("small", "2000", 8, 2)]
+    for parser in (row_parser, weights_parser):
+        assert parser("Doc.").parse_args(given).load == loads
+        assert parser("Doc.").parse_args(given[:2]).load is None
+
+
 def test_rows_are_chosen_by_name() -> None:
     assert named([]) == list(ROWS)
     assert [row.name for row in named(["bare"])] == ["bare"]
@@ -25,8 +33,8 @@ def test_rows_are_chosen_by_name() -> None:
         named(["bear"])
 
 
-def run(row: str, speed: float) -> dict[str, Any]:
-    load = {"kind": "pages", "tokens": "1000", "pages": 8}
+def run(row: str, speed: float, tokens: str = "1000") -> dict[str, Any]:
+    load = {"kind": "pages", "tokens": tokens, "pages": 8}
     rates = {"pages_per_s": speed, "tokens_per_s": 1000 * speed, "gpu_busy": 0.5}
     return {"row": row, "host": {"date": "2026-01-01"}, **load, **rates}
 
@@ -35,6 +43,14 @@ def test_the_table_has_the_median_and_its_ratio_to_bare() -> None:
     runs = [run("bare", 4.0), *(run("ours", speed) for speed in (20.0, 8.0, 12.0))]
     table = gpu_table.render(runs)
     assert "| ours | pages | 1000 | 8 | 3 | 12.00 | 8.00 to 20.00 | 12000 | 50% | 3.00 |" in table
+
+
+def test_a_length_is_compared_with_bare_at_that_length() -> None:
+    runs = [run("bare", 4.0), run("bare", 2.0, "2000"), run("ours", 12.0, "2000")]
+    runs.append(run("ours", 30.0, "300"))
+    table = gpu_table.render(runs)
+    assert "| ours | pages | 2000 | 8 | 1 | 12.00 | 12.00 to 12.00 | 12000 | 50% | 6.00 |" in table
+    assert "| ours | pages | 300 | 8 | 1 | 30.00 | 30.00 to 30.00 | 30000 | 50% |  |" in table
 
 
 def answer(ids: list[int], tops: list[dict[str, float]]) -> gpu_ties.Answer:
