@@ -134,6 +134,14 @@ def test_flashinfer_is_not_asked_to_compile_its_sampler(gpu: Container):
     assert python(gpu, used) == "False"
 
 
+@pytest.mark.parametrize("package", ["flashinfer", "tilelang"])
+def test_without_a_home_that_can_be_written_it_is_said_why(gpu: Container, package: str):
+    tried = gpu.run("env", "HOME=/home/ray", "python", "-c", f"import {package}")
+    assert "Read-only file system" in tried.stderr
+    assert gpu.run("python", "-c", f"import {package}").returncode == 0
+    assert "`Read-only file system` from" in (ROOT / "k8s/README.md").read_text()
+
+
 def test_the_size_is_what_the_readme_says(gpu: Container):
     size = int(bash(gpu, "du --summarize --one-file-system --block-size=1 / || true").split()[0])
     said = re.search(r"make image-gpu .*?([\d.]+) GB", (ROOT / "k8s/README.md").read_text())
