@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1.7
-# Four images from one file; CONTRIBUTING.md says what has been built and what has not.
+# Four images from one file; k8s/README.md says what was tried of them.
 #
 #   docker build --target cpu -t rayscribe:0.1.0-cpu .              the engine for the CPU
 #   docker build --target gpu -t rayscribe:0.1.0-gpu .              with vLLM, for NVIDIA GPUs
@@ -40,7 +40,8 @@ RUN pip install --no-deps --require-hashes --requirement /tmp/requirements.lock 
 COPY --chmod=755 k8s/image/ray_command.py /usr/local/bin/ray
 USER 1000:1000
 
-# vLLM compiles at its start: Triton wants a C compiler, the CUDA compiler comes with its wheels.
+# CUDA's libraries come with PyTorch's wheels, the driver's from the node. vLLM compiles at its start: Triton
+# wants a C compiler and Python's headers; CUDA's compiler comes with vLLM's wheels.
 FROM base AS gpu-runtime
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -51,8 +52,11 @@ RUN pip install --no-deps --require-hashes --requirement /tmp/requirements-gpu.l
     && python /tmp/trim.py
 # In the place of the one that pip installed.
 COPY --chmod=755 k8s/image/ray_command.py /usr/local/bin/ray
+# FlashInfer compiles its sampler when the first request comes, with a CUDA that is installed as a whole.
+# There is none, so a request with `top_p` would end the engine.
 ENV NVIDIA_VISIBLE_DEVICES=all \
-    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    VLLM_USE_FLASHINFER_SAMPLER=0
 USER 1000:1000
 
 FROM cpu-runtime AS cpu

@@ -9,6 +9,8 @@
 # make test-k8s-live  apply the deployments to a real cluster: the one in KUBECONFIG, else one that is started
 # make test-k8s-live-faults  the same cluster, and what becomes of requests and jobs when something is lost
 # make image-cpu  build the image for the CPU with docker, podman or buildah
+# make image-gpu  build the one with vLLM for GPUs (4.2 GB to download; buildah needs 35 GB of disk meanwhile)
+# make test-image-gpu  build it, and run what can be run of it without a GPU
 # make k8s    regenerate the generated files under k8s/
 # make screenshots  docs/page-*.png anew, of the service that `make serve` runs (needs chromium)
 # make check  lint, format, types, order of imports
@@ -22,7 +24,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 
-.PHONY: demo serve test test-vllm test-vllm-newest vllm-environments test-serve test-cluster test-k8s test-k8s-live test-k8s-live-faults image-cpu k8s screenshots check lock clean
+.PHONY: demo serve test test-vllm test-vllm-newest vllm-environments test-serve test-cluster test-k8s test-k8s-live test-k8s-live-faults image-cpu image-gpu test-image-gpu k8s screenshots check lock clean
 
 demo: $(VENV)/base
 	$(BIN)/python -m jobs.ocr samples --output out --export markdown,searchable-pdf
@@ -53,6 +55,12 @@ test-k8s-live-faults: $(VENV)/dev
 
 image-cpu:
 	k8s/image/build.sh cpu rayscribe:0.1.0-cpu
+
+image-gpu:
+	k8s/image/build.sh gpu rayscribe:0.1.0-gpu
+
+test-image-gpu: image-gpu $(VENV)/dev
+	$(BIN)/python -m pytest --timeout=900 tests/integration/image_gpu
 
 k8s: $(VENV)/dev
 	$(BIN)/python k8s/closure.py

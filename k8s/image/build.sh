@@ -20,16 +20,23 @@ builder() {
 }
 builder=$(builder)
 
-# Debian with Python, wget and bash, as the base in the Dockerfile; see there.
-make_base() {
+# Debian with Python, wget and bash, as the base in the Dockerfile; see there. That one has Python's headers,
+# with which Triton compiles, and keeps nothing of what apt downloads.
+make_base() { # NAME
     command -v debootstrap >/dev/null || {
         echo "The base image cannot be pulled, and debootstrap, which could make one, is missing" >&2
         return 1
     }
     root=$(mktemp --directory)
-    debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates,bash,wget \
-        bookworm "$root" >"$root.log" || { tail "$root.log" >&2; return 1; }
-    rm --force "$root/usr/lib/python3.11/EXTERNALLY-MANAGED" "$root"/var/cache/apt/archives/*.deb
+    debootstrap --variant=minbase --include="$packages" bookworm "$root" >"$root.log" ||
+        { tail "$root.log" >&2; return 1; }
+    cat >"$root/etc/apt/apt.conf.d/docker-clean" <<'END'
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+END
+    rm --force "$root/usr/lib/python3.11/EXTERNALLY-MANAGED" "$root"/var/cache/apt/{archives/*.deb,*.bin} \
+        "$root"/usr/lib/python3.11/config-*/*.a
     rm --recursive --force "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
     ln --symbolic python3 "$root/usr/bin/python"
     if [ "$builder" = buildah ]; then
@@ -45,7 +52,8 @@ make_base() {
 options=()
 base=$(sed --quiet 's/^ARG BASE=//p' Dockerfile)
 if ! timeout 60 $builder pull "${base%:*@*}@${base#*@}" >/dev/null 2>&1; then
-    base=localhost/rayscribe-base:bookworm
+    base=localhost/rayscribe-base:bookworm-clean packages=python3,python3-pip,ca-certificates,bash,wget
+    case $target in gpu*) base+=-headers packages+=,libpython3.11-dev ;; esac
     echo "The registry of the Dockerfile's base is not reached: Debian's packages instead" >&2
     $builder inspect "$base" >/dev/null 2>&1 || make_base "$base"
     options+=(--build-arg "BASE=$base")

@@ -28,6 +28,16 @@ PARTS = {
     "onnxruntime/quantization": "makes models, does not run them",
     "onnxruntime/tools": "the same",
     "onnxruntime/transformers": "the same",
+    # Of the image for GPUs.
+    "nvidia/cu13/lib/libcusolverMg.so*": "solvers for several GPUs; nothing is linked with it",
+    "nvidia/cu13/lib/libnvrtc*.alt.so*": "a second build of the compiler beside it",
+    "nvidia_cutlass_dsl/cu12": "for CUDA 12, where PyTorch's build is for 13",
+    "nvidia_cutlass_dsl/dsl_packages/cutlass/_mlir/_mlir_libs/_cutlass_ir.cu12.*": "the same",
+    "triton/backends/nvidia/lib/cupti": "Triton's profiler; PyTorch's has its own",
+    "tokenspeed_triton/backends/amd/lib/libtriton_amd_codegen.so": "for GPUs of AMD",
+    "vllm/vllm-rs": "a server in the place of Ray Serve's",
+    "PyNvVideoCodec": "decodes videos",
+    "torch/bin/protoc*": "a compiler",
 }
 """Parts of packages, as patterns below the folder of packages, and what they are for."""
 ONLY = {
@@ -37,6 +47,8 @@ ONLY = {
 PyMuPDF's layout models, of which one is used, all stay: importing PyMuPDF opens them."""
 EVERYWHERE = ("tests", "*.pyi", "*.pyx", "*.pxd", "*.a")
 """Names that are deleted in every package: tests, and what compilers and type checkers read."""
+LINKED = ("nvidia/cu13/lib/*.a",)
+"""These stay: CUDA's compiler, which writes kernels at run time, links with them."""
 
 
 def unneeded(packages: Path) -> Iterator[Path]:
@@ -51,9 +63,10 @@ def unneeded(packages: Path) -> Iterator[Path]:
         for path in packages.glob(f"{folder}/*"):
             if not any(path.match(name) for name in kept):
                 yield path
+    linked = {path for pattern in LINKED for path in packages.glob(pattern)}
     for name in EVERYWHERE:
         # One level down at least: a package that is called `tests` is somebody's only content.
-        yield from packages.glob(f"*/**/{name}")
+        yield from (path for path in packages.glob(f"*/**/{name}") if path not in linked)
 
 
 def size(path: Path) -> int:

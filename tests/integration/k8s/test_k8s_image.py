@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from k8s.image import ray_command, trim
 from tests.integration.k8s.manifests import ROOT
@@ -29,6 +32,14 @@ def test_tests_and_what_compilers_read_go_and_the_rest_stays(tmp_path: Path):
     gone = ["pandas/tests/io/test_a.py", "a/b/c.pyi", "a/lib.a", "ray/jars/ray.jar"]
     packages(tmp_path, *kept, *gone)
     assert trim.trim(tmp_path) == 5 * len(gone)
+    assert sorted(str(one.relative_to(tmp_path)) for one in files(tmp_path)) == sorted(kept)
+
+
+def test_what_cudas_compiler_links_with_stays(tmp_path: Path):
+    kept = ["nvidia/cu13/lib/libcudart_static.a", "nvidia_cutlass_dsl/cu13/lib/libcute.so"]
+    gone = ["nvidia/cu13/lib/libcusolverMg.so.12", "nvidia_cutlass_dsl/cu12/lib/libcute.so"]
+    packages(tmp_path, *kept, *gone)
+    trim.trim(tmp_path)
     assert sorted(str(one.relative_to(tmp_path)) for one in files(tmp_path)) == sorted(kept)
 
 
@@ -83,6 +94,61 @@ def test_all_other_commands_are_rays_own():
     listed = own.stdout.partition("Commands:")[2]
     assert "job " in listed
     assert ray("--help").partition("Commands:")[2] == listed
+
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def locked(name: str) -> dict[str, str]:
+    """The versions in a lock, by the names of the packages; each has hashes."""
+    entries = re.split(r"^(?=\S)", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = {}
+    for entry in entries:
+        if match := re.match(r"([\w.-]+)==(\S+)", entry):
+            assert "--hash=sha256:" in entry, f"{name}: {match[1]} has no hash"
+            found[canonicalize_name(match[1])] = match[2]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras", "stage"),
+    [
+        ("requirements.lock", ["orientation"], "cpu"),
+        ("requirements-gpu.lock", ["orientation", "gpu"], "gpu"),
+    ],
+)
+def test_the_lock_of_an_image_has_what_the_project_asks_for(
+    lock: str, extras: list[str], stage: str
+):
+    versions = locked(lock)
+    optional = PYPROJECT["optional-dependencies"]
+    asked = PYPROJECT["dependencies"] + [line for extra in extras for line in optional[extra]]
+    for requirement in map(Requirement, asked):
+        version = versions[canonicalize_name(requirement.name)]
+        assert version in requirement.specifier, f"{lock}: {requirement.name} {version}"
+    runtime = re.search(
+        rf"^FROM base AS {stage}-runtime$(.*?)^FROM", DOCKERFILE, re.MULTILINE | re.DOTALL
+    )
+    assert runtime
+    assert f"COPY {lock} " in runtime[1]
+    assert f"--no-deps --require-hashes --requirement /tmp/{lock}" in runtime[1]
+    assert f"\nFROM {stage}-runtime AS {stage}\n" in DOCKERFILE
+
+
+def test_the_images_have_the_same_ray_and_the_python_that_the_locks_are_for():
+    cpu, gpu = locked("requirements.lock"), locked("requirements-gpu.lock")
+    assert gpu["ray"] == cpu["ray"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    python = re.search(r"--python-version (\S+)", makefile)
+    assert python
+    assert f"\nARG BASE=python:{python[1]}-slim-" in DOCKERFILE
+    assert f"/usr/lib/python{python[1]}/" in (ROOT / "k8s/image/build.sh").read_text()
+
+
+def test_the_image_for_gpus_keeps_the_cuda_that_its_pytorch_is_built_for():
+    major = locked("requirements-gpu.lock")["cuda-toolkit"].partition(".")[0]
+    assert major == "13", "trim.py deletes what is for CUDA 12 and keeps what is for 13"
 
 
 def test_the_script_that_builds_is_valid_and_knows_the_base_of_the_dockerfile():

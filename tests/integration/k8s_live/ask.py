@@ -1,6 +1,6 @@
 """Asks a service one thing and prints status, seconds and body. Runs in the client pod.
 
-    python ask.py METHOD URL [BODY] [SECONDS]
+    python ask.py METHOD URL [BODY] [SECONDS] [KEY]
 
 In BODY `@FILE` stands for the file's contents in base64. While nobody listens it is asked again for
 SECONDS. A name server that is too slow is asked twice more in any case, which the seconds show.
@@ -21,9 +21,12 @@ def read(match):
         return base64.b64encode(file.read()).decode()
 
 
-def ask(method, url, body):
+def ask(method, url, body, key):
     data = re.sub(r"@(/[\w./-]+)", read, body).encode() if body else None
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    headers = {"Content-Type": "application/json"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=150) as answer:
             return answer.status, answer.read()
@@ -36,12 +39,12 @@ def is_slow_name_server(error):
     return isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_AGAIN
 
 
-def main(method, url, body="", seconds="0"):
+def main(method, url, body="", seconds="0", key=""):
     start = time.time()
     names = 2
     while True:
         try:
-            status, text = ask(method, url, body)
+            status, text = ask(method, url, body, key)
             break
         except OSError as error:
             if is_slow_name_server(error) and names:

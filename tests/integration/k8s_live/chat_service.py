@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import yaml
 
 from tests.integration.k8s.manifests import Manifest
@@ -55,6 +57,36 @@ def one_worker(live: Kube) -> None:
         return bool(group["replicas"] == 1 == len(live.pods(cluster=cluster, node="worker")))
 
     until(reached, "one worker", _FEWER_S)
+
+
+def change_cluster(live: Kube, service: Manifest, change: Manifest) -> str:
+    """Change the cluster's part of a RayService, and wait until a new cluster serves in its place.
+
+    Args:
+        live: The cluster.
+        service: The RayService as it is.
+        change: Of `rayClusterConfig`.
+
+    Returns:
+        How long it took.
+    """
+    old = service["status"]["activeServiceStatus"]["rayClusterName"]
+    live.patch("rayservice", "vllm", {"spec": {"rayClusterConfig": change}})
+    start = time.monotonic()
+
+    def moved() -> bool:
+        status = live.get("rayservice", "vllm")["status"]
+        return bool(status["activeServiceStatus"]["rayClusterName"] != old)
+
+    until(moved, "the new cluster serves", START_S)
+    return f"new cluster serves after {time.monotonic() - start:.0f} s"
+
+
+def delete_cluster(live: Kube, service: Manifest) -> None:
+    """Delete the cluster that served before, which the operator would do after 15 minutes."""
+    old = service["status"]["activeServiceStatus"]["rayClusterName"]
+    live.run("delete", "raycluster", old, "--wait=true", "--timeout=100s", timeout_s=110)
+    until(lambda: not live.get("pods", cluster=old), "its pods are gone", START_S)
 
 
 def pod(live: Kube, node: str) -> str:

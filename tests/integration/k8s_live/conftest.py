@@ -39,7 +39,6 @@ def node() -> Iterator[NodeCluster | None]:
         return
     with cluster.running(image.CACHE / "node") as started:
         started.load(image.archive(image.CACHE), image.NAME, *image.OTHER_NAMES)
-        started.load(image.redis_archive(image.CACHE), image.REDIS)
         yield started
     shutil.rmtree(volumes.FOLDER, ignore_errors=True)
 
@@ -101,6 +100,7 @@ def chat(live: Kube) -> Iterator[Kube]:
     yield live
     live.delete(objects)
     live.run("delete", "statefulset,service,secret", "--selector=rayscribe/service=redis")
+    live.run("delete", "configmap", "--selector=rayscribe/service=changed-code")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,13 @@ START_S = 480.0
 """Seconds within which a service runs, on a machine that does other things too."""
 PATIENCE_S = "40"
 """Seconds after which a client gives a request up."""
+FOREIGN = {
+    "PodMonitor": "monitoring.coreos.com",
+    "ResourceFlavor": "kueue.x-k8s.io",
+    "ClusterQueue": "kueue.x-k8s.io",
+    "LocalQueue": "kueue.x-k8s.io",
+}
+"""Kinds whose definitions other projects install; k8s/README.md says which."""
 IMAGE = "data:image/jpeg;base64,@/app/samples/notice.jpg"
 
 
@@ -52,7 +59,8 @@ def quick(service: Manifest) -> None:
     """Delays of scaling that a test can wait for, and a model that takes its time for a page."""
     config = serve_config(service)
     [application] = config["applications"]
-    application["args"]["scale"]["ocr"] |= {"upscale_delay_s": 1, "downscale_delay_s": 5}
+    delays = {"upscale_delay_s": 1, "downscale_delay_s": 5, "look_back_period_s": 5}
+    application["args"]["scale"]["ocr"] |= delays
     application["args"]["engine"]["fake"] = {"delay_ms": 500}
     service["spec"]["serveConfigV2"] = yaml.safe_dump(config)
 
@@ -103,10 +111,12 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(live: Kube, method: str, url: str, body: Any = None, wait_s: int = 0) -> Answer:
+def ask(
+    live: Kube, method: str, url: str, body: Any = None, wait_s: int = 0, key: str = ""
+) -> Answer:
     """Ask from a pod in the cluster; asked again for `wait_s` while nobody listens."""
     text = json.dumps(body) if body else ""
-    return Answer(**json.loads(live.client("ask.py", method, url, text, str(wait_s))))
+    return Answer(**json.loads(live.client("ask.py", method, url, text, str(wait_s), key)))
 
 
 def ocr_body(model: str, **more: Any) -> dict[str, Any]:

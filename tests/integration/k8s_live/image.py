@@ -29,7 +29,7 @@ code comes in ConfigMaps, and engines that need no GPU are chosen."""
 
 REDIS = "docker.io/library/redis:7.4-bookworm"
 VLLM = "docker.io/library/rayscribe:0.1.0-cpu-vllm"
-BASE = "localhost/rayscribe-base"
+BASE = "localhost/rayscribe-base:bookworm-clean"
 """What `k8s/image/build.sh` made if it reached no registry."""
 
 
@@ -51,8 +51,8 @@ def redis_archive(cache: Path) -> Path:
     if not path.exists():
         name = REDIS.rpartition("/")[2]
         command = ["buildah", "bud", "--quiet", "--isolation=chroot", "--network=host"]
-        if BASE in subprocess.run(["buildah", "images"], capture_output=True, text=True).stdout:
-            command.append(f"--build-arg=BASE={BASE}:bookworm")
+        if not subprocess.run(["buildah", "inspect", BASE], capture_output=True).returncode:
+            command.append(f"--build-arg=BASE={BASE}")
         command += [f"--tag={name}", f"--file={HERE / 'redis.Dockerfile'}", str(HERE)]
         subprocess.run(command, check=True)
         subprocess.run(["buildah", "push", "-q", name, f"docker-archive:{path}:{name}"], check=True)

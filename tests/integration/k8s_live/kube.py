@@ -76,10 +76,10 @@ class Kube:
         """Apply as the README does: on the server's side."""
         self._of_objects(objects, "apply", "--server-side", "--force-conflicts", *flags)
 
-    def delete(self, objects: list[Manifest]) -> None:
-        """Delete, and wait until they are gone; namespaces stay."""
+    def delete(self, objects: list[Manifest], *flags: str) -> None:
+        """Delete, and wait until they are gone, unless a flag says not to; namespaces stay."""
         kept = [one for one in objects if one["kind"] != "Namespace"]
-        self._of_objects(kept, "delete", "--ignore-not-found", "--timeout=400s")
+        self._of_objects(kept, "delete", "--ignore-not-found", "--timeout=400s", *flags)
 
     def _of_objects(self, objects: list[Manifest], *words: str) -> None:
         """Objects that name a namespace keep it, and kubectl refuses another one beside it."""

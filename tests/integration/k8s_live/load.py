@@ -90,10 +90,11 @@ def client(url, body, end, timeout_s, found, stop):
 
 
 def longest_gap(found, start, end):
-    """The longest time in which no answer ended whole, in seconds."""
+    """The longest time in which no answer ended whole: when it began, and its seconds."""
     ends = sorted(done for _, done, fate in found if fate == "answered")
-    times = [start, *ends, end]
-    return max(later - earlier for earlier, later in itertools.pairwise(times))
+    pairs = itertools.pairwise([start, *ends, end])
+    earlier, later = max(pairs, key=lambda pair: pair[1] - pair[0])
+    return earlier, later - earlier
 
 
 def slowest(found, wanted):
@@ -114,11 +115,13 @@ def main(url, model, clients, seconds, timeout_s, stop, file=""):
     fates = {}
     for _, _, fate in found:
         fates[fate] = fates.get(fate, 0) + 1
+    gap_begin, gap_s = longest_gap(found, start, time.time())
     print(
         json.dumps(
             {
                 "fates": fates,
-                "gap_s": round(longest_gap(found, start, time.time()), 1),
+                "gap_s": round(gap_s, 1),
+                "gap_begin": gap_begin,
                 "seconds": round(time.time() - start),
                 "slowest_s": slowest(found, "answered"),
                 "slowest_503_s": slowest(found, "503"),

@@ -37,8 +37,9 @@ def job(live: Kube) -> Iterator[dict[str, Any]]:
     )
     log = live.run("logs", "job/ocr-batch", "--tail=-1")
     yield found | {"log": log, "claim": events}
-    live.delete(objects)
-    live.tried("delete", "pv", f"{live.namespace}-results")
+    # The job's cluster ends beside the next tests, which use none of these names.
+    live.delete(objects, "--wait=false")
+    live.tried("delete", "pv", f"{live.namespace}-results", "--wait=false")
 
 
 def claim_waits(live: Kube) -> bool:

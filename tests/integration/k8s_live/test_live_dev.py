@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -9,7 +13,8 @@ import pytest
 
 from tests.integration.k8s_live import deployments, kube, tables
 from tests.integration.k8s_live.deployments import ask, ocr_body, streamed
-from tests.integration.k8s_live.kube import Kube
+from tests.integration.k8s_live.kube import ROOT, Kube
+from tests.support.one_node.cluster import NodeCluster
 
 URL = "http://deepseek-ocr-serve-svc:8000"
 
@@ -43,6 +48,29 @@ def test_a_page_is_streamed_with_the_same_text(dev: Kube):
     url = f"{URL}/v1/chat/completions"
     whole = ask(dev, "POST", url, ocr_body("pp-ocrv6")).json["choices"][0]["message"]["content"]
     assert streamed(ask(dev, "POST", url, ocr_body("pp-ocrv6", stream=True))) == whole
+
+
+def test_a_document_is_read_by_a_forwarded_port_as_the_readme_says(
+    dev: Kube, node: NodeCluster | None
+):
+    forward = "port-forward service/deepseek-ocr-serve-svc 8000"
+    ask_it = "curl -F file=@samples/article.pdf http://127.0.0.1:8000/v1/ocr"
+    readme = (ROOT / "k8s/README.md").read_text(encoding="utf-8")
+    assert f"kubectl {forward} &\n{ask_it}\n" in readme
+    command = dev.command(*forward.split())
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout
+            assert b"Forwarding from 127.0.0.1:8000" in process.stdout.readline()
+            words = ask_it.split()
+            done = subprocess.run(
+                node.command(*words) if node else words, cwd=ROOT, capture_output=True, check=True
+            )
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+    pages = json.loads(done.stdout)["pages"]
+    assert {page["status"] for page in pages} == {"ok"}
+    assert all(page["markdown"] for page in pages)
 
 
 def test_the_pod_is_what_the_restricted_profile_allows(dev: Kube):

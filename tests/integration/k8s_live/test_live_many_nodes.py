@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,6 +40,8 @@ def many(live: Kube, node: NodeCluster | None) -> Iterator[Kube]:
         nodes.append(fake_node(name, {CAPACITY: "spot"}, GPU_TAINT, SPOT_TAINT, gpus=1))
     live.run("label", "node", NODE, f"{CAPACITY}=on-demand")
     with pretended(node, live, nodes):
+        # Its head, which is real, starts beside the other tests.
+        live.apply([cluster_of_batch()])
         yield live.within(NAMESPACE)
         live.run("delete", "rayservice,raycluster", f"--namespace={NAMESPACE}", "--all")
         live.run("delete", "namespace", NAMESPACE, "--wait=false")
@@ -46,17 +49,18 @@ def many(live: Kube, node: NodeCluster | None) -> Iterator[Kube]:
     live.run("label", "node", NODE, f"{CAPACITY}-")
 
 
-def places(many: Kube, node: str) -> set[str]:
-    """The nodes of the running pods of a kind."""
-    found = [one for one in many.pods(node=node) if one["status"].get("phase") == "Running"]
+def places(many: Kube, **labels: str) -> set[str]:
+    """The nodes of the running pods with the labels."""
+    found = [one for one in many.pods(**labels) if one["status"].get("phase") == "Running"]
     return {one["spec"]["nodeName"] for one in found}
 
 
 def test_seed_chat_goes_to_the_node_groups_of_its_document(many: Kube):
     objects = [one for one in kube.overlay("seed-chat") if one["kind"] != "Service"]
     many.apply(deployments.without_gpu(objects))
-    until(lambda: places(many, "head") == {"group-x86"}, "the head on its group", 300)
-    until(lambda: places(many, "worker") == {"group-g5"}, "a worker on its group", 300)
+    placed = partial(places, many, service="vllm")
+    until(lambda: placed(node="head") == {"group-x86"}, "the head on its group", 300)
+    until(lambda: placed(node="worker") == {"group-g5"}, "a worker on its group", 300)
     many.delete([one for one in objects if one["kind"] == "RayService"])
 
 
@@ -93,9 +97,9 @@ def without_volumes(pod: dict[str, Any]) -> None:
 
 
 def test_64_gpu_workers_are_asked_for_and_given_on_spot_nodes(many: Kube):
-    many.apply([cluster_of_batch()])
-    until(lambda: places(many, "head") == {NODE}, "the head on the node that is paid for", 300)
-    [head] = many.pods(node="head")
+    placed = partial(places, many, cluster="batch")
+    until(lambda: placed(node="head") == {NODE}, "the head on the node that is paid for", 300)
+    [head] = many.pods(cluster="batch", node="head")
     name = head["metadata"]["name"]
     ready = ("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=300s")
     many.run(*ready, timeout_s=310)
@@ -103,9 +107,9 @@ def test_64_gpu_workers_are_asked_for_and_given_on_spot_nodes(many: Kube):
     asked += f"ask(bundles=[{{'GPU': 1}}] * {_GPU_NODES})"
     many.run("exec", name, "--container=ray-head", "--", "python", "-c", asked, timeout_s=300)
     start = time.monotonic()
-    until(lambda: len(places(many, "worker")) == _GPU_NODES, f"{_GPU_NODES} GPU workers", 480)
+    until(lambda: len(placed(node="worker")) == _GPU_NODES, f"{_GPU_NODES} GPU workers", 480)
     took = f"{time.monotonic() - start:.0f} s"
-    assert {one.partition("-")[0] for one in places(many, "worker")} == {"spot"}
+    assert {one.partition("-")[0] for one in placed(node="worker")} == {"spot"}
     what = (
         f"`batch`, {_GPU_NODES} GPUs asked of Ray, until {_GPU_NODES} pods run on spot nodes (kwok)"
     )

@@ -119,7 +119,7 @@ def test_ocr_scales_to_two_and_back_to_nothing(ocr: Kube):
     before = ocr.get("rayservice", "deepseek-ocr")["status"]["activeServiceStatus"]
     deployments.quick(service)
     cluster = ocr.get("raycluster", before["rayClusterName"])
-    idle = {"spec": {"autoscalerOptions": {"idleTimeoutSeconds": 20}}}
+    idle = {"spec": {"autoscalerOptions": {"idleTimeoutSeconds": 10}}}
     assert cluster["spec"]["autoscalerOptions"]["idleTimeoutSeconds"] == 300
     ocr.patch("raycluster", before["rayClusterName"], idle)
     ocr.patch(
@@ -131,9 +131,9 @@ def test_ocr_scales_to_two_and_back_to_nothing(ocr: Kube):
     tables.note(
         "`seed-ocr`, from one to two workers under load", f"{time.monotonic() - start:.0f} s"
     )
-    found = load.stop(20).result("seed-ocr, scaled from 1 to 2 workers")
+    found = load.stop(12).result("seed-ocr, scaled from 1 to 2 workers")
     assert set(found["fates"]) == {"answered"}
     start = time.monotonic()
     until(lambda: not ocr.pods(node="worker"), "no worker", 500)
     after = f"{time.monotonic() - start:.0f} s"
-    tables.note("`seed-ocr`, from the last page to no worker (delays 5 s and 20 s)", after)
+    tables.note("`seed-ocr`, from the last page to no worker (delays 5 s and 10 s)", after)

@@ -10,15 +10,8 @@ import yaml
 from k8s import render
 from tests.integration.k8s.manifests import Loader, Manifest
 from tests.integration.k8s_live import kube, tables
+from tests.integration.k8s_live.deployments import FOREIGN
 from tests.integration.k8s_live.kube import HERE, Kube
-
-FOREIGN = {
-    "PodMonitor": "monitoring.coreos.com",
-    "ResourceFlavor": "kueue.x-k8s.io",
-    "ClusterQueue": "kueue.x-k8s.io",
-    "LocalQueue": "kueue.x-k8s.io",
-}
-"""Kinds whose definitions other projects install; k8s/README.md says which."""
 
 
 @pytest.fixture(scope="module")

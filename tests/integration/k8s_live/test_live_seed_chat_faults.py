@@ -6,18 +6,22 @@ a machine that is busy with other things; how long a gap was is in the table.
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 
 import pytest
 import yaml
 
 from tests.integration.k8s.manifests import Manifest, serve_config
-from tests.integration.k8s_live import tables
+from tests.integration.k8s_live import image, tables
 from tests.integration.k8s_live.chat_service import (
     BEFORE_S,
     GATEWAY,
     SERVE,
     again,
+    change_cluster,
+    delete_cluster,
     lost,
     names,
     one_worker,
@@ -43,6 +47,45 @@ def test_a_changed_serve_config_is_rolled_out_in_place_and_loses_nothing(
     cluster = until_running(chat, "vllm")["status"]["activeServiceStatus"]["rayClusterName"]
     assert cluster == service["status"]["activeServiceStatus"]["rayClusterName"]
     one_worker(chat)
+
+
+def changed_code(chat: Kube, cluster: Manifest) -> Manifest:
+    """As kustomize would name it anew: a ConfigMap with other code, and the pods refer to it."""
+    volumes = cluster["headGroupSpec"]["template"]["spec"]["volumes"]
+    [code] = [each["projected"]["sources"] for each in volumes if each["name"] == "code"]
+    old = code[0]["configMap"]["name"]
+    found = chat.get("configmap", old)
+    new = {"name": f"{old}-changed", "labels": {"rayscribe/service": "changed-code"}}
+    data = {key: f"{text}\n# changed\n" for key, text in found["data"].items()}
+    chat.apply([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": new, "data": data}])
+    return renamed(cluster, old, new["name"])
+
+
+def changed_image(chat: Kube, cluster: Manifest) -> Manifest:
+    """Another name, which the node has too."""
+    old = cluster["headGroupSpec"]["template"]["spec"]["containers"][0]["image"]
+    return renamed(cluster, old, next(name for name in image.OTHER_NAMES if name != old))
+
+
+def renamed(cluster: Manifest, old: str, new: str) -> Manifest:
+    found: Manifest = json.loads(json.dumps(cluster).replace(f'"{old}"', f'"{new}"'))
+    assert found != cluster
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "change"), [("code (ConfigMap)", changed_code), ("image", changed_image)]
+)
+def test_a_change_of_the_pods_makes_a_new_cluster_and_loses_nothing(
+    chat: Kube, service: Manifest, what: str, change: Callable[[Kube, Manifest], Manifest]
+):
+    cluster = change(chat, service["spec"]["rayClusterConfig"])
+    load = Load(chat, SERVE, clients=2)
+    time.sleep(BEFORE_S)
+    took = change_cluster(chat, service, cluster)
+    found = load.stop().result(f"{what} changed (new cluster)", took)
+    assert set(found["fates"]) == {"answered"}
+    delete_cluster(chat, service)
 
 
 def test_a_lost_worker_is_replaced_and_the_one_too_many_goes(chat: Kube, service: Manifest):

@@ -12,12 +12,14 @@ import pytest
 import yaml
 
 from tests.integration.k8s.manifests import Manifest
-from tests.integration.k8s_live import deployments
+from tests.integration.k8s_live import deployments, image
 from tests.integration.k8s_live.chat_service import (
     BEFORE_S,
     OURS,
     SERVE,
     again,
+    change_cluster,
+    delete_cluster,
     lost,
     names,
     pod,
@@ -26,16 +28,25 @@ from tests.integration.k8s_live.chat_service import (
 from tests.integration.k8s_live.deployments import Load
 from tests.integration.k8s_live.kube import ROOT, Kube, until
 from tests.integration.k8s_live.volumes import volume_for
+from tests.support.one_node.cluster import NodeCluster
 
 pytestmark = pytest.mark.faults
 _WORKER_MEMORY = "4Gi"
+_GAP_S = 5.0
+"""Measured: .4 to .7 s; a busy machine is given the rest."""
+_CAUSES = """While the old pod is there: callers are sent to a head that ends. When the new one
+is in the Service: its proxy takes requests that Serve still gives to the old head's replica
+(RAY_SERVE_SLOW_STARTUP_WARNING_S). Some seconds later: the proxies read the new replica's class by
+a connection to Ray's tables that nothing used since (serving/gcs_connection.py)."""
 _FILL = "dd if=/dev/zero of=/dev/shm/full bs=1M"
 """Takes memory that no process can be made to give back, up to the limit of the container."""
 
 
 @pytest.fixture(scope="module")
-def redis(chat: Kube) -> None:
+def redis(chat: Kube, node: NodeCluster | None) -> None:
     """Redis as the component has it, with its Secret. It goes after the cluster that needs it."""
+    if node is not None:
+        node.load(image.redis_archive(image.CACHE), image.REDIS)
     text = (ROOT / "k8s/components/gcs-fault-tolerance/redis.yaml").read_text(encoding="utf-8")
     objects = list(yaml.safe_load_all(text))
     secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"password": "of-a-test"}}
@@ -59,42 +70,41 @@ def with_fault_tolerance(service: Manifest) -> Manifest:
     container = group["template"]["spec"]["containers"][0]
     for each in container["resources"].values():
         each["memory"] = _WORKER_MEMORY
-    return {"rayClusterConfig": {"gcsFaultToleranceOptions": options, "workerGroupSpecs": [group]}}
+    return {"gcsFaultToleranceOptions": options, "workerGroupSpecs": [group]}
 
 
 def test_fault_tolerance_comes_with_a_new_cluster_and_loses_nothing(
     chat: Kube, service: Manifest, redis: None
 ):
     """A changed cluster spec under load, by both names: the operator's Service and our own."""
-    old = service["status"]["activeServiceStatus"]["rayClusterName"]
     loads = {name: Load(chat, name, clients=2) for name in (SERVE, OURS)}
     time.sleep(BEFORE_S)
-    chat.patch("rayservice", "vllm", {"spec": with_fault_tolerance(service)})
-    start = time.monotonic()
-
-    def moved() -> bool:
-        status = chat.get("rayservice", "vllm")["status"]
-        return bool(status["activeServiceStatus"]["rayClusterName"] != old)
-
-    until(moved, "the new cluster serves", deployments.START_S)
-    took = f"new cluster serves after {time.monotonic() - start:.0f} s"
+    took = change_cluster(chat, service, with_fault_tolerance(service))
     for name, load in loads.items():
         found = load.stop().result(f"new cluster, by `{name.split('/')[2]}`", took)
         assert set(found["fates"]) == {"answered"}, name
-    chat.run("delete", "raycluster", old, "--wait=true", "--timeout=100s", timeout_s=110)
+    delete_cluster(chat, service)
 
 
 def test_with_fault_tolerance_workers_answer_while_the_head_is_away(
     chat: Kube, service: Manifest, redis: None
 ):
+    """Nothing stops: k8s/README.md ("What a lost head costs") has what did, and when."""
     worker, old = pod(chat, "worker"), pod(chat, "head")
     load = Load(chat, SERVE)
     time.sleep(BEFORE_S)
+    deleted = time.time()
     chat.run("delete", "pod", old, "--wait=false")
-    again(chat, old)
-    found = load.stop().result("head pod deleted, with `gcs-fault-tolerance`")
+    until(lambda: old not in names(chat), "the old head is gone", deployments.START_S)
+    gone = time.time() - deleted
+    again(chat)
+    back = time.time() - deleted
+    # Serve's first replica on the new head comes into use after its proxy.
+    found = load.stop(15).result("head pod deleted, with `gcs-fault-tolerance`")
     assert worker in names(chat), "its replicas go on"
-    assert found["gap_s"] < 15, "a new proxy lets requests wait for 16 s if Serve still waits"
+    since = found["gap_begin"] - deleted
+    times = f"began {since:.1f} s after the deletion; old pod gone after {gone:.1f} s, new one in "
+    assert found["gap_s"] < _GAP_S, f"{times}the Service after {back:.1f} s. {_CAUSES}"
     assert lost(found["fates"]) < found["fates"]["answered"] / 10
 
 

@@ -26,6 +26,8 @@ from tests.support.one_node.layout import Layout
 ROOT = Path(__file__).parents[3]
 _START_S = 300.0
 _END_S = 120.0
+_ARCHIVES = "localhost/archive"
+"""Images that came from an archive have a second name here, with the name of the archive."""
 OPERATOR_IMAGE = "localhost/kuberay-operator:v1.6.0"
 
 
@@ -71,19 +73,37 @@ class NodeCluster:
         return self._layout.logs / f"{name}.log"
 
     def load(self, archive: Path, name: str, *others: str) -> None:
-        """Give the node an image, under further names too."""
-        images = ("ctr", "--address", str(self._layout.socket), "--namespace", "k8s.io", "images")
-        self._run(*images, "import", str(archive))
+        """Give the node an image, under further names too. One that it has is not read again.
+
+        Args:
+            archive: The image. Its file has another name if its contents are others.
+            name: The name in the archive.
+            others: Further names.
+        """
+        mark = f"{_ARCHIVES}/{archive.stem}:1"
+        images = self._images()
+        if mark in images:
+            self._ctr("tag", "--force", mark, name)
+        else:
+            self._ctr("import", str(archive))
+            self._ctr("tag", "--force", name, mark)
+            kind = mark.rpartition("-")[0]
+            for old in images:
+                if kind and old.startswith(f"{kind}-"):
+                    self._ctr("remove", old)
         for other in others:
-            self._run(*images, "tag", "--force", name, other)
+            self._ctr("tag", "--force", name, other)
 
     def has_image(self, name: str) -> bool:
         """Whether the node has an image of that name from before."""
-        images = ("ctr", "--address", str(self._layout.socket), "--namespace", "k8s.io", "images")
-        listed = subprocess.run(
-            self.command(*images, "list", "--quiet"), capture_output=True, text=True, check=True
-        )
-        return name in listed.stdout.split()
+        return name in self._images()
+
+    def _images(self) -> list[str]:
+        return self._ctr("list", "--quiet").split()
+
+    def _ctr(self, *words: str) -> str:
+        client = ("ctr", "--address", str(self._layout.socket), "--namespace", "k8s.io", "images")
+        return self._run(*client, *words)
 
     def process_of(self, name: str) -> int:
         """The process id, inside, of a program such as `api-server`."""
@@ -109,8 +129,9 @@ class NodeCluster:
         self._process.wait(timeout=60)
         _forget_pods()
 
-    def _run(self, *arguments: str) -> None:
-        subprocess.run(self.command(*arguments), check=True, capture_output=True)
+    def _run(self, *arguments: str) -> str:
+        command = self.command(*arguments)
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager
