@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ from tests.support import job_process, object_stores  # noqa: E402 - the folder 
 
 # Before anything imports Ray: the test run's own clusters know this token and no other.
 os.environ |= job_process.TOKEN
+# What a shell without job control starts with `&` ignores SIGINT, and so would the tests' jobs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # And no credentials of whoever runs the tests are ever sent anywhere.
 os.environ |= object_stores.CREDENTIALS
 
