@@ -33,9 +33,8 @@ _EXACT: Final = 1.0
 
 def candidates(
     regions: Iterable[Region],
-    rules: Sequence[Box],
+    by_rules: Iterable[Region],
     size_px: tuple[int, int],
-    em_px: float,
     taken: Iterable[Box] = (),
 ) -> list[Region]:
     """The regions that may be tables and figures, tables first, none inside another.
@@ -45,9 +44,8 @@ def candidates(
 
     Args:
         regions: What the layout model and the drawing say.
-        rules: Straight lines that the page draws.
+        by_rules: What `ruled` says.
         size_px: Width and height of the page.
-        em_px: The usual height of a line.
         taken: Tables that were found: what shares their place is dropped.
     """
     area = size_px[0] * size_px[1]
@@ -58,7 +56,7 @@ def candidates(
         if region.kind is RegionKind.PICTURE
         and _MIN_PICTURE * area <= _area(region.box) <= _MAX_PICTURE * area
     ]
-    tables += ruled(rules, em_px)
+    tables += by_rules
     exact = [region for region in pictures if region.score >= _EXACT]
     seen = [region for region in pictures if region.score < _EXACT]
     several = [each for each in seen if sum(_is_same(each, one) for one in exact) > 1]

@@ -13,9 +13,8 @@ from statistics import median_low
 from typing import Final, Self
 
 from pipeline.text.layout.rows import bounding_box
-from pipeline.text.structure.divided_lines import FindWords
 from pipeline.text.structure.joined_rules import is_level
-from pipeline.text.structure.places import center_y
+from pipeline.text.structure.places import FindWords, center_y
 from pipeline.text.structure.table_rows import is_number
 from pipeline.types import Box, Line
 

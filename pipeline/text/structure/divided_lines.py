@@ -9,8 +9,8 @@ words, or if what follows it stands in the column as the column's other cells do
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, starmap
 from statistics import median
 from typing import Final
@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.text.layout.rows import Row
+from pipeline.text.structure.joined_rules import is_level
+from pipeline.text.structure.places import FindWords, part_of
 from pipeline.text.structure.steps import middle, runs
 from pipeline.text.structure.table_rows import is_number
 from pipeline.text.word_spans import Span
@@ -58,9 +60,6 @@ _MIN_ALIGNED_SHARE: Final = 0.4
 _NUMBERS: Final = 0.7
 """A column is one of numbers if this share of its cells are."""
 
-FindWords = Callable[[Line], Sequence[Span]]
-"""Where each word of a line begins and ends, px; none where that is not known."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Words:
@@ -89,9 +88,7 @@ class _Words:
     def part(self, start: int, end: int) -> Line:
         spans = self.spans[start:end]
         x0, x1 = min(span[0] for span in spans), max(span[1] for span in spans)
-        box = (x0, self.line.box[1], x1, self.line.box[3])
-        text = " ".join(self.texts[start:end])
-        return replace(self.line, text=text, box=box, word_starts=())
+        return part_of(self.line, " ".join(self.texts[start:end]), x0, x1)
 
 
 def _words(line: Line, find: FindWords) -> _Words:
@@ -197,7 +194,7 @@ class DividedLines:
             edges: The positions between columns.
             rules: Straight lines of the page.
         """
-        rules = [rule for rule in rules if rule[3] - rule[1] > rule[2] - rule[0]]
+        rules = [rule for rule in rules if not is_level(rule)]
         ruled = [
             edge for edge in edges if any(abs(rule[0] - edge) <= self._near_px for rule in rules)
         ]

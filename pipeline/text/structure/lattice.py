@@ -11,6 +11,7 @@ from typing import Final
 
 from pipeline.text.layout.rows import bounding_box
 from pipeline.text.structure.joined_rules import is_level
+from pipeline.text.structure.places import touch
 from pipeline.text.word_spans import Span
 from pipeline.types import Box
 
@@ -93,12 +94,12 @@ def lattice(box: Box, rules: Sequence[Box], em_px: float) -> Lattice | None:
     near = _NEAR_EM * em_px
     grown = x0 - em_px, y0 - em_px, x1 + em_px, y1 + em_px
     # Rules end where the outer cells do, which may be far from their text.
-    reach = bounding_box([grown, *(rule for rule in rules if _meet(rule, grown))])
+    reach = bounding_box([grown, *(rule for rule in rules if touch(rule, grown))])
     level: list[tuple[float, Span]] = []
     upright: list[tuple[float, Span]] = []
     for rule in rules:
         left, top, right, bottom = rule
-        if _meet(rule, reach):
+        if touch(rule, reach):
             if is_level(rule):
                 level.append(((top + bottom) / 2, (left, right)))
             else:
@@ -109,10 +110,6 @@ def lattice(box: Box, rules: Sequence[Box], em_px: float) -> Lattice | None:
         return None
     xs, ys = [side.at for side in down], [side.at for side in across]
     return Lattice(xs, ys, _merged(across, down))
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
 
 
 def _sides(parts: Iterable[tuple[float, Span]], near: float) -> list[_Side]:

@@ -67,10 +67,10 @@ def _structured(
     if _characters(sideways) > _characters(upright):
         return layout.blocks(lines, width_px, height_px)
     known = LineSigns(lines, signs, (width_px, height_px))
-    boxes = [region.box for region in ruled(known.rules, known.em_px)]
-    tables, rest = regions.take_ruled(sort_top_down(upright), boxes, known)
-    size_px, taken = (width_px, height_px), [table.box for table in tables]
-    wanted = candidates(signs.regions, known.rules, size_px, known.em_px, taken)
+    by_rules = ruled(known.rules, known.em_px)
+    tables, rest = regions.take_ruled(sort_top_down(upright), by_rules, known)
+    taken = [table.box for table in tables]
+    wanted = candidates(signs.regions, by_rules, (width_px, height_px), taken)
     others, rest = regions.take(rest, wanted, known)
     floating = [*tables, *others]
     standing = floats.without_text(floating, rest)

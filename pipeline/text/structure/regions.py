@@ -13,7 +13,7 @@ from pipeline.text.layout.reading_order import ordered_paragraphs
 from pipeline.text.layout.rows import bounding_box, rows
 from pipeline.text.structure.markdown import Kind
 from pipeline.text.structure.paragraph_kinds import is_caption
-from pipeline.text.structure.places import center_x, center_y, without
+from pipeline.text.structure.places import center_x, center_y, touch, without
 from pipeline.text.structure.signs import LineSigns
 from pipeline.text.structure.table_block import Table, table_block
 from pipeline.text.structure.tables import between_rules, grid, ruled_table
@@ -76,21 +76,23 @@ def take(
 
 
 def take_ruled(
-    lines: Sequence[Line], boxes: Iterable[Box], signs: LineSigns
+    lines: Sequence[Line], by_rules: Iterable[Region], signs: LineSigns
 ) -> tuple[list[Float], list[Line]]:
     """The tables whose cells the page's rules say, and the lines that are in none of them.
 
     Args:
         lines: The lines.
-        boxes: Where rules cross each other as in a table.
+        by_rules: Where rules cross each other as in a table.
         signs: What is known of the lines.
     """
     found: list[Float] = []
     rest = list(lines)
-    for box in boxes:
-        members = _inside(rest, box)
+    for region in by_rules:
+        members = _inside(rest, region.box)
         table = ruled_table(members, signs)
-        if table is not None and not (len(table.cells) < _MIN_ROWS and _is_in_margin(box, signs)):
+        if table is not None and not (
+            len(table.cells) < _MIN_ROWS and _is_in_margin(region.box, signs)
+        ):
             found.append(_table_of(members, table))
             rest = without(rest, members)
     return found, rest
@@ -99,11 +101,6 @@ def take_ruled(
 def _table_of(members: Sequence[Line], table: Table) -> Float:
     block = table_block(members, table)
     return Float(block, bounding_box([line.box for line in members]))
-
-
-def _touches(a: Box, b: Box, near: float) -> bool:
-    is_beside = a[0] <= b[2] + near and b[0] <= a[2] + near
-    return is_beside and a[1] <= b[3] + near and b[1] <= a[3] + near
 
 
 def _inside(lines: Sequence[Line], box: Box) -> list[Line]:
@@ -161,7 +158,7 @@ def _grown(box: Box, lines: Sequence[Line], signs: LineSigns) -> Box:
     """The box of a table with the lines beside it that the layout model takes for a table's."""
     near = _NEAR_EM * signs.em_px
     for line in lines:
-        if signs.kind(line) is LineKind.TABLE and _touches(line.box, box, near):
+        if signs.kind(line) is LineKind.TABLE and touch(line.box, box, near):
             box = bounding_box([box, line.box])
     return box
 

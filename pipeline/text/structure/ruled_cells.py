@@ -9,8 +9,7 @@ or rows between which no rule is drawn. Else the table is left to `tables`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 from statistics import median
 from typing import Final
@@ -18,7 +17,7 @@ from typing import Final
 from pipeline.text.layout.rows import Row, bounding_box, rows
 from pipeline.text.structure.lattice import Cell, Lattice, lattice
 from pipeline.text.structure.pipe_tables import Grid
-from pipeline.text.structure.places import center_y
+from pipeline.text.structure.places import FindWords, center_y, part_of
 from pipeline.text.structure.table_rows import is_number
 from pipeline.text.word_spans import Span
 from pipeline.types import Box, Line
@@ -51,8 +50,6 @@ _MIN_FILLED: Final = 0.3
 _MIN_WIDTH_EM: Final = 1.0
 """A column without text that is narrower is the space between the lines of a double rule."""
 
-FindWords = Callable[[Line], Sequence[Span]]
-"""Where each word of a line begins and ends, px; none where that is not known."""
 _Cells = Mapping[Cell, Sequence[Row]]
 """The lines of each cell that has some."""
 
@@ -123,7 +120,18 @@ def _parts(
             parts[-1][1].append(i)
         else:
             parts.append((cell, [i]))
-    return [(cell, _part(line, texts, spans, places)) for cell, places in parts]
+    return [
+        (
+            cell,
+            part_of(
+                line,
+                " ".join(texts[i] for i in places),
+                min(spans[i][0] for i in places),
+                max(spans[i][1] for i in places),
+            ),
+        )
+        for cell, places in parts
+    ]
 
 
 def _cell_of(span: Span, y: float, found: Lattice, over_px: float) -> Cell | None:
@@ -135,12 +143,6 @@ def _cell_of(span: Span, y: float, found: Lattice, over_px: float) -> Cell | Non
         if found.cell(x, y) != cell:
             return None
     return cell
-
-
-def _part(line: Line, texts: Sequence[str], spans: Sequence[Span], places: Sequence[int]) -> Line:
-    x0, x1 = min(spans[i][0] for i in places), max(spans[i][1] for i in places)
-    text = " ".join(texts[i] for i in places)
-    return replace(line, text=text, box=(x0, line.box[1], x1, line.box[3]), word_starts=())
 
 
 def _has_columns_without_rules(cells: _Cells, found: Lattice, em_px: float) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final
@@ -24,8 +23,9 @@ from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
 from pipeline.text.structure import cell_doubts
 from pipeline.text.structure.divided_lines import DividedLines
+from pipeline.text.structure.joined_rules import is_level
 from pipeline.text.structure.pipe_tables import Grid
-from pipeline.text.structure.places import center_x, center_y
+from pipeline.text.structure.places import center_x, center_y, part_of
 from pipeline.text.structure.ruled_cells import ruled_cells
 from pipeline.text.structure.sign_columns import with_signs_joined
 from pipeline.text.structure.signs import LineSigns
@@ -132,7 +132,7 @@ def between_rules(lines: Sequence[Line], rules: Sequence[Box], em_px: float) -> 
         for left, top, right, bottom in rules
         if top < y1 + em_px and bottom > y0 - em_px and left < x1 and right > x0
     ]
-    down = [rule for rule in inside if rule[3] - rule[1] > rule[2] - rule[0] and x0 < rule[0] < x1]
+    down = [rule for rule in inside if not is_level(rule) and x0 < rule[0] < x1]
     across = [rule for rule in inside if rule[2] - rule[0] >= _MIN_RULE * (x1 - x0)]
     low = min((rule[1] for rule in (*down, *across)), default=y0)
     high = max((rule[3] for rule in (*down, *across)), default=y1)
@@ -164,7 +164,7 @@ def _inner_rules(rules: Sequence[Box], box: Box, em_px: float) -> tuple[list[flo
     horizontal: list[tuple[float, float, float]] = []
     vertical: list[tuple[float, float, float]] = []
     for left, top, right, bottom in rules:
-        if right - left >= bottom - top:
+        if is_level((left, top, right, bottom)):
             horizontal.append(((top + bottom) / 2, max(left, x0), min(right, x1)))
         else:
             vertical.append(((left + right) / 2, max(top, y0), min(bottom, y1)))
@@ -273,17 +273,12 @@ def _numbers(line: Line, edges: Sequence[float]) -> list[tuple[int, Line]]:
     char_px = (x1 - x0) / len(" ".join(words))
     starts = [0, *accumulate(len(word) + 1 for word in words)]
     numbers = [
-        _at(line, word, x0 + start * char_px, x0 + (start + len(word)) * char_px)
+        part_of(line, word, x0 + start * char_px, x0 + (start + len(word)) * char_px)
         for start, word in zip(starts, words, strict=False)
     ]
     columns = [bisect(edges, center_x(number)) for number in numbers]
     is_one_each = all(below < above for below, above in pairwise(columns))
     return list(zip(columns, numbers, strict=True)) if is_one_each else []
-
-
-def _at(line: Line, text: str, x0: float, x1: float) -> Line:
-    """A part of a line."""
-    return replace(line, text=text, box=(x0, line.box[1], x1, line.box[3]), word_starts=())
 
 
 def _joined(cells: Sequence[list[list[str]]], starts: Sequence[bool]) -> Grid:

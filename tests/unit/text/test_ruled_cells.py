@@ -10,7 +10,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text.structure.ruled_cells import FindWords, ruled_cells
+from pipeline.text.structure.places import FindWords
+from pipeline.text.structure.ruled_cells import ruled_cells
 from pipeline.text.word_spans import Span
 from pipeline.types import Box, Line
 
