@@ -34,8 +34,9 @@ _SMALL_PX = 640
 _DRAWN = 64
 """Pages that are drawn; requests beyond take them again."""
 _SPREAD = 0.63
-_FILLED_S = 15
-"""By then all seats are taken and the first pages are not yet finished."""
+_ANSWERED = 0.5
+"""Answers by the seats after which a profile begins: pages end and enter one by one then."""
+_PROFILED_S = 2.0
 
 
 def main() -> None:
@@ -129,11 +130,15 @@ def _profiled(folder: Path) -> None:
 
 async def _profile(core: Any, pages: list[Any], folder: Path) -> None:
     """Print kernels by their time, once the batch is full and pages come one by one."""
-    load = Load(tokens="drawn", pages=4 * core.config.max_num_seqs)
-    work = asyncio.create_task(_measure(core, pages, load, None))
-    await asyncio.sleep(_FILLED_S)
-    print(await gpu_profile.kernels(core._llm, folder, 2.0), flush=True)
-    await work
+    seats = core.config.max_num_seqs
+    answered = asyncio.Semaphore(0)
+    load = Load(tokens="drawn", pages=4 * seats)
+    work = asyncio.create_task(_measure(core, pages, load, None, answered))
+    for _ in range(int(_ANSWERED * seats)):
+        await answered.acquire()
+    print(await gpu_profile.kernels(core._llm, folder, _PROFILED_S), flush=True)
+    work.cancel()
+    await asyncio.wait([work])
 
 
 def _wait(options: argparse.Namespace) -> None:
@@ -146,14 +151,26 @@ def _wait(options: argparse.Namespace) -> None:
         time.sleep(0.1)
 
 
-async def _measure(core: Any, pages: list[Any], load: Load, keep: str | None) -> dict[str, Any]:
-    """Answer all requests of a load; at most `_SPARE` wait for a seat, prepared already."""
+async def _measure(
+    core: Any,
+    pages: list[Any],
+    load: Load,
+    keep: str | None,
+    answered: asyncio.Semaphore | None = None,
+) -> dict[str, Any]:
+    """Answer all requests of a load; at most `_SPARE` wait for a seat, prepared already.
+
+    `answered` is released once for each answer.
+    """
     lengths = _lengths("1" if load.kind == "prefill" else load.tokens, load.pages)
     seats = asyncio.Semaphore(core.config.max_num_seqs + _SPARE)
 
     async def one(number: int) -> Any:
         async with seats:
-            return await _answer(core, pages, load.kind, number, lengths[number])
+            output = await _answer(core, pages, load.kind, number, lengths[number])
+        if answered:
+            answered.release()
+        return output
 
     cpu = os.times()
     with GpuMonitor() as watch:

@@ -98,11 +98,17 @@ def _flags(options: argparse.Namespace, tokens: str, work: Path) -> list[str]:
     }
     for name, value in (pair.split("=", 1) for pair in options.set):
         engine[name.replace("_", "-")] = value
-    flags = [f"--engine.vllm.{name}={value}" for name, value in engine.items()]
+    flags = [flag(f"engine.vllm.{name}", str(value)) for name, value in engine.items()]
     # Every page goes to the engine; random weights give no good answer, and the peer asks once.
     flags += ["--engine.vllm.ignore-eos"]
     flags += ["--engine.kind=vllm", "--text-layer=never", "--no-ladder.enabled"]
     return [*flags, "--stages.buffer-mib=16384", *(f"--{flag}" for flag in options.flag)]
+
+
+def flag(name: str, value: str) -> str:
+    """A flag of `jobs.ocr`, whose switches take no value."""
+    switch = {"true": f"--{name}", "false": f"--no-{name}"}
+    return switch.get(value, f"--{name}={value}")
 
 
 def _times(rows: Any) -> dict[str, float]:

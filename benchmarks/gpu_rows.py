@@ -66,7 +66,7 @@ class Row:
     environment: Mapping[str, str] = field(default_factory=lambda: _ONE_THREAD)
 
 
-_PARTS = ("ngram", "encoder", "graphs", "compiled", "steps")
+_PARTS = ("ngram", "encoder", "graphs", "compiled", "steps", "outputs")
 
 
 def _only(*parts: str) -> dict[str, str]:
@@ -74,7 +74,13 @@ def _only(*parts: str) -> dict[str, str]:
     return {f"plugin_{part}": str(part in parts).lower() for part in _PARTS}
 
 
+def _but(part: str) -> Row:
+    """All parts but one, in the job's engine: what the part gains where the others are on."""
+    return Row(f"all parts but {part}", "engine", settings=_only(*(set(_PARTS) - {part})))
+
+
 _MANY = {"max_num_seqs": "512"}
+_FP8 = {"quantization": "fp8_per_tensor"}
 _MANY_LOADS = (
     Load(pages=1024),
     Load(tokens="drawn", pages=1024),
@@ -84,6 +90,13 @@ _MANY_LOADS = (
     Load("text", pages=1024),
     Load("prefill", pages=1024),
 )
+_JOB = (Load(pages=1024),)
+_TWO_ENGINES = {
+    "num_gpus": "0.5",
+    "gpu_memory_utilization": "0.45",
+    "max_num_seqs": "224",
+    "max_num_batched_tokens": "4096",
+}
 _BARE_LOADS = (Load(), Load(tokens="300"), Load(tokens="2000"))
 ROWS = (
     Row("bare", "bare", _BARE_LOADS, environment={}),
@@ -94,9 +107,15 @@ ROWS = (
     Row("encoder and graphs", "engine", settings=_only("encoder", "graphs")),
     Row("encoder, graphs, compiled", "engine", settings=_only("encoder", "graphs", "compiled")),
     Row("steps alone", "engine", settings=_only("steps")),
-    Row("all parts", "engine", (Load(pages=512), Load(pages=256))),
+    Row("steps and outputs", "engine", settings=_only("steps", "outputs")),
+    *(_but(part) for part in ("ngram", "encoder", "graphs", "compiled", "steps", "outputs")),
+    Row("all parts", "engine", (Load(), Load(pages=512))),
     Row("all parts, 512 seats", "engine", _MANY_LOADS, _MANY),
-    Row("job, 512 seats", "job", (Load(pages=1024),), _MANY),
+    Row("job, 512 seats", "job", _JOB, _MANY),
+    Row("job, 512 seats, tiles on CPU workers", "job", _JOB, _MANY | {"plugin_tiles": "true"}),
+    Row("job, 512 seats, fp8 weights", "job", _JOB, _MANY | _FP8),
+    Row("job, 512 seats, fp8 keys and values", "job", _JOB, _MANY | {"kv_cache_dtype": "fp8"}),
+    Row("job, two engines a GPU", "job", _JOB, _TWO_ENGINES),
     Row(
         "all parts, 512 seats, fp8 keys and values",
         "engine",

@@ -207,7 +207,7 @@ class VllmConfig(Settings):
             *("gpu_memory_utilization", "max_num_seqs", "max_num_batched_tokens"),
             *("prepare_threads", "enforce_eager", "cache_dir", "max_restarts", "profile_images"),
             *("plugin", "plugin_ngram", "plugin_encoder", "plugin_graphs", "plugin_compiled"),
-            *("plugin_steps", "plugin_tiles", "plugin_prefill_pages"),
+            *("plugin_steps", "plugin_outputs", "plugin_tiles", "plugin_prefill_pages"),
         }
     )
     # Fields that change how the model runs but not its text: not part of a recipe's hash.
@@ -330,6 +330,9 @@ class VllmConfig(Settings):
     """Part of the plugin: the encoder compiled. Needs `plugin_encoder`."""
     plugin_steps: bool = True
     """Part of the plugin: less Python in each step of scheduler and model runner."""
+    plugin_outputs: bool = True
+    """Part of the plugin: the tokens of an answer that is wanted whole stay in vLLM's core until
+    the answer ends. Needs `plugin_steps`."""
     plugin_prefill_pages: Annotated[int, Field(ge=1)] = 4
     """Part of the plugin: pages whose prompts are computed together once half of `max_num_seqs` is
     taken. A page waits for others for at most 8 steps of the decoder (about 0.2 s). 1, or fewer

@@ -63,7 +63,7 @@ class Choice:
         return said | {name: f"off: {why}" for name, why in self.left_out.items()}
 
 
-_PARTS = ("ngram", "encoder", "graphs", "compiled", "steps")
+_PARTS = ("ngram", "encoder", "graphs", "compiled", "steps", "outputs")
 
 
 def asks_for_encoder(config: VllmConfig, family: str) -> bool:
@@ -114,6 +114,8 @@ def _objection(name: str, config: VllmConfig, family: str, found: Version | None
         return f"the encoder of {family} is vLLM's own"
     if name == "steps" and config.pipeline_parallel_size > 1:
         return "engine.vllm.pipeline_parallel_size is more than 1"
+    if name == "outputs":
+        return _objection("steps", config, family, found)
     return ""
 
 
@@ -124,6 +126,7 @@ def _switches(config: VllmConfig) -> dict[str, bool]:
         "graphs": config.plugin_graphs,
         "compiled": config.plugin_compiled,
         "steps": config.plugin_steps,
+        "outputs": config.plugin_outputs,
     }
 
 

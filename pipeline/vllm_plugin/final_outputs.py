@@ -27,7 +27,7 @@ class FinalOutputs:
     connector: Any
     max_model_len: int
     keeps_tokens: bool
-    """Whether tokens may be kept: `steps` is on, and full blocks are entered in no cache."""
+    """Whether tokens may be kept: `outputs` is on, and full blocks are entered in no cache."""
 
     def update_from_output(self, scheduler_output: Any, model_output: Any) -> Any:
         """Take in a step's tokens. Those that end nothing and are not waited for are kept."""

@@ -21,6 +21,8 @@ class Options:
         graphs: CUDA graphs for it, with counts that fit pages of 2 to 6 tiles.
         compiled: Its blocks compiled.
         steps: Cheaper steps of scheduler and runner.
+        outputs: Tokens of an answer that is wanted whole stay in the core until it ends. Only with
+            `steps`.
         prefill_pages: Pages whose prompts are computed together while many are decoded. Only with
             `steps`.
         second_runner: The rule is a logits processor of vLLM's second model runner (0.31 and
@@ -34,6 +36,7 @@ class Options:
     graphs: bool = False
     compiled: bool = False
     steps: bool = False
+    outputs: bool = False
     prefill_pages: int = 1
     second_runner: bool = False
     spread: bool = False

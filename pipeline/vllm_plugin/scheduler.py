@@ -74,13 +74,15 @@ class _DecodeSteps(FinalOutputs):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.prefill_pages = Options.from_config(self.vllm_config.additional_config).prefill_pages
+        options = Options.from_config(self.vllm_config.additional_config)
+        self.prefill_pages = options.prefill_pages
         self.held_steps = 0
         if type(self.encoder_cache_manager) is EncoderCacheManager:
             size = _STEPS_ENCODED * self.encoder_cache_manager.cache_size
             self.encoder_cache_manager = EncoderCacheManager(cache_size=size)
-        self.keeps_tokens = DecodeKVCacheManager.applies(self.kv_cache_manager)
-        if self.keeps_tokens:
+        applies = DecodeKVCacheManager.applies(self.kv_cache_manager)
+        self.keeps_tokens = options.outputs and applies
+        if applies:
             self.kv_cache_manager.__class__ = DecodeKVCacheManager
 
     def schedule(self, throttle_prefills: bool = False) -> Any:

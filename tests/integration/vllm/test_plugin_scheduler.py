@@ -39,22 +39,41 @@ def test_a_page_in_its_prompt_goes_vllms_own_way() -> None:
         scheduler()._try_schedule_encoder_inputs(PAGE, 10, 1, 99)
 
 
-def test_pictures_of_three_steps_are_kept() -> None:
-    """So the next step encodes pages before vLLM knows that the last one has run."""
+def started(options: Any) -> Any:
+    """A scheduler that vLLM has started with full attention and no prefix cache."""
     from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
+    from vllm.v1.core.kv_cache_manager import KVCacheManager
+    from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
 
-    from pipeline.vllm_plugin.options import Options
     from pipeline.vllm_plugin.scheduler import _DecodeSteps
 
     class Base:
         def __init__(self) -> None:
-            self.vllm_config = SimpleNamespace(additional_config=Options(steps=True))
+            self.vllm_config = SimpleNamespace(additional_config=options)
             self.encoder_cache_manager = EncoderCacheManager(cache_size=900)
-            self.kv_cache_manager = SimpleNamespace(
-                coordinator=SimpleNamespace(single_type_managers=[])
-            )
+            attention = FullAttentionManager.__new__(FullAttentionManager)
+            self.kv_cache_manager = KVCacheManager.__new__(KVCacheManager)
+            self.kv_cache_manager.enable_caching = False
+            self.kv_cache_manager.coordinator = SimpleNamespace(single_type_managers=[attention])
 
-    cache = type("Scheduler", (_DecodeSteps, Base), {})().encoder_cache_manager
+    return type("Scheduler", (_DecodeSteps, Base), {})()
+
+
+@pytest.mark.parametrize("outputs", [True, False])
+def test_tokens_stay_in_the_core_only_where_that_is_switched_on(outputs: bool) -> None:
+    from pipeline.vllm_plugin.options import Options
+    from pipeline.vllm_plugin.scheduler import DecodeKVCacheManager
+
+    made = started(Options(steps=True, outputs=outputs))
+    assert made.keeps_tokens is outputs
+    assert isinstance(made.kv_cache_manager, DecodeKVCacheManager)
+
+
+def test_pictures_of_three_steps_are_kept() -> None:
+    """So the next step encodes pages before vLLM knows that the last one has run."""
+    from pipeline.vllm_plugin.options import Options
+
+    cache = started(Options(steps=True)).encoder_cache_manager
     rooms = []
     for name in ("first", "second", "third", "fourth"):
         page = SimpleNamespace(

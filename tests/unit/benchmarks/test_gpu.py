@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import gpu_scale, gpu_table, gpu_ties
+from benchmarks import gpu_job, gpu_scale, gpu_table, gpu_ties
 from benchmarks.gpu_rows import ROWS, Load, named, row_parser, weights_parser
 
 
@@ -37,6 +37,23 @@ def run(row: str, speed: float, tokens: str = "1000") -> dict[str, Any]:
     load = {"kind": "pages", "tokens": tokens, "pages": 8}
     rates = {"pages_per_s": speed, "tokens_per_s": 1000 * speed, "gpu_busy": 0.5}
     return {"row": row, "host": {"date": "2026-01-01"}, **load, **rates}
+
+
+def test_each_part_has_a_row_alone_or_with_what_it_needs_and_one_without_it() -> None:
+    names = {row.name for row in ROWS}
+    for part in ("ngram", "encoder", "graphs", "compiled", "steps", "outputs"):
+        assert f"all parts but {part}" in names
+    (without,) = named(["all parts but steps"])
+    assert without.settings["plugin_steps"] == "false"
+    assert without.settings["plugin_encoder"] == "true"
+
+
+def test_a_switch_of_the_job_is_a_flag_without_a_value() -> None:
+    settings = [f"{name}={value}" for row in ROWS for name, value in row.settings.items()]
+    assert "plugin_tiles=true" in settings
+    assert gpu_job.flag("engine.vllm.plugin-tiles", "true") == "--engine.vllm.plugin-tiles"
+    assert gpu_job.flag("engine.vllm.plugin-steps", "false") == "--no-engine.vllm.plugin-steps"
+    assert gpu_job.flag("engine.vllm.max-num-seqs", "512") == "--engine.vllm.max-num-seqs=512"
 
 
 def test_the_table_has_the_median_and_its_ratio_to_bare() -> None:

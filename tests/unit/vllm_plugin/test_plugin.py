@@ -19,8 +19,16 @@ from pipeline.vllm_plugin.encoder.tiles import GREY, cut
 from pipeline.vllm_plugin.options import Options
 
 OCR = "deepseek-ocr"
-PARTS = ("ngram", "encoder", "graphs", "compiled", "steps")
-ALL = Options(ngram=True, encoder=True, graphs=True, compiled=True, steps=True, prefill_pages=4)
+PARTS = ("ngram", "encoder", "graphs", "compiled", "steps", "outputs")
+ALL = Options(
+    ngram=True,
+    encoder=True,
+    graphs=True,
+    compiled=True,
+    steps=True,
+    outputs=True,
+    prefill_pages=4,
+)
 grids = st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (1, 6), (5, 1)])
 
 
@@ -131,6 +139,8 @@ def test_auto_takes_every_part() -> None:
         ({"plugin_ngram": False, "plugin_steps": False, "plugin_encoder": False}, Options()),
         ({"plugin_graphs": False}, replace(ALL, graphs=False)),
         ({"enforce_eager": True}, replace(ALL, graphs=False, compiled=False)),
+        ({"plugin_outputs": False}, replace(ALL, outputs=False)),
+        ({"plugin_steps": False}, replace(ALL, steps=False, outputs=False, prefill_pages=1)),
         ({"plugin_prefill_pages": 1}, replace(ALL, prefill_pages=1)),
         (
             {"pipeline_parallel_size": 2},
@@ -145,7 +155,7 @@ def test_each_part_has_a_switch(changes: dict[str, Any], parts: Options) -> None
 @pytest.mark.usefixtures("vllm_026")
 def test_another_family_keeps_its_own_encoder() -> None:
     chosen = choice.choose(VllmConfig(), "deepseek-ocr-2")
-    assert chosen.options == Options(ngram=True, steps=True, prefill_pages=4)
+    assert chosen.options == Options(ngram=True, steps=True, outputs=True, prefill_pages=4)
     for part in ("encoder", "graphs", "compiled"):
         assert chosen.report()[part] == "off: the encoder of deepseek-ocr-2 is vLLM's own"
 
@@ -157,6 +167,7 @@ def test_what_is_switched_off_is_named_by_its_switch() -> None:
     assert report["encoder"] == "off: engine.vllm.plugin_encoder is off"
     assert report["graphs"] == "off: engine.vllm.enforce_eager is on"
     assert report["steps"] == "off: engine.vllm.plugin_steps is off"
+    assert report["outputs"] == "off: engine.vllm.plugin_steps is off"
 
 
 def test_without_a_part_only_the_rule_in_python_is_left() -> None:
