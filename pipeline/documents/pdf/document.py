@@ -20,7 +20,15 @@ import pymupdf
 from pymupdf import mupdf
 
 from pipeline.config import RenderConfig
-from pipeline.documents.pdf import damage, drawing, embedded_files, mupdf_log, painted, text_layer
+from pipeline.documents.pdf import (
+    damage,
+    drawing,
+    embedded_files,
+    mupdf_log,
+    painted,
+    repair,
+    text_layer,
+)
 from pipeline.documents.pdf.error_kinds import attachment_errors, page_errors
 from pipeline.documents.pdf.glyphs import GlyphCheck
 from pipeline.documents.pdf.inflation import InflationLimit
@@ -34,6 +42,8 @@ MEDIA_TYPE: Final = "application/pdf"
 _NAMES: Final = 20
 _NEARLY_BLANK_PPM: Final = 5000
 """A page with warnings and up to this much ink is checked for damage, parts per million."""
+_RECOVERED: Final = "read from what could be recovered of a damaged file"
+"""The warning of each page of such a file. With it an empty page is rendered and looked at."""
 _BROKEN_OFF: Final = re.compile(r"premature end|read error|unknown filter|Length incorrect")
 
 
@@ -68,21 +78,52 @@ class PdfFile:
         max_inflated_mib: int | None = None,
     ) -> None:
         self._files: list[embedded_files.EmbeddedFile] | None = None
+        self._recovery: tuple[str, ...] = ()
         mupdf_log.take()
+        passwords = [password] if isinstance(password, str) else password
         try:
-            with _utf8_name(path) as name:
-                self._pdf = mupdf.pdf_open_document(name)
-            self._unlock([password] if isinstance(password, str) else password)
-            self._page_count = self._count_pages(max_pages)
+            self._open(path, passwords, max_pages)
         except mupdf.FzErrorBase as error:
             mupdf_log.check_memory(str(error))
-            raise DocumentError(
-                ErrorKind.UNREADABLE, f"no readable PDF: {mupdf_log.message(error)}"
-            ) from None
+            if not self._open_rewritten(path, passwords, max_pages):
+                raise DocumentError(
+                    ErrorKind.UNREADABLE, f"no readable PDF: {mupdf_log.message(error)}"
+                ) from None
+        else:
+            if not self._page_count:
+                self._open_rewritten(path, passwords, max_pages)
         self._inflation = max_inflated_mib and InflationLimit(self._pdf, max_inflated_mib)
         self._glyphs = GlyphCheck(self._pdf)
-        self.warnings = (*self._hidden_content(), *mupdf_log.take())
+        self.warnings = (*self._rewriting(), *self._hidden_content(), *mupdf_log.take())
         self.language = self._stated_language()
+
+    def _open(self, path: str, passwords: Sequence[str], max_pages: int) -> None:
+        with _utf8_name(path) as name:
+            self._pdf = mupdf.pdf_open_document(name)
+        self._unlock(passwords)
+        self._page_count = _count_pages(self._pdf, max_pages)
+
+    def _open_rewritten(self, path: str, passwords: Sequence[str], max_pages: int) -> bool:
+        """Open the copy that qpdf makes of the file instead; whether it has pages."""
+        content = repair.rewritten(path, passwords)
+        if content is None:
+            return False
+        buffer = mupdf.fz_new_buffer_from_copied_data(content)
+        try:
+            pdf = mupdf.pdf_open_document_with_stream(mupdf.fz_open_buffer(buffer))
+            page_count = _count_pages(pdf, max_pages)
+        except mupdf.FzErrorBase as error:
+            mupdf_log.check_memory(str(error))
+            return False
+        if page_count:
+            mupdf_log.take()  # what was said of the file as it was: that it is damaged is said once
+            self._pdf, self._page_count, self._recovery = pdf, page_count, (_RECOVERED,)
+        return page_count > 0
+
+    def _rewriting(self) -> Iterator[str]:
+        if self._recovery:
+            pages = "1 page" if self._page_count == 1 else f"{self._page_count} pages"
+            yield f"{pages} of the damaged file could be recovered, more may be lost"
 
     def _hidden_content(self) -> Iterator[str]:
         """Messages about content that is not on the pages: XFA forms, embedded files."""
@@ -117,25 +158,6 @@ class PdfFile:
                 several = f"none of {len(given)} passwords opens it"
                 said = "the password does not open it" if len(given) == 1 else several
             raise DocumentError(ErrorKind.PASSWORD, f"encrypted: {said}")
-
-    def _count_pages(self, max_pages: int) -> int:
-        page_count = mupdf.pdf_count_pages(self._pdf) or self._count_repaired_pages()
-        if page_count > max_pages:
-            message = f"claims {page_count} pages, over read.max_pages ({max_pages})"
-            raise DocumentError(ErrorKind.LIMIT, message)
-        return max(0, int(page_count))
-
-    def _count_repaired_pages(self) -> Any:
-        """Count again after a repair, for which MuPDF scans the whole file for objects.
-
-        It repairs by itself where the cross-reference table is unreadable, but not where it is
-        readable and points nowhere.
-        """
-        try:
-            mupdf.pdf_repair_xref(self._pdf)
-        except mupdf.FzErrorBase:
-            return 0  # repaired before, or no objects found
-        return mupdf.pdf_count_pages(self._pdf)
 
     def sizes_pt(self) -> list[tuple[float, float]]:
         """Width and height of every page as displayed; (0, 0) for a damaged page.
@@ -245,12 +267,12 @@ class PdfFile:
             raise DocumentError(ErrorKind.NO_PAGES, "the PDF has no pages that can be found")
 
     def _load(self, number: int) -> tuple[Any, tuple[str, ...]]:
-        """MuPDF's page, and its warnings of a repair that finding the page took."""
+        """MuPDF's page, and the warnings of a repair before it or by finding it."""
         self._check_has_pages()
         if not 1 <= number <= self._page_count:
             raise PageError(ErrorKind.RENDER, f"there is no page {number} of {self._page_count}")
         page = self._page_object(number)
-        repairs = mupdf_log.take()
+        repairs = (*self._recovery, *mupdf_log.take())
         if self._inflation:
             self._inflation.check(page)
             mupdf_log.take()  # what is damaged is reported where it is used
@@ -280,6 +302,8 @@ class PdfFile:
     ) -> str:
         """Why the page may not be blank though it looks so, "" for no reason."""
         page = self._page_object(number)
+        if self._recovery:
+            return "its content is not in what could be recovered of the damaged file"
         if not warnings or ink_ppm(pixels) > _NEARLY_BLANK_PPM:
             return damage.lost_content(page)
         lost = damage.damage(self._pdf, page, warnings, render.max_image_pixels)
@@ -294,6 +318,27 @@ class PdfFile:
         self._pdf = self._files = self._inflation = None
         self._glyphs.close()
         pymupdf.TOOLS.store_shrink(100)
+
+
+def _count_pages(pdf: Any, max_pages: int) -> int:
+    page_count = mupdf.pdf_count_pages(pdf) or _count_repaired_pages(pdf)
+    if page_count > max_pages:
+        message = f"claims {page_count} pages, over read.max_pages ({max_pages})"
+        raise DocumentError(ErrorKind.LIMIT, message)
+    return max(0, int(page_count))
+
+
+def _count_repaired_pages(pdf: Any) -> Any:
+    """Count again after a repair, for which MuPDF scans the whole file for objects.
+
+    It repairs by itself where the cross-reference table is unreadable, but not where it is
+    readable and points nowhere.
+    """
+    try:
+        mupdf.pdf_repair_xref(pdf)
+    except mupdf.FzErrorBase:
+        return 0  # repaired before, or no objects found
+    return mupdf.pdf_count_pages(pdf)
 
 
 @contextmanager

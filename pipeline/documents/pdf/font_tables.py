@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from pymupdf import mupdf
 
+from pipeline.documents.pdf.glyph_names import code_point
+
 _MAX_TABLE_BYTES: Final = 1 << 20
 """Larger /ToUnicode tables are not read."""
 _CODES: Final = range(0x21, 0x41)
@@ -78,5 +80,5 @@ def _differences(encoding: Any) -> Iterator[tuple[int, str]]:
         if mupdf.pdf_is_int(entry):
             code = mupdf.pdf_to_int(entry)
         else:
-            yield code, chr(mupdf.ll_fz_unicode_from_glyph_name(mupdf.pdf_to_name(entry)))
+            yield code, chr(code_point(mupdf.pdf_to_name(entry)))
             code += 1

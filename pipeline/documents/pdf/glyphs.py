@@ -28,6 +28,7 @@ from pymupdf import mupdf
 
 from pipeline.documents.pdf import font_tables, letter_shapes, mupdf_log
 from pipeline.documents.pdf.digit_shapes import looks_like_other
+from pipeline.documents.pdf.glyph_names import UNKNOWN, code_point
 from pipeline.documents.pdf.glyph_signs import (
     CHECKED,
     DIGITS,
@@ -65,7 +66,6 @@ Doubtful = Mapping[str, FontDoubts]
 
 _NONE: Final[Doubtful] = MappingProxyType({})
 _NO_DOUBTS: Final = FontDoubts()
-_REPLACEMENT: Final = 0xFFFD
 """What MuPDF gives for a name that it does not know."""
 _MAX_DEPTH: Final = 10
 """Nesting of forms to which fonts are looked for."""
@@ -214,8 +214,7 @@ def _measured(
 
 def _says_other(glyph_name: str, char: str) -> bool:
     """Whether a glyph's name is that of another character, which MuPDF takes where none is told."""
-    meant = mupdf.ll_fz_unicode_from_glyph_name(glyph_name)
-    return meant not in (_REPLACEMENT, ord(char))
+    return code_point(glyph_name) not in (UNKNOWN, ord(char))
 
 
 def _doubtful_chars(glyphs: Sequence[Glyph]) -> frozenset[str]:

@@ -25,6 +25,7 @@ import numpy as np
 from pymupdf import mupdf
 
 from pipeline.documents.pdf.digit_shapes import Shape, drawn, shape_of
+from pipeline.documents.pdf.glyph_names import code_point
 
 _LETTERS: Final = string.ascii_letters
 _DRAWN: Final = _LETTERS + string.digits
@@ -79,7 +80,7 @@ def is_named(char: str, name: str) -> bool:
         char: The character.
         name: The name without a suffix, "" where there is none.
     """
-    return bool(name) and chr(mupdf.ll_fz_unicode_from_glyph_name(name)).lower() == char.lower()
+    return bool(name) and chr(code_point(name)).lower() == char.lower()
 
 
 def _other_of(font: Any, index: int, letter: str) -> str:

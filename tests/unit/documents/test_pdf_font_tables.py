@@ -80,3 +80,7 @@ def test_composite_fonts_are_compared_too(tmp_path: Path, char: str, is_believed
     layer = layer_of(tmp_path, sample_documents.pdf([page], objects=objects))
     assert read(layer, hidden=False)[0].endswith(chr(int(char, 16)) + "15 per cent")
     assert (assess_trust(layer).score == 1) == is_believed
+
+
+def test_a_glyph_whose_name_is_no_utf8_says_no_character() -> None:
+    assert told(b"", b"/Encoding<</Differences[50/caf#e9 51/plus]>>") == {50: "\ufffd", 51: "+"}
