@@ -36,7 +36,11 @@ _HARMLESS: Final = re.compile(r"icc|colorspace|incorrect data check", re.IGNOREC
 
 
 def lost_content(page: Any) -> str:
-    """A message where the page's content stream is missing in the file, else ""."""
+    """A message where the page or its content stream is missing in the file, else ""."""
+    if not mupdf.pdf_is_dict(page):
+        return "the page is not in the file, only its place in the page tree"
+    if mupdf.pdf_is_array(mupdf.pdf_dict_gets(page, "Kids")):
+        return "it is a node of the page tree that says it is a page"
     content = mupdf.pdf_dict_gets(page, "Contents")
     if mupdf.pdf_is_indirect(content) and mupdf.pdf_is_null(content):
         return "its content is not in the file"

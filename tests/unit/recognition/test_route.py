@@ -330,6 +330,10 @@ BROKEN = {
     "an array of which one is not in the file": sample_documents.pdf(
         [Page(entries=b"/Contents[4 0 R 99 0 R]")], objects=[sample_documents.stream(b"q Q")]
     ),
+    "a page that is not in the file": sample_documents.pdf([Page(_WORDS)]).replace(
+        b"/Kids[4 0 R]", b"/Kids[9 0 R]"
+    ),
+    "a node of the page tree": sample_documents.pdf([Page(entries=b"/Count 1/Kids[9 0 R]")]),
     "words that are no operators": _page_of(b"foo bar 1 2 3 xyzzy " * 9),
     "a string without an end": _page_of(b"(" + _WORDS),
     "an array without an end": _page_of(b"[ " + _WORDS),
