@@ -28,10 +28,11 @@ def rewritten(path: str, passwords: Sequence[str]) -> bytes | None:
     """
     import pikepdf
 
+    mapped = pikepdf.AccessMode.mmap  # qpdf reads byte by byte: 15 times as quick as by Python
     for password in ("", *filter(None, passwords)):
         with open(path, "rb") as file:
             try:
-                with pikepdf.open(file, password=password) as pdf:
+                with pikepdf.open(file, password=password, access_mode=mapped) as pdf:
                     return _written(pdf) if len(pdf.pages) else None
             except pikepdf.PasswordError:
                 continue
