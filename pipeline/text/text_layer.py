@@ -111,6 +111,7 @@ class TextLayer:
         drawing: Statistics of what the page draws.
         pictures: Boxes of its images.
         rules: Boxes of the straight lines that it draws, and of the edges of rectangles.
+        shapes: Boxes of what it draws that is neither, such as curves.
         warnings: Messages about problems that were not fatal.
         find_words: Where the words of its lines stand; called for pages with tables.
     """
@@ -122,6 +123,7 @@ class TextLayer:
     drawing: DrawingStats = DrawingStats()
     pictures: tuple[Box, ...] = ()
     rules: tuple[Box, ...] = ()
+    shapes: tuple[Box, ...] = ()
     warnings: tuple[str, ...] = ()
     find_words: Callable[[], WordPlaces] = field(default=dict, repr=False, compare=False)
 
@@ -182,8 +184,9 @@ def read(
         pictures = tuple(Region(RegionKind.PICTURE, to_upright(box)) for box in layer.pictures)
         rules = tuple(map(to_upright, layer.rules))
         regions = (*pictures, *seen.regions)
+        shapes = tuple(map(to_upright, layer.shapes))
         words = partial(_words, layer, lines, deg)
-        signs = PageSigns(seen.line_kinds, _styles(lines), regions, rules, words)
+        signs = PageSigns(seen.line_kinds, _styles(lines), regions, rules, shapes, words)
         found = structured(upright, width_px, height_px, signs)
     for line in marks:
         across = [Line(line.text, to_upright(line.box), 1.0)]

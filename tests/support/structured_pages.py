@@ -89,6 +89,23 @@ def two_columns() -> bytes:
     return _pdf(content, b"", LETTER)
 
 
+def figure(rows: Sequence[Sequence[str]], drawn: bytes, entries: bytes = b"") -> bytes:
+    """Prose above words in columns of 100 pt and rows of 18 pt from (72, 500), and what is drawn.
+
+    Args:
+        rows: The words; none where there is "".
+        drawn: What is drawn on them.
+        entries: More of the page's dictionary.
+    """
+    words = b"".join(
+        text(76 + 100 * j, 500 - 18 * i, 10, word)
+        for i, row in enumerate(rows)
+        for j, word in enumerate(row)
+        if word
+    )
+    return _pdf(paragraph(72, 685, prose(12)) + words + drawn, entries, LETTER)
+
+
 def turned(deg: int) -> bytes:
     """The page with everything, whose dictionary turns it."""
     return page(b"/Rotate %d" % deg)

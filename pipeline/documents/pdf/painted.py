@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from pymupdf import mupdf
 
+from pipeline.documents.pdf.drawn_shapes import Shapes
+
 TEXT, FILL_PATH, IMAGE, IMAGE_MASK, OTHER, TILE = range(6)
 """Kinds of what a page paints; `OTHER` are strokes of paths and shadings. A tile is no operation,
 but the area in which those that follow are repeated."""
@@ -178,11 +180,12 @@ class _PageDevice(_BoxDevice):
     Args:
         text_device: MuPDF's device.
         pieces: Divides paths.
+        shapes: Collects shapes that are seen.
     """
 
-    def __init__(self, text_device: Any, pieces: _Pieces) -> None:
+    def __init__(self, text_device: Any, pieces: _Pieces, shapes: Shapes) -> None:
         super().__init__()
-        self._pieces = pieces
+        self._pieces, self._shapes = pieces, shapes
         self._text_device = text_device.m_internal
         self.use_virtual_begin_tile()
         self.use_virtual_clip_text()
@@ -195,11 +198,18 @@ class _PageDevice(_BoxDevice):
         super().fill_path(context, path, *paint)
         if self._pieces.wants(path, self.log[-1][1]):
             mupdf.ll_fz_fill_path(self._pieces.device(), path, *paint)
+        self._add_shapes(path, paint[1])
 
     def stroke_path(self, context: Any, path: Any, *paint: Any) -> None:
         super().stroke_path(context, path, *paint)
         if self._pieces.wants(path, self.log[-1][1]):
             mupdf.ll_fz_stroke_path(self._pieces.device(), path, *paint)
+        self._add_shapes(path, paint[1])
+
+    def _add_shapes(self, path: Any, ctm: Any) -> None:
+        _, _, is_white, _, alpha = self.log[-1]
+        if alpha and not is_white:
+            self._shapes.add(path, ctm)
 
     def fill_text(self, context: Any, text: Any, ctm: Any, *paint: Any) -> None:
         log = self.log  # written out: this is called for every piece of text
@@ -248,6 +258,7 @@ class PaintLog:
         kinds: What each operation paints; tiles are left out.
         boxes_pt: Where.
         pieces_pt: The lines and rectangles of paths that have several.
+        shapes_pt: What is neither, such as curves.
         largest_image_px: Pixels of its largest image.
         entries: As they were logged.
     """
@@ -255,6 +266,7 @@ class PaintLog:
     kinds: Kinds
     boxes_pt: Boxes
     pieces_pt: Boxes
+    shapes_pt: Boxes
     largest_image_px: int
     entries: Sequence[Entry]
 
@@ -274,13 +286,14 @@ def log(page: Any, text_page: Any) -> PaintLog:
     """
     options = mupdf.FzStextOptions(mupdf.FZ_STEXT_PRESERVE_WHITESPACE)
     text_device = mupdf.fz_new_stext_device(text_page, options)
-    pieces = _Pieces(mupdf.fz_bound_page(page))
-    device = _run(page, _PageDevice(text_device, pieces))
+    pieces, shapes = _Pieces(mupdf.fz_bound_page(page)), Shapes()
+    device = _run(page, _PageDevice(text_device, pieces, shapes))
     mupdf.fz_close_device(text_device)
     painted = [entry for entry in device.log if entry[0] != TILE]
     kinds = np.array([entry[0] for entry in painted], np.int8)
     boxes = boxes_of([entry[1] for entry in painted])
-    return PaintLog(kinds, boxes, pieces.boxes(), device.largest_image_px, device.log)
+    drawn = pieces.boxes(), shapes.boxes()
+    return PaintLog(kinds, boxes, *drawn, device.largest_image_px, device.log)
 
 
 def boxes_of(rects: Sequence[Any]) -> Boxes:

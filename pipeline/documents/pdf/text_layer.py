@@ -108,10 +108,10 @@ def read(page: Any, dpi: float, frame: Any, doubtful: Doubtful) -> TextLayer:
             picture_characters=sum(count for _, count in found),
             pictures=tuple(box for box, _ in found),
         )
-    images, rules = _figures(kinds, painted_boxes, log, to_pixels, size_px)
+    drawn = _figures(kinds, painted_boxes, log, to_pixels, size_px)
     words = layer_words.finder(text_page, raw, to_pixels)
     kept = tuple(_bounded(inside))
-    return TextLayer(*size_px, dpi, kept, drawing, images, rules, warnings, words)
+    return TextLayer(*size_px, dpi, kept, drawing, *drawn, warnings, words)
 
 
 def _in_pixels(kinds: Kinds, boxes_pt: Boxes, to_pixels: PixelFrame) -> tuple[Kinds, Boxes]:
@@ -127,23 +127,29 @@ def _to_pixels(boxes_pt: Boxes, frame: PixelFrame) -> Boxes:
     return boxes
 
 
+def _finite(boxes: Boxes) -> Boxes:
+    finite: Boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    return finite
+
+
 def _figures(
     kinds: Kinds,
     boxes: Boxes,
     log: painted.PaintLog,
     to_pixels: PixelFrame,
     size_px: tuple[int, int],
-) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
-    """Pictures and straight lines of the page, pixels."""
+) -> tuple[tuple[Box, ...], tuple[Box, ...], tuple[Box, ...]]:
+    """Pictures, straight lines and shapes of the page, pixels."""
     if (kinds == painted.TEXT).all():
-        return (), ()
+        return (), (), ()
     images = boxes[(kinds == painted.IMAGE) | (kinds == painted.IMAGE_MASK)]
-    pieces = _to_pixels(log.pieces_pt, to_pixels)
-    pieces = pieces[np.isfinite(pieces).all(axis=1)]
+    pieces = _finite(_to_pixels(log.pieces_pt, to_pixels))
+    shapes = _finite(_to_pixels(log.shapes_pt, to_pixels))
     filled = np.concatenate([boxes[kinds == painted.FILL_PATH], pieces])
     zoom = to_pixels.zoom
     rules = figures.rules(filled, boxes[kinds == painted.OTHER], zoom)
-    return figures.pictures(images, size_px, zoom), rules
+    pictures = figures.pictures(images, size_px, zoom)
+    return pictures, rules, tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in shapes.tolist())
 
 
 def _seen(

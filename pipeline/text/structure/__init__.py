@@ -4,9 +4,9 @@
 from the fonts of a text layer (`signs`). `candidates` says where tables and figures may be,
 `regions` takes them out of the page, with the rows and columns of `tables`; the rest is put in
 reading order by `pipeline.text.layout` with `floats` in their places. `aligned_tables` finds the
-tables that no region says, `paragraph_kinds` names the paragraphs. The blocks have the kinds and
-the Markdown that DeepSeek-OCR writes, but tables are pipes, not HTML: then the words of the text
-are those of plain text, each once.
+tables that no region says, `drawn_figures` tells the labels of figures from them, `paragraph_kinds`
+names the paragraphs. The blocks have the kinds and the Markdown that DeepSeek-OCR writes, but
+tables are pipes, not HTML: then the words of the text are those of plain text, each once.
 """
 
 from pipeline.text.structure.markdown import markdown

@@ -13,8 +13,9 @@ from statistics import median_low
 from typing import Final, Self
 
 from pipeline.text.layout.rows import bounding_box
+from pipeline.text.structure.drawn_figures import may_be_figure
 from pipeline.text.structure.joined_rules import is_level
-from pipeline.text.structure.places import FindWords, center_y
+from pipeline.text.structure.places import FindWords, center_y, touch
 from pipeline.text.structure.table_rows import is_number
 from pipeline.types import Box, Line
 
@@ -37,6 +38,9 @@ _MAX_DOUBT: Final = 0.2
 
 _UPPER: Final = 0.8
 """The texts of a column begin with a capital if this share of those that begin with a letter do."""
+_HARDLY_FILLED: Final = 0.5
+"""A table of which no more than this share of the cells has text may be a figure with its labels,
+or have lines of its cells as rows."""
 _MANY_ROWS: Final = 6
 """A column with a single text is odd in a table of so many rows."""
 _MIN_WORDS: Final = 4
@@ -67,12 +71,15 @@ class Places:
     em_px: float
 
 
-def certainty(places: Places, rules: Sequence[Box], find_words: FindWords) -> float:
+def certainty(
+    places: Places, rules: Sequence[Box], shapes: Sequence[Box], find_words: FindWords
+) -> float:
     """How sure it is that words are in their cells, 0.8 to 1.
 
     Args:
         places: The lines.
         rules: Straight lines that the page draws.
+        shapes: What it draws that is neither such a line nor a rectangle.
         find_words: Where the words of a line stand.
     """
     level = [rule for rule in rules if is_level(rule)]
@@ -90,8 +97,10 @@ def certainty(places: Places, rules: Sequence[Box], find_words: FindWords) -> fl
         doubtful[i] |= _may_continue(below, above, columns.is_upper)
         doubtful[i] |= _are_beside(above, below) or _are_beside(below, above)
     doubts = sum(doubtful) / len(doubtful)
-    has_rules = any(_is_inside(rule, rows) for rule in rules)
-    if doubts or columns.are_odd or (columns.are_text and not has_rules):
+    box = _box(rows)
+    has_rules = any(touch(rule, box) for rule in rules)
+    is_odd = columns.are_odd or (columns.are_text and not has_rules)
+    if doubts or is_odd or may_be_figure(box, shapes, places.em_px):
         return 1 - min(_MAX_DOUBT, max(_MIN_DOUBT, doubts))
     return 1.0
 
@@ -122,7 +131,7 @@ class _Columns:
     Attributes:
         is_full: Whether each has text in nearly all rows.
         is_upper: Whether the texts of each begin with a capital, in nearly all rows.
-        are_odd: Whether some have hardly any text, or two look like one.
+        are_odd: Whether they, or some, have hardly any text, or two look like one.
         are_text: Whether two have several words in most cells, as columns of text do.
     """
 
@@ -140,10 +149,12 @@ class _Columns:
         lower = [sum(map(str.islower, each)) for each in letters]
         upper = [sum(map(str.isupper, each)) for each in letters]
         empty, single = filled.count(0), filled.count(1)
+        is_sparse = sum(filled) <= _HARDLY_FILLED * len(rows) * len(columns)
         return cls(
             [count >= _FILLED * len(rows) for count in filled],
             [a >= _UPPER * (a + b) > 0 for a, b in zip(upper, lower, strict=True)],
-            empty > _MAX_EMPTY
+            is_sparse
+            or empty > _MAX_EMPTY
             or (single > 0 and len(rows) >= _MANY_ROWS)
             or any(starmap(_is_one, pairwise(columns))),
             sum(map(_is_text, columns)) > 1,
@@ -156,12 +167,11 @@ def _is_text(column: Sequence[Sequence[Line]]) -> bool:
     return bool(counts) and median_low(counts) >= _MIN_WORDS
 
 
-def _is_inside(rule: Box, rows: Sequence[Sequence[Cells]]) -> bool:
-    """Whether a rule is in a table, or at its sides."""
-    x0, y0, x1, y1 = bounding_box(
+def _box(rows: Sequence[Sequence[Cells]]) -> Box:
+    """The box around the text of a table."""
+    return bounding_box(
         [line.box for row in rows for cells in row for cell in cells for line in cell]
     )
-    return rule[0] <= x1 and x0 <= rule[2] and rule[1] <= y1 and y0 <= rule[3]
 
 
 def _is_one(left: Sequence[Sequence[Line]], right: Sequence[Sequence[Line]]) -> bool:

@@ -50,11 +50,12 @@ def structured(
 def _mirrored_signs(signs: PageSigns, width_px: int) -> PageSigns:
     regions = tuple(replace(each, box=mirrored(each.box, width_px)) for each in signs.regions)
     rules = tuple(mirrored(rule, width_px) for rule in signs.rules)
+    shapes = tuple(mirrored(shape, width_px) for shape in signs.shapes)
 
     def find_words() -> list[list[Span]]:
         return [[(1 - end, 1 - begin) for begin, end in spans] for spans in signs.find_words()]
 
-    return replace(signs, regions=regions, rules=rules, find_words=find_words)
+    return replace(signs, regions=regions, rules=rules, shapes=shapes, find_words=find_words)
 
 
 def _structured(

@@ -43,6 +43,7 @@ class PageSigns:
         styles: How each line is set; empty where there are no fonts.
         regions: Tables and pictures.
         rules: Straight lines that the page draws, as boxes, and edges of rectangles.
+        shapes: What it draws that is neither, such as curves, as boxes.
         find_words: Where the words of each line stand, as shares of its length from the left; none
             for lines of which it is not known. Called where there may be a table.
     """
@@ -51,6 +52,7 @@ class PageSigns:
     styles: tuple[Style, ...] = ()
     regions: tuple[Region, ...] = ()
     rules: tuple[Box, ...] = ()
+    shapes: tuple[Box, ...] = ()
     find_words: Callable[[], Sequence[Sequence[Span]]] = tuple
 
 
@@ -73,6 +75,7 @@ class LineSigns:
         keys = [(line.text, line.box) for line in lines]
         self.width_px, self.height_px = size_px
         self.rules = without_underlines(joined_rules(signs.rules), lines)
+        self.shapes = signs.shapes
         self.has_kinds, self.has_styles = bool(signs.kinds), bool(signs.styles)
         self._kinds = dict(zip(keys, signs.kinds, strict=False))
         self._styles = dict(zip(keys, signs.styles, strict=False))

@@ -23,6 +23,7 @@ from pipeline.text.layout.page_lines import page_lines
 from pipeline.text.layout.rows import Row, bounding_box, rows
 from pipeline.text.structure import cell_doubts
 from pipeline.text.structure.divided_lines import DividedLines
+from pipeline.text.structure.drawn_figures import is_figure
 from pipeline.text.structure.joined_rules import is_level
 from pipeline.text.structure.pipe_tables import Grid
 from pipeline.text.structure.places import center_x, center_y, part_of
@@ -74,7 +75,7 @@ def grid(lines: Sequence[Line], signs: LineSigns) -> Table | None:
     by_rules = ruled_table(lines, signs)
     if by_rules is not None:
         return by_rules
-    found = rows(lines)
+    whole = found = rows(lines)
     box = bounding_box([row.box for row in found])
     across, down = _inner_rules(rules, box, em_px)
     edges = _columns(found, down, box, em_px)
@@ -97,8 +98,10 @@ def grid(lines: Sequence[Line], signs: LineSigns) -> Table | None:
     several = sum(sum(map(bool, row)) >= 2 for row in cells)
     if several < least * len(joined) or not _is_table(cells, joined, is_ruled):
         return None
+    if is_figure(whole, joined, signs.shapes, em_px):
+        return None
     places = cell_doubts.Places(placed, starts, edges, em_px)
-    certainty = cell_doubts.certainty(places, rules, signs.words)
+    certainty = cell_doubts.certainty(places, rules, signs.shapes, signs.words)
     return _without_signs(joined, certainty)
 
 

@@ -32,11 +32,12 @@ def sure(
     cells: Sequence[Sequence[Sequence[Line]]],
     rules: Sequence[Box] = (),
     continued: Sequence[int] = (),
+    shapes: Sequence[Box] = (),
 ) -> float:
     """How sure it is of a table, of which some rows continue those above."""
     starts = [i not in continued for i in range(len(cells))]
     edges = [COLUMN_PX * j for j in range(1, len(cells[0]))]
-    return certainty(Places(cells, starts, edges, EM_PX), rules, words)
+    return certainty(Places(cells, starts, edges, EM_PX), rules, shapes, words)
 
 
 PRICES = [
@@ -154,3 +155,16 @@ def test_two_columns_of_text_without_rules_may_be_no_table() -> None:
 def test_even_a_table_all_in_doubt_has_most_words_in_their_cells() -> None:
     cells = [[[line(i, 0, "Tin"), line(i, 0.5, "Zinc")], [line(i, 1, "7")]] for i in range(9)]
     assert sure(cells) == 0.8
+
+
+def test_a_table_with_curves_on_it_may_be_a_figure() -> None:
+    curve = (120.0, 10.0, 380.0, 60.0)
+    assert sure(placed(PRICES), shapes=[curve]) == 0.9
+    assert sure(placed(PRICES), shapes=[(120.0, 10.0, 200.0, 40.0)]) == 1
+    assert sure(placed(PRICES), shapes=[(120.0, 310.0, 380.0, 360.0)]) == 1
+
+
+def test_cells_that_are_hardly_filled_may_be_labels() -> None:
+    labels = [["Sales", "", "Stock"], ["", "Yard", ""], ["Rope", "", ""], ["", "", "Mast"]]
+    assert sure(placed(labels)) == 0.9
+    assert sure(placed([*labels[:2], ["Rope", "Oar", "Sail"], labels[3]])) == 1

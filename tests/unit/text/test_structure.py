@@ -41,6 +41,7 @@ def pages(draw: st.DrawFn) -> tuple[list[Line], PageSigns]:
         draw(st.just(()) | styles),
         tuple(draw(regions)),
         tuple(draw(st.lists(boxes(), max_size=8))),
+        tuple(draw(st.lists(boxes(), max_size=4))),
     )
     return lines, signs
 
