@@ -30,7 +30,7 @@ _COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms
 
 
 def main(argv: Sequence[str], prog: str = PROG) -> int:
-    """Print, and return the exit code: 0, 2 where there is no output to show, 1 for errors.
+    """Print, and return the exit code: 0, 2 where there is nothing to show, 1 for errors.
 
     Args:
         argv: The arguments, without the program's name.
@@ -49,7 +49,11 @@ def _show(arguments: argparse.Namespace) -> int:
     rows = _rows(arguments.output, store_of(arguments))
     if not rows:
         raise ConfigError(no_pages(arguments.output))
-    for line in _chosen(rows, arguments.word) if arguments.word else _overview(rows):
+    chosen = [row for row in rows if (arguments.word or "") in row["uri"]]
+    if not chosen:
+        place = f"no document in {arguments.output} has {arguments.word!r} in its path or URI"
+        raise ConfigError(f"{place}; without a word all are listed")
+    for line in _texts(chosen) if arguments.word else _overview(rows):
         print(line)
     return COMPLETE
 
@@ -78,10 +82,9 @@ def _overview(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from _page(rows[0])
 
 
-def _chosen(rows: list[dict[str, Any]], word: str) -> Iterator[str]:
+def _texts(rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
-        if word in row["uri"]:
-            yield from _page(row)
+        yield from _page(row)
 
 
 def _page(row: dict[str, Any]) -> Iterator[str]:

@@ -138,7 +138,8 @@ def load_yaml(path: str) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not YAML, or is not a mapping of settings.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        # A loader for plain values, as `yaml.safe_load`.
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506
     except OSError as error:
         raise ConfigError(f"--config {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -163,6 +164,20 @@ def common_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
         if section := _section(field):
             yield from common_fields(section, f"{prefix}{name}.")
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a mapping with two equal keys, of which PyYAML drops the first in silence."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if (key.tag, str(key.value)) in seen:
+                problem = f"the key {key.value!r} is there twice"
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            seen.add((key.tag, str(key.value)))
+        return node
 
 
 class _Parser(argparse.ArgumentParser):
@@ -250,6 +265,14 @@ def _tidy(action: argparse.Action, short: bool = False) -> argparse.Action:
     return action
 
 
+# What pydantic would say of values of YAML in words of Python.
+_FORMS = {
+    "model_type": "this is a section; write its settings below it, or leave it out",
+    "tuple_type": "write a list, also of one: [a] or [a, b]",
+    "string_type": "write a text, in quotes where it looks like a number",
+}
+
+
 def _retired(model: type[BaseModel], flag: str) -> str:
     """What replaced a flag of an earlier version; empty where there was none of that name."""
     keys = flag.removeprefix("--").removeprefix("no-").replace("-", "_").split(".")
@@ -290,6 +313,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails, positional: str) -> s
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "retired":
         return "\n".join(_became(model, keys, key) for key in detail["ctx"]["keys"])
+    message = _FORMS.get(detail["type"], message)
     return f"{name}: {message} (got {detail['input']!r})"
 
 

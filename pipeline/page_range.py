@@ -42,7 +42,7 @@ def _parse_part(part: str) -> tuple[int, int]:
         raise ValueError(f"{part.strip()!r} is not a page range; write pages as 1-3,7,10-")
     first = int(match[1])
     last = first if not match[2] else int(match[3] or 0)
-    if first < 1:
+    if first < 1 or (match[3] and last < 1):
         raise ValueError("page numbers start at 1")
     if last and last < first:
         raise ValueError(f"the range {part.strip()!r} is reversed; write {last}-{first}")

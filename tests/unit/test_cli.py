@@ -79,6 +79,12 @@ def test_wrong_usage_says_what_to_change(argv: list[str], says: str):
         ("password_file: secrets.txt", "password_file was removed: .*'@FILE'"),
         ("- a list", "must hold settings"),
         ("a: [", "not valid YAML"),
+        ("inputs: [a]\ninputs: [b]", "the key 'inputs' is there twice(.|\n)*line 2"),
+        ("render: {dpi: 99}\nread: {wall_s: 1, wall_s: 2}", "the key 'wall_s' is there twice"),
+        ("ladder: {rungs: plain_text}", r"ladder\.rungs: write a list, .* .got 'plain_text'"),
+        ("pages: 1", "pages: write a text, in quotes .* .got 1"),
+        ("engine: onnx", "engine: this is a section; write its settings below it.* .got 'onnx'"),
+        ("render:", "render: this is a section; .* or leave it out"),
     ],
 )
 def test_wrong_files_say_what_to_change(tmp_path: Path, text: str, says: str):
@@ -86,6 +92,12 @@ def test_wrong_files_say_what_to_change(tmp_path: Path, text: str, says: str):
     file.write_text(text)
     with pytest.raises(ConfigError, match=says):
         parse("a.pdf", "--output", "o", "--config", str(file))
+
+
+def test_a_section_may_take_over_the_keys_of_another(tmp_path: Path):
+    file = tmp_path / "job.yaml"
+    file.write_text("read: &limits {wall_s: 1, cpu_s: 2}\nserve: {<<: *limits, wall_s: 3}\n")
+    assert load_yaml(str(file))["serve"] == {"wall_s": 3, "cpu_s": 2}
 
 
 def test_all_wrong_values_are_named_at_once():

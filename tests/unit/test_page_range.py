@@ -22,6 +22,7 @@ def test_nothing_means_all():
     [
         ("3-1", "write 1-3"),
         ("0", "page numbers start at 1"),
+        ("3-0", "page numbers start at 1"),
         ("a", "write pages as 1-3"),
         ("1,,2", "write pages as"),
         ("-3", "write pages as"),

@@ -44,3 +44,13 @@ def test_exit_codes_are_those_of_the_other_commands(
     monkeypatch.setattr(show, "shards", refuse)
     assert show.main([str(tmp_path)], "rayscribe show") == NOT_FINISHED
     assert capsys.readouterr().err == "rayscribe show: the store does not answer\n"
+
+
+def test_a_word_that_no_document_has_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_output(tmp_path, {("/in/a.pdf", 1): "words"})
+    assert show.main([str(tmp_path), "invoice"]) == USAGE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "has 'invoice' in its path or URI" in said.err
