@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Final
 from urllib.parse import quote_from_bytes
 
 from pipeline.config import InputConfig, StoreConfig
@@ -24,6 +25,9 @@ from pipeline.errors import ConfigError, RecordedError
 from pipeline.storage import archives, objects, uris
 from pipeline.types import Document
 
+HIDDEN_FILE: Final = "hidden file"
+HIDDEN_FOLDER: Final = "hidden folder"
+LINKED_FOLDER: Final = "linked folder"
 _FILE_SCHEME = "file://"
 
 
@@ -37,7 +41,8 @@ class Listing:
         store: Connection settings of the stores.
         attachments: Whether all attachments of PDFs are processed; then an input may not name one.
         base: Base folder of relative paths.
-        left_out: Number of files in folders that are not documents, by file extension.
+        left_out: Number of files in folders that are not documents, by file extension; and of what
+            is passed over: `HIDDEN_FILE`, `HIDDEN_FOLDER`, `LINKED_FOLDER`.
     """
 
     inputs: Sequence[str]
@@ -193,11 +198,24 @@ class Listing:
             yield text
 
     def _walk(self, folder: str) -> Iterator[str]:
-        for here, folders, names in os.walk(folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+        """The documents below a folder, and the folders that cannot be listed: they get a row."""
+        refused: list[OSError] = []
+        for here, folders, names in os.walk(folder, onerror=refused.append):
+            folders[:] = sorted(name for name in folders if self._is_entered(here, name))
             for name in sorted(names):
                 if self._is_document(name):
                     yield os.path.join(here, name)
+        yield from sorted(error.filename for error in refused)
+
+    def _is_entered(self, here: str, name: str) -> bool:
+        """Whether a folder of a folder is looked into; others are counted."""
+        if name.startswith("."):
+            self.left_out[HIDDEN_FOLDER] += 1
+            return False
+        if os.path.islink(os.path.join(here, name)):  # it may lead back to where it is
+            self.left_out[LINKED_FOLDER] += 1
+            return False
+        return True
 
     def _objects(self, text: str, is_named: bool) -> Iterator[Document]:
         is_folder = text.endswith("/") or not uris.bucket_and_key(text)[1]
@@ -229,10 +247,13 @@ class Listing:
         """Whether a file of a folder is a document by its extension; others are counted."""
         name = PurePosixPath(path)
         suffix = name.suffix.lower()
-        if suffix in self.config.suffixes and not any(part[0] == "." for part in name.parts):
-            return True
-        self.left_out[suffix or name.name] += 1
-        return False
+        if suffix not in self.config.suffixes:
+            self.left_out[suffix or name.name] += 1
+            return False
+        if any(part[0] == "." for part in name.parts):
+            self.left_out[HIDDEN_FILE] += 1
+            return False
+        return True
 
     def _path(self, text: str) -> str:
         return os.path.join(self.base, uris.local_path(text))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.documents.listing import HIDDEN_FOLDER, LINKED_FOLDER
 from pipeline.job.progress import duration
 from pipeline.output.receipt import Receipt
 from pipeline.output.totals import PlanSummary
@@ -94,8 +95,14 @@ def _left_out(receipt: Receipt) -> str:
 
 
 def _other_files(files: Mapping[str, int]) -> str:
-    count = sum(files.values())
-    return f"{count} other file{'' if count == 1 else 's'} in folders"
+    """What of the input folders is not read, hidden and linked folders included."""
+    folders = files.get(HIDDEN_FOLDER, 0) + files.get(LINKED_FOLDER, 0)
+    count = sum(files.values()) - folders
+    counted = f"{count} other file{'' if count == 1 else 's'}"
+    if not folders:
+        return f"{counted} in folders"
+    entered = f"{folders} hidden or linked folder{'' if folders == 1 else 's'}"
+    return f"{counted}, {entered}" if count else entered
 
 
 def _copies(rows: int) -> str:

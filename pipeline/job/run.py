@@ -206,7 +206,7 @@ def _check_found(config: OcrConfig, planned: LocalPlan) -> None:
     if not planned.summary.documents:
         inputs, endings = ", ".join(config.inputs), planned.files_left_out
         others = ", ".join(f"{count} {name}" for name, count in endings.items())
-        suffixes = f"; files with other suffixes: {others} (see input.suffixes)" if others else ""
+        suffixes = f"; not read in folders: {others} (see input.suffixes)" if others else ""
         raise ConfigError(f"no documents in {inputs}{suffixes}")
 
 

@@ -74,7 +74,8 @@ class Receipt:
         attachments_left_out: Other files embedded in PDFs, where `--attachments` looked at them.
         unreadable_documents: Documents among them that cannot be opened.
         bytes: Size of all documents.
-        files_left_out: Files of input folders that are no documents by their ending, by ending.
+        files_left_out: Files of input folders that are no documents by their ending, by ending; and
+            hidden files, hidden folders and links to folders.
         pages: Pages that are wanted of the documents that open. With one for each document that
             cannot be opened they are the rows of this run and those before it.
         pages_left_out: Pages that `--pages` and `--max-pages` leave out: they have no row.

@@ -24,6 +24,8 @@ def check(path: str, max_file_mib: int) -> os.stat_result:
         DocumentError: NOT_FOUND, UNREADABLE, EMPTY or LIMIT.
     """
     status = _stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise DocumentError(ErrorKind.UNREADABLE, _why_not_listed(path))
     if not stat.S_ISREG(status.st_mode):
         raise DocumentError(ErrorKind.UNREADABLE, "not a file")
     if not status.st_size:
@@ -40,6 +42,15 @@ def _stat(path: str) -> os.stat_result:
         raise DocumentError(ErrorKind.NOT_FOUND, "no such file") from None
     except (OSError, ValueError) as error:
         raise DocumentError(ErrorKind.UNREADABLE, str(error)) from None
+
+
+def _why_not_listed(folder: str) -> str:
+    """Why a folder is named as a document: mostly because it could not be listed."""
+    try:
+        with os.scandir(folder):
+            return "a folder, not a file"
+    except OSError as error:
+        return f"the folder cannot be listed: {error.strerror}"
 
 
 def opened(path: str) -> RawIOBase:

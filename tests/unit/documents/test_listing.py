@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.config import InputConfig
-from pipeline.documents.listing import Listing
-from pipeline.errors import ConfigError
+from pipeline.documents.listing import HIDDEN_FILE, HIDDEN_FOLDER, LINKED_FOLDER, Listing
+from pipeline.documents.sandbox.input_file import check
+from pipeline.errors import ConfigError, DocumentError
 
 
 def listing(*inputs: object) -> Listing:
@@ -28,7 +30,34 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_gives_its_documents_in_order_and_counts_the_rest(folder: Path):
     found = listing(folder)
     assert names(found) == ["a.PDF", "b.pdf", "c.jpg", "ü ñ.tiff"]
-    assert dict(found.left_out) == {".txt": 1, ".pdf": 1}
+    assert dict(found.left_out) == {".txt": 1, HIDDEN_FILE: 1}
+
+
+def test_folders_that_are_passed_over_are_counted(folder: Path):
+    (folder / ".git").mkdir()
+    (folder / ".git" / "x.pdf").write_bytes(b"x")
+    (folder / "deep" / "around").symlink_to(folder)
+    found = listing(folder)
+    assert names(found) == ["a.PDF", "b.pdf", "c.jpg", "ü ñ.tiff"]
+    assert found.left_out[HIDDEN_FOLDER] == 1
+    assert found.left_out[LINKED_FOLDER] == 1
+    assert names(listing(folder / "deep" / "around" / "deep")) == ["c.jpg", "ü ñ.tiff"]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_lost(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    list_folder = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("er"):
+            raise PermissionError(13, "Permission denied", path)
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert [one.uri for one in listing(folder).documents()][-1] == str(folder / "deep" / "er")
+    with pytest.raises(DocumentError, match="the folder cannot be listed: Permission denied"):
+        check(str(folder / "deep" / "er"), 1)
+    with pytest.raises(DocumentError, match="a folder, not a file"):
+        check(str(folder / "deep"), 1)
 
 
 def test_a_named_file_is_taken_whatever_its_ending(folder: Path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import OcrConfig
+from pipeline.documents.listing import HIDDEN_FOLDER, LINKED_FOLDER
 from pipeline.engines.recipe import make_recipe
 from pipeline.job import report
 from pipeline.job.run import Forecast
@@ -239,6 +240,21 @@ def test_the_next_step_names_a_python_that_a_shell_finds(
     monkeypatch.setattr(report.shutil, "which", {"python3": "/usr/bin/python3"}.get)
     command = report.next_steps(made({"ok": 7}), "out").splitlines()[-1]
     assert command == f"Read the pages:  {said} -m jobs.show out"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({".txt": 2}, "8 (2 left out; 2 other files in folders not read)"),
+        (
+            {".txt": 1, HIDDEN_FOLDER: 1, LINKED_FOLDER: 2},
+            "; 1 other file, 3 hidden or linked folders not read)",
+        ),
+        ({LINKED_FOLDER: 1}, "; 1 hidden or linked folder not read)"),
+    ],
+)
+def test_what_is_passed_over_in_folders_is_counted(files: dict[str, int], said: str):
+    assert said in report.receipt(dataclasses.replace(made({"ok": 7}), files_left_out=files))
 
 
 def test_a_forecast_says_what_is_skipped_and_how_long():
