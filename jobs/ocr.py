@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pipeline.cli import read
 from pipeline.config import ExportConfig, OcrConfig, OcrOptions
 from pipeline.errors import ConfigError, RayscribeError
-from pipeline.exit_codes import BAD_PAGES, COMPLETE, NOT_FINISHED, USAGE, exit_code
+from pipeline.exit_codes import BAD_PAGES, COMPLETE, NOT_FINISHED, USAGE, exit_code, tell
 from pipeline.job import preflight, signals
 
 PROG = "python -m jobs.ocr"
@@ -53,11 +53,11 @@ def _run(config: OcrConfig) -> tuple[int, str]:
         return USAGE, ""
     signals.stop_on_sigterm()
     if config.dry_run:
-        print(report.forecast(run.forecast(config, _say)))
+        tell(report.forecast(run.forecast(config, _say)))
         return COMPLETE, ""
     receipt = run.run(config, _say)
-    print(report.receipt(receipt))
-    print(report.next_steps(receipt, config.output))
+    tell(report.receipt(receipt))
+    tell(report.next_steps(receipt, config.output))
     is_good = receipt.complete or config.fail_on == "none"
     return COMPLETE if is_good else BAD_PAGES, receipt.recipe_hash
 
@@ -95,7 +95,7 @@ def _export(files: ExportConfig, recipe: str, code: int, prog: str, config: OcrC
             file=sys.stderr,
         )
         return NOT_FINISHED
-    print("\n".join(export.summary(done, files.to)))
+    tell("\n".join(export.summary(done, files.to)))
     return BAD_PAGES if done.left_out and config.fail_on == "failed" else code
 
 

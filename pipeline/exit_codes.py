@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -18,6 +20,8 @@ BAD_PAGES: Final = 3
 """The command finished, but pages or documents failed or were left out."""
 STOPPED: Final = 130
 """Stopped by Ctrl-C or SIGTERM."""
+READER_GONE: Final = 141
+"""Nobody reads what is printed any more, as after `| head`: as of programs that SIGPIPE ends."""
 
 
 def exit_code(run: Callable[[], int], prog: str, extra: str = "", stopped: str = "") -> int:
@@ -34,7 +38,9 @@ def exit_code(run: Callable[[], int], prog: str, extra: str = "", stopped: str =
         ModuleNotFoundError: A package is missing that no extra brings.
     """
     try:
-        return run()
+        code = run()
+        sys.stdout.flush()
+        return code
     except ModuleNotFoundError as error:
         if not extra:
             raise
@@ -45,6 +51,9 @@ def exit_code(run: Callable[[], int], prog: str, extra: str = "", stopped: str =
         print(f"{prog}: {error}", file=sys.stderr)
         return USAGE
     except (RayscribeError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            _print_nothing_more()
+            return READER_GONE
         print(f"{prog}: {error}", file=sys.stderr)
         return NOT_FINISHED
     except KeyboardInterrupt:
@@ -52,3 +61,25 @@ def exit_code(run: Callable[[], int], prog: str, extra: str = "", stopped: str =
             raise
         print(f"\n{stopped}", file=sys.stderr)
         return STOPPED
+
+
+def tell(text: str) -> None:
+    """Print a result of work that goes on, or is done, also where nobody reads it any more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _print_nothing_more()
+
+
+def _reader_is_gone() -> bool:
+    """Whether stdout is a pipe without a reader: other pipes and sockets break, too."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def _print_nothing_more() -> None:
+    """Also not at the exit of Python, which complains about what it cannot write."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
