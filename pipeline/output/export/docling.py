@@ -39,6 +39,13 @@ _LABELS: Final = {
 }
 _FURNITURE: Final = (Role.HEADER, Role.FOOTER)
 _BODY: Final = "#/body"
+_MEDIA_TYPES: Final = (
+    *("application/pdf", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/tiff"),
+    "image/x-portable-anymap",
+)
+"""Docling refuses a document of a media type that the Python of its reader does not know; without
+a system's own list Python 3.11 knows neither JPEG 2000 nor WebP."""
+_ANY_BYTES: Final = "application/octet-stream"
 _Json = dict[str, Any]
 
 
@@ -145,7 +152,7 @@ def _root(name: str, children: list[_Json]) -> _Json:
 
 def _origin(ref: PageRef, name: str) -> _Json:
     return {
-        "mimetype": ref.media_type or "application/octet-stream",
+        "mimetype": ref.media_type if ref.media_type in _MEDIA_TYPES else _ANY_BYTES,
         "binary_hash": int(ref.doc_id[-16:] or "0", 16),  # Docling keeps 64 bits of the SHA-256
         "filename": name,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 from dataclasses import replace
 from typing import Any
 
@@ -125,3 +126,25 @@ def test_docling_reads_it_and_writes_the_same_words() -> None:
     bottom_left = document.texts[3].prov[0].bbox
     top_left = bottom_left.to_top_left_origin(page_height=document.pages[1].size.height)
     assert (top_left.l, top_left.t, top_left.r, top_left.b) == (50, 150, 150, 170)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "said"),
+    [
+        ("image/png", "image/png"),
+        ("image/jp2", "application/octet-stream"),
+        ("image/webp", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_docling_reads_documents_of_every_media_type(
+    media_type: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    types = pytest.importorskip("docling_core.types.doc")
+    # What Python knows by itself: on some systems a file of the system adds to it.
+    known = mimetypes.MimeTypes(()).types_map[True]
+    monkeypatch.setattr(mimetypes, "types_map", known)
+    ref = PageRef("/in/a", "ab" * 32, 1, 1, media_type, 612, 792)
+    document = written(replace(a_page(), ref=ref))
+    assert document["origin"]["mimetype"] == said
+    assert types.DoclingDocument.model_validate_json(json.dumps(document)).num_pages() == 1
