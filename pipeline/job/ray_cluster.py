@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,13 @@ from pipeline.config import RayConfig
 from pipeline.engines.registry import has_gpu_engine
 from pipeline.errors import ConfigError, JobError
 from pipeline.job.signals import keep_sigterm_handler
+from pipeline.storage import locked_folder
 
 _NO_HISTORY = {"task_events_report_interval_ms": 0}
 """For a local Ray. Events of 100,000 tasks are hundreds of MiB in a large job, and without a
 dashboard nothing shows them."""
 
+_TEMP_PREFIX = "rayscribe-ray-"
 _END_S = 5.0
 """Seconds that processes of a local Ray get to end by themselves."""
 
@@ -56,18 +56,15 @@ def connected(
         # Ray's core prints an error about the constructor arguments of Ray Data's own actors.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = config.address or os.environ.get("RAY_ADDRESS", "")
-    temp_dir = "" if address else config.temp_dir or _temp_dir()
     others = set(psutil.Process().children(recursive=True))
-    try:
-        with _printed_by(worker_output):
-            with keep_sigterm_handler():
-                _start(config, address, temp_dir, worker_output is not None, metrics_port)
-            yield
-    finally:
-        _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
-        if temp_dir and not config.temp_dir:
-            with suppress(OSError):
-                shutil.rmtree(temp_dir)
+    with nullcontext("") if address else _temp_dir(config) as temp_dir:
+        try:
+            with _printed_by(worker_output):
+                with keep_sigterm_handler():
+                    _start(config, address, temp_dir, worker_output is not None, metrics_port)
+                yield
+        finally:
+            _shutdown(set() if address else set(psutil.Process().children(recursive=True)) - others)
 
 
 def _start(
@@ -185,10 +182,23 @@ def _quiet_start() -> Iterator[None]:
         os.close(saved)
 
 
-def _temp_dir() -> str:
-    """A short path: Ray's socket names have to stay under 107 characters."""
+@contextmanager
+def _temp_dir(config: RayConfig) -> Iterator[str]:
+    """Ray's folder: sockets, logs, and objects that do not fit into memory.
+
+    It is deleted at the end, and by the next job on this machine if this process is killed.
+    """
+    if config.temp_dir:
+        yield config.temp_dir
+        return
+    # A short path: names of sockets have to stay under 107 characters.
     short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108 - mkdtemp makes it private
-    return tempfile.mkdtemp(prefix="rayscribe-", dir=short)
+    locked_folder.clear_abandoned(_TEMP_PREFIX, short)
+    folder, lock = locked_folder.create(_TEMP_PREFIX, short)
+    try:
+        yield str(folder)
+    finally:
+        locked_folder.delete(folder, lock)
 
 
 def cpus() -> int:

@@ -6,10 +6,12 @@ and each part has threads of its own, so that none waits for another.
 
 from __future__ import annotations
 
+import atexit
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -27,6 +29,8 @@ from pipeline.output.totals import Summary
 from pipeline.storage.paths import AnyPath
 
 _THREADS = {"metrics": 1, "quarantine": 1, "settled": 1}
+_EXIT_S = 30
+"""Seconds in which a worker ends after its Python has."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -157,7 +161,18 @@ class _Sender:
         self._actor = actor
 
     def __call__(self, report: StageReport) -> None:
+        _end_in_time()
         self._actor.add_report.remote(report)
+
+
+@cache
+def _end_in_time() -> None:
+    """Have the kernel end this worker should it hang when it ends.
+
+    Where the driver and with it the raylet are killed, Ray 2.60 (`CoreWorkerProcess::HandleAtExit`)
+    may wait for a lock that it holds itself, and the worker's memory would stay taken for ever.
+    """
+    atexit.register(signal.alarm, _EXIT_S)
 
 
 def _leave_out(actor: Any, part: int, counts: Counter[str]) -> None:

@@ -101,3 +101,27 @@ def test_the_job_ends_with_one_line_and_exit_code_1(tmp_path: Path) -> None:
     [line] = ended.stderr.splitlines()
     said = f"python -m jobs.ocr: Ray does not start on this machine ({LATE})"
     assert line.startswith(said)
+
+
+def test_the_folder_of_a_job_that_was_killed_is_deleted_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = (
+        "import os, ray\n"
+        "from pipeline.config import RayConfig\n"
+        "from pipeline.job import ray_cluster\n"
+        "def init(**options): print(options['_temp_dir'], flush=True); os.kill(os.getpid(), 9)\n"
+        "ray.init = init\n"
+        "with ray_cluster.connected(RayConfig()): pass"
+    )
+    root = Path(__file__).parents[3]
+    killed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=root, timeout=120
+    )
+    left = Path(killed.stdout.strip())
+    assert left.is_dir(), killed.stderr
+    folders = fails(monkeypatch, LATE)
+    with pytest.raises(JobError), ray_cluster.connected(RayConfig()):
+        raise AssertionError("it did start")
+    assert not left.exists()
+    assert not folders[0].exists()
