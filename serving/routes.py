@@ -230,8 +230,9 @@ class _Routes:
     ) -> Response:
         """Read a document: one result for every page, with blocks and boxes.
 
-        The document comes in JSON, in a form, or as the body itself with its own Content-Type;
-        then the options are in the query. Where the JSON has Mistral's form, so has the answer.
+        The document comes in JSON, in a form, or as the body itself with its own Content-Type. The
+        options of a body are in the query, those of a form there or in its fields. Where the JSON
+        has Mistral's form, so has the answer.
 
         With `stream` the response is a line of JSON for each page, in the order in which they are
         read; a stream that fails ends with a line that has `error`. With `heartbeat` it has lines

@@ -319,6 +319,61 @@ def test_curl_uploads_a_document(service: Online, tmp_path: Any) -> None:
     assert page["blocks"][0]["text"] == page["markdown"]
 
 
+def sent_in_a_form(service: Online, path: Any, query: str, *fields: str) -> dict[str, Any]:
+    command = [
+        "curl",
+        "-s",
+        "-F",
+        f"file=@{path}",
+        *(part for one in fields for part in ("-F", one)),
+    ]
+    command.append(f"{service.url}/v1/ocr{query}")
+    answer: dict[str, Any] = json.loads(
+        subprocess.run(command, capture_output=True, check=True).stdout
+    )
+    return answer
+
+
+def test_options_in_the_address_count_with_a_form_too(service: Online, tmp_path: Any) -> None:
+    path = tmp_path / "three.pdf"
+    path.write_bytes(sample_documents.text_pdf(3))
+    answer = sent_in_a_form(service, path, "?pages=2&include=html", "task=text")
+    assert [page["page"] for page in answer["pages"]] == [2]
+    assert answer["pages"][0]["html"]
+    assert service.ocr.requests[-1].task == "text"
+
+
+@pytest.mark.parametrize(
+    ("query", "fields", "says"),
+    [
+        ("?pages=0", (), "page numbers start at 1"),
+        ("?dpi=300", (), "dpi: this parameter is not supported"),
+        ("?pages=1", ("pages=2",), "pages: it is there twice"),
+        ("?pages=1&pages=2", (), "pages: it is there twice"),
+        ("", ("pages=1", "pages=2"), "pages: it is there twice"),
+        ("?password=secret", (), "ends up in logs"),
+    ],
+)
+def test_no_option_of_a_form_is_ignored(
+    service: Online, tmp_path: Any, query: str, fields: tuple[str, ...], says: str
+) -> None:
+    path = tmp_path / "two.pdf"
+    path.write_bytes(sample_documents.text_pdf(2))
+    assert says in sent_in_a_form(service, path, query, *fields)["error"]["message"]
+
+
+def test_options_in_the_address_are_refused_beside_json(service: Online) -> None:
+    body = {"document": data_uri(sample_documents.text_pdf(2), "application/pdf")}
+    answer = service.post("/v1/ocr?pages=1", body)
+    assert (answer.status, answer.error["param"]) == (400, "pages")
+
+
+def test_a_body_of_another_type_is_told_what_can_be_sent(service: Online) -> None:
+    answer = service.post("/v1/ocr", b"text", {"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status == 415
+    assert "curl -F file=@document.pdf" in answer.error["message"]
+
+
 def test_a_document_as_json(service: Online) -> None:
     uri = data_uri(sample_documents.encrypted_pdf("secret"), "application/pdf")
     answer = service.post("/v1/ocr", {"document": uri, "password": "secret", "task": "text"})
