@@ -1,8 +1,9 @@
 """The text of an output: ``rayscribe show`` or ``python -m jobs.show OUTPUT [WORD]``.
 
 Prints the text that a job wrote. Without WORD: one line for every document, and the text of the
-first page. With WORD: all pages of the documents whose path or URI contains it. Control characters
-of texts and names are escapes: a document must not command the terminal.
+first page. With WORD: all pages of the documents whose path or URI contains it. A document with
+rows of several recipes, or of earlier bytes, is there once for each. Control characters of texts
+and names are escapes: a document must not command the terminal.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pipeline.storage.paths import parquet, shards
 from pipeline.text.printable import printable, printable_lines
 
 PROG = "python -m jobs.show"
-_COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "generate_ms"]
+_COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "doc_id", "recipe_hash"]
 
 
 def main(argv: Sequence[str], prog: str = PROG) -> int:
@@ -63,19 +64,32 @@ def _rows(output: str, store: StoreConfig) -> list[dict[str, Any]]:
     if not found:
         return []
     table = pa.concat_tables(parquet(shard).read(columns=_COLUMNS) for shard in found)
-    by_page = table.sort_by([("uri", "ascending"), ("page", "ascending")])
-    return list(by_page.to_pylist())
+    order = ("uri", "doc_id", "recipe_hash", "page")
+    rows: list[dict[str, Any]] = table.sort_by([(one, "ascending") for one in order]).to_pylist()
+    _name_versions(rows)
+    return rows
+
+
+def _name_versions(rows: list[dict[str, Any]]) -> None:
+    """Give each row its `version`: which of several bytes or recipes, "" where there is one."""
+    versions: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
+        versions.setdefault(row["uri"], set()).add((row["doc_id"], row["recipe_hash"]))
+    for row in rows:
+        said = f" (sha256 {row['doc_id'][:8]}, recipe {row['recipe_hash'][:8]})"
+        row["version"] = said if len(versions[row["uri"]]) > 1 else ""
 
 
 def _place(row: dict[str, Any]) -> str:
-    place = os.path.relpath(row["uri"]) if uris.is_local(row["uri"]) else str(row["uri"])
-    return printable(place)
+    uri = str(row["uri"])
+    is_path = uris.is_local(uri) and not uri.startswith("file:")
+    return printable(os.path.relpath(uri) if is_path else uri)
 
 
 def _overview(rows: list[dict[str, Any]]) -> Iterator[str]:
     documents: dict[str, list[str]] = {}
     for row in rows:
-        documents.setdefault(_place(row), []).append(row["status"])
+        documents.setdefault(_place(row) + row["version"], []).append(row["status"])
     for place, statuses in documents.items():
         counts = ", ".join(f"{statuses.count(one)} {one}" for one in sorted(set(statuses)))
         yield f"{place:<50} {len(statuses):>5} pages  {counts}"
@@ -88,7 +102,7 @@ def _texts(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _page(row: dict[str, Any]) -> Iterator[str]:
-    yield f"\n== {_place(row)}, page {row['page']} of {row['page_count']} =="
+    yield f"\n== {_place(row)}, page {row['page']} of {row['page_count']}{row['version']} =="
     yield printable_lines(
         row["text"] if row["error"] is None else f"[{row['status']}: {row['error']}]"
     )

@@ -10,7 +10,7 @@ from jobs import show
 from pipeline.errors import JobError
 from pipeline.exit_codes import NOT_FINISHED, USAGE
 from pipeline.text.printable import printable_lines
-from tests.support.small_outputs import write_output
+from tests.support.small_outputs import page, write_output, write_pages
 
 
 def test_a_text_cannot_command_the_terminal(
@@ -54,3 +54,31 @@ def test_a_word_that_no_document_has_is_said(
     said = capsys.readouterr()
     assert said.out == ""
     assert "has 'invoice' in its path or URI" in said.err
+
+
+def test_rows_of_other_recipes_and_of_earlier_bytes_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.pdf"
+    rows = []
+    for content, recipe in ((b"old", "recipe-1"), (b"new", "recipe-1"), (b"new", "recipe-2")):
+        document.write_bytes(content)
+        rows.append(page(str(document), 1, f"{content.decode()} by {recipe}", recipe=recipe))
+    write_pages(tmp_path / "out", [*rows, page("/in/other.pdf", 1, "once")])
+    assert show.main([str(tmp_path / "out"), "a.pdf"]) == 0
+    said = capsys.readouterr().out
+    for row in rows:
+        place = f"page 1 of 9 (sha256 {row.ref.doc_id[:8]}, recipe {row.ids.recipe_hash}) =="
+        assert f"{place}\n{row.recognition.text}\n" in said
+    assert show.main([str(tmp_path / "out")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [" ".join(line.split()[-4:]) for line in lines[:4]].count("1 pages 1 ok") == 4
+    assert "sha256" not in next(line for line in lines if "other.pdf" in line)
+
+
+def test_a_name_that_is_not_unicode_is_shown_as_its_uri(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_output(tmp_path, {("file:///in/bad%FF.pdf", 1): "words"})
+    assert show.main([str(tmp_path)]) == 0
+    assert "== file:///in/bad%FF.pdf, page 1 of 9 ==" in capsys.readouterr().out
