@@ -192,8 +192,11 @@ class Listing:
         if os.path.isdir(text):
             yield from self._walk(text)
         elif _is_glob(text):
-            for match in sorted(glob.iglob(text, recursive=True)):
+            matches = sorted(glob.iglob(text, recursive=True))
+            for match in matches:
                 yield from self._walk(match) if os.path.isdir(match) else [match]
+            if not matches:  # a line of a list, perhaps a name: it gets a row
+                yield text
         else:
             yield text
 
@@ -225,7 +228,7 @@ class Listing:
         if size_bytes is not None:
             yield Document(text, size_bytes)
         elif uris.has_magic(text):
-            yield from self._matches(text)
+            yield from self._matches(text, is_named)
         elif is_folder or (is_named and objects.exists_under(f"{text}/", self.store)):
             yield from self._under(f"{text.rstrip('/')}/")
         else:
@@ -236,12 +239,18 @@ class Listing:
             if self._is_document(found.uri.removeprefix(folder)):
                 yield Document(found.uri, found.size_bytes)
 
-    def _matches(self, pattern: str) -> Iterator[Document]:
+    def _matches(self, pattern: str, is_named: bool) -> Iterator[Document]:
         matcher = uris.matcher(pattern)
+        has_match = False
         for found in objects.list_objects(uris.base(pattern), self.store):
             match = matcher.fullmatch(found.uri)
+            has_match = has_match or match is not None
             if match and (match["rest"] is None or self._is_document(match["rest"])):
                 yield Document(found.uri, found.size_bytes)
+        if not has_match and is_named:
+            raise ConfigError(f"no object matches {pattern!r}; check the bucket and the pattern")
+        if not has_match:
+            yield Document(pattern, 0)
 
     def _is_document(self, path: str) -> bool:
         """Whether a file of a folder is a document by its extension; others are counted."""

@@ -84,6 +84,12 @@ def test_a_list_names_inputs_line_by_line(folder: Path):
     assert names(found) == ["b.pdf", "gone.pdf"], "a line that is not there gets its row"
 
 
+def test_a_line_of_a_list_that_matches_nothing_is_not_lost(folder: Path):
+    lines = folder / "list.txt"
+    lines.write_text(f"{folder / 'b.pdf'}\n{folder / 'what?.pdf'}\n{folder / 'gone[1].pdf'}\n")
+    assert names(listing(f"@{lines}")) == ["b.pdf", "what?.pdf", "gone[1].pdf"]
+
+
 def test_what_is_named_twice_comes_once(folder: Path):
     assert names(listing(folder / "b.pdf", folder / "*.pdf", folder / "deep" / ".." / "b.pdf")) == [
         "b.pdf"

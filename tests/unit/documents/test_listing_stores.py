@@ -73,6 +73,18 @@ def test_globs(bucket: S3Server, text: str, expected: list[str]):
     assert keys(bucket, listing(bucket, text)) == expected
 
 
+def test_a_pattern_that_matches_nothing_is_not_lost(bucket: S3Server, tmp_path: Path):
+    found = listing(bucket, "in/", "in2/*.tif")
+    found.check()
+    with pytest.raises(ConfigError, match=r"no object matches 's3://.*/in2/\*\.tif'"):
+        list(found.documents())
+    pattern = f"s3://{bucket.bucket}/in2/gone[1].pdf"
+    (tmp_path / "l.txt").write_text(pattern)
+    lines = Listing([f"@{tmp_path}/l.txt"], InputConfig(), bucket.config())
+    assert [one.uri for one in lines.documents()] == [pattern]
+    assert list(listing(bucket, "in2/*").documents()), "matches, of which some are no documents"
+
+
 def test_an_object_that_is_named_is_taken_whatever_its_ending(bucket: S3Server):
     bucket.put("scan[1].txt", b"x")
     found = listing(bucket, "in/b/notes.txt", "scan[1].txt")
