@@ -1,7 +1,7 @@
 """The online service: ``rayscribe serve`` or ``python -m jobs.serve [--config FILE.yaml]``.
 
-Serves until Ctrl-C or SIGTERM; a second one ends the answers that still run. Exit codes: 0 stopped;
-1 it did not start; 2 wrong usage or config.
+Serves until Ctrl-C or SIGTERM, also while it starts; a second one ends the answers that still run.
+Exit codes: 0 stopped; 1 it did not start; 2 wrong usage or config.
 """
 
 from __future__ import annotations

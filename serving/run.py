@@ -8,13 +8,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.config import RayConfig
+from pipeline.engines.registry import spec_of
 from pipeline.errors import ConfigError, JobError
+from pipeline.job.signals import redeliver_signals
 from serving import json_log, proxy, starting, tracing
 from serving.config import ServeConfig
-from serving.http.auth import check_binding, is_bound_to_loopback
+from serving.http.auth import Keys, check_binding, is_bound_to_loopback
+from serving.jobs.store import Store
 from serving.jobs.webhook import read_secret
 
 _DRAIN_MARGIN_S = 10.0
@@ -39,10 +43,28 @@ def check(config: ServeConfig) -> None:
     if config.job.folder and not config.job.webhook_secret_file:  # a file may be elsewhere
         read_secret(config.job, os.environ)
     if not _address(config.ray):
+        _check_here(config)
         proxy.check(config.http)
         _check_port(config.http.host, config.http.port, "another --http.host or --http.port")
         if config.metrics.port:
             _check_port(_LOOPBACK, config.metrics.port, "another --metrics.port, or 0 for none")
+
+
+def _check_here(config: ServeConfig) -> None:
+    """Check what the processes of a Ray of our own will find on this machine."""
+    Keys(config.auth, os.environ)
+    if "ocr" in config.models and config.engine.kind != "auto":
+        spec_of(config.engine).check_installed(config.engine)
+    if "chat" in config.models and config.chat.kind == "vllm" and find_spec("vllm") is None:
+        raise ConfigError(
+            "the chat model needs vLLM, which is not installed: pip install '.[gpu]', or leave chat"
+            " out of --models"
+        )
+    if config.job.folder:
+        try:
+            Store(config.job.folder, config.store)
+        except JobError as error:
+            raise ConfigError(str(error)) from None
 
 
 def run(
@@ -93,10 +115,20 @@ def _serve(
     try:
         http = {"host": config.http.host, "port": config.http.port}
         serve.start(http_options=http, logging_config=QUIET_LOGGING)
-        with starting.reported(APP, say):
-            serve.run(build(config), name=APP, route_prefix="/")
+        # A model may be loaded for many minutes, or wait for a GPU without end.
+        with starting.reported(APP, say), redeliver_signals():
+            if not stop.is_set():  # while Ray started
+                serve.run(build(config), name=APP, route_prefix="/")
     except RuntimeError as error:
         raise JobError(f"the service did not start: {error}") from error
+    except KeyboardInterrupt:
+        stop.set()
+    if stop.is_set():
+        say("Stopped before it served.")
+        if _address(config.ray):
+            with suppress(TimeoutError):
+                serve.delete(APP)
+        return
     try:
         for line in _greeting(config):
             say(line)

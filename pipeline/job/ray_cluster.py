@@ -8,12 +8,14 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, services
+from ray._private import utils as ray_utils
 from ray._private import worker as ray_worker
 
 from pipeline.config import RayConfig
@@ -76,7 +78,7 @@ def _start(
                 ray.init(address=address, log_to_driver=worker_output, logging_level="ERROR")
             else:
                 _use_private_token()
-                with _on_loopback():
+                with _on_loopback(), _in_sessions_of_their_own():
                     ray.init(
                         address="local",
                         num_cpus=config.cpus or None,
@@ -142,6 +144,23 @@ def _on_loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _in_sessions_of_their_own() -> Iterator[None]:
+    """Have the processes of a Ray that is started inside get no signals of this one's group.
+
+    `timeout`, supervisors and `kill -- -PGID` send SIGTERM to all of a group: Ray would be gone
+    before this process has ended what it does. The kernel ends them with this process; where it
+    cannot, Ray itself ends the group.
+    """
+    before = services.ConsolePopen
+    if ray_utils.detect_fate_sharing_support():
+        services.ConsolePopen = partial(before, start_new_session=True)
+    try:
+        yield
+    finally:
+        services.ConsolePopen = before
 
 
 def _use_private_token() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -125,3 +127,19 @@ def test_while_it_stops_new_requests_are_refused_and_all_it_printed_is_json(
     assert any(line.get("path") == "/v1/ocr" and line["status"] == 200 for line in lines)
     assert any(line.get("error") for line in lines)
     assert not it.started.left()
+
+
+# `timeout` and supervisors send SIGTERM to the group, in which Ray's processes must not be.
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [(os.kill, signal.SIGINT), (os.kill, signal.SIGTERM), (os.killpg, signal.SIGTERM)],
+)
+def test_a_service_that_waits_for_a_gpu_without_end_can_be_stopped(
+    send: Callable[[int, int], None], number: signal.Signals
+) -> None:
+    flags = ("--engine.kind", "fake", "--scale.ocr.min-replicas", "1", "--scale.ocr.num-gpus", "1")
+    with service_process.running(*flags) as it:
+        wait(lambda: it.said("Waiting for Ocr"), 60)
+        send(it.started.process.pid, number)
+        assert it.started.process.wait(timeout=30) == 0
+    assert it.said("Stopped before it served.")

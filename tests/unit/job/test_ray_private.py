@@ -7,6 +7,8 @@ import tomllib
 
 import pytest
 import ray
+from ray._private import services
+from ray._private import utils as ray_utils
 from ray.data import Dataset
 from ray.data._internal.execution import backpressure_policy
 from ray.data._internal.execution.interfaces import PhysicalOperator
@@ -51,6 +53,8 @@ def test_instances_have_their_attributes(owner: type, attribute: str) -> None:
         (backpressure_policy, "ENABLED_BACKPRESSURE_POLICIES"),
         (backpressure_policy, "ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY"),
         (ray._raylet.Config, "initialize"),
+        (services, "ConsolePopen"),
+        (ray_utils, "detect_fate_sharing_support"),
     ],
 )
 def test_classes_and_modules_have_their_names(owner: object, name: str) -> None:

@@ -35,6 +35,11 @@ def serve(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (["--models", "ocr,ocr"], "each once"),
         (["--ocr.page-separator", "{nothing}"], "{page}"),
         (["--limits.pages", "0"], "limits.pages"),
+        (["--auth.keys-file", "/nowhere/keys"], "auth.keys_file /nowhere/keys cannot be read"),
+        (["--auth.keys-file", "/dev/null"], "has no keys: write one name:key a line"),
+        (["--job.folder", "/dev/null/jobs"], "job.folder /dev/null/jobs cannot be made"),
+        (["--models", "ocr,chat"], "the chat model needs vLLM"),
+        (["--engine.kind", "vllm"], "--engine.kind onnx"),
     ],
 )
 def test_wrong_usage(argv: list[str], said: str) -> None:
