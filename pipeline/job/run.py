@@ -77,7 +77,8 @@ def run(config: OcrConfig, log: Log) -> receipt.Receipt:
         # Ray is not started before it is known that an output with rows lacks some.
         early = _early(planner, bool(list_shards(pages))) if planner else None
         run = Run(config, pages, plan, begin, log, check)
-        if planner and early and may_settle_here(config, early.summary):
+        # The task says which engine `auto` is.
+        if planner and early and may_settle_here(planner.task.config, early.summary):
             finished = run.settled_first(planner, early)
         elif planner and early and not early.summary.todo.rows:
             log(planned_line(early.summary, 0))

@@ -152,3 +152,12 @@ def test_a_job_imports_ray_where_it_needs_it() -> None:
     modules = done.stdout.split()
     assert "pipeline.job.local_pass" in modules
     assert not {"ray", "pandas", "pymupdf", "onnxruntime"} & set(modules)
+
+
+def test_the_engine_is_chosen_before_it_is_decided_where_pages_are_read(tmp_path: Path):
+    """Without layers that depends on how fast the engine is, and `auto` is none."""
+    source = job_process.ROOT / "samples" / "notice.jpg"
+    done = job_process.ocr(source, "--output", tmp_path / "out", "--text-layer", "never")
+    assert done.returncode == 0, done.stderr
+    assert "engine: onnx (engine.kind auto)" in done.stderr
+    assert statuses(tmp_path / "out") == [("notice.jpg", 1, "ok", None)]
