@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import gpu_profile, gpu_results
-from benchmarks.gpu_pages import documents, model, model_2, pictures
+from benchmarks.gpu_pages import DRAWN, documents, model, model_2, pictures
 from benchmarks.gpu_rows import Load, row_parser
 from benchmarks.gpu_setup import BATCHED_TOKENS, ENVIRONMENT, MEMORY, SEATS, speed
 from benchmarks.gpu_watch import GpuMonitor
@@ -31,8 +31,6 @@ _SPARE = 32
 """Pages in flight beyond the seats: they are prepared meanwhile."""
 _TEXT_TOKENS = 910
 _SMALL_PX = 640
-_DRAWN = 64
-"""Pages that are drawn; requests beyond take them again."""
 _SPREAD = 0.63
 _ANSWERED = 0.5
 """Answers by the seats after which a profile begins: pages end and enter one by one then."""
@@ -90,7 +88,7 @@ async def _run(options: argparse.Namespace) -> None:
     start_s = round(time.time() - begin, 1)
     print("started", options.name, start_s, flush=True)
     loads = options.load or [Load()]
-    most = min(max(load.pages for load in loads), _DRAWN)
+    most = min(max(load.pages for load in loads), DRAWN)
     pages = [np.asarray(page) for page in pictures(documents(work, most))]
     await _measure(core, pages, Load(tokens="16", pages=16), None)
     _wait(options)

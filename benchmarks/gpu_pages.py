@@ -8,6 +8,8 @@ from typing import Any
 
 PAGES_PER_FILE = 16
 DPI = 150
+DRAWN = 64
+"""Pages that a row of the engine draws; requests beyond take them again."""
 _WIDTH_2 = 896
 """Width of the encoder of OCR-2, a Qwen2 of 24 layers (`vllm/.../models/deepencoder2.py`)."""
 

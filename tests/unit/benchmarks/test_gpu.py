@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from benchmarks import gpu_job, gpu_scale, gpu_table, gpu_ties
+from benchmarks import gpu, gpu_job, gpu_lanes, gpu_scale, gpu_table, gpu_ties
 from benchmarks.gpu_rows import ROWS, Load, named, row_parser, weights_parser
 
 
@@ -84,6 +85,43 @@ def test_a_parting_is_near_only_within_the_noise_before_it() -> None:
     del first["tops"][1]["3"]
     assert gpu_ties.compare([first], [second])["far"] == 1
     assert gpu_ties.compare([first], [first])["equal to the end"] == 1
+
+
+def test_each_lane_has_a_gpu_and_an_equal_part_of_the_cores() -> None:
+    first, second = gpu_lanes.lanes(2, {0, 1, 2, 5, 6, 7, 9})
+    assert (first.gpu, first.cores) == (0, (0, 1, 2))
+    assert (second.gpu, second.cores) == (1, (5, 6, 7))
+    with pytest.raises(ValueError, match="1 cores are too few for 2 GPUs"):
+        gpu_lanes.lanes(2, {0})
+
+
+def test_a_row_on_a_lane_keeps_to_its_cores() -> None:
+    (row,) = named(["job, 512 seats"])
+    lane = gpu_lanes.Lane(1, (4, 5))
+    command = gpu.command_of(row, "out.jsonl", "work", row.loads, lane)
+    assert command[:3] == ["taskset", "--cpu-list", "4,5"]
+    assert "--flag=ray.cpus=2" in command
+    assert lane.environment() == {"CUDA_VISIBLE_DEVICES": "1"}
+    assert "taskset" not in gpu.command_of(row, "out.jsonl", "work", row.loads)
+
+
+def test_rows_side_by_side_are_never_two_on_one_gpu_and_failures_are_named() -> None:
+    found = gpu_lanes.lanes(2, range(4))
+    running: set[int] = set()
+    order: list[str] = []
+    both = threading.Barrier(2, timeout=30)
+
+    def run(name: str, lane: gpu_lanes.Lane) -> bool:
+        assert lane.gpu not in running
+        running.add(lane.gpu)
+        order.append(name)
+        if name in ("a", "b"):
+            both.wait()  # so both lanes are in use
+        running.remove(lane.gpu)
+        return name != "c"
+
+    assert gpu_lanes.side_by_side(["a", "b", "c", "d"], found, run) == ["c"]
+    assert sorted(order) == ["a", "b", "c", "d"]
 
 
 def test_enough_cores_feed_every_gpu_and_too_few_do_not() -> None:
