@@ -83,6 +83,7 @@ def run(
         JobError: The service did not start.
     """
     from pipeline.job import ray_cluster
+    from serving.ocr import reader_pool
 
     address = _address(config.ray)
     say(f"Joining the Ray cluster at {address}." if address else "Starting Ray on this machine.")
@@ -96,6 +97,7 @@ def run(
     ):
         json_log.configure()
         _serve(config, say, stop, cut, stopping_mark)
+    reader_pool.clear_abandoned()
 
 
 def _serve(

@@ -159,7 +159,7 @@ class ReaderPool:
         self._waiting = 0
         self._slow_s = slow_s
         self._slow_turns = asyncio.Semaphore(max(1, count - 1))
-        locked_folder.clear_abandoned(_PREFIX)  # of replicas that were killed
+        clear_abandoned()
         self._folder, lock = locked_folder.create(_PREFIX)
         self._remove = finalize(self, locked_folder.delete, self._folder, lock)
 
@@ -251,3 +251,8 @@ class ReaderPool:
         while self._all:
             self._all.pop().close()
         self._remove()
+
+
+def clear_abandoned() -> None:
+    """Delete the folders of ingress replicas that were killed, or ended with their Ray."""
+    locked_folder.clear_abandoned(_PREFIX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,13 @@ FLAGS = ("--engine.kind", "fake", "--engine.fake.delay-ms", "1000", "--text-laye
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("proxy", ["serve", "haproxy"])
-def test_it_ends_after_its_last_answer_and_leaves_no_process(proxy: str) -> None:
+def test_it_ends_after_its_last_answer_and_leaves_no_process_and_no_folder(
+    proxy: str, tmp_path: Path
+) -> None:
     flags = (*FLAGS, "--http.proxy", proxy, "--scale.ocr.min-replicas", "1")
     body = {"document": data_uri(sample_documents.text_pdf(4), "application/pdf")}
-    with service_process.running(*flags) as it, ThreadPoolExecutor(1) as pool:
+    place = {"TMPDIR": str(tmp_path)}
+    with service_process.running(*flags, **place) as it, ThreadPoolExecutor(1) as pool:
         service_process.ask_until(it, lambda: it.said("Serving ocr at"), 200)
         running = pool.submit(it.client.post, "/v1/ocr", body)
         time.sleep(1)
@@ -29,6 +33,7 @@ def test_it_ends_after_its_last_answer_and_leaves_no_process(proxy: str) -> None
         assert answer.status == 200, answer.body
         assert [page["status"] for page in answer.json["pages"]] == ["ok"] * 4
         assert not it.started.left()
+        assert not list(tmp_path.glob("rayscribe-*"))
         service_process.parsed(it.lines)
 
 
