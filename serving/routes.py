@@ -40,6 +40,7 @@ from serving.ocr.handler import OcrHandler
 from serving.ocr.mistral import MistralOcrRequest, ParsedMistralRequest
 from serving.ocr.mistral_response import MistralOcrResponse
 from serving.ocr.request_models import ChatRequest, OcrFields, OcrRequest
+from serving.ocr.uploads import MEDIA_TYPES
 from serving.page import routes as page_routes
 
 _READY_AFTER_S: Final = "5"
@@ -163,7 +164,7 @@ def build(handlers: Handlers, *, has_page: bool = True) -> FastAPI:
     if has_page and handlers.ocr is not None:
         has_jobs = handlers.jobs is not None
         page_routes.add_page(app, handlers.limits, handlers.ocr.names[0], has_jobs=has_jobs)
-    describe(app, _MODELS, has_chat=handlers.chat is not None)
+    describe(app, _MODELS, MEDIA_TYPES, has_chat=handlers.chat is not None)
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -62,7 +62,9 @@ _STATUSES: Final = {
 }
 
 
-def describe(app: FastAPI, models: Sequence[type[BaseModel]], *, has_chat: bool) -> None:
+def describe(
+    app: FastAPI, models: Sequence[type[BaseModel]], documents: Iterable[str], *, has_chat: bool
+) -> None:
     """Add request bodies, responses and errors to the application's OpenAPI schema.
 
     Args:
@@ -70,20 +72,24 @@ def describe(app: FastAPI, models: Sequence[type[BaseModel]], *, has_chat: bool)
         models: Those with the names ChatRequest, OcrFields, OcrRequest, OcrDocument, OcrPage,
             MistralOcrRequest, MistralOcrResponse, OcrJobFields, OcrJobRequest and
             BatchRequest.
+        documents: Media types of documents that may be the body itself.
         has_chat: Whether a chat model is served, whose requests have more fields.
     """
     generated = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _completed(generated(), models, has_chat)
+            app.openapi_schema = _completed(generated(), models, sorted(documents), has_chat)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _completed(
-    description: dict[str, Any], models: Sequence[type[BaseModel]], has_chat: bool
+    description: dict[str, Any],
+    models: Sequence[type[BaseModel]],
+    documents: Sequence[str],
+    has_chat: bool,
 ) -> dict[str, Any]:
     _, definitions = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REF + "{model}"
@@ -95,6 +101,8 @@ def _completed(
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     _describe_posts(description["paths"], has_chat)
+    for path, fields in (("/v1/ocr", "OcrFields"), ("/v1/ocr/jobs", "OcrJobFields")):
+        _describe_bodies(description["paths"][path]["post"], schemas[fields], documents)
     _describe_keys(description)
     for operations in description["paths"].values():
         for operation in operations.values():
@@ -121,6 +129,24 @@ def _describe_posts(paths: dict[str, Any], has_chat: bool) -> None:
         "anyOf": [_ref("OcrDocument"), _ref("MistralOcrResponse")]
     }
     ocr["responses"]["200"]["content"]["application/x-ndjson"] = {"schema": _ref("OcrPage")}
+
+
+def _describe_bodies(
+    post: dict[str, Any], fields: dict[str, Any], documents: Sequence[str]
+) -> None:
+    """The document as the body itself, and the options in the query, for it and for a form."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    post["requestBody"]["content"] |= dict.fromkeys(documents, binary)
+    post.setdefault("parameters", []).extend(
+        {
+            "name": name,
+            "in": "query",
+            "description": f"{field.get('description', '')} Not beside JSON.".strip(),
+            "schema": _as_string(field),
+        }
+        for name, field in fields["properties"].items()
+        if name != "password"  # it would end up in logs
+    )
 
 
 def _describe_keys(description: dict[str, Any]) -> None:

@@ -368,6 +368,13 @@ def test_options_in_the_address_are_refused_beside_json(service: Online) -> None
     assert (answer.status, answer.error["param"]) == (400, "pages")
 
 
+def test_options_in_the_address_and_documents_as_bodies_are_described(service: Online) -> None:
+    post = service.get("/openapi.json").json["paths"]["/v1/ocr"]["post"]
+    assert {"pages", "include", "stream"} <= {one["name"] for one in post["parameters"]}
+    assert "password" not in {one["name"] for one in post["parameters"]}
+    assert {"application/pdf", "image/png"} <= set(post["requestBody"]["content"])
+
+
 def test_a_body_of_another_type_is_told_what_can_be_sent(service: Online) -> None:
     answer = service.post("/v1/ocr", b"text", {"Content-Type": "application/x-www-form-urlencoded"})
     assert answer.status == 415

@@ -66,6 +66,7 @@ def _description() -> dict[str, Any]:
     return routes.build(routes.Handlers(CONFIG.limits, None, chat, talk)).openapi()
 
 
+schemathesis.serializer.alias(["application/pdf", "image/tiff"], "application/octet-stream")
 described = schemathesis.openapi.from_dict(_description())
 bounded = settings(
     max_examples=40,
