@@ -55,6 +55,7 @@ _TABLE_WORD: Final = re.compile(r"(?:table|tab\.|tabelle|tabla|tableau|表)\b", 
 _BULLET: Final = re.compile(r"[•●▪■◦‣∙○◆▶➢✓➤]\s*\S")
 _MARK: Final = re.compile(r"(?:[·*\u2013\u2014-]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s+\S")
 _NOTE_MARK: Final = re.compile(r"(?:\d{1,3}[.)]?|[*\u2020\u2021\u00a7]|\[\d{1,3}\])\s?\D")
+_PAGE_NUMBER: Final = re.compile(r"[\W_]*(?:\d{1,5}|[ivxlc]{1,8})[\W_]*", re.IGNORECASE)
 _PROSE_END: Final = (".", ",", ";", "\u3002", "\uff0c")
 
 
@@ -175,12 +176,19 @@ def _margin_kind(rows: Paragraph, said: LineKind | None, signs: LineSigns) -> Ki
         return Kind.FOOTER
     if said not in _IN_MARGINS or any(_is_heading_row(row, signs) for row in rows):
         return None
+    if signs.is_first(top) and signs.is_last(bottom) and not _is_page_number(rows):
+        return None  # the page's only text
     apart_px = _APART_EM * signs.em_px
     if signs.is_first(top) and bottom <= _MARGIN * signs.height_px:
         return Kind.HEADER if signs.space_below(bottom) >= apart_px else None
     if signs.is_last(bottom) and top >= (1 - _MARGIN) * signs.height_px:
         return Kind.FOOTER if signs.space_above(top) >= apart_px else None
     return None
+
+
+def _is_page_number(rows: Paragraph) -> bool:
+    text = " ".join(line.text for row in rows for line in row.lines)
+    return _PAGE_NUMBER.fullmatch(text) is not None
 
 
 _IN_MARGINS: Final = (None, LineKind.TEXT, LineKind.BACKGROUND, LineKind.TABLE)

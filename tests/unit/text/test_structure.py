@@ -222,6 +222,16 @@ def test_a_table_across_two_columns_is_read_between_them() -> None:
     assert [block.kind for block in blocks] == ["text", "text", "table", "text", "text"]
 
 
+@pytest.mark.parametrize("top_px", [60.0, 1580.0])
+@pytest.mark.parametrize(("text", "is_margin"), [("Ledger of ships", False), ("- 17 -", True)])
+def test_the_only_line_of_a_page_is_its_text_unless_it_is_a_page_number(
+    top_px: float, text: str, is_margin: bool
+) -> None:
+    (block,) = structured(column(top_px, text), WIDTH_PX, HEIGHT_PX, PageSigns())
+    assert block.text == text
+    assert (block.kind in ("header", "footer")) is is_margin
+
+
 def test_the_layout_models_word_names_the_paragraphs_of_a_scan() -> None:
     lines = [
         *column(60, "Ledger of ships"),
