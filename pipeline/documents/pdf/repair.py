@@ -16,7 +16,7 @@ from typing import Any
 
 
 def rewritten(path: str, passwords: Sequence[str]) -> bytes | None:
-    """The file as qpdf reads it, decrypted and written anew; None where it finds no page.
+    """The file as qpdf reads it, decrypted and written anew; None where no page has content.
 
     Args:
         path: The file; its name may be any bytes.
@@ -33,12 +33,21 @@ def rewritten(path: str, passwords: Sequence[str]) -> bytes | None:
         with open(path, "rb") as file:
             try:
                 with pikepdf.open(file, password=password, access_mode=mapped) as pdf:
-                    return _written(pdf) if len(pdf.pages) else None
+                    return _written(pdf) if any(map(_has_content, pdf.pages)) else None
             except pikepdf.PasswordError:
                 continue
             except (pikepdf.PdfError, RuntimeError, ValueError):
                 return None  # what is said of the file is what MuPDF said
     return None
+
+
+def _has_content(page: Any) -> bool:
+    """Whether something that a page may show is in the file, which need not be what it showed."""
+    import pikepdf
+
+    content = page.obj.get("/Contents")
+    streams = content if isinstance(content, pikepdf.Array) else [content]
+    return "/Annots" in page or any(isinstance(one, pikepdf.Stream) for one in streams)
 
 
 def _written(pdf: Any) -> bytes:

@@ -78,7 +78,7 @@ def test_an_encrypted_one_is_read_with_its_password(tmp_path: Path) -> None:
 
 def test_a_page_without_content_in_the_copy_is_not_taken_for_blank(tmp_path: Path) -> None:
     content = broken_catalog(saved())
-    lost = content.replace(b"/Contents", b"/Kontents")
+    lost = content.replace(b"/Contents", b"/Kontents", 1)
     document = opened(tmp_path, lost)
     assert PAGE_WARNING in document.layer(1, RenderConfig()).warnings  # so it is rendered
     page = document.render(1, RenderConfig())
@@ -103,10 +103,16 @@ def test_a_name_of_any_bytes_is_opened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [sample_documents.no_pages_pdf(), b"%PDF-1.7\nnothing", b"no PDF at all"],
-    ids=["no pages", "no objects", "text"],
+    [
+        sample_documents.no_pages_pdf(),
+        b"%PDF-1.7\nnothing",
+        b"no PDF at all",
+        sample_documents.text_pdf()[:300],
+        broken_catalog(saved()).replace(b"/Contents", b"/Kontents"),
+    ],
+    ids=["no pages", "no objects", "text", "cut off before the content", "no content"],
 )
-def test_where_qpdf_finds_no_page_either_nothing_is_written(tmp_path: Path, content: bytes) -> None:
+def test_where_qpdf_finds_no_page_with_content_nothing_is_written(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "document.pdf"
     path.write_bytes(content)
     assert repair.rewritten(str(path), []) is None
