@@ -112,7 +112,9 @@ def test_a_name_of_any_bytes_is_opened(tmp_path: Path) -> None:
     ],
     ids=["no pages", "no objects", "text", "cut off before the content", "no content"],
 )
-def test_where_qpdf_finds_no_page_with_content_nothing_is_written(tmp_path: Path, content: bytes) -> None:
+def test_where_qpdf_finds_no_page_with_content_nothing_is_written(
+    tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "document.pdf"
     path.write_bytes(content)
     assert repair.rewritten(str(path), []) is None
