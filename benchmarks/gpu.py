@@ -56,7 +56,7 @@ def _failed(options: argparse.Namespace) -> list[str]:
     rows = {row.name: row for row in named(options.row)}
     if options.gpus == 1:
         return [row.name for row in rows.values() if not _run(row, options)]
-    found = gpu_lanes.lanes(options.gpus, gpu_lanes.cores())
+    found = gpu_lanes.lanes(options.gpus, os.sched_getaffinity(0))
     _prepare(list(rows.values()), options)
     return gpu_lanes.side_by_side(
         list(rows), found, lambda name, lane: _run(rows[name], options, lane)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
+
+from benchmarks.gpu_watch import figure
 
 _FREE_MIB = 2500
 """Memory that is taken on a GPU which no engine holds any more, at most."""
@@ -82,23 +82,9 @@ def side_by_side(
 
 def _wait_for(gpu: int) -> None:
     """Wait until a GPU's memory is free: an engine's process may end after its parent."""
-    query = ["nvidia-smi", f"--id={gpu}", "--query-gpu=memory.used"]
     end = time.monotonic() + _FREE_S
     while time.monotonic() < end:
-        try:
-            used = subprocess.run(
-                [*query, "--format=csv,noheader,nounits"],
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout
-        except (OSError, subprocess.CalledProcessError):
-            return  # there is no GPU here
-        if int(used) <= _FREE_MIB:
+        used = figure("memory.used", str(gpu))
+        if used is None or used <= _FREE_MIB:
             return
         time.sleep(0.5)
-
-
-def cores() -> set[int]:
-    """The cores that this process may use."""
-    return os.sched_getaffinity(0)

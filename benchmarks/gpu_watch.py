@@ -9,13 +9,22 @@ import time
 from types import TracebackType
 
 INTERVAL_S = 0.5
-_QUERY = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
 
 
-def _query() -> list[str]:
-    """The command for the GPU that this process sees first."""
-    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0]
-    return [*_QUERY, f"--id={seen}"] if seen else _QUERY
+def figure(name: str, gpu: str) -> float | None:
+    """A figure of a GPU by its name in nvidia-smi, None where there is none to be had.
+
+    Args:
+        name: Such as `memory.used` (MiB) or `utilization.gpu` (percent).
+        gpu: Its number, "" for the first.
+    """
+    command = ["nvidia-smi", f"--query-gpu={name}", "--format=csv,noheader,nounits"]
+    command += [f"--id={gpu}"] if gpu else []
+    try:
+        read = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return float(read.split()[0])
+    except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
+        return None
 
 
 class GpuMonitor:
@@ -51,10 +60,10 @@ class GpuMonitor:
         return [self.mean(edge, edge + step_s) for edge in edges]
 
     def _sample(self) -> None:
+        first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0]
         while not self._done.wait(INTERVAL_S):
             at = time.time()
-            try:
-                read = subprocess.run(_query(), capture_output=True, text=True, check=True).stdout
-                self._samples.append((at, float(read.split()[0]) / 100))
-            except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
+            busy = figure("utilization.gpu", first)
+            if busy is None:
                 return
+            self._samples.append((at, busy / 100))
