@@ -135,7 +135,7 @@ class Listing:
         """The documents of one input; a line of a list that is on a store costs no request."""
         member = None if self._is_there(text) else uris.split_member(text)
         if member is not None:
-            yield from self._member(*member)
+            yield from self._member(member[0], uris.member_name(text, member[0]))
         elif self._outer(text):
             yield Document(_absolute(self._path(text)) if uris.is_local(text) else text, 0)
         elif uris.is_local(text):
@@ -165,10 +165,8 @@ class Listing:
         uri = _absolute(self._path(archive)) if uris.is_local(archive) else archive
         if member and not member.endswith("/"):
             yield Document(uris.join_member(uri, member), 0)
-            return
-        for document in self._members(Document(uri, 0)):
-            if document.uri.startswith(uris.join_member(uri, member)):
-                yield document
+        else:
+            yield from self._members(Document(uri, 0), member)
 
     def _expanded(self, document: Document) -> Iterator[Document]:
         """The members of a document that is an archive, else the document itself."""
@@ -177,16 +175,27 @@ class Listing:
         else:
             yield document
 
-    def _members(self, archive: Document) -> Iterator[Document]:
-        """The members that are documents; where the archive is damaged, then the archive itself."""
+    def _members(self, archive: Document, folder: str = "") -> Iterator[Document]:
+        """The members below a folder that are documents.
+
+        Where the archive is damaged, then the archive itself, and a folder that it does not have:
+        they get a row.
+        """
+        is_there = not folder
         try:
             opened = archives.open_archive(archive.uri, self.store)
             with closing(opened), archives.archive_errors(archive.uri):
                 for name, size_bytes in opened.members():
+                    if not name.startswith(folder):
+                        continue
+                    is_there = True
                     if self._is_document(name):
                         yield Document(uris.join_member(archive.uri, name), size_bytes)
         except RecordedError:
             yield archive
+        else:
+            if not is_there:
+                yield Document(uris.join_member(archive.uri, folder), 0)
 
     def _paths(self, text: str) -> Iterator[str]:
         if os.path.isdir(text):

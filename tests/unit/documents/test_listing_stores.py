@@ -123,6 +123,24 @@ def test_an_archive_gives_its_members(name: str, where: str, tmp_path: Path, s3:
         assert [one.uri for one in some.documents()] == [f"{place}!/{name}" for name in expected]
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_a_folder_that_an_archive_does_not_have_is_named(name: str, tmp_path: Path):
+    path = tmp_path / name
+    members = {"a/b c.pdf": b"1", "a/x.txt": b"", "text/x.txt": b""}
+    path.write_bytes(zipped(members) if name == "a.zip" else tarred(members))
+
+    def below(place: str) -> list[str]:
+        listing = Listing([place], InputConfig())
+        listing.check()
+        return [document.uri for document in listing.documents()]
+
+    assert below(f"{path}!/none/") == [f"{path}!/none/"]
+    assert below(f"{path}!/text/") == []  # it is there and has no documents, as folders of a disk
+    assert below(f"file://{path}!/a/b%20c.pdf") == [f"{path}!/a/b c.pdf"]
+    path.write_bytes(b"no archive")
+    assert below(f"{path}!/a/") == [str(path)]
+
+
 def test_an_archive_that_breaks_off_is_named_itself(tmp_path: Path):
     path = tmp_path / "a.tar"
     path.write_bytes(tarred({"a.pdf": b"1" * 600, "b.pdf": b"2" * 6000})[:3000])
