@@ -61,12 +61,16 @@ class Line:
         score: The engine's confidence, 0 to 1.
         word_starts: Where its words begin, one for each, as shares of its length in the direction
             in which it is read; empty where that is not known.
+        skew_deg: How far clockwise it lies from straight, below 45 degrees in size; 0 where it lies
+            straight or that is not known. It is the rectangle at this angle that just fits the
+            box (`pipeline.imaging.skewed_boxes`).
     """
 
     text: str
     box: Box
     score: float
     word_starts: tuple[float, ...] = ()
+    skew_deg: float = 0.0
 
 
 class LineKind(StrEnum):

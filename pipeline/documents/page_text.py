@@ -26,6 +26,7 @@ class TextRun:
         is_monospaced: Whether all characters are as wide.
         word_starts: Where words begin, one for each, as shares of the box's length in the line's
             direction; empty where that is not known.
+        skew_deg: How far clockwise it lies from its direction (`Line.skew_deg`).
     """
 
     text: str
@@ -33,6 +34,7 @@ class TextRun:
     direction_deg: int = 0
     is_monospaced: bool = False
     word_starts: tuple[float, ...] = ()
+    skew_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ocrmypdf.hocrtransform import BoundingBox, OcrClass, OcrElement
+from ocrmypdf.hocrtransform import Baseline, BoundingBox, OcrClass, OcrElement
 
+from pipeline.documents.pdf.invisible_font import DESCENT
+from pipeline.imaging.rotation import turn_back, turn_box
+from pipeline.output.export.askew import baseline, size
 from pipeline.output.export.page_lines import (
     LinedBlock,
     PlacedLine,
@@ -76,14 +79,32 @@ def _paragraph(block: LinedBlock) -> Any:
 
 
 def _line(line: PlacedLine) -> Any:
+    box, base = (line.box, None) if not line.skew_deg else _askew(line)
     return OcrElement(
         OcrClass.LINE,
-        bbox=_bounding(line.box),
+        bbox=_bounding(box),
+        baseline=base,
         direction="rtl" if is_right_to_left(line.text) else "ltr",
         # Counter-clockwise there, clockwise here.
         textangle=float(-line.direction_deg % 360),
         children=list(_words(line)),
     )
+
+
+def _askew(line: PlacedLine) -> tuple[Box, Any]:
+    """The box and the baseline of a line that lies askew.
+
+    OCRmyPDF takes what is above the baseline at the left end of a box for the size of its text: the
+    box is as high as the line, at its beginning.
+    """
+    place = line.box, line.direction_deg, line.skew_deg
+    upright = -line.direction_deg % 360
+    left, _, right, lower = turn_box(line.box, 0, 0, upright)
+    height = size(*place)[1]
+    slope, constant = baseline(*place, DESCENT)
+    bottom = lower + constant + DESCENT * height
+    box = turn_back((left, bottom - height, right, bottom), 0, 0, upright)
+    return box, Baseline(slope, -DESCENT * height)
 
 
 def _words(line: PlacedLine) -> Iterator[Any]:

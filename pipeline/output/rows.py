@@ -200,11 +200,13 @@ def line_row(line: Line) -> Row:
     """A line as a row of its own."""
     starts = [round(_WORD_START_UNITS * share) for share in line.word_starts]
     box = box_row(line.box)
-    return {"text": line.text, "score": line.score, "box_px": box, "word_starts": starts}
+    row = {"text": line.text, "score": line.score, "box_px": box, "word_starts": starts}
+    return row | {"skew_deg": line.skew_deg}
 
 
 def line_of(row: Row) -> Line:
     """The line of a row of `line_row`."""
-    # An output may have shards from before there was this field.
+    # An output may have shards from before there were these fields.
     starts = tuple(start / _WORD_START_UNITS for start in row.get("word_starts") or ())
-    return Line(row["text"], box_of(row["box_px"]), row["score"], starts)
+    skew_deg = row.get("skew_deg") or 0.0
+    return Line(row["text"], box_of(row["box_px"]), row["score"], starts, skew_deg)

@@ -29,6 +29,7 @@ _LINE = pa.struct(
         ("score", pa.float32()),
         ("box_px", pa.struct(_BOX)),
         ("word_starts", pa.list_(pa.uint16())),
+        ("skew_deg", pa.float32()),
     ]
 )
 _ATTEMPT = pa.struct(

@@ -114,7 +114,14 @@ def recognitions() -> st.SearchStrategy[Recognition]:
     """Results of `recognise`."""
     score = st.none() | st.floats(0, 1, width=32)
     blocks = st.lists(st.builds(Block, texts, texts, st.none() | boxes(), score), max_size=3)
-    lines = st.lists(st.builds(Line, texts, boxes(), st.floats(0, 1, width=32)), max_size=3)
+    line = st.builds(
+        Line,
+        texts,
+        boxes(),
+        st.floats(0, 1, width=32),
+        skew_deg=st.sampled_from([0.0, 2.5, -7.25]),
+    )
+    lines = st.lists(line, max_size=3)
     return st.builds(
         Recognition,
         status=st.sampled_from(Status),

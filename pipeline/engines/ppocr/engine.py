@@ -7,7 +7,7 @@ puts them in reading order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,15 +19,19 @@ from pipeline.config import OnnxConfig
 from pipeline.engines.ppocr import dot_leaders
 from pipeline.engines.ppocr.coverage import coverage, unread_lines
 from pipeline.engines.ppocr.detector import find_lines
+from pipeline.engines.ppocr.dot_leaders import Leader
 from pipeline.engines.ppocr.half_width import half_width
-from pipeline.engines.ppocr.ink_runs import tight
 from pipeline.engines.ppocr.leader_lines import add_leaders
+from pipeline.engines.ppocr.line_angles import angles
+from pipeline.engines.ppocr.line_places import place
 from pipeline.engines.ppocr.recogniser import MIN_WIDTH_PX, Recogniser
 from pipeline.engines.ppocr.split_columns import split
-from pipeline.engines.ppocr.word_places import word_starts
 from pipeline.errors import ConfigError, EngineError
+from pipeline.imaging.skewed_boxes import straightened
 from pipeline.imaging.transform import resize
+from pipeline.text.layout.rows import rows
 from pipeline.text.letter_stacks import with_words_of_stacks
+from pipeline.text.page_skew import page_skew_deg, turned_lines
 from pipeline.types import Box, Generation, Line, Pixels, Request
 
 _DETECTOR = "PP-OCRv6_det_small.onnx"
@@ -75,10 +79,14 @@ class OnnxEngine:
         except Exception as error:  # whatever the model's code raises
             raise EngineError(f"PP-OCR failed on a page: {error}") from error
         on_image = (_on_image(line, scale, width_px, height_px) for line in found)
-        lines = add_leaders([line for line in on_image if line], dots)
+        deg = page_skew_deg(found)
+        lines = _straight([line for line in on_image if line], dots, deg)
         kept = [line for line in lines if line.score >= self._min_score]
-        words = tuple(with_words_of_stacks(kept))
-        read = [line if line.score >= self._min_score else replace(line, text="") for line in found]
+        words = tuple(turned_lines(with_words_of_stacks(kept), deg))
+        read = [
+            line if line.score >= self._min_score else replace(line, text="")
+            for line in turned_lines(found, -deg)
+        ]
         return Generation(
             lines=words,
             coverage=coverage((line.text, _aspect(line.box)) for line in read),
@@ -92,12 +100,11 @@ class OnnxEngine:
         if not len(quads):
             return
         quads = split(canvas, quads)
-        for quad, crop in zip(quads, self._ocr.crop_text_regions(bgr, quads), strict=True):
+        crops = self._ocr.crop_text_regions(bgr, quads)
+        for quad, deg, crop in zip(quads, angles(quads), crops, strict=True):
             read = self._recogniser.read(crop)
-            (x0, y0), (x1, y1) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
-            box = tight(canvas, (x0, y0, x1, y1))
-            starts = word_starts(canvas, box, (x0, x1), read.breaks)
-            yield Line(half_width(read.text.strip()), box, read.score, starts)
+            box, starts = place(canvas, quad, deg, crop, read.breaks)
+            yield Line(half_width(read.text.strip()), box, read.score, starts, deg)
 
 
 def load_recogniser(config: OnnxConfig) -> Recogniser:
@@ -136,6 +143,17 @@ def load(config: OnnxConfig, *, recogniser: bool = True) -> Any:
         ocr(blank, use_det=False, use_rec=True)
         ocr.update_params(use_det=True)
     return ocr
+
+
+def _straight(lines: Sequence[Line], dots: Sequence[Leader], deg: float) -> list[Line]:
+    """The lines of a page and its leaders, as on the page that is turned back by an angle."""
+    if not deg:
+        return add_leaders(lines, dots)
+    corner = (0.0, 0.0)
+    flat = [replace(leader, box=straightened(leader.box, deg, corner)) for leader in dots]
+    found = add_leaders(turned_lines(lines, -deg, corner), flat)
+    # The detector put them in the order of the rows of a straight page.
+    return [line for row in rows(found) for line in row.lines]
 
 
 def _aspect(box: Box) -> float:

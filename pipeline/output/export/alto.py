@@ -2,16 +2,20 @@
 
 Boxes are pixels of the page as displayed, as in the rows. Those of words are estimated: the box of
 the line is divided by the widths of the characters. Lines whose boxes are estimated too have the
-tag `estimated`; the kind of a block is a tag too. Source: the schema ALTO 4.4.
+tag `estimated`; the kind of a block is a tag too. Lines that lie askew have their baseline and the
+rectangle in their box. Source: the schema ALTO 4.4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 from xml.sax.saxutils import escape
 
 from pipeline import __version__
+from pipeline.documents.pdf.invisible_font import DESCENT
+from pipeline.imaging.skewed_boxes import Point
+from pipeline.output.export.askew import baseline_ends, corners
 from pipeline.output.export.page_lines import (
     LinedBlock,
     PlacedLine,
@@ -99,7 +103,16 @@ def _line(line: PlacedLine, identity: str) -> str:
     found = "<SP/>".join(
         f"<String CONTENT={attribute(word.text)}{_place(word.box)}{score}/>" for word in words(line)
     )
-    return f'<TextLine ID="{identity}"{_place(line.box)}{tag}>{found}</TextLine>\n'
+    shape = ""
+    if line.skew_deg:
+        lies = line.box, line.direction_deg, line.skew_deg
+        shape = f'<Shape><Polygon POINTS="{_points(corners(*lies))}"/></Shape>'
+        tag = f' BASELINE="{_points(baseline_ends(*lies, DESCENT))}"{tag}'
+    return f'<TextLine ID="{identity}"{_place(line.box)}{tag}>{shape}{found}</TextLine>\n'
+
+
+def _points(points: Iterable[Point]) -> str:
+    return " ".join(f"{round(x)},{round(y)}" for x, y in points)
 
 
 def _place(box: Box) -> str:

@@ -2,7 +2,7 @@
 
 Boxes are pixels of the page as displayed, as in the rows. Those of words are estimated: the box of
 the line is divided by the widths of the characters. Lines whose boxes are estimated too have the
-property `x_estimated`. Source: the hOCR specification, version 1.2.
+property `x_estimated`, those that lie askew `baseline`. Source: the hOCR specification 1.2.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from html import escape
 from typing import Final
 
 from pipeline import __version__
+from pipeline.documents.pdf.invisible_font import DESCENT
+from pipeline.output.export.askew import baseline
 from pipeline.output.export.page_lines import (
     LinedBlock,
     PlacedLine,
@@ -94,6 +96,9 @@ def _line(line: PlacedLine, name: str) -> str:
     title = [_bbox(line.box)]
     if line.direction_deg:
         title.append(f"textangle {360 - line.direction_deg}")  # counter-clockwise
+    if line.skew_deg:
+        slope, constant = baseline(line.box, line.direction_deg, line.skew_deg, DESCENT)
+        title.append(f"baseline {slope:.4f} {constant:.1f}")
     if line.is_estimated:
         title.append("x_estimated 1")
     score = "" if line.score is None else f"; x_wconf {round(100 * line.score)}"

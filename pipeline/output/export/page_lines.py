@@ -16,11 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.imaging.rotation import turn_back, turn_box, turn_size
+from pipeline.imaging.skewed_boxes import fits, middle, straightened, turned
+from pipeline.output.export import askew
 from pipeline.output.export.apart import apart
 from pipeline.output.export.plain_text import plain_text
 from pipeline.text.char_widths import text_width
 from pipeline.text.layout.vertical import vertical_lines
 from pipeline.text.monospaced import columns, is_monospaced
+from pipeline.text.page_skew import page_skew_deg
 from pipeline.text.word_spans import word_spans
 from pipeline.types import Block, Box, Line, PageResult, Source
 
@@ -29,6 +32,7 @@ _LEADING: Final = 1.2
 _STEPS: Final = 24
 """Halvings of the interval in which the size of a block's text lies."""
 _DOWN, _UP = 90, 270
+_CORNER: Final = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class PlacedLine:
         is_estimated: Whether the box was not read, but made from that of the block.
         is_monospaced: Whether all of its characters are as wide.
         word_starts: As of `Line`.
+        skew_deg: How far clockwise it lies from its direction: as of `Line`, but 0 where it does
+            not fit the box.
     """
 
     text: str
@@ -54,6 +60,7 @@ class PlacedLine:
     is_estimated: bool = False
     is_monospaced: bool = False
     word_starts: tuple[float, ...] = ()
+    skew_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ def lined_blocks(page: PageResult) -> list[LinedBlock]:
                 one.score,
                 is_monospaced=is_fixed,
                 word_starts=one.word_starts,
+                skew_deg=one.skew_deg if fits(one.box, one.skew_deg) else 0.0,
             )
             for one in inside
         )
@@ -106,14 +114,20 @@ def lined_blocks(page: PageResult) -> list[LinedBlock]:
 
 
 def without_overlap(blocks: Sequence[LinedBlock]) -> list[LinedBlock]:
-    """The blocks of a page with boxes, their own and of their lines, that are apart."""
+    """The blocks of a page with boxes, their own and of their lines, that are apart.
+
+    Boxes of lines that lie askew stay as they are: they overlap though the lines do not.
+    """
     boxes = iter(apart([block.box for block in blocks if block.box]))
-    lines = iter(apart([line.box for block in blocks for line in block.lines]))
+    straight = [line.box for block in blocks for line in block.lines if not line.skew_deg]
+    lines = iter(apart(straight))
     return [
         replace(
             block,
             box=block.box and next(boxes),
-            lines=tuple(replace(line, box=next(lines)) for line in block.lines),
+            lines=tuple(
+                line if line.skew_deg else replace(line, box=next(lines)) for line in block.lines
+            ),
         )
         for block in blocks
     ]
@@ -155,6 +169,8 @@ def is_right_to_left(text: str) -> bool:
 def _part(line: PlacedLine, begin: float, end: float) -> Box:
     """The box of a stretch of a line, from 0 at its beginning to 1 at its end."""
     x0, y0, x1, y1 = line.box
+    if line.skew_deg:
+        return askew.part(line.box, line.direction_deg, line.skew_deg, begin, end)
     if line.direction_deg in (180, _UP):
         begin, end = 1 - end, 1 - begin
     if line.direction_deg % 180:
@@ -180,15 +196,17 @@ def _directions(page: PageResult, lines: Sequence[Line]) -> list[int]:
 def _by_block(blocks: Sequence[Block], lines: Sequence[Line]) -> list[tuple[Block, list[Line]]]:
     """Each block with the lines in its box; lines outside of all boxes are blocks at the end."""
     groups: list[tuple[Block, list[Line]]] = [(block, []) for block in blocks]
+    deg = page_skew_deg(lines)  # on such a page the boxes of blocks overlap, not the blocks
+    boxes = [block.box for block in blocks]
+    if deg:
+        boxes = [box and straightened(box, deg, _CORNER) for box in boxes]
     for line in lines:
-        x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
-        around = [
-            (_area(block.box), index)
-            for index, (block, _) in enumerate(groups[: len(blocks)])
-            if block.box and _is_inside(x, y, block.box)
+        x, y = turned(middle(line.box), -deg, _CORNER) if deg else middle(line.box)
+        near = [
+            (_area(box), index) for index, box in enumerate(boxes) if box and _is_inside(x, y, box)
         ]
-        if around:
-            groups[min(around)[1]][1].append(line)
+        if near:
+            groups[min(near)[1]][1].append(line)
         else:
             groups.append((Block("text", line.text, line.box, line.score), [line]))
     return groups

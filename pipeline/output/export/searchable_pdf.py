@@ -1,9 +1,10 @@
 """The original as a PDF in which the recognised text is found, selected and copied.
 
-The pages stay as they are; each gets its lines as invisible text, in their places. Pages whose own
-text was taken get none, and mixed pages the lines that an engine read in their pictures: what an
-engine without lines read there has no places. The invisible text that a page had is taken out
-where `searchable.replace_layer` asks for it: else it is found beside the new one.
+The pages stay as they are; each gets its lines as invisible text, in their places and at the angle
+at which they lie. Pages whose own text was taken get none, and mixed pages the lines that an engine
+read in their pictures: what an engine without lines read there has no places. The invisible text
+that a page had is taken out where `searchable.replace_layer` asks for it: else it is found beside
+the new one.
 """
 
 from __future__ import annotations
@@ -66,4 +67,5 @@ def _run(line: PlacedLine) -> TextRun:
     logical = " ".join(line.text.split())
     text = visual_order(logical)
     starts = line.word_starts if text == logical else ()
-    return TextRun(text, line.box, line.direction_deg, line.is_monospaced, starts)
+    place = line.box, line.direction_deg
+    return TextRun(text, *place, line.is_monospaced, starts, skew_deg=line.skew_deg)

@@ -11,6 +11,7 @@ from pipeline.documents.page_text import PageText, TextRun
 from pipeline.documents.pdf.invisible_font import InvisibleFont
 from pipeline.documents.pdf.invisible_text import content
 from pipeline.documents.pdf.searchable import SearchablePdf
+from pipeline.documents.pdf.text_steps import steps
 from tests.support.pdf_readers import READERS, Geometry
 
 BOX = (100.0, 100.0, 700.0, 130.0)
@@ -46,3 +47,33 @@ def test_a_word_without_a_width_is_not_dropped(is_monospaced: bool) -> None:
     font = InvisibleFont()
     stream = content(PageText(1, 1224, 1584, (run,)), (0.5, 0, 0, -0.5, 0, 792), font, "F")
     assert font.encode("\u0301").hex().encode() in stream
+
+
+def texts(strings: list[tuple[str, float, float]], most: float) -> list[str]:
+    """The texts of the steps of strings."""
+    found = list(steps(strings, most))
+    assert sum(part for step in found for _, _, part in step) == pytest.approx(
+        sum(part for _, _, part in strings)
+    )
+    assert all(width > 0 for step in found for _, width, _ in step)
+    return ["".join(text for text, _, _ in step) for step in found]
+
+
+def test_a_step_has_as_many_words_as_fit() -> None:
+    whole = [("aaaa bbbb cccc dddd", 8.0, 190.0)]
+    assert texts(whole, 100) == ["aaaa bbbb ", "cccc dddd"]
+    assert texts(whole, 300) == ["aaaa bbbb cccc dddd"]
+    # A word is not divided for being a little too long.
+    assert texts(whole, 30) == ["aaaa ", "bbbb ", "cccc ", "dddd"]
+    placed = [("aaaa", 2.0, 60.0), (" ", 0.3, 5.0), ("bbbb", 2.0, 30.0)]
+    assert texts(placed, 70) == ["aaaa ", "bbbb"]
+
+
+def test_long_words_and_scripts_without_spaces_are_divided() -> None:
+    assert texts([("." * 40, 12.0, 400.0)], 55) == ["." * 5] * 8
+    assert texts([("\u6f22" * 10, 11.0, 100.0)], 35) == ["\u6f22" * 3] * 3 + ["\u6f22"]
+
+
+def test_marks_stay_with_the_letters_that_they_are_on() -> None:
+    assert texts([("e\u0301" * 6, 3.6, 600.0)], 100) == ["e\u0301"] * 6
+    assert texts([("\u0301a b\u0301", 1.5, 20.0)], 5) == ["\u0301a ", "b\u0301"]

@@ -31,8 +31,9 @@ def test_every_word_of_a_line_has_a_box_of_some_width(starts: tuple[float, ...])
     assert all(word.box[0] < word.box[2] for word in found)
 
 
-def test_starts_are_kept_in_rows_and_absent_from_rows_of_earlier_versions() -> None:
-    line = Line("ab cd", (1.0, 2.0, 31.0, 12.0), 0.5, (0.0, 0.6125))
+def test_starts_and_angles_are_kept_in_rows_and_absent_from_rows_of_earlier_versions() -> None:
+    line = Line("ab cd", (1.0, 2.0, 31.0, 12.0), 0.5, (0.0, 0.6125), -1.5)
     assert line_of(line_row(line)) == line
-    earlier = {name: value for name, value in line_row(line).items() if name != "word_starts"}
-    assert line_of(earlier).word_starts == ()
+    added = ("word_starts", "skew_deg")
+    earlier = {name: value for name, value in line_row(line).items() if name not in added}
+    assert line_of(earlier) == Line("ab cd", (1.0, 2.0, 31.0, 12.0), 0.5)
