@@ -168,24 +168,29 @@ def test_straight_lines_say_nothing_of_an_angle() -> None:
 
 
 def test_boxes_of_lines_that_lie_askew_stay_whole() -> None:
-    # They overlap by 77 of 117 pixels, and the lines not at all.
-    lines = of_class(written("hocr", [rows(5.0)]), "ocr_line")
+    # They overlap by 25 of 65 pixels, and the lines not at all.
+    lines = of_class(written("hocr", [rows(2.0)]), "ocr_line")
     stated = [[int(side) for side in properties(each)["bbox"].split()] for each in lines]
-    expected = [[round(side) for side in each.box] for each in rows(5.0).recognition.lines]
+    expected = [[round(side) for side in each.box] for each in rows(2.0).recognition.lines]
     assert stated == expected
 
 
-@pytest.mark.parametrize("deg", [0.0, 4.0])
+@pytest.mark.parametrize("deg", [0.0, -5.0, 5.0])
 def test_lines_are_in_the_block_that_they_are_in_on_the_straight_page(deg: float) -> None:
-    # The box around a block of three lines reaches over the line below, at its lower end.
-    above = around(at(612, 740, deg), 1000, 110, deg)
-    below = around(at(212, 820, deg), 200, 30, deg)
-    short = Line("short", below, 0.9, (), deg)
-    lines = (*(line(text, row, deg) for row, text in enumerate(TEXTS[:3])), short)
-    blocks = (Block("text", "above", above), Block("title", "short", below))
+    # The box around the title reaches over the last line of the paragraph above it.
+    side = 400 if deg > 0 else -400
+    last = Line("last", around(at(612 + side, 780, deg), 200, 30, deg), 0.9, (), deg)
+    lines = (line(TEXTS[0], 0, deg), line(TEXTS[1], 1, deg), last, line("title", 3, deg))
+    blocks = (
+        Block("text", "paragraph", around(at(612, 740, deg), 1000, 110, deg)),
+        Block("title", "title", lines[-1].box),
+    )
     recognition = Recognition(Status.OK, "x", blocks, lines=lines)
     found = lined_blocks(replace(page("/in/a.pdf", 1, "x"), recognition=recognition))
-    assert [[each.text for each in block.lines] for block in found] == [[*TEXTS[:3]], ["short"]]
+    assert [[each.text for each in block.lines] for block in found] == [
+        [*TEXTS[:2], "last"],
+        ["title"],
+    ]
 
 
 def test_a_line_whose_angle_does_not_fit_its_box_is_taken_as_straight() -> None:
