@@ -74,6 +74,8 @@ def to_rgb(image: Image.Image) -> Pixels:
         return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
     if image.mode == "LAB":
         image = _lab_to_rgb(image)
+    if image.mode == "La":  # Pillow converts it to nothing else
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = _flatten(image.convert("RGBA"))
     return np.array(image.convert("RGB"))

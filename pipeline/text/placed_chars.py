@@ -3,7 +3,8 @@
 Programs paint accents as characters of their own (TeX: "L", an acute, "opez"), spread letters by
 wide spacing ("P r o d u c t"), paint lines from their last letter to the first, and paint text
 twice, a little apart. MuPDF keeps the order in which characters are painted and adds a space where
-they are apart, so that words come out broken. Places tell what was meant.
+they are apart, so that words come out broken; but it adds none after letters of most scripts beyond
+Arabic, so that words are glued where no space is painted. Places tell what was meant.
 """
 
 from __future__ import annotations
@@ -46,6 +47,18 @@ _EVEN_EM: Final = 0.1
 """Maximum difference between such spaces, in sizes of the font."""
 _SPACE_EM: Final = 0.2
 """Minimum white space between words, in sizes of the font."""
+_UNSPACED: Final = re.compile(
+    "[\u0900-\u0dff\u10a0-\u167f\u1c80-\u1cbf\u1d00-\u1dbf\u1e00-\u1fff\u2100-\u218b\u2c00-\u2ddf"
+    "\u3131-\u318e\ua640-\ua69f\ua720-\ua7ff\uab30-\uab6f\uac00-\ud7fb\ufb00-\ufb17"
+    r"\U0001d400-\U0001d7ff](?=\S)"
+)
+"""Letters after which MuPDF adds no space, of scripts that divide words by spaces: Indic, Georgian,
+Ethiopic, Hangul, the Latin of Vietnamese, the Greek of polytonic texts, letters of formulas.
+Chinese, Japanese, Thai, Khmer and the like do not divide words."""
+_LOST_SPACE_EM: Final = 0.15
+"""Minimum white space where MuPDF adds a space, in sizes of the font ..."""
+_WIDER_EM: Final = 0.1
+"""... and how much wider it is than that between the letters of the line, which may be spread."""
 _CELL: Final = 2.0
 """Maximum distance of a character painted twice, whatever its size."""
 _MIN_REPEATED: Final = 4
@@ -79,6 +92,36 @@ def may_be_broken(text: str) -> bool:
     if _ANY_ACCENT.search(text) and _ACCENT.search(text):
         return True
     return bool(_SPREAD.search(text))
+
+
+def may_lack_spaces(text: str) -> bool:
+    """Whether a text has letters after which MuPDF adds no space, and no space there."""
+    return _UNSPACED.search(text) is not None
+
+
+def lost_spaces(chars: Sequence[PlacedChar]) -> set[int]:
+    """The characters in front of which there is white space as between words, and no space.
+
+    Args:
+        chars: Of one line, in the order of reading.
+    """
+    gaps: list[tuple[int, float]] = []
+    end = float("-inf")
+    for i, (before, char) in enumerate(pairwise(chars), 1):
+        # Marks are painted over their letters, and some vowels in front of them.
+        end = max(end, before.x1)
+        if before.text.isspace():
+            end = before.x1
+        elif not char.text.isspace():
+            gaps.append((i, (char.x0 - end) / max(char.size, 1e-6)))
+    if not gaps:
+        return set()
+    least = max(_LOST_SPACE_EM, median(gap for _, gap in gaps) + _WIDER_EM)
+    return {
+        i
+        for i, gap in gaps
+        if gap >= least and may_lack_spaces(chars[i - 1].text[-1:] + chars[i].text)
+    }
 
 
 def with_accents(chars: Sequence[PlacedChar]) -> list[tuple[int, str]]:

@@ -6,6 +6,7 @@ coordinates whether their text came from the layer or from an engine.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ MAX_LINES: Final = 20_000
 """Maximum lines of a page; a newspaper page has 2,000."""
 MAX_CHARS: Final = 1_000_000
 """Maximum characters of a page."""
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b\ufeff]*")
+"""Signs without a shape, which some fonts have in the place of white space or beside a bullet."""
 _MIN_CROSSED: Final = 2
 """A line at an angle is a watermark if its box has the middles of so many others."""
 
@@ -165,6 +168,7 @@ def read(
         makes the text upright.
     """
     lines = _without_duplicates(layer.lines if hidden else layer.visible)
+    lines = tuple(line for line in lines if not _CONTROLS.fullmatch(line.text))
     deg = turn_of(lines)
     width_px, height_px = turn_size(layer.width_px, layer.height_px, deg)
 

@@ -18,7 +18,9 @@ from pipeline.text.placed_chars import (
     PlacedChar,
     fraction_spaces,
     in_order,
+    lost_spaces,
     may_be_broken,
+    may_lack_spaces,
     repeated,
     spread_spaces,
     with_accents,
@@ -55,8 +57,10 @@ def repaired(lines: Sequence[Line], read_chars: Callable[[], Iterable[Line]]) ->
     scattered = [row for row in rows if _is_scattered(row, lines, texts)]
     doubled = {i for row in rows for i in _overlapping(row, lines)}
     broken: set[int] = set()
-    if may_be_broken("\n".join(texts)):
-        broken = {i for row in rows for i in row if may_be_broken(texts[i])}
+    whole = "\n".join(texts)
+    if may_be_broken(whole) or may_lack_spaces(whole):
+        is_broken = [may_be_broken(text) or may_lack_spaces(text) for text in texts]
+        broken = {i for row in rows for i in row if is_broken[i]}
     broken.update(i for row in rows for i in row if may_hold_fraction(lines[i]["spans"]))
     if scattered or doubled or broken:
         lines = _mended(lines, list(read_chars()), scattered, doubled, broken)
@@ -164,12 +168,15 @@ def _placed(raw: Line) -> list[_Placed]:
 
 
 def _with_words(raw: Line) -> Line:
-    """A line with accents on their letters, and without spaces inside of words and fractions."""
+    """A line with accents on their letters, and spaces between words but not inside of them."""
     chars = _placed(raw)
     places = [char for _, char in chars]
     spaces = spread_spaces(places) | fraction_spaces(places)
     kept = [each for i, each in enumerate(chars) if i not in spaces]
-    return _line(raw, with_accents([char for _, char in kept]), kept)
+    places = [char for _, char in kept]
+    lost = lost_spaces(places)
+    found = [(i, f" {text}" if i in lost else text) for i, text in with_accents(places)]
+    return _line(raw, found, kept)
 
 
 def _without(raw: Line, dropped: Collection[int]) -> Iterator[Line]:

@@ -5,6 +5,7 @@ Runs in the worker process of `pipeline.documents.sandbox`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -54,6 +55,7 @@ _NOT_COMPARED: Final = "text that may be covered was not looked at"
 _GLYPH_PT: Final = (2.5, 40.0)
 """Minimum and maximum side of a path that may be a letter, points."""
 _EDGE_PX: Final = 2.0
+_NO_CHARACTER: Final = "\ufffd"
 _MAX_PAIRS: Final = 1 << 18
 """Pairs of operations that are compared at a time: arrays of a few MiB."""
 
@@ -212,9 +214,24 @@ def _lines(text_page: Any) -> Iterable[dict[str, Any]]:
 
 def _blocks_lines(text_page: Any, *, with_chars: bool) -> Iterator[dict[str, Any]]:
     found: dict[str, Any] = {}
-    pymupdf.JM_make_textpage_dict(text_page, found, with_chars)
+    try:
+        pymupdf.JM_make_textpage_dict(text_page, found, with_chars)
+    except SystemError:  # PyMuPDF makes a character of each number
+        _replace_no_characters(text_page)
+        found.clear()
+        pymupdf.JM_make_textpage_dict(text_page, found, with_chars)
     for block in found["blocks"]:
-        yield from block.get("lines", ())
+        # Of a line at an angle the box may reach into the page, and none of its characters.
+        yield from (line for line in block.get("lines", ()) if line["spans"])
+
+
+def _replace_no_characters(text_page: Any) -> None:
+    """Put U+FFFD for the numbers beyond Unicode that the tables of damaged fonts have."""
+    for block in text_page:
+        if block.m_internal.type == mupdf.FZ_STEXT_BLOCK_TEXT:
+            for char in (char.m_internal for line in block for char in line):
+                if not 0 <= char.c <= sys.maxunicode:
+                    char.c = ord(_NO_CHARACTER)
 
 
 def _is_inside(box: Box, width_px: int, height_px: int) -> bool:

@@ -56,6 +56,11 @@ _MIN_ADDRESS_CHARS = 8
 """Minimum median of characters a line of an address block; labels and cells are shorter."""
 
 
+_PAGES_APART_EM = 6.0
+"""Minimum white space between two pages side by side, in line heights ..."""
+_MIN_PAGE_LINES = 10
+"""... and minimum lines of each."""
+
 Texts = Literal["columns", "notes", "numbers"]
 """Columns of running text, or running text with notes or numbers of lines in its margin."""
 
@@ -88,6 +93,17 @@ def _are_notes(page: PageLines, notes: Indices, text: Indices) -> bool:
     are_few = len(notes) <= _MAX_ADDRESS_LINES and _MIN_LINES_A_NOTE * len(notes) <= len(text)
     has_hole = steps_of(page, notes).max() > _HOLE_EM * page.em_px
     return bool(narrow <= _MARGIN * wide and (are_few or has_hole))
+
+
+def are_pages(page: PageLines, left: Indices, right: Indices) -> bool:
+    """Whether the sides of a gutter along all of a page are two pages of a book side by side."""
+    apart_px = page.x0[right].min() - page.x1[left].max()
+    return (
+        min(len(left), len(right)) >= _MIN_PAGE_LINES
+        and bool(apart_px >= _PAGES_APART_EM * page.em_px)
+        and all(is_worded(page, side) for side in (left, right))
+        and not are_aligned(page, left, right)
+    )
 
 
 def are_blocks(page: PageLines, left: Indices, right: Indices) -> bool:

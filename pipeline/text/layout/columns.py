@@ -2,8 +2,8 @@
 
 A region is divided recursively at the first of these that it has:
 
-1. the tallest gutter between two columns of running text, into the parts above, left, right and
-   below;
+1. the tallest gutter between two columns of running text, of contents, or two pages of a book,
+   into the parts above, left, right and below;
 2. white space across the whole region;
 3. the tallest gutter between two blocks side by side, such as a margin note or two addresses.
 
@@ -22,9 +22,11 @@ from pipeline.text.layout.column_kinds import (
     are_address_blocks,
     are_aligned,
     are_blocks,
+    are_pages,
     are_table_rows,
     texts_beside,
 )
+from pipeline.text.layout.entries import are_contents
 from pipeline.text.layout.gutters import Gutter, gutters, left_ends, right_ends
 from pipeline.text.layout.page_lines import Indices, PageLines, middle_value
 
@@ -93,7 +95,9 @@ def _parts(page: PageLines, region: Indices, found: Sequence[Gutter]) -> list[In
         if texts == "columns":
             text = _trimmed(page, gutter)
             return _around(text, _column_parts(page, text))
-        if texts == "numbers":
+        is_alone = gutter.is_whole and len(region) == len(page.all)
+        is_spread = is_alone and are_pages(page, gutter.left_side, gutter.right_side)
+        if texts == "numbers" or is_spread or are_contents(page, gutter.left, gutter.right):
             return _around(gutter, [])
         if texts == "notes":
             notes = gutter

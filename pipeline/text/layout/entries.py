@@ -8,6 +8,7 @@ together.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -43,6 +44,10 @@ _MIN_INDENTED = 0.7
 """Minimum share of those that are at one place."""
 _MAX_TOGETHER = 0.8
 """Maximum share of rows on which both lists, or neither, begin an entry."""
+_MIN_LEADERS = 3
+"""Minimum entries with a leader of each of two columns of contents ..."""
+_MIN_LEADER_SHARE = 0.4
+"""... and their minimum share of the rows: headings, and first rows of long entries have none."""
 _NUMBER = re.compile(r"[\[(]?\d{1,3}[\]).]")
 
 
@@ -91,6 +96,34 @@ def are_lists(page: PageLines, left: Indices, right: Indices) -> bool:
     is_above = middle - page.middle[right[above]] < np.abs(page.middle[right[near]] - middle)
     beside = np.where(is_above, above, near)
     return float(np.mean(begins[0] == begins[1][beside])) <= _MAX_TOGETHER
+
+
+def are_contents(page: PageLines, left: Indices, right: Indices) -> bool:
+    """Whether both sides are contents, whose entries have dots between text and page.
+
+    Args:
+        page: The lines of the page.
+        left: All lines on the left.
+        right: All lines on the right.
+    """
+    return all(_is_contents(page, side) for side in (left, right))
+
+
+def _is_contents(page: PageLines, side: Indices) -> bool:
+    """Whether enough rows have a text and a leader behind it."""
+    if int(page.has_leader[side].sum()) < _MIN_LEADERS:
+        return False
+    texts: dict[int, list[int]] = {}
+    for i, row in zip(side.tolist(), page.row[side].tolist(), strict=True):
+        texts.setdefault(row, []).append(i)
+    led = sum(_has_leader(page, lines) for lines in texts.values())
+    return led >= max(_MIN_LEADERS, _MIN_LEADER_SHARE * len(texts))
+
+
+def _has_leader(page: PageLines, row: Sequence[int]) -> bool:
+    worded = [page.x0[i] for i in row if page.has_words[i]]
+    leaders = [page.x1[i] for i in row if page.has_leader[i]]
+    return bool(worded and leaders) and min(worded) < max(leaders)
 
 
 def _entry_starts(page: PageLines, side: Indices) -> Flags | None:

@@ -42,6 +42,7 @@ PIECE_EM = 0.15
 _MAX_PIECES = 4
 """Steps to the ends of a line: each doubles the number of pieces."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_LEADER = re.compile(r"(?:[.\u2026\xb7]\s?){4,}")
 _WORD = re.compile(r"[^\W\d_]{4}")
 _WORDS = re.compile(r"(?:[^\W\d_].*?){4}", re.DOTALL)
 """A text with at least four letters; most have them in one word, which is faster to find."""
@@ -67,6 +68,7 @@ class PageLines:
         has_words: Whether it contains words, not only numbers and symbols.
         starts_lower: Whether it starts in lower case.
         has_lower: Whether it contains a lower-case letter.
+        has_leader: Whether it holds the dots between an entry of contents and its page.
         marker: Index of the bullet or number in front of it, -1 for none. A line with a marker
             begins at the marker's left edge.
         em_px: The usual height of a line.
@@ -87,6 +89,7 @@ class PageLines:
     has_words: Flags
     starts_lower: Flags
     has_lower: Flags
+    has_leader: Flags
     marker: Indices
     em_px: float
 
@@ -121,6 +124,7 @@ def page_lines(lines: Sequence[Line]) -> PageLines:
         np.array([_has_words(text) for text in texts], np.bool_),
         np.array([text[:1].islower() for text in texts], np.bool_),
         np.array([text != text.upper() for text in texts], np.bool_),
+        np.array([_has_leader(text) for text in texts], np.bool_),
         marker, em_px,
     )  # fmt: skip
 
@@ -138,6 +142,11 @@ def _down(line: Line) -> tuple[float, Box, str, float]:
 
 def _has_words(text: str) -> bool:
     return bool(_WORD.search(text) or _WORDS.search(text))
+
+
+def _has_leader(text: str) -> bool:
+    may_have = text.count(".") > 3 or not text.isascii()  # cheaper to tell than by the pattern
+    return may_have and _LEADER.search(text) is not None
 
 
 def _length(text: str) -> int:

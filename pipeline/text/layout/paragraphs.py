@@ -10,6 +10,7 @@ ellipses, dashes with spaces, and underscores.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
@@ -27,7 +28,14 @@ _SHORT_EM = 2.0
 _INDENT_EM = 0.7
 """Minimum indent of a paragraph's first line, in line heights."""
 
-_ITEM = re.compile(r"[•●▪■◦‣·*\u2013\u2014-]\s|\(?(\d{1,3}|[A-Za-z])[.)]\s")
+_ITEM = re.compile(
+    r"[•●▪■◦‣·*\uf020-\uf0ff\u2013\u2014-]\s|\(?(\d{1,3}|[A-Za-z])[.)]\s"
+    r"|\ufffd\s+[^\W\d_][\w'\u2019]"
+)
+_LETTER_BULLET = re.compile(r"o\s+\S")
+"""What Word has as bullet of lists inside of lists; also a word of some languages."""
+_SAME_EDGE_EM = 0.3
+"""Left edges so close are at one place, in line heights."""
 _MIN_DOTS = 3
 _MIN_MARKS = 6
 _DOTS = ".,:;\u00b7\u2022\u2024\u2219\u22c5"
@@ -55,15 +63,36 @@ def paragraphs(column: Sequence[Row], em_px: float) -> list[tuple[list[Row], boo
     max_gap = (min(median(gaps), em_px) if gaps else 0.0) + _GAP_EM * em_px
     right = max(row.box[2] for row in column)
     listed = [_is_listed(row) for row in column]
+    bullets = _letter_bullets(column, em_px)
     found = [([column[0]], listed[0])]
     for i, gap in enumerate(gaps):
         above, below = column[i], column[i + 1]
-        if gap > max_gap or _ends_between(above, below, listed[i : i + 2], right, em_px):
+        is_apart = gap > max_gap or i + 1 in bullets
+        if is_apart or _ends_between(above, below, listed[i : i + 2], right, em_px):
             found.append(([below], listed[i + 1]))
         else:
             found[-1][0].append(below)
             found[-1] = found[-1][0], found[-1][1] or listed[i + 1]
     return found
+
+
+def _letter_bullets(column: Sequence[Row], em_px: float) -> set[int]:
+    """The rows that begin with "o" as a bullet.
+
+    No other row begins at their place, and there are several, or the row above is an item.
+    """
+    marked = {i for i, row in enumerate(column) if _LETTER_BULLET.match(row.lines[0].text)}
+    if not marked:
+        return marked
+    places = [round(row.box[0] / max(_SAME_EDGE_EM * em_px, 1e-6)) for row in column]
+    others = {place for i, place in enumerate(places) if i not in marked}
+    counts = Counter(places[i] for i in marked)
+    return {
+        i
+        for i in marked
+        if others.isdisjoint(range(places[i] - 1, places[i] + 2))
+        and (counts[places[i]] > 1 or (i and _ITEM.match(column[i - 1].lines[0].text)))
+    }
 
 
 def text_of(paragraph: Sequence[Row], is_listed: bool | None = None) -> str:

@@ -15,10 +15,13 @@ from pipeline.text.layout.paragraphs import text_of
 from pipeline.text.layout.rows import Row, bounding_box
 from pipeline.types import Block
 
-_BULLET: Final = re.compile(r"(?:[•●▪■◦‣∙○◆▶➢✓➤]\s*|[·*\u2013\u2014-]\s+)")
+_BULLET: Final = re.compile(r"(?:[•●▪■◦‣∙○◆▶➢✓➤]\s*|[·*\u2013\u2014\ufffd\uf020-\uf0ff-]\s+)")
 _LABEL: Final = re.compile(
     r"[•●▪■◦‣∙○◆▶➢✓➤·*o\u2013\u2014-]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\d{1,2}(?:\.\d{1,3})+\.?"
 )
+_SIGN: Final = re.compile("[\ufffd\uf020-\uf0ff]")
+"""A sign of a font such as Symbol: in front of a word, and apart from it, a bullet."""
+_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019]")
 _NUMBER: Final = re.compile(r"\d{1,3}[.)]\s")
 
 
@@ -61,7 +64,12 @@ def block_of(kind: Kind, paragraphs: Sequence[Sequence[Row]]) -> Block:
 
 def has_label(row: Row) -> bool:
     """Whether a row begins with a bullet or number that stands apart from its text."""
-    return len(row.lines) > 1 and bool(_LABEL.fullmatch(row.lines[0].text.strip()))
+    if len(row.lines) < 2:
+        return False
+    first = row.lines[0].text.strip()
+    if _SIGN.fullmatch(first):
+        return bool(_WORD.match(row.lines[1].text))
+    return bool(_LABEL.fullmatch(first))
 
 
 def _item(text: str) -> str:

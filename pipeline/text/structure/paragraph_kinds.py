@@ -52,8 +52,10 @@ _CAPTION: Final = re.compile(
     re.IGNORECASE,
 )
 _TABLE_WORD: Final = re.compile(r"(?:table|tab\.|tabelle|tabla|tableau|表)\b", re.IGNORECASE)
-_BULLET: Final = re.compile(r"[•●▪■◦‣∙○◆▶➢✓➤]\s*\S")
-_MARK: Final = re.compile(r"(?:[·*\u2013\u2014-]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s+\S")
+_BULLET: Final = re.compile(r"[•●▪■◦‣∙○◆▶➢✓➤]\s*\S|[\uf020-\uf0ff]\s+[^\W\d_][\w'\u2019]")
+_MARK: Final = re.compile(
+    r"(?:[·*o\u2013\u2014-]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s+\S|\ufffd\s+[^\W\d_][\w'\u2019]"
+)
 _NOTE_MARK: Final = re.compile(r"(?:\d{1,3}[.)]?|[*\u2020\u2021\u00a7]|\[\d{1,3}\])\s?\D")
 _PAGE_NUMBER: Final = re.compile(r"[\W_]*(?:\d{1,5}|[ivxlc]{1,8})[\W_]*", re.IGNORECASE)
 _PROSE_END: Final = (".", ",", ";", "\u3002", "\uff0c")

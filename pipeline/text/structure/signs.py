@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +18,40 @@ from pipeline.text.word_spans import Span, spans_by_widths
 from pipeline.types import Box, Line, LineKind, Region
 
 _MIN_EM_PX: Final = 1.0
+_PROSE_WORDS: Final = 5
+"""Words of a line of prose, at least, and ..."""
+_PROSE_CHARS: Final = 20
+"""... its characters, where none is ASCII and words may not be divided."""
+_PROSE_LINES: Final = 6
+"""Lines of prose of one size, at least, ..."""
+_PROSE_SHARE: Final = 0.15
+"""... and their share of a page's characters, from which their size is that of the text."""
 _BOLD_SHARE: Final = 0.5
 """Share of a page's characters in bold from which bold says nothing."""
+
+
+_ASCII_LETTER: Final = re.compile("[A-Za-z0-9.]")
+_LETTER: Final = re.compile(r"[^\W_]")
+
+
+def _rounded(exact: Counter[float]) -> Counter[float]:
+    """The counts of sizes that are the same to a tenth."""
+    sizes: Counter[float] = Counter()
+    for size_px, count in exact.items():
+        sizes[round(size_px, 1)] += count
+    return sizes
+
+
+def _most(sizes: Counter[float]) -> float:
+    """The size that counts most; of several the smallest."""
+    return max(sizes, key=lambda size: (sizes[size], -size))
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a line is as long as those of running text; cells and labels are shorter."""
+    return text.count(" ") >= _PROSE_WORDS - 1 or (
+        len(text) >= _PROSE_CHARS and not _ASCII_LETTER.search(text)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +128,21 @@ class LineSigns:
         self._bottoms = sorted(line.box[3] for line in lines)
 
     def _usual_size(self, lines: Sequence[Line]) -> float:
-        exact: Counter[float] = Counter()
+        sizes: Counter[float] = Counter()
+        prose: Counter[float] = Counter()
         for line in lines:
             style = self._styles.get((line.text, line.box))
             if style is not None:
-                exact[style.size_px] += len(line.text)
-        sizes: Counter[float] = Counter()
-        for size_px, characters in exact.items():
-            sizes[round(size_px, 1)] += characters
+                sizes[style.size_px] += len(line.text)
+                prose[style.size_px] += _is_prose(line.text)
         if sizes:
-            return max(_MIN_EM_PX, max(sizes, key=lambda size: (sizes[size], -size)))
+            sizes, prose = _rounded(sizes), _rounded(prose)
+            usual, size_px = _most(sizes), _most(prose)
+            is_text = prose[size_px] >= _PROSE_LINES
+            if is_text and sizes[size_px] >= _PROSE_SHARE * sizes.total():
+                # Tables in small letters may have more text than stands around them.
+                usual = max(usual, size_px)
+            return max(_MIN_EM_PX, usual)
         texts = [line.box[3] - line.box[1] for line in lines if self.kind(line) is LineKind.TEXT]
         return max(_MIN_EM_PX, median(texts)) if texts else self.em_px
 
@@ -143,7 +181,8 @@ class LineSigns:
             style = self._styles.get((row.lines[0].text, row.lines[0].box))
             if style is not None:
                 return style.size_px / self.body_px
-        styles = [self._styles.get((line.text, line.box)) for line in row.lines]
+        worded = [line for line in row.lines if _LETTER.search(line.text)]  # bullets may be large
+        styles = [self._styles.get((line.text, line.box)) for line in worded or row.lines]
         sizes = [style.size_px for style in styles if style is not None]
         if sizes:
             return max(sizes) / self.body_px

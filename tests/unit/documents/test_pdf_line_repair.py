@@ -152,3 +152,16 @@ def test_vertical_writing_is_read_by_columns_from_the_right(tmp_path: Path) -> N
         page.parent.xref_set_key(font[0], "Encoding", across[:-1] + "V")
 
     assert text_of(tmp_path, draw).split() == columns
+
+
+def test_korean_words_without_painted_spaces_are_words(tmp_path: Path) -> None:
+    words = ["\ub0ae\uc5d0\ub294", "\ub530\uc0ac\ub85c\uc6b4", "\uc778\uac04"]
+    font = pymupdf.Font("korea")
+
+    def draw(page: pymupdf.Page) -> None:
+        x = 72.0
+        for word in words:
+            page.insert_text((x, 144), word, fontname="korea", fontsize=SIZE)
+            x += font.text_length(word, SIZE) + 0.25 * SIZE
+
+    assert text_of(tmp_path, draw) == " ".join(words)

@@ -199,3 +199,30 @@ def test_the_box_of_a_bullet_is_not_as_high_as_its_font_says() -> None:
     bullet, letter = (line.box for line in lines)
     assert bullet == pytest.approx((100, 345.2 - 10.8, 106, 345.2 + 3.6))
     assert letter == pytest.approx((120, 345.2 - 9, 126, 345.2 + 5.4))
+
+
+def test_a_line_at_an_angle_whose_letters_are_all_outside_is_left_out(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((72, 144), "The harbour ledger")
+    corner = pymupdf.Point(-128, 6)
+    page.insert_text(corner, "watermark.com", fontsize=30, morph=(corner, pymupdf.Matrix(21)))
+    [line] = layer_of(tmp_path, bytes(document.tobytes())).lines
+    assert line.text == "The harbour ledger"
+
+
+def test_a_number_beyond_unicode_is_one_unknown_character(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((72, 144), "abc", fontsize=20)
+    table = document.get_new_xref()
+    document.update_object(table, "<<>>")
+    document.update_stream(
+        table,
+        b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange "
+        b"1 begincidchar <62> 1065353216 endcidchar "
+        b"2 beginbfchar <61> <05d0> <63> <05d1> endbfchar endcmap",
+    )
+    document.xref_set_key(page.get_fonts()[0][0], "ToUnicode", f"{table} 0 R")
+    [line] = layer_of(tmp_path, bytes(document.tobytes())).lines
+    assert sorted(line.text) == ["\u05d0", "\u05d1", "\ufffd"]

@@ -122,11 +122,12 @@ def test_to_rgb_of_lab() -> None:
     assert transform.to_rgb(lab).min() >= 254
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGBa"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGBa", "La"])
 def test_to_rgb_flattens_alpha_on_white(mode: str) -> None:
     clear = Image.new("RGBA", (2, 1))
     clear.putpixel((1, 0), (0, 0, 0, 255))
-    pixels = transform.to_rgb(clear.convert(mode))
+    known = clear.convert("LA") if mode == "La" else clear
+    pixels = transform.to_rgb(known.convert(mode))
     assert pixels[0].tolist() == [[255, 255, 255], [0, 0, 0]]
 
 

@@ -385,3 +385,41 @@ def test_a_dotted_rule_stands_alone_in_its_column() -> None:
     assert "b11" in found[where - 1]
     assert found[where + 1].startswith("b13")
     assert read([*left, *right[:12], *right[13:]]) == names([*left, *right[:12], *right[13:]])
+
+
+def contents(x: float, name: str, count: int) -> list[Line]:
+    """Entries of a table of contents in a column, their numbers apart from their texts."""
+    found = []
+    for i in range(count):
+        y = 100 + 1.6 * i * PITCH_PX
+        found.append(line(f"{i // 4 + 1}.{i % 4}", x, y, 30))
+        found.append(line(f"{name}{i} of the harbour {'.' * 30} {i}", x + 50, y, 430))
+    return found
+
+
+def test_contents_in_two_columns_are_read_one_after_the_other() -> None:
+    lines = [*contents(100, "ledger", 14), *contents(640, "quay", 14)]
+    expected = [each.text.split()[0] for each in lines]
+    assert [word for word in read(lines) if word in set(expected)] == expected
+
+
+def test_two_pages_side_by_side_are_read_one_after_the_other() -> None:
+    left, right = [], []
+    for i, gap in enumerate((0, 1, 0, 2, 1, 0, 3, 0, 1, 2, 0, 1)):
+        y = 100 + 40 * i
+        left.append(line(f"Left{i} answer of the master", 60, y + 5 * gap, 250 + 20 * gap))
+        right.append(line(f"Right{i} answer of the clerk", 740, y + 17 + 4 * gap, 260 + 15 * gap))
+    lines = [*left, *right]
+    assert read(lines) == names(lines)
+
+
+def test_rows_across_a_wide_gap_stay_together() -> None:
+    lines = [
+        each
+        for i in range(12)
+        for each in (
+            line(f"Label{i} of the row", 60, 100 + 40 * i, 250),
+            line(f"Value{i} of the row", 740, 100 + 40 * i, 250),
+        )
+    ]
+    assert read(lines) == names(lines)

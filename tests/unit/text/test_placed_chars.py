@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.text.placed_chars import (
     PlacedChar,
     in_order,
+    lost_spaces,
     repeated,
     spread_spaces,
     with_accents,
@@ -137,3 +138,56 @@ def test_a_copy_a_little_apart_is_left_out() -> None:
 
 def test_the_same_letters_at_other_places_stay() -> None:
     assert repeated([line("aaaa"), line("aaaa", x=100)]) == [set(), set()]
+
+
+HANGUL = "\ub0ae\uc5d0\ub294 \ub530\uc0ac\ub85c\uc6b4 \uc778\uac04"
+VIETNAMESE = "th\u1ebf v\u1ec1 \u1edf"
+FORMULA = "\U0001d70e level"
+
+
+def apart(words: list[str], gap: float, spread: float = 0.0) -> list[PlacedChar]:
+    """Words with white space and no character between them, their letters spread."""
+    chars: list[PlacedChar] = []
+    x = 0.0
+    for word in words:
+        for char in word:
+            chars.append(PlacedChar(char, x, x + WIDTH, 0, SIZE))
+            x += WIDTH + spread
+        x += gap
+    return chars
+
+
+def spaced(chars: list[PlacedChar]) -> str:
+    lost = lost_spaces(chars)
+    return "".join(" " * (i in lost) + char.text for i, char in enumerate(chars))
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.8])
+@pytest.mark.parametrize("text", [HANGUL, VIETNAMESE, FORMULA])
+def test_words_are_divided_after_letters_where_mupdf_adds_no_space(
+    text: str, spread: float
+) -> None:
+    assert spaced(apart(text.split(), 2.3, spread)) == text
+
+
+def test_spread_letters_are_not_divided() -> None:
+    assert not lost_spaces(apart([HANGUL.replace(" ", "")], 0.0, spread=4.0))
+
+
+def test_chinese_is_not_divided() -> None:
+    assert not lost_spaces(apart(["\u6d77\u6e2f", "\u8d26\u518c"], 2.3))
+
+
+def test_a_vowel_that_is_painted_in_front_of_its_letter_divides_no_word() -> None:
+    letters = [
+        ("\u0915", 0.0),
+        ("\u0940", 5.0),
+        ("\u0930", 10.0),
+        ("\u093f", 2.0),
+        ("\u0928", 15.0),
+    ]
+    assert not lost_spaces([PlacedChar(char, x, x + WIDTH, 0, SIZE) for char, x in letters])
+
+
+def test_a_painted_space_is_not_doubled() -> None:
+    assert not lost_spaces(line(HANGUL))

@@ -391,3 +391,72 @@ def test_a_table_whose_words_are_far_apart_in_a_cell_is_in_doubt() -> None:
     [table] = structured(cells(400, rows), WIDTH_PX, HEIGHT_PX, signs)
     assert table.certainty is not None
     assert table.certainty < 1
+
+
+@pytest.mark.parametrize("sign", ["\ufffd", "\uf0b7"])
+def test_signs_of_symbol_fonts_in_front_of_items_are_bullets(sign: str) -> None:
+    texts = ["copper from the north", "tin and lead in bars", "wool in small bales"]
+    items = column(500, *texts, left=180, width=400)
+    bullets = [Line(sign, (120, line.box[1], 135, line.box[3]), 1.0) for line in items]
+    joined = column(1000, *(f"{sign} {text}" for text in texts))
+    lines = [*prose(300, 4), *items, *bullets, *prose(700, 4), *joined]
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns()))
+    lists = [re.sub(r"\s+", " ", text) for kind, text in found if kind == "list"]
+    assert lists == [" ".join(f"- {text}" for text in texts)] * 2
+
+
+def test_an_unknown_character_in_front_of_a_single_paragraph_is_no_bullet() -> None:
+    lines = [*prose(300, 4), *column(500, "\ufffd ulty of the task"), *prose(600, 4)]
+    assert {block.kind for block in structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns())} == {"text"}
+
+
+def test_text_around_a_large_table_in_small_letters_is_no_heading() -> None:
+    rows = [("Ships", "bought", "1200"), *[("Timber", "sold", "3400")] * 40]
+    text = prose(100, 3) + prose(1450, 3)
+    lines = [*text, *cells(260, rows)]
+    styles = [BODY if line in text else Style(15.0) for line in lines]
+    assert sum(len(line.text) for line in text) < sum(len(row) for cell in rows for row in cell)
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns(styles=tuple(styles)))
+    assert not any(block.text.startswith("#") for block in blocks)
+
+
+def test_a_large_bullet_makes_no_heading() -> None:
+    item = column(500, "copper from the north", left=180, width=400)
+    bullet = Line("\u25a0", (120, 500, 140, 530), 1.0)
+    lines = [*prose(300, 4), bullet, *item, *prose(700, 4)]
+    signs = styled(lines, **{"\u25a0": Style(40.0)})
+    blocks = structured(lines, WIDTH_PX, HEIGHT_PX, signs)
+    assert not any(block.text.startswith("#") for block in blocks)
+
+
+def test_the_letter_o_is_a_bullet_where_no_other_row_begins() -> None:
+    lines = [
+        *prose(300, 4),
+        *column(500, "• copper and tin", left=120, width=300),
+        *column(532, "o in bars", "o in ingots", left=160, width=300),
+        *prose(700, 4),
+    ]
+    found = kinds_and_texts(structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns()))
+    assert found[1] == ("list", "- copper and tin\n- o in bars\n- o in ingots")
+
+
+def test_the_word_o_at_the_left_edge_of_a_text_is_no_bullet() -> None:
+    rows = ["Na manh\u00e3 seguinte chegou ao porto", "o navio que tinham visto no mar alto"]
+    blocks = structured(column(300, *rows, *rows), WIDTH_PX, HEIGHT_PX, PageSigns())
+    assert [block.kind for block in blocks] == ["text"]
+
+
+def test_the_word_o_in_a_centred_text_is_no_bullet() -> None:
+    rows = [
+        "una selecci\u00f3n de la Lista A y de la B",
+        "o una combinaci\u00f3n",
+        "de las dos listas",
+    ]
+    lines = [
+        line
+        for i, (text, left) in enumerate(zip(rows, (100, 220, 200), strict=True))
+        for line in column(300 + 32 * i, text, left=left, width=700 - 2 * left)
+    ]
+    assert [block.text for block in structured(lines, WIDTH_PX, HEIGHT_PX, PageSigns())] == [
+        " ".join(rows)
+    ]

@@ -27,7 +27,8 @@ def layers() -> st.SearchStrategy[TextLayer]:
 @given(layers())
 def test_reading_loses_no_word_and_invents_none(layer: TextLayer) -> None:
     text, blocks, deg = read(layer, hidden=True)
-    wanted = sorted("".join({line.text: None for line in layer.lines}).split())
+    shaped = [line.text for line in layer.lines if any(map(str.isprintable, line.text))]
+    wanted = sorted("".join(dict.fromkeys(shaped)).split())
     assert set("".join(wanted)) <= set("".join(text.split()))
     assert deg in TURNS
     assert all(block.score is None for block in blocks)
@@ -92,3 +93,18 @@ def test_hidden_lines_are_taken_only_when_asked_for() -> None:
 
 def test_without_lines_nothing_is_turned() -> None:
     assert turn_of(()) == 0
+
+
+def test_signs_without_a_shape_do_not_keep_a_bullet_from_its_text() -> None:
+    items = ["copper from the north", "tin and lead in bars"]
+    lines = [
+        line
+        for i, text in enumerate(items)
+        for line in (
+            TextLayerLine("\u2022", (100, 100 + 40 * i, 115, 122 + 40 * i)),
+            TextLayerLine("\x84", (115, 100 + 40 * i, 120, 122 + 40 * i)),
+            TextLayerLine(text, (130, 100 + 40 * i, 400, 122 + 40 * i)),
+        )
+    ]
+    text, _, _ = read(TextLayer(1000, 1400, 150.0, tuple(lines), DrawingStats()), hidden=False)
+    assert text.split("\n\n") == [f"\u2022 {item}" for item in items]
