@@ -35,6 +35,7 @@ from pipeline.job.local_engine_process import EngineProcess, EngineSetup, Engine
 from pipeline.job.metrics import SendReport
 from pipeline.job.stages.drawn import DrawnPages
 from pipeline.job.stages.records import DrawnPage
+from pipeline.job.stages.settled import Check, unchecked
 from pipeline.job.task import Task
 from pipeline.output import shards
 from pipeline.output.totals import Summary
@@ -53,10 +54,13 @@ class LocalEngines:
         task: The job.
         pages: Folder of the output's shards.
         send: Takes the reports of the stages, from several threads.
+        check: Called before each shard; raises `JobError` where another job has the output's lock.
     """
 
-    def __init__(self, task: Task, pages: AnyPath, send: SendReport) -> None:
-        self._task, self._pages, self._send = task, pages, send
+    def __init__(
+        self, task: Task, pages: AnyPath, send: SendReport, check: Check = unchecked
+    ) -> None:
+        self._task, self._pages, self._send, self._check = task, pages, send, check
         self._prefix = f"{shards.new_prefix()}-engine"
         self._drawn = DrawnPages(task.config.stages.local_drawn_mib * _MIB)
         self._given: list[str] = []
@@ -157,7 +161,7 @@ class LocalEngines:
         """Start a process, hand it its pages, and wait for its end; why it may have left pages."""
         flush_s = min(self._task.config.parquet.flush_s, local_limits.GRACE_S)
         name = f"{self._prefix}-{number}"
-        setup = EngineSetup(self._task, self._pages, name, flush_s, os.getpid())
+        setup = EngineSetup(self._task, self._pages, name, flush_s, os.getpid(), self._check)
         try:
             with EngineProcess.started(setup, self._send) as process:
                 self._processes.append(process)

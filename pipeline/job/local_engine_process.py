@@ -24,6 +24,7 @@ import pyarrow as pa
 from pipeline.documents.sandbox.protocol import shorten
 from pipeline.job.metrics import SendReport, measured_apart
 from pipeline.job.stages.records import DrawnPage
+from pipeline.job.stages.settled import Check
 from pipeline.job.task import Task
 from pipeline.storage.paths import AnyPath
 
@@ -42,6 +43,7 @@ class EngineSetup:
         prefix: The first part of the names of its shards, unique to it.
         flush_s: Seconds after which what it read is written: it may be killed.
         driver_pid: The process with which it ends.
+        check: Called before each shard; raises `JobError` where another job has the output's lock.
     """
 
     task: Task
@@ -49,6 +51,7 @@ class EngineSetup:
     prefix: str
     flush_s: float
     driver_pid: int
+    check: Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class _Reader:
     ) -> None:
         config, recipe = setup.task.config, setup.task.recipe
         often = config.parquet.model_copy(update={"flush_s": setup.flush_s})
-        self._sink = SettledRows(setup.pages, setup.prefix, often)
+        self._sink = SettledRows(setup.pages, setup.prefix, often, check=setup.check)
         deaths = config.stages.max_lone_deaths
         self._render = Render(config, recipe, send, Quarantine(deaths), self._sink)
         self._recognise = Recognise(

@@ -34,7 +34,7 @@ from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.quarantine import Quarantine
 from pipeline.job.stages.records import DrawnPage
 from pipeline.job.stages.render import Render, StoppedError
-from pipeline.job.stages.settled import SettledRows
+from pipeline.job.stages.settled import Check, SettledRows, unchecked
 from pipeline.job.stages.todo import plan_shards, read_plan
 from pipeline.job.task import Task
 from pipeline.output import schema, shards
@@ -80,10 +80,16 @@ class LocalPass:
         plan: Folder of the plan.
         pages: Folder of the output's shards.
         reader: One of the readers, whose process runs already; it is closed here, too.
+        check: Called before each shard; raises `JobError` where another job has the output's lock.
     """
 
     def __init__(
-        self, task: Task, plan: AnyPath, pages: AnyPath, reader: SandboxClient | None = None
+        self,
+        task: Task,
+        plan: AnyPath,
+        pages: AnyPath,
+        reader: SandboxClient | None = None,
+        check: Check = unchecked,
     ) -> None:
         self._task, self._plan, self._pages, self._reader = task, plan, pages, reader
         config = task.config
@@ -93,10 +99,12 @@ class LocalPass:
         self._total, self._taken = int(todo.num_rows), 0
         self._looked_at = self._total - int(readable.num_rows)  # the others need no look
         self._chunks, renders = local_chunks.chunks(readable, config)
-        self._sink = SettledRows(pages, f"{shards.new_prefix()}-local", config.parquet)
+        prefix = f"{shards.new_prefix()}-local"
+        self._sink = SettledRows(pages, prefix, config.parquet, check=check)
+        self._check = check
         self._metrics = JobMetrics()
         self._max_engine_pages = local_limits.max_pages(config)
-        self._engines = LocalEngines(task, pages, self._add)
+        self._engines = LocalEngines(task, pages, self._add, check)
         self._may_end_here = False
         self._begin, self._local_s = time.monotonic(), config.stages.local_s
         self._changed = threading.Condition()
@@ -301,5 +309,6 @@ class LocalPass:
         """Write the rows of duplicates; what then has none is read under its own name, on Ray."""
         prefix = f"{shards.new_prefix()}-local"
         config = self._task.config
+        self._check()
         written.merge(shard_tasks.copy(self._plan, self._pages, prefix, self.duplicates, config))
         self.duplicates = Duplicates(are_read=True)

@@ -5,11 +5,15 @@ file in the output with the identity of its process, rewritten as a heartbeat. A
 lock of another one refuses to start; a lock without a recent heartbeat, or of a process that has
 ended, is taken over. A job that is started anew on another machine cannot know at once whether its
 predecessor is dead: with `lock.wait_s` it waits for the heartbeat that does not come.
+
+A job that was paused for long, as by the sleep of its machine, may lose its lock without noticing:
+whatever writes its rows looks for the lock before each shard (`Holding.check`).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 import threading
@@ -17,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -29,6 +34,8 @@ from pipeline.storage.paths import AnyPath
 
 FILE_NAME: Final = "_lock.json"
 _PAUSE_S: Final = 0.1
+_START_TICKS: Final = 19
+"""Position of the time of start in /proc/PID/stat, behind the name."""
 _POLL_S: Final = 1.0
 """Seconds between two looks at a lock that is waited for, and what clocks of stores may be off."""
 
@@ -41,8 +48,9 @@ class Holder:
         token: Unique to this run.
         host: The machine of the driver.
         pid: Its process.
-        started_at: When that process was started, Unix time in seconds: process ids are reused.
+        started_at: When that process was started (`_started_at`): process ids are reused.
         locked_at: When the lock was taken, Unix time in seconds.
+        machine: Where process ids mean the same (`_machine`).
     """
 
     token: str
@@ -50,17 +58,19 @@ class Holder:
     pid: int
     started_at: float
     locked_at: float
+    machine: str = ""
 
     @classmethod
     def me(cls) -> Holder:
         """This process, now."""
-        process = psutil.Process()
+        pid = os.getpid()
         return cls(
             token=secrets.token_hex(8),
             host=socket.gethostname(),
-            pid=process.pid,
-            started_at=process.create_time(),
+            pid=pid,
+            started_at=_started_at(pid),
             locked_at=time.time(),
+            machine=_machine(),
         )
 
     @property
@@ -70,12 +80,41 @@ class Holder:
 
     def has_ended(self) -> bool:
         """Whether it ran on this machine and has ended; False for processes of other machines."""
-        if self.host != socket.gethostname():
+        if (self.host, self.machine) != (socket.gethostname(), _machine()):
             return False
         try:
-            return psutil.Process(self.pid).create_time() != self.started_at
+            return _started_at(self.pid) != self.started_at
         except psutil.NoSuchProcess:
             return True
+
+
+def _started_at(pid: int) -> float:
+    """When a process was started, seconds, the same however the clock is set meanwhile.
+
+    That of psutil moves with the clock on Linux, which counts from the start of the machine.
+
+    Raises:
+        psutil.NoSuchProcess: There is none.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return psutil.Process(pid).create_time()  # no Linux, or no such process
+    ticks = int(stat[stat.rindex(b")") + 2 :].split()[_START_TICKS])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _machine() -> str:
+    """This start of this machine, and the container: machines may share their name.
+
+    A container that has its host's name does not see the processes of others, so they would seem
+    to have ended.
+    """
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{started} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:  # no Linux
+        return ""
 
 
 def check_free(output: AnyPath, config: LockConfig) -> None:
@@ -95,32 +134,49 @@ def check_free(output: AnyPath, config: LockConfig) -> None:
                 raise _refusal(slot, found)
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The lock of an output as a job holds it: what its workers get, in other processes too.
+
+    Attributes:
+        slot: Its file.
+        found: What the job wrote into it.
+    """
+
+    slot: ConditionalFile
+    found: FileState
+
+    def check(self) -> None:
+        """Make sure that it is still the job's: one that was paused for long may have lost it.
+
+        Raises:
+            JobError: Another job has taken it over, or it cannot be read.
+        """
+        with _readable(self.slot):
+            found = self.slot.read()
+        holder = _holder(found)
+        mine = _holder(self.found)
+        if holder is None or mine is None or holder.token != mine.token:
+            other = holder.name if holder else "an unknown job"
+            raise JobError(f"the lock {self.slot.name} was taken over by {other}; this job ends")
+
+
 class Lock:
     """The lock of an output, held by this process.
 
     Args:
         slot: Its file.
         found: What this process wrote into it.
+
+    Attributes:
+        check: See `Holding.check`. It can be pickled.
     """
 
     def __init__(self, slot: ConditionalFile, found: FileState) -> None:
+        self.check = Holding(slot, found).check
         self._slot = slot
         self._found = found
         self._ended = threading.Event()
-
-    def check(self) -> None:
-        """Make sure that it is still ours: a driver that was paused for long may have lost it.
-
-        Raises:
-            JobError: Another job has taken it over, or it cannot be read.
-        """
-        with _readable(self._slot):
-            found = self._slot.read()
-        holder = _holder(found)
-        mine = _holder(self._found)
-        if holder is None or mine is None or holder.token != mine.token:
-            other = holder.name if holder else "an unknown job"
-            raise JobError(f"the lock {self._slot.name} was taken over by {other}; this job ends")
 
     def run_heartbeat(self, period_s: float) -> None:
         """Rewrite the file's time again and again until the lock is released."""

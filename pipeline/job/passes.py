@@ -17,6 +17,7 @@ from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.shard_writer import StalledError, drain
 from pipeline.job.report import planned_line
+from pipeline.job.stages.settled import Check, unchecked
 from pipeline.job.task import Log, Task
 from pipeline.output import shards
 from pipeline.output.totals import PlanSummary, Summary
@@ -32,15 +33,22 @@ class Job(Task):
         shared: What its workers report to.
         prefix: The first part of the names of its shards, unique to this run.
         log: Takes messages for the user.
+        check: Raises `JobError` where another job has the output's lock. It can be pickled.
     """
 
     shared: SharedState
     prefix: str
     log: Log
+    check: Check = unchecked
 
     @classmethod
-    def start(cls, config: OcrConfig, log: Log) -> Job:
+    def start(cls, config: OcrConfig, log: Log, check: Check = unchecked) -> Job:
         """Begin a job on the Ray that this process is connected to.
+
+        Args:
+            config: The job.
+            log: Takes messages for the user.
+            check: See `Job`.
 
         Raises:
             ConfigError: The engine does not know the task.
@@ -59,6 +67,7 @@ class Job(Task):
             shared=SharedState(config.stages.max_lone_deaths),
             prefix=shards.new_prefix(),
             log=log,
+            check=check,
         )
 
     def plan(self, folder: AnyPath) -> PlanSummary:
@@ -78,9 +87,8 @@ class Job(Task):
         found = chains.list_documents(self.listing, self.shared, self.config.stages.write_cpus)
         chain = chains.plan_pages(found, self.config, self.recipe, self.shared)
         with self.progress("plan", ("plan",), 0):
-            return drain(
-                chain, folder, "plan", self.config.parquet, shards.write_plan, PlanSummary()
-            )
+            write, total = shards.write_plan, PlanSummary()
+            return drain(chain, folder, "plan", self.config.parquet, write, total, self.check)
 
     def recognise(
         self, plan: AnyPath, pages: AnyPath, planned: PlanSummary, settled: Settled
@@ -108,6 +116,7 @@ class Job(Task):
         if not todo:
             return Summary()
         if self.config.retry == "failed":
+            self.check()
             shard_tasks.delete_failed_rows(plan, pages, self.config)
         written = Summary()
         written.merge(settled.written)
@@ -121,6 +130,7 @@ class Job(Task):
         return written
 
     def _copy(self, plan: AnyPath, pages: AnyPath, copies: int, duplicates: Duplicates) -> Summary:
+        self.check()
         written = shard_tasks.copy(plan, pages, self.prefix, duplicates, self.config)
         if left := copies - written.written.rows:
             # Their document could not be fetched under its other URI: each is read under its own.
@@ -201,7 +211,9 @@ class RecognisePass:
         job, config, written = self.job, self.job.config, Summary()
         with (
             job.progress("recognise", ("render", "recognise"), todo),
-            job.shared.settled(self.pages, f"{prefix}-settled", config.parquet, written) as sink,
+            job.shared.settled(
+                self.pages, f"{prefix}-settled", config.parquet, written, job.check
+            ) as sink,
         ):
             chain = chains.recognise_pages(
                 self.plan,
@@ -213,5 +225,6 @@ class RecognisePass:
                 self.duplicates,
                 done,
             )
-            drain(chain, self.pages, prefix, config.parquet, shards.write_pages, written)
+            write = shards.write_pages
+            drain(chain, self.pages, prefix, config.parquet, write, written, job.check)
         return written

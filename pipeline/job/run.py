@@ -6,7 +6,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.job.local_plan import LocalPlan, LocalPlanner, may_plan_here
 from pipeline.job.ray_data import shard_tasks
 from pipeline.job.report import planned_line
 from pipeline.job.signals import redeliver_signals
+from pipeline.job.stages.settled import Check, unchecked
 from pipeline.job.task import Log, Task
 from pipeline.output import receipt, shards
 from pipeline.output.receipt import StageMetrics
@@ -102,7 +103,7 @@ class Run:
         plan: Folder of the plan.
         begin: When the job began, seconds of the monotonic clock.
         log: Takes messages for the user.
-        check: Raises where the job's lock is held no more.
+        check: Raises where the job's lock is held no more. It can be pickled.
     """
 
     config: OcrConfig
@@ -110,13 +111,13 @@ class Run:
     plan: AnyPath
     begin: float
     log: Log
-    check: Callable[[], None]
+    check: Check
 
     def settled_first(self, planner: LocalPlanner, planned: LocalPlan) -> receipt.Receipt:
         """Have the driver settle pages; start Ray where that leaves any."""
         task = planner.task
         _check_found(task.config, planned)
-        with LocalPass(task, self.plan, self.pages, planner.kept_reader) as local:
+        with LocalPass(task, self.plan, self.pages, planner.kept_reader, self.check) as local:
             self.log(planned_line(planned.summary, local.copies(planned.summary)))
             may_end_here = local.wait()
             if may_end_here and local.has_engine_pages and self.config.engine.kind == "auto":
@@ -126,7 +127,8 @@ class Run:
                 return self.finished_here(task, planned, settled)
             if settled:
                 self._say_left(planned, settled)
-            with _on_ray(self.config, self.log) as job:
+                self.check()  # it may be why pages are left
+            with _on_ray(self.config, self.log, self.check) as job:
                 if not settled:
                     settled = local.finish()
                     self._say_left(planned, settled)
@@ -149,7 +151,7 @@ class Run:
 
     def on_ray(self, planner: LocalPlanner | None) -> receipt.Receipt:
         """Do all on Ray; the plan may be made here while it starts."""
-        with _on_ray(self.config, self.log) as job:
+        with _on_ray(self.config, self.log, self.check) as job:
             return self._recognised(job, _planned(job, planner, self.plan), Settled())
 
     def _recognised(self, job: Job, planned: LocalPlan, settled: Settled) -> receipt.Receipt:
@@ -163,14 +165,14 @@ class Run:
 
 
 @contextmanager
-def _on_ray(config: OcrConfig, log: Log) -> Iterator[Job]:
+def _on_ray(config: OcrConfig, log: Log, check: Check = unchecked) -> Iterator[Job]:
     """A job on Ray, for the time inside."""
     # Ray takes more than a second to import: a job that needs none does not.
     from pipeline.job import ray_cluster
     from pipeline.job.passes import Job
 
     with ray_cluster.connected(config.ray), redeliver_signals():
-        yield Job.start(config, log)
+        yield Job.start(config, log, check)
 
 
 def _local_planner(
@@ -245,13 +247,13 @@ def _receipt(
 
 
 @contextmanager
-def _locked(config: OcrConfig, log: Log) -> Iterator[Callable[[], None]]:
+def _locked(config: OcrConfig, log: Log) -> Iterator[Check]:
     """Hold the output's lock for the time inside; yields a check that it is still held."""
     place = output_path(config.output, config.store)
     if isinstance(place, Path):
         shards.make_folder(place)
     with lock.held(place, config.lock, log) as held:
-        yield held.check if held else lambda: None
+        yield held.check if held else unchecked
 
 
 def _write(finished: receipt.Receipt, output: AnyPath) -> None:

@@ -151,7 +151,9 @@ class DocumentJobs:
             plan.check(self._config.max_pages)
             self._update(key, plan.opened_state(document.inspection))
             async with repeated(partial(self._save_live, key, check), self._config.flush_s):
-                await self._read_pages(key, record, document, plan, pages)
+                rows = OutputConfig(flush_s=self._config.flush_s)
+                sink = SettledRows(pages, shards.new_prefix(), rows, check=check)
+                await self._read_pages(key, record, document, plan, sink)
         await in_thread(self._end, key, check, self._live[key], JobStatus.COMPLETED)
 
     # --- the document
@@ -170,7 +172,7 @@ class DocumentJobs:
     # --- its pages
 
     async def _read_pages(
-        self, key: Key, record: JobRecord, document: OpenDocument, plan: JobPlan, pages: AnyPath
+        self, key: Key, record: JobRecord, document: OpenDocument, plan: JobPlan, sink: SettledRows
     ) -> None:
         """Read the pages that have no row, and write the receipt."""
         template = self._reading.template(record)
@@ -180,8 +182,6 @@ class DocumentJobs:
             lambda waited_s: self._update(key, {"waited_s": waited_s}),
         )
         begin = time.time()
-        rows = OutputConfig(flush_s=self._config.flush_s)
-        sink = SettledRows(pages, shards.new_prefix(), rows)
         jobs = (partial(self._page, document, page, template, patience) for page in plan.todo)
         try:
             async with aclosing(

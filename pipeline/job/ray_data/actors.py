@@ -23,7 +23,7 @@ from pipeline.errors import JobError
 from pipeline.job.metrics import JobMetrics, SendReport, StageReport
 from pipeline.job.ray_data.errors import result_of
 from pipeline.job.stages.quarantine import Isolation, PageMonitor, Quarantine
-from pipeline.job.stages.settled import SettledRows, SettledSink
+from pipeline.job.stages.settled import Check, SettledRows, SettledSink, unchecked
 from pipeline.output.receipt import StageMetrics
 from pipeline.output.totals import Summary
 from pipeline.storage.paths import AnyPath
@@ -86,8 +86,10 @@ class _JobState:
         self._quarantine.finish(keys)
 
     @_runs_in("settled")
-    def open_settled(self, folder: AnyPath, prefix: str, config: OutputConfig) -> None:
-        self._settled[prefix] = SettledRows(folder, prefix, config)
+    def open_settled(
+        self, folder: AnyPath, prefix: str, config: OutputConfig, check: Check
+    ) -> None:
+        self._settled[prefix] = SettledRows(folder, prefix, config, check=check)
 
     @_runs_in("settled")
     def take(
@@ -136,7 +138,12 @@ class SharedState:
 
     @contextmanager
     def settled(
-        self, folder: AnyPath, prefix: str, config: OutputConfig, total: Summary
+        self,
+        folder: AnyPath,
+        prefix: str,
+        config: OutputConfig,
+        total: Summary,
+        check: Check = unchecked,
     ) -> Iterator[SettledSink]:
         """Take the rows of settled pages for the time of a pass.
 
@@ -145,11 +152,12 @@ class SharedState:
             prefix: The first part of the shards' names, unique to the pass.
             config: Size of the shards.
             total: The sum to add to when the pass ends, or stalls: its rows are whole.
+            check: As for `SettledRows`; it can be pickled.
 
         Raises:
             JobError: A shard cannot be written.
         """
-        _result(self._actor.open_settled.remote(folder, prefix, config))
+        _result(self._actor.open_settled.remote(folder, prefix, config, check))
         try:
             yield _SharedSink(self._actor, prefix)
         finally:

@@ -18,6 +18,7 @@ from pipeline.config import OutputConfig
 from pipeline.errors import JobError
 from pipeline.job.ray_data import private
 from pipeline.job.ray_data.errors import own_error, result_of
+from pipeline.job.stages.settled import Check, unchecked
 from pipeline.output.totals import PlanSummary, Summary
 from pipeline.storage.paths import AnyPath
 
@@ -43,6 +44,7 @@ def drain(
     config: OutputConfig,
     write: Callable[..., S],
     total: S,
+    check: Check = unchecked,
 ) -> S:
     """Run a chain and write its rows in shards.
 
@@ -53,6 +55,7 @@ def drain(
         config: Size of the shards.
         write: Writes tables as one shard and sums them up: `shards.write_pages`, `write_plan`.
         total: The sum to add to.
+        check: Called before each shard; raises `JobError` where another job has the output's lock.
 
     Returns:
         `total`.
@@ -60,7 +63,7 @@ def drain(
     Raises:
         StalledError: The chain stalled; no write is pending any more.
     """
-    writer = ShardWriter(folder, prefix, config, write, total)
+    writer = ShardWriter(folder, prefix, config, write, total, check)
     try:
         for bundle in _bundles(dataset):
             writer.add(bundle.block_refs, bundle.num_rows() or 0)
@@ -85,12 +88,20 @@ class ShardWriter(Generic[S]):
         config: Size of the shards.
         write: Writes tables as one shard and sums them up.
         total: The sum to add to.
+        check: Called before each shard, see `drain`.
     """
 
     def __init__(
-        self, folder: AnyPath, prefix: str, config: OutputConfig, write: Callable[..., S], total: S
+        self,
+        folder: AnyPath,
+        prefix: str,
+        config: OutputConfig,
+        write: Callable[..., S],
+        total: S,
+        check: Check = unchecked,
     ) -> None:
         self._folder, self._prefix, self._config = folder, prefix, config
+        self._check = check
         self._task = ray.remote(num_cpus=0, max_retries=3)(write)
         self._total: S = total
         self._number = 0
@@ -127,6 +138,7 @@ class ShardWriter(Generic[S]):
     def _write(self) -> None:
         while len(self._pending) >= _MAX_PENDING_WRITES:
             self._total.merge(_written(self._pending.pop(0)))
+        self._check()
         path = self._folder / f"{self._prefix}-{self._number:06}.parquet"
         self._pending.append(self._task.remote(path, self._config, *self._refs))
         self._number += 1

@@ -30,6 +30,11 @@ _ROW_BITS: Final = 32
 """A position is the number of a plan's shard, and in its low bits the row in that shard."""
 
 Write = Callable[[AnyPath, OutputConfig, pa.Table], Summary]
+Check = Callable[[], None]
+
+
+def unchecked() -> None:
+    """The check of an output that can have no lock."""
 
 
 def position(shard: int, row: int) -> int:
@@ -94,6 +99,7 @@ class SettledRows:
         prefix: The first part of their names, unique to this pass.
         config: Size of the shards.
         write: Writes a table as one shard and sums it up.
+        check: Called before each write; raises `JobError` where another job has the output's lock.
     """
 
     def __init__(
@@ -102,8 +108,10 @@ class SettledRows:
         prefix: str,
         config: OutputConfig,
         write: Write = shards.write_pages,
+        check: Check = unchecked,
     ) -> None:
         self._folder, self._prefix, self._config, self._write = folder, prefix, config, write
+        self._check = check
         self._taken = PositionSet()
         self._tables: list[pa.Table] = []
         self._rows, self._number = 0, 0
@@ -170,9 +178,13 @@ class SettledRows:
             self._merge_oldest()
         path = self._folder / f"{self._prefix}-{self._number:06}.parquet"
         table = pa.concat_tables(self._tables)
-        self._pending.append(self._writer.submit(self._write, path, self._config, table))
+        self._pending.append(self._writer.submit(self._checked_write, path, table))
         self._number += 1
         self._tables, self._rows = [], 0
+
+    def _checked_write(self, path: AnyPath, table: pa.Table) -> Summary:
+        self._check()
+        return self._write(path, self._config, table)
 
     def _merge_done(self) -> None:
         while self._pending and self._pending[0].done():

@@ -173,6 +173,17 @@ def test_the_rows_of_a_shard_leave_the_driver_when_it_is_written(local_ray: None
     assert [path.name for path in tmp_path.iterdir()] == ["p-000000.parquet"]
 
 
+def test_a_job_that_lost_its_lock_has_no_shard_written(local_ray: None, tmp_path: Path):
+    def check() -> None:
+        raise JobError("the lock was taken over")
+
+    config = OutputConfig(pages_per_file=1)
+    writes = ShardWriter(tmp_path, "p", config, sink.write_pages, Summary(), check)
+    with pytest.raises(JobError, match="taken over"):
+        writes.add([ray.put(pa.table({"n": [1]}))], 1)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_stage_may_reserve_gpus(
     planned: tuple[Path, PlanSummary],
     options: OcrOptions,

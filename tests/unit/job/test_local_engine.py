@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config import OcrConfig
+from pipeline.config import LockConfig, OcrConfig
 from pipeline.engines.base import Resources
 from pipeline.engines.registry import spec_of
+from pipeline.errors import JobError
 from pipeline.job import local_engine_process, local_limits
 from pipeline.job.local_engine import LocalEngines
 from pipeline.job.local_pass import LocalPass
 from pipeline.job.local_plan import LocalPlanner
+from pipeline.job.lock import FILE_NAME, held
 from pipeline.job.metrics import SendReport, StageReport
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.stages.todo import plan_shards, read_plan
@@ -91,6 +94,28 @@ def test_an_engine_reads_what_text_layers_leave(folder: Path) -> None:
     assert (done.written.written.rows, done.written.copied) == (7, 1)
     assert (done.stages["render"].finished, done.stages["recognise"].pages) == (2, 4)
     assert not psutil.Process().children()
+
+
+def test_no_process_of_a_job_that_lost_its_lock_writes_rows(folder: Path) -> None:
+    (folder / "a.pdf").write_bytes(sample_documents.text_pdf(2))
+    picture(folder, "b")
+    task, plan, pages = planned(config_of(folder, ray={"cpus": 1}))
+    with held(pages.parent, LockConfig(), print) as mine:
+        assert mine is not None
+        file = pages.parent / FILE_NAME
+        lock = file.read_text()
+        file.write_text(lock.replace(json.loads(lock)["token"], "other"))  # it was paused for long
+        engines = LocalEngines(task, pages, lambda _: None, mine.check)
+        try:
+            done, problem = engines.finish(todo(task, plan, pages), time.monotonic() + 60)
+        finally:
+            engines.close()
+        assert (done.written.rows, rows_of(pages)) == (0, [])
+        assert "was taken over by process" in problem
+        local = LocalPass(task, plan, pages, None, mine.check)
+        with pytest.raises(JobError, match="was taken over by process"), local:
+            local.wait(), local.finish()
+        assert rows_of(pages) == []
 
 
 def test_a_page_that_kills_the_engine_is_left_with_those_beside_it(folder: Path) -> None:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import re
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.config import LockConfig
@@ -15,6 +18,7 @@ from pipeline.errors import ConfigError, JobError
 from pipeline.job import lock
 from pipeline.job.lock import Holder, held
 
+PROC_STAT = Path("/proc/stat")
 QUICK = LockConfig(beat_s=0.05, stale_s=30)
 HOLDS = """
 import sys
@@ -116,6 +120,49 @@ def test_a_process_id_that_is_used_again_is_not_the_holder(tmp_path: Path) -> No
     with held(tmp_path, QUICK, said.append):
         pass
     assert said
+
+
+def test_a_clock_that_is_set_ends_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where the clock is set, the kernel moves the time at which the machine was started with it.
+    ahead = re.sub(r"btime (\d+)", lambda at: f"btime {int(at[1]) + 3600}", PROC_STAT.read_text())
+    (tmp_path / "stat").write_text(ahead)
+    (tmp_path / str(os.getpid())).symlink_to(f"/proc/{os.getpid()}")
+    me = Holder.me()
+    before = psutil.Process().create_time()
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    psutil.boot_time()  # it is kept by psutil, but each process has its own
+    assert psutil.Process().create_time() == before + 3600
+    assert not me.has_ended()
+
+
+def test_a_container_with_the_name_of_its_host_ends_no_process_of_another(tmp_path: Path) -> None:
+    # The processes of the other one cannot be seen here, so their ids seem to be free.
+    free_pid = int(Path("/proc/sys/kernel/pid_max").read_text()) - 1
+    locked_by(tmp_path, pid=free_pid, machine="the same start [of another container]")
+    with pytest.raises(ConfigError, match=f"process {free_pid} on"):
+        held(tmp_path, QUICK, fail).__enter__()
+    locked_by(tmp_path, pid=free_pid)
+    with held(tmp_path, QUICK, lambda line: None):
+        pass
+
+
+def test_a_lock_of_an_earlier_version_counts_until_its_heartbeat_is_old(tmp_path: Path) -> None:
+    me = Holder.me()
+    values = {name: getattr(me, name) for name in Holder.__slots__ if name != "machine"}
+    (tmp_path / lock.FILE_NAME).write_text(json.dumps(values | {"started_at": 1.0}))
+    with pytest.raises(ConfigError, match=f"process {me.pid} on"):
+        held(tmp_path, QUICK, fail).__enter__()
+
+
+def test_workers_in_other_processes_can_look_for_it(tmp_path: Path) -> None:
+    with held(tmp_path, QUICK, fail) as mine:
+        check = pickle.loads(pickle.dumps(mine.check))
+        check()
+        locked_by(tmp_path, token="other")
+        with pytest.raises(JobError, match="taken over by process"):
+            check()
 
 
 def test_a_file_that_is_no_lock_is_not_removed(tmp_path: Path) -> None:

@@ -109,6 +109,25 @@ def test_a_shard_that_failed_is_an_error_though_a_timer_met_it_first(tmp_path: P
     assert not written
 
 
+def test_a_job_that_lost_its_lock_writes_no_more(tmp_path: Path) -> None:
+    taken: list[str] = []
+
+    def check() -> None:
+        if taken:
+            raise JobError("the lock was taken over")
+
+    rows = SettledRows(tmp_path, "part", OutputConfig(pages_per_file=1), check=check)
+    rows.take([1], table(1), [])
+    deadline = time.monotonic() + 30
+    while not written(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    taken.append("by another job")
+    rows.take([2], table(2), [])
+    with pytest.raises(JobError, match="taken over"):
+        rows.finish()
+    assert written(tmp_path) == [1]
+
+
 def test_rows_wait_for_slow_writes(tmp_path: Path) -> None:
     now = []
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from pipeline.config import OutputConfig, StoreConfig
+from pipeline.config import OcrOptions, OutputConfig, StoreConfig
+from pipeline.documents.sandbox import DocumentInfo
+from pipeline.engines.recipe import make_recipe
 from pipeline.errors import DocumentError, ErrorKind, JobError
 from pipeline.output import shards
 from pipeline.output.rows import pages_table
 from pipeline.recognition.recognise import failed
 from pipeline.recognition.result import page_result
-from pipeline.types import PageIds, PageRef
+from pipeline.types import PageIds, PageRef, PageResult
 from serving.config import JobConfig, ServeConfig
 from serving.jobs import job_plan, records
 from serving.jobs.answer_log import AnswerLog
 from serving.jobs.batch_work import BatchWork, _Live
-from serving.jobs.document_jobs import DocumentJobs
+from serving.jobs.document_jobs import DocumentJobs, Reading
 from serving.jobs.files import Files
 from serving.jobs.folders import write_model, write_state
 from serving.jobs.records import (
@@ -31,7 +34,9 @@ from serving.jobs.records import (
     JobState,
     JobStatus,
 )
+from serving.jobs.slots import Slots
 from serving.jobs.store import Key, Kind, Store, new_key
+from serving.ocr.page_reader import page_ref
 
 UNUSED = cast(Any, None)
 ENDED = JobState(status=JobStatus.COMPLETED, ended_at=9.0, total=2, done=2)
@@ -109,6 +114,40 @@ def test_a_state_is_written_only_under_the_lock(tmp_path: Path) -> None:
     write_state(tmp_path, ENDED, held)
     with pytest.raises(JobError, match="another process has ended it"):
         write_state(tmp_path, running, held)
+
+
+class Present:
+    """The document of a job and what reads it, as far as a job asks for it."""
+
+    inspection = DocumentInfo("d", "application/pdf", 9, ((1.0, 1.0),) * 2)
+
+    async def fetch(self, folder: Any) -> None:
+        pass
+
+    @asynccontextmanager
+    async def open_path(self, path: str, password: str) -> AsyncIterator[Present]:
+        yield self
+
+    async def read(self, document: Present, page: int, template: Any) -> PageResult:
+        return page_result(page_ref(self.inspection, page), None, failed(ErrorKind.ENGINE, "none"))
+
+
+@pytest.mark.parametrize(("check", "rows"), [(held, 2), (lost, 0)])
+async def test_rows_are_written_only_under_the_lock(
+    store: Store, ends: list[str], check: Callable[[], None], rows: int
+) -> None:
+    key, it = kept(store, Kind.JOB, JobState()), Present()
+    recipe = make_recipe(OcrOptions(output="o"), "fake")
+    reading = Reading(recipe, cast(Any, it), cast(Any, it), Slots(1, int), UNUSED, lambda _: None)
+    reading = replace(reading, template=lambda record: UNUSED)
+    work = DocumentJobs(store, reading, cast(Any, it), UNUSED, JobConfig(), ends.append)
+    if not rows:
+        with pytest.raises(JobError, match="taken over"):
+            await work.run(key, check)
+    else:
+        await work.run(key, check)
+    assert job_plan.rows_by_status(store.folder(key)).total() == rows
+    assert ends == ["completed"] * bool(rows)
 
 
 class Gone:
