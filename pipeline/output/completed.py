@@ -70,23 +70,28 @@ class Ledger:
             JobError: The folder is on a store that does not answer.
             DocumentError: A shard cannot be fetched.
         """
-        found = shards(pages)
-        if not found:
+        parts = [_columns(shard, failed) for shard in shards(pages)]
+        if not parts:
             return cls()
-        columns = ["page_id", "status", "content_id"]
-        table = pa.concat_tables([parquet(shard).read(columns=columns) for shard in found])
-        if not failed:
-            table = table.filter(pc.not_equal(table["status"], Status.FAILED.value))
-        content_ids = np.array(table["content_id"].to_pylist(), f"S{_ID_CHARS}")
-        ids = np.array(table["page_id"].to_pylist(), f"S{_ID_CHARS}")
-        order = {status.value: index for index, status in enumerate(Status)}
-        statuses = np.array([order[value] for value in table["status"].to_pylist()], np.uint8)
+        # One column after the other: each is copied twice, and has gigabytes in a large output.
+        columns = [list(column) for column in zip(*parts, strict=True)]
+        del parts
+        content_ids = np.sort(_joined(columns.pop()))
+        is_new = np.append(True, content_ids[1:] != content_ids[:-1])[: len(content_ids)]
+        content_ids = content_ids[is_new]
+        statuses, ids = _joined(columns.pop()), _joined(columns.pop())
         by_id = np.argsort(ids)
-        return cls(ids[by_id], statuses[by_id], np.unique(content_ids))
+        return cls(ids[by_id], statuses[by_id], content_ids)
 
     def has(self, page_ids: Sequence[str]) -> np.ndarray:
         """Which of these pages have a row: bool, as many."""
-        return np.isin(np.array(page_ids, self.page_ids.dtype), self.page_ids)
+        wanted = np.array(page_ids, self.page_ids.dtype)
+        if not len(self.page_ids):
+            return np.zeros(len(wanted), np.bool_)
+        # Not np.isin, which sorts all ids again.
+        places = np.searchsorted(self.page_ids, wanted)
+        found: np.ndarray = self.page_ids[np.minimum(places, len(self.page_ids) - 1)] == wanted
+        return found
 
     def status(self, page_id: str) -> Status | None:
         """The status of a page's row, None where it has no row yet."""
@@ -96,6 +101,32 @@ class Ledger:
     def has_text(self, content_id: str) -> bool:
         """Whether any row, under any URI, has the text of a page."""
         return _index(self.content_ids, content_id) is not None
+
+
+def _columns(shard: AnyPath, failed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids, statuses (as their index in `Status`) and ids of texts of a shard's rows."""
+    table = parquet(shard).read(columns=["page_id", "status", "content_id"])
+    if not failed:
+        table = table.filter(pc.not_equal(table["status"], Status.FAILED.value))
+    known = pa.array([status.value for status in Status])
+    statuses = pc.index_in(table["status"].cast(pa.string()), known).to_numpy()
+    return _ids(table["page_id"]), statuses.astype(np.uint8), _ids(table["content_id"])
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Parts of a column as one array; they are released."""
+    joined = np.concatenate(parts)
+    parts.clear()
+    return joined
+
+
+def _ids(column: pa.ChunkedArray) -> np.ndarray:
+    """Ids as dtype S32, without a Python object for each: there may be a hundred million."""
+    fixed = pa.concat_arrays(column.cast(pa.binary(_ID_CHARS)).chunks) if len(column) else None
+    if fixed is None:
+        return np.empty(0, f"S{_ID_CHARS}")
+    _, content = fixed.buffers()
+    return np.frombuffer(content, f"S{_ID_CHARS}", len(fixed), fixed.offset * _ID_CHARS)
 
 
 def _index(ids: np.ndarray, wanted: str) -> int | None:

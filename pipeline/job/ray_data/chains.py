@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
+import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
-from pipeline.config import OcrOptions, Recipe
+from pipeline.config import OcrOptions, Recipe, StoreConfig
 from pipeline.documents.listing import Listing
 from pipeline.engines.registry import spec_of
 from pipeline.job import ray_cluster
@@ -29,12 +31,14 @@ from pipeline.job.ray_data.engine_pool import (
     engine_pool,
     engine_workers,
 )
+from pipeline.job.ray_data.errors import result_of
 from pipeline.job.stages import list_documents as listing_stage
-from pipeline.job.stages.inspect import Inspect
+from pipeline.job.stages.inspect import Inspect, read_ledger
 from pipeline.job.stages.recognise import Recognise
 from pipeline.job.stages.render import Render
 from pipeline.job.stages.settled import SettledSink
-from pipeline.job.stages.todo import plan_shards, read_plan
+from pipeline.job.stages.todo import left_of_plan, plan_shards, read_plan
+from pipeline.output.completed import Ledger
 from pipeline.storage.paths import AnyPath
 
 _MAX_LISTERS = 64
@@ -75,9 +79,13 @@ def plan_pages(
     documents: Dataset, options: OcrOptions, recipe: Recipe, shared: SharedState
 ) -> Dataset:
     """Rows of `schema.DOCUMENTS` -> rows of `schema.PLAN`."""
+    ledger = _Shared(read_ledger, options.stages.write_cpus, options)
     return documents.map_batches(
         Inspect,
-        fn_constructor_args=(options, recipe.hash(), shared.send(), shared.monitor("plan")),
+        fn_constructor_args=(
+            *(options, recipe.hash(), shared.send(), shared.monitor("plan")),
+            *(None, ledger),
+        ),
         batch_format="pyarrow",
         compute=_pool(ray_cluster.cpus()),
         num_cpus=options.stages.plan_cpus,
@@ -166,13 +174,34 @@ def _planned(
         starts = range(0, max(todo.num_rows, 1), rows)
         return private.from_blocks([todo.slice(start, rows) for start in starts])
     blocks = [found.slice(number, 1) for number in range(found.num_rows)]
+    ledger = _Shared(Ledger.read, options.stages.write_cpus, done) if done else Ledger
     read = private.from_blocks(blocks).map_batches(
-        read_plan,
-        fn_args=(options.store, duplicates, done),
+        _read_shard,
+        fn_args=(options.store, duplicates, ledger),
         batch_format="pyarrow",
         num_cpus=options.stages.write_cpus,
     )
     return private.split(read, rows, options.stages.write_cpus)
+
+
+def _read_shard(
+    shards: pa.Table, store: StoreConfig, duplicates: Duplicates, done: Callable[[], Ledger]
+) -> Iterator[pa.Table]:
+    yield from left_of_plan(shards, store, duplicates, done())
+
+
+class _Shared:
+    """The result of a function, in the object store: made once, and one copy on each machine.
+
+    A ledger has 65 bytes a page; read by each worker of a machine it would be there many times,
+    and read by each task that reads a part of a plan it would be read as often as it has shards.
+    """
+
+    def __init__(self, function: Callable[..., Any], num_cpus: float, *args: Any) -> None:
+        self._made = ray.remote(num_cpus=num_cpus, max_retries=3)(function).remote(*args)
+
+    def __call__(self) -> Any:
+        return result_of(self._made)
 
 
 def _pool(max_size: int) -> ActorPoolStrategy:

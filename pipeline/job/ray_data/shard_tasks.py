@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.config import OcrOptions, OutputConfig
 from pipeline.job.ray_data import duplicates, retry_failed
@@ -80,10 +80,18 @@ def _cut(
     where: dict[str, AnyPath], wanted: pa.Table, pages: AnyPath, prefix: str, options: OcrOptions
 ) -> Iterator[tuple[AnyPath, AnyPath, pa.Table, OutputConfig]]:
     """What goes into each new shard: its place, the shard with the texts, the rows."""
-    sources = pa.array([str(where.get(each, "")) for each in wanted["content_id"].to_pylist()])
+    every = sorted(set(where.values()), key=str)
+    places = {shard: place for place, shard in enumerate(every)}
+    by_text = {content_id: places[shard] for content_id, shard in where.items()}
+    ids = wanted["content_id"].to_pylist()
+    found = np.array([by_text.get(each, len(every)) for each in ids], np.int64)
+    # Sorted once: to look through all rows for each shard takes hours where there are many.
+    wanted = wanted.take(np.argsort(found, kind="stable"))
+    ends = np.cumsum(np.bincount(found, minlength=len(every) + 1))
     number = 0
-    for shard in sorted(set(where.values()), key=str):
-        rows = wanted.filter(pc.equal(sources, str(shard)))
+    for place, shard in enumerate(every):
+        begin = int(ends[place - 1]) if place else 0
+        rows = wanted.slice(begin, int(ends[place]) - begin)
         for start in range(0, rows.num_rows, options.parquet.pages_per_file):
             target = pages / f"{prefix}-copy-{number:06}.parquet"
             number += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
@@ -24,6 +24,17 @@ _PLAN_ROWS = 4096
 """Rows of a table at most: a document may have more pages."""
 
 
+def read_ledger(options: OcrOptions) -> Ledger:
+    """The rows that a job's output has, without those that are done again.
+
+    Raises:
+        JobError: The output is on a store that does not answer.
+        DocumentError: A shard cannot be fetched.
+    """
+    folder = shards.pages_folder(options.output, options.store)
+    return Ledger.read(folder, failed=options.retry != "failed")
+
+
 class Inspect:
     """Opens documents and lists their pages.
 
@@ -34,6 +45,8 @@ class Inspect:
         monitor: Told which documents are being opened, and decides which may be.
         reader: Opens the documents, with the limits of `options`; who gives one closes it. None: a
             new one.
+        ledger: Gets the rows that the output has. None: they are
+            read here.
     """
 
     def __init__(
@@ -43,11 +56,11 @@ class Inspect:
         send: SendReport,
         monitor: PageMonitor,
         reader: SandboxClient | None = None,
+        ledger: Callable[[], Ledger] | None = None,
     ) -> None:
-        folder = shards.pages_folder(options.output, options.store)
-        ledger = Ledger.read(folder, failed=options.retry != "failed")
+        done = ledger() if ledger else read_ledger(options)
         selection = PageSelection.parse(options.pages)
-        self._planner = Planner(recipe_hash, selection, ledger, options.max_pages)
+        self._planner = Planner(recipe_hash, selection, done, options.max_pages)
         self._contents = Contents(options, self._planner, reader)
         self._metrics = StageMonitor("plan", send)
         self._monitor = monitor

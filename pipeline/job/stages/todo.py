@@ -33,7 +33,13 @@ def read_plan(
         duplicates: Which pages are read, and which copied.
         done: Where rows are that were written since the plan was made; None: nowhere.
     """
-    ledger = Ledger.read(done) if done else Ledger()
+    yield from left_of_plan(shards, store, duplicates, Ledger.read(done) if done else Ledger())
+
+
+def left_of_plan(
+    shards: pa.Table, store: StoreConfig, duplicates: Duplicates, done: Ledger
+) -> Iterator[pa.Table]:
+    """As `read_plan`, where what was written since the plan was made has been read."""
     for shard in shards.to_pylist():
         first = 0
         for batch in parquet(output_path(shard["path"], store)).iter_batches():
@@ -42,5 +48,5 @@ def read_plan(
             places = pa.array(range(at, at + plan.num_rows), pa.int64())
             todo = plan.append_column(schema.TODO.field("position"), places)
             todo = todo.filter(duplicates.read_mask(todo))
-            yield todo.filter(pa.array(~ledger.has(todo["page_id"].to_pylist())))
+            yield todo.filter(pa.array(~done.has(todo["page_id"].to_pylist())))
             first += plan.num_rows

@@ -124,7 +124,7 @@ def test_rendering_is_not_fused_into_the_engine(
     operators = re.findall(r"^Operator \d+ (.+?):", chain.stats(), re.MULTILINE)
     assert [re.sub(r"\[.*?\]", "", name) for name in operators] == [
         "FromBlocks",  # a plan of one shard would come from here
-        "MapBatches(read_plan)->StreamingRepartition",
+        "MapBatches(_read_shard)->StreamingRepartition",
         "MapBatches(Render)",
         "MapBatches(Recognise)",
     ]
@@ -182,6 +182,23 @@ def test_a_job_that_lost_its_lock_has_no_shard_written(local_ray: None, tmp_path
     with pytest.raises(JobError, match="taken over"):
         writes.add([ray.put(pa.table({"n": [1]}))], 1)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_many_tasks_read_is_read_once(local_ray: None, tmp_path: Path):
+    def read(folder: Path) -> int:
+        (folder / f"read-{time.monotonic_ns()}").touch()
+        return 7
+
+    def with_shared(block: pa.Table, shared: Any) -> pa.Table:
+        return block.append_column("found", pa.array([shared()] * len(block)))
+
+    shared = chains._Shared(read, 0.1, tmp_path)
+    blocks = [pa.table({"n": [number]}) for number in range(4)]
+    chain = private.from_blocks(blocks).map_batches(
+        with_shared, fn_args=(shared,), batch_format="pyarrow", num_cpus=0.1
+    )
+    assert [row["found"] for row in chain.take_all()] == [7] * 4
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_stage_may_reserve_gpus(

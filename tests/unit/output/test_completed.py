@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ words = st.text(max_size=12)
 
 def row(identity: str, status: Status) -> PageResult:
     ref = PageRef("/a", "d", 1, 1, "", 0, 0)
-    return PageResult(ref, Recognition(status), ids=PageIds(identity, "c", "r"))
+    return PageResult(ref, Recognition(status), ids=PageIds(identity, "c" * 32, "r"))
 
 
 def test_no_output_means_nothing_is_done(tmp_path: Path):
@@ -51,6 +52,26 @@ def test_ids_tell_parts_apart(uri: str, doc: str, recipe: str, other: str):
 
 def test_names_that_are_no_unicode_have_ids():
     assert len(page_id("/bad\udcff.pdf", "d", 1, "r")) == 32
+
+
+def test_pages_that_failed_may_count_as_not_done(tmp_path: Path):
+    rows = [row("a" * 32, Status.FAILED), row("b" * 32, Status.BLANK)]
+    shards.write_pages(tmp_path / "p.parquet", OutputConfig(), rows_of.pages_table(rows))
+    shards.write_pages(tmp_path / "q.parquet", OutputConfig(), rows_of.pages_table(rows[:1]))
+    left = Ledger.read(tmp_path, failed=False)
+    assert (left.status("a" * 32), left.status("b" * 32)) == (None, Status.BLANK)
+    assert len(Ledger.read(tmp_path).page_ids) == 3
+
+
+def test_looking_for_pages_takes_no_longer_in_a_large_output():
+    ids = [f"{number:032x}" for number in range(400_000)]
+    known = Ledger(np.array(ids, "S32"), np.zeros(len(ids), np.uint8))
+    seconds = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        assert known.has(ids[1000:5096]).all()
+        seconds.append(time.perf_counter() - begin)
+    assert min(seconds) < 0.05  # to sort all ids takes ten times as long
 
 
 def test_which_of_many_pages_have_a_row(tmp_path: Path):
