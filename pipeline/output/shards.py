@@ -83,7 +83,8 @@ def write_shard(path: str | AnyPath, config: OutputConfig, table: pa.Table) -> N
 
 
 def _write_and_rename(table: pa.Table, target: Path, config: OutputConfig) -> None:
-    hidden = target.with_name(f".{target.name}.tmp")
+    # Of its own: Ray may run a write again on another machine, while the first attempt goes on.
+    hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         _write(table, hidden, config)
         with hidden.open("rb") as file:
@@ -203,7 +204,7 @@ def _prepare_local(output: Path) -> tuple[Path, Path]:
         *plan.glob("*.parquet"),
     ]
     for file in stale:
-        file.unlink()
+        file.unlink(missing_ok=True)  # what a job that lost its lock was just about to rename
     probe = pages / ".writable"
     probe.touch()
     probe.unlink()

@@ -57,7 +57,7 @@ class ConditionalFile(Protocol):
         """
 
     def create(self, content: bytes) -> bool:
-        """Create the file; False where it exists already.
+        """Create the file, with content that no other process writes; False where it exists.
 
         Raises:
             OSError: It cannot be written.
@@ -193,13 +193,13 @@ class S3ConditionalFile:
     def create(self, content: bytes) -> bool:
         """Create it, see `ConditionalFile`."""
         return self._condition_held(
-            lambda: self._request("put_object", Body=content, IfNoneMatch="*")
+            content, lambda: self._request("put_object", Body=content, IfNoneMatch="*")
         )
 
     def replace(self, state: FileState, content: bytes) -> bool:
         """Overwrite it, see `ConditionalFile`."""
         return self._condition_held(
-            lambda: self._request("put_object", Body=content, IfMatch=state.tag)
+            content, lambda: self._request("put_object", Body=content, IfMatch=state.tag)
         )
 
     def touch(self, state: FileState) -> None:
@@ -221,11 +221,15 @@ class S3ConditionalFile:
         is_unchanged = now is not None and now.content.rstrip(b"\n") == state.content.rstrip(b"\n")
         return now if is_unchanged else None
 
-    def _condition_held(self, put: Callable[[], object]) -> bool:
+    def _condition_held(self, content: bytes, put: Callable[[], object]) -> bool:
         try:
             put()
-        except (FileExistsError, FileNotFoundError):
+        except FileNotFoundError:
             return False
+        except FileExistsError:
+            # The client tries again where an answer is lost: the object may be our own.
+            now = self.read()
+            return now is not None and now.content == content
         return True
 
     def _request(self, what: str, **more: Any) -> Any:

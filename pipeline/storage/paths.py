@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ class StorePath:
         Raises:
             OSError: It cannot be written.
         """
-        self._with_retries(lambda: _put(self, content))
+        self._with_retries(lambda: _put(self, content), self._patient(len(content)))
 
     def write_file(self, local: str) -> None:
         """Write the object from a local file, a piece at a time, with retries.
@@ -88,11 +89,8 @@ class StorePath:
         Raises:
             OSError: It cannot be written.
         """
-        pieces = 1 + os.path.getsize(local) // remote_file.CHUNK_BYTES
-        # `read_s` is for one piece; an attempt that takes longer goes on beside the next one, so
-        # each opens the file anew.
-        config = self.config.model_copy(update={"read_s": self.config.read_s * pieces})
-        self._with_retries(lambda: _put_file(self, local), config)
+        # An attempt that takes longer goes on beside the next one, so each opens the file anew.
+        self._with_retries(lambda: _put_file(self, local), self._patient(os.path.getsize(local)))
 
     def unlink(self) -> None:
         """Delete the object.
@@ -101,7 +99,22 @@ class StorePath:
             OSError: It cannot be deleted.
         """
         filesystem, path = filesystems.filesystem(self.uri, self.config)
-        self._with_retries(lambda: filesystem.delete_file(path))
+        attempts = itertools.count()
+
+        def attempt() -> None:
+            is_first = next(attempts) == 0
+            try:
+                filesystem.delete_file(path)
+            except FileNotFoundError:
+                if is_first:  # else an attempt whose answer was lost has deleted it
+                    raise
+
+        self._with_retries(attempt)
+
+    def _patient(self, size_bytes: int) -> StoreConfig:
+        """The settings to write so much: `read_s` is for one piece."""
+        pieces = 1 + size_bytes // remote_file.CHUNK_BYTES
+        return self.config.model_copy(update={"read_s": self.config.read_s * pieces})
 
     def _with_retries(
         self, attempt: Callable[[], object], config: StoreConfig | None = None

@@ -51,7 +51,8 @@ class Fault:
 
     Attributes:
         what: busy (503), gone (404), denied (403), reset or cut (in mid-body), slow (a pause in
-            mid-body), whole (the whole object, whatever range was asked for).
+            mid-body), whole (the whole object, whatever range was asked for), unanswered (it is
+            done, and the connection ends before the answer).
         key: Part of the path of the requests.
         times: So often, then never again.
         after: So many requests for whole or part of the object go well before.
@@ -141,6 +142,10 @@ class S3Server:
             if hit.what == "whole":
                 environ.pop("HTTP_RANGE", None)
                 return inner(environ, start)
+            if hit.what == "unanswered":
+                list(inner(environ, lambda *_: None))
+                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+                raise ConnectionAbortedError
             return self._broken(hit.what, b"".join(inner(environ, start)), environ)
 
         return answer

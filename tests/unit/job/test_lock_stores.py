@@ -15,7 +15,7 @@ from pipeline.job import lock
 from pipeline.job.lock import Holder, held
 from pipeline.storage.conditional_file import S3ConditionalFile, open_conditional
 from pipeline.storage.paths import StorePath
-from tests.support.object_stores import S3Server
+from tests.support.object_stores import Fault, S3Server
 
 QUICK = LockConfig(beat_s=0.2, stale_s=30)
 
@@ -49,6 +49,22 @@ def test_a_second_job_refuses_until_the_first_is_done(output: StorePath) -> None
             lock.check_free(output, QUICK)
     assert its_slot(output).read() is None
     lock.check_free(output, QUICK)
+
+
+@pytest.mark.parametrize("before", [None, "dead"])
+def test_a_lock_is_held_though_the_answer_to_its_write_was_lost(
+    s3: S3Server, output: StorePath, before: str | None
+) -> None:
+    if before:
+        assert its_slot(output).create(content(started_at=1.0, token=before))
+    # The client writes it again, and is told that there is a lock.
+    lost = Fault("unanswered", lock.FILE_NAME, times=1, after=int(bool(before)), method="PUT")
+    s3.faults.append(lost)
+    with held(output, QUICK, lambda line: None) as mine:
+        assert mine is not None
+        mine.check()
+        assert not lost.times
+    assert its_slot(output).read() is None
 
 
 def test_it_shows_signs_of_life_that_change_its_tag(output: StorePath) -> None:

@@ -40,6 +40,20 @@ def test_a_second_try_replaces_the_first(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_second_try_beside_the_first_is_no_error(tmp_path: Path, monkeypatch):
+    path, write, attempts = tmp_path / "part-0.parquet", shards._write, iter((1, 2))
+
+    def both(table, where, config):
+        write(table, where, config)
+        if next(attempts) == 1:  # its machine is believed to be lost
+            shards.write_shard(path, config, table)
+
+    monkeypatch.setattr(shards, "_write", both)
+    shards.write_shard(path, OutputConfig(), table(3))
+    assert pq.read_metadata(path).num_rows == 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_shard_that_cannot_be_written_leaves_nothing(tmp_path: Path):
     with pytest.raises(JobError, match="cannot write"):
         shards.write_shard(str(tmp_path / "gone" / "p.parquet"), OutputConfig(), table(1))

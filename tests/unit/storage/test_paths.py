@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.storage import objects, paths, remote_file
 from pipeline.storage.paths import StorePath
-from tests.support.object_stores import S3Server
+from tests.support.object_stores import Fault, S3Server
 
 PIECE = b"x" * remote_file.CHUNK_BYTES
 
@@ -77,6 +77,25 @@ def test_a_file_that_became_shorter_while_it_was_read_is_not_left_on_the_store(
     with pytest.raises(OSError, match="changed while it was read"):
         target.write_file(str(local))
     assert not target.exists()
+
+
+def test_an_object_is_deleted_though_the_answer_was_lost(s3: S3Server) -> None:
+    path = StorePath(s3.put("out/a", b"a"), s3.config())
+    s3.faults.append(Fault("unanswered", "out/a", times=1, method="DELETE"))
+    path.unlink()
+    assert not s3.faults[0].times
+    assert not path.exists()
+    with pytest.raises(FileNotFoundError):
+        path.unlink()
+
+
+def test_a_large_object_may_take_longer_than_a_piece_of_it(s3: S3Server) -> None:
+    s3.slow_s = 0.3
+    s3.faults.append(Fault("slow", "large", method="PUTPOST"))
+    path = StorePath(f"s3://{s3.bucket}/large", s3.config(read_s=0.6, tries=1))
+    content = bytes(24 << 20)  # three parts and two requests around them: 1.5 s
+    path.write_bytes(content)
+    assert len(path.read_bytes()) == len(content)
 
 
 def test_only_empty_markers_of_folders_are_removed(s3: S3Server) -> None:
