@@ -52,7 +52,8 @@ class DocumentCache:
     ) -> None:
         self._store, self._input, self._extract = store, input, extract
         self._max_bytes = cache_mib * _MIB
-        self._cached: OrderedDict[str, Path] = OrderedDict()
+        self._cached: OrderedDict[str, tuple[Path, int]] = OrderedDict()  # with their sizes
+        self._bytes = 0
         self._negative_cache: OrderedDict[str, tuple[float, RecordedError]] = OrderedDict()
         self._archive: tuple[str, archives.Archive] | None = None
         self._folder: Path | None = None
@@ -76,13 +77,13 @@ class DocumentCache:
         if uri not in self._cached:
             self._raise_cached_error(uri)
             try:
-                self._cached[uri] = self._fetched(uri, doc_id, outer)
+                self._keep(uri, self._fetched(uri, doc_id, outer))
             except RecordedError as error:
                 self._cache_error(uri, error)
                 raise
         self._cached.move_to_end(uri)
         self._evict()
-        return str(self._cached[uri])
+        return str(self._cached[uri][0])
 
     def close(self) -> None:
         """Delete the fetched files."""
@@ -91,6 +92,7 @@ class DocumentCache:
             self._remove()
         self._folder, self._remove = None, None
         self._cached.clear()
+        self._bytes = 0
 
     def _fetched(self, uri: str, doc_id: str, outer: str) -> Path:
         try:
@@ -172,13 +174,16 @@ class DocumentCache:
         suffix = _SUFFIX.search(uri)
         return self._folder / f"{self._count}{suffix[0] if suffix else ''}"
 
+    def _keep(self, uri: str, path: Path) -> None:
+        size_bytes = path.stat().st_size
+        self._cached[uri] = path, size_bytes
+        self._bytes += size_bytes
+
     def _evict(self) -> None:
         """Delete the least recently used documents until the cache has its size."""
-        sizes = {uri: path.stat().st_size for uri, path in self._cached.items()}
-        total = sum(sizes.values())
-        while len(self._cached) > 1 and total > self._max_bytes:
-            uri, path = self._cached.popitem(last=False)
-            total -= sizes[uri]
+        while len(self._cached) > 1 and self._bytes > self._max_bytes:
+            _, (path, size_bytes) = self._cached.popitem(last=False)
+            self._bytes -= size_bytes
             path.unlink()
 
     def _raise_cached_error(self, uri: str) -> None:

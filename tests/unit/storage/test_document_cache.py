@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,24 @@ def test_what_is_fetched_stays_while_there_is_room_and_goes_at_the_end(
     assert gets(s3) == 5
     ours.close()
     assert list(temporary.iterdir()) == []
+
+
+def test_a_page_costs_no_look_at_each_document_that_is_kept(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+):
+    cache, stat, looks = documents(s3.config()), Path.stat, list[Path]()
+    places = [s3.put(f"{number}.png", b"x" * 10) for number in range(12)]
+
+    def counted(path: Path, **more: bool) -> os.stat_result:
+        looks.append(path)
+        return stat(path, **more)
+
+    monkeypatch.setattr(Path, "stat", counted)
+    for place in places * 2:
+        cache.path(place)
+    monkeypatch.undo()
+    cache.close()
+    assert len(looks) <= 2 * len(places), "a thousand small documents are kept"
 
 
 def test_the_document_at_hand_stays_without_any_room(s3: S3Server):
