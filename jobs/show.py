@@ -11,23 +11,29 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.config import StoreConfig
 from pipeline.errors import ConfigError
 from pipeline.exit_codes import COMPLETE, exit_code
 from pipeline.output.reader_command import no_pages
+from pipeline.output.row_index import RowIndex
 from pipeline.output.shards import pages_folder
 from pipeline.storage import uris
 from pipeline.storage.flags import add_store_flags, store_of
-from pipeline.storage.paths import parquet, shards
 from pipeline.text.printable import printable, printable_lines
 
 PROG = "python -m jobs.show"
-_COLUMNS = ["uri", "page", "page_count", "status", "error", "text", "doc_id", "recipe_hash"]
+_SMALL_COLUMNS: Final = ("status", "doc_id")
+_PRINTED_COLUMNS: Final = ("page", "page_count", "status", "error", "text")
+_ORDER: Final = ("uri", "doc_id", "recipe_hash", "page")
+_ROWS_AT_A_TIME: Final = 1024
 
 
 def main(argv: Sequence[str], prog: str = PROG) -> int:
@@ -46,66 +52,92 @@ def main(argv: Sequence[str], prog: str = PROG) -> int:
     return exit_code(lambda: _show(arguments), prog)
 
 
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """The rows of one document with one recipe.
+
+    Attributes:
+        uri: Its path or URI.
+        version: Which of several bytes or recipes it is, "" where there is one.
+        statuses: Its pages by status.
+        numbers: The positions of its rows in the index, in the order of its pages.
+    """
+
+    uri: str
+    version: str
+    statuses: Counter[str]
+    numbers: Sequence[int]
+
+
 def _show(arguments: argparse.Namespace) -> int:
-    rows = _rows(arguments.output, store_of(arguments))
-    if not rows:
+    # Texts stay on disk until they are printed: an output may have millions of pages.
+    index = RowIndex(pages_folder(arguments.output, store_of(arguments)), _SMALL_COLUMNS)
+    if not len(index):
         raise ConfigError(no_pages(arguments.output))
-    chosen = [row for row in rows if (arguments.word or "") in row["uri"]]
-    if not chosen:
+    if not arguments.word:
+        for line in _overview(index):
+            print(line)
+        return COMPLETE
+    chosen = (each for each in _documents(index) if arguments.word in each.uri)
+    first = next(chosen, None)
+    if first is None:
         place = f"no document in {arguments.output} has {arguments.word!r} in its path or URI"
         raise ConfigError(f"{place}; without a word all are listed")
-    for line in _texts(chosen) if arguments.word else _overview(rows):
-        print(line)
+    for document in chain([first], chosen):
+        for line in _texts(index, document):
+            print(line)
     return COMPLETE
 
 
-def _rows(output: str, store: StoreConfig) -> list[dict[str, Any]]:
-    found = shards(pages_folder(output, store))
-    if not found:
-        return []
-    table = pa.concat_tables(parquet(shard).read(columns=_COLUMNS) for shard in found)
-    order = ("uri", "doc_id", "recipe_hash", "page")
-    rows: list[dict[str, Any]] = table.sort_by([(one, "ascending") for one in order]).to_pylist()
-    _name_versions(rows)
-    return rows
+def _documents(index: RowIndex) -> Iterator[_Document]:
+    """Yield the documents of an output, sorted by URI."""
+    order = pc.sort_indices(index.table, sort_keys=[(name, "ascending") for name in _ORDER])
+    for _, its_rows in groupby(_small_rows(index.table, order), key=lambda row: row["uri"]):
+        versions = [
+            list(rows)
+            for _, rows in groupby(its_rows, key=lambda row: (row["doc_id"], row["recipe_hash"]))
+        ]
+        for rows in versions:
+            row = rows[0]
+            said = f" (sha256 {row['doc_id'][:8]}, recipe {row['recipe_hash'][:8]})"
+            statuses = Counter(each["status"] for each in rows)
+            numbers = [each["number"] for each in rows]
+            yield _Document(row["uri"], said if len(versions) > 1 else "", statuses, numbers)
 
 
-def _name_versions(rows: list[dict[str, Any]]) -> None:
-    """Give each row its `version`: which of several bytes or recipes, "" where there is one."""
-    versions: dict[str, set[tuple[str, str]]] = {}
-    for row in rows:
-        versions.setdefault(row["uri"], set()).add((row["doc_id"], row["recipe_hash"]))
-    for row in rows:
-        said = f" (sha256 {row['doc_id'][:8]}, recipe {row['recipe_hash'][:8]})"
-        row["version"] = said if len(versions[row["uri"]]) > 1 else ""
+def _small_rows(table: pa.Table, order: pa.Array) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(order), _ROWS_AT_A_TIME):
+        numbers = order.slice(start, _ROWS_AT_A_TIME)
+        for number, row in zip(numbers.to_pylist(), table.take(numbers).to_pylist(), strict=True):
+            yield row | {"number": number}
 
 
-def _place(row: dict[str, Any]) -> str:
-    uri = str(row["uri"])
+def _place(uri: str) -> str:
     is_path = uris.is_local(uri) and not uri.startswith("file:")
     return printable(os.path.relpath(uri) if is_path else uri)
 
 
-def _overview(rows: list[dict[str, Any]]) -> Iterator[str]:
-    documents: dict[str, list[str]] = {}
-    for row in rows:
-        documents.setdefault(_place(row) + row["version"], []).append(row["status"])
-    for place, statuses in documents.items():
-        counts = ", ".join(f"{statuses.count(one)} {one}" for one in sorted(set(statuses)))
-        yield f"{place:<50} {len(statuses):>5} pages  {counts}"
-    yield from _page(rows[0])
+def _overview(index: RowIndex) -> Iterator[str]:
+    first: _Document | None = None
+    for document in _documents(index):
+        first = first or document
+        counts = ", ".join(f"{count} {one}" for one, count in sorted(document.statuses.items()))
+        place = _place(document.uri) + document.version
+        yield f"{place:<50} {document.statuses.total():>5} pages  {counts}"
+    if first is not None:
+        yield from _texts(index, replace(first, numbers=first.numbers[:1]))
 
 
-def _texts(rows: list[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield from _page(row)
-
-
-def _page(row: dict[str, Any]) -> Iterator[str]:
-    yield f"\n== {_place(row)}, page {row['page']} of {row['page_count']}{row['version']} =="
-    yield printable_lines(
-        row["text"] if row["error"] is None else f"[{row['status']}: {row['error']}]"
-    )
+def _texts(index: RowIndex, document: _Document) -> Iterator[str]:
+    place = _place(document.uri)
+    for start in range(0, len(document.numbers), _ROWS_AT_A_TIME):
+        numbers = document.numbers[start : start + _ROWS_AT_A_TIME]
+        for row in index.read(numbers, _PRINTED_COLUMNS):
+            of = f"page {row['page']} of {row['page_count']}{document.version}"
+            yield f"\n== {place}, {of} =="
+            yield printable_lines(
+                row["text"] if row["error"] is None else f"[{row['status']}: {row['error']}]"
+            )
 
 
 if __name__ == "__main__":

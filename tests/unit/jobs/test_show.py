@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from jobs import show
 from pipeline.errors import JobError
 from pipeline.exit_codes import NOT_FINISHED, USAGE
+from pipeline.output.row_index import Row, RowIndex
 from pipeline.text.printable import printable_lines
 from tests.support.small_outputs import page, write_output, write_pages
 
@@ -41,9 +43,30 @@ def test_exit_codes_are_those_of_the_other_commands(
     def refuse(*_: object) -> None:
         raise JobError("the store does not answer")
 
-    monkeypatch.setattr(show, "shards", refuse)
+    monkeypatch.setattr(show, "RowIndex", refuse)
     assert show.main([str(tmp_path)], "rayscribe show") == NOT_FINISHED
     assert capsys.readouterr().err == "rayscribe show: the store does not answer\n"
+
+
+def test_only_texts_that_are_printed_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = {(f"/in/{name}.pdf", number): "words" for name in "abc" for number in (1, 2)}
+    write_output(tmp_path, pages)
+    read, read_rows = list[int](), RowIndex.read
+
+    def counted(index: RowIndex, numbers: Sequence[int], columns: Sequence[str]) -> list[Row]:
+        read.append(len(numbers))
+        assert "text" in columns
+        return read_rows(index, numbers, columns)
+
+    monkeypatch.setattr(RowIndex, "read", counted)
+    assert show.main([str(tmp_path)]) == 0
+    assert read == [1], "an output may have millions of pages"
+    assert capsys.readouterr().out.count("2 pages  2 ok") == 3
+    assert show.main([str(tmp_path), "b.pdf"]) == 0
+    assert read == [1, 2]
+    assert capsys.readouterr().out.count("words") == 2
 
 
 def test_a_word_that_no_document_has_is_said(
