@@ -10,10 +10,10 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from pipeline.errors import ConfigError, RayscribeError
 from pipeline.job import lock
@@ -28,6 +28,8 @@ _PAUSE_S: Final = 30.0
 _MAX_FAULTS: Final = 3
 """Unexpected errors after which a job has failed."""
 _SWEEP_S: Final = 600.0
+_LOOKS: Final = 16
+"""Records that are looked at at a time: each look waits for the store."""
 _INTERNAL: Final = Problem(code="internal", message="the server failed on this; please report it")
 _log = logging.getLogger(__name__)
 
@@ -137,9 +139,8 @@ class Runner:
             for key in known.keys() - set(keys):
                 known.pop(key)
         self._said &= {None, *keys}
-        waiting = {
-            key: is_read for key in keys if (is_read := await self._next_step(key)) is not None
-        }
+        steps = await self._next_steps(keys)
+        waiting = {key: is_read for key, is_read in steps.items() if is_read is not None}
         for is_read, limit in (
             (False, self._config.running),
             (True, self._config.webhooks_in_flight),
@@ -164,6 +165,23 @@ class Runner:
             return any(work.awaits(key) for work in self._works.values())
         except ValueError:  # a state that cannot be read: nothing is known
             return True
+
+    async def _next_steps(self, keys: Sequence[Key]) -> dict[Key, bool | None]:
+        """What is to be done now for each, in the order of the keys: some are looked at at a time.
+
+        One after the other, thousands that wait would keep free places waiting for minutes.
+        """
+        places = asyncio.Semaphore(_LOOKS)
+
+        async def next_step(key: Key) -> bool | None:
+            async with places:
+                return await self._next_step(key)
+
+        found = await asyncio.gather(*map(next_step, keys), return_exceptions=True)
+        for outcome in found:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return dict(zip(keys, cast(list[bool | None], found), strict=True))
 
     async def _next_step(self, key: Key) -> bool | None:
         """What is to be done now: nothing (None), or something that `Work.is_read` tells apart."""

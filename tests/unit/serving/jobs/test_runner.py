@@ -102,6 +102,24 @@ async def test_the_oldest_first_and_each_owner_in_its_turn(store: Store) -> None
     assert set(work.begun[2:]) == {second, third}
 
 
+async def test_a_slow_store_does_not_keep_the_first_waiting_for_each_other_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [kept(store, "anna", time.time() + place) for place in range(60)]
+    work = Work()
+
+    def slow(key: Key) -> float | None:
+        time.sleep(0.1)
+        return None
+
+    monkeypatch.setattr(work, "ended_at", slow)
+    begin = time.monotonic()
+    async with running(store, work, running=1):
+        await wait(lambda: bool(work.begun))
+        assert time.monotonic() - begin < 3  # 6 s, if they are looked at one after the other
+        assert work.begun == keys[:1]
+
+
 async def test_work_is_stopped_and_its_lock_free_when_the_runner_closes(store: Store) -> None:
     key, work = kept(store), Work()
     for _ in range(2):
