@@ -145,7 +145,11 @@ class LocalConditionalFile:
 
     def _temporary(self, content: bytes) -> Path:
         temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}.tmp")
-        temporary.write_bytes(content)
+        try:
+            temporary.write_bytes(content)
+        except OSError:  # a full disk, on which a service tries again and again
+            temporary.unlink(missing_ok=True)
+            raise
         return temporary
 
     @contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -163,6 +164,19 @@ def test_workers_in_other_processes_can_look_for_it(tmp_path: Path) -> None:
         locked_by(tmp_path, token="other")
         with pytest.raises(JobError, match="taken over by process"):
             check()
+
+
+def test_a_full_disk_keeps_nothing_of_a_lock_that_was_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        path.touch()  # a name has room, its content has none
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(JobError, match="No space left on device"):
+        held(tmp_path, QUICK, fail).__enter__()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_is_no_lock_is_not_removed(tmp_path: Path) -> None:
