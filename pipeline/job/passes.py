@@ -12,7 +12,7 @@ from pipeline.engines.registry import choose_engine, spec_of
 from pipeline.job import ray_cluster
 from pipeline.job.local_pass import Settled
 from pipeline.job.progress import Progress
-from pipeline.job.ray_data import chains, shard_tasks
+from pipeline.job.ray_data import chains, fit, shard_tasks
 from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.shard_writer import StalledError, drain
@@ -51,7 +51,7 @@ class Job(Task):
             check: See `Job`.
 
         Raises:
-            ConfigError: The engine does not know the task.
+            ConfigError: The engine does not know the task, or finds no room on this machine.
         """
         kind = choose_engine(config.engine, has_gpu=ray_cluster.has_gpu())
         if config.engine.kind == "auto":
@@ -59,6 +59,10 @@ class Job(Task):
         task = Task.of(config, kind)
         if sharing := shared_gpu(spec_of(task.config.engine).resources(task.config.engine).gpus):
             log(sharing)
+        if task.recipe.text_layer != "only":
+            is_own = not ray_cluster.address_of(config.ray)
+            if waiting := fit.check(task.config, ray_cluster.machines(), is_own=is_own):
+                log(waiting)
         chains.configure(task.config)
         return cls(
             config=task.config,

@@ -23,7 +23,7 @@ from pipeline.config import OcrOptions, Recipe, StoreConfig
 from pipeline.documents.listing import Listing
 from pipeline.engines.registry import spec_of
 from pipeline.job import ray_cluster
-from pipeline.job.ray_data import limits, private
+from pipeline.job.ray_data import fit, limits, private
 from pipeline.job.ray_data.actors import SharedState
 from pipeline.job.ray_data.duplicates import Duplicates
 from pipeline.job.ray_data.engine_pool import (
@@ -173,15 +173,20 @@ def _planned(
         todo = pa.concat_tables(read_plan(found, options.store, duplicates, done))
         starts = range(0, max(todo.num_rows, 1), rows)
         return private.from_blocks([todo.slice(start, rows) for start in starts])
+    task_cpus = fit.task_cpus(options, ray_cluster.cpus())
     blocks = [found.slice(number, 1) for number in range(found.num_rows)]
-    ledger = _Shared(Ledger.read, options.stages.write_cpus, done) if done else Ledger
+    ledger = _Shared(_read_ledger, task_cpus, done) if done else Ledger
     read = private.from_blocks(blocks).map_batches(
         _read_shard,
         fn_args=(options.store, duplicates, ledger),
         batch_format="pyarrow",
-        num_cpus=options.stages.write_cpus,
+        num_cpus=task_cpus,
     )
-    return private.split(read, rows, options.stages.write_cpus)
+    return private.split(read, rows, task_cpus)
+
+
+def _read_ledger(pages: AnyPath) -> Ledger:
+    return Ledger.read(pages)  # Ray makes tasks of functions, not of methods
 
 
 def _read_shard(

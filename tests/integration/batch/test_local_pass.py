@@ -24,6 +24,8 @@ def test_ray_reads_what_the_driver_left(tmp_path: Path) -> None:
     (folder / "text-copy.pdf").write_bytes((folder / "0.pdf").read_bytes())
     (folder / "bad.pdf").write_bytes(b"no document")
     command = (folder, "--output", output, "--engine.kind", "fake", "--ray.cpus", 2)
+    # A plan of several shards, of which the driver reads the text layers.
+    command += ("--parquet.pages-per-file", 7, "--stages.local-engine-pages", 0)
     done = job_process.ocr(*command, "--text-layer", "auto")
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("planned: 10 documents") == 1
@@ -88,3 +90,14 @@ def test_engine_processes_end_with_a_killed_driver_and_the_job_goes_on(tmp_path:
     assert again.returncode == 0, again.stderr
     assert "engine" in " ".join(path.name for path in output.glob("pages/*.parquet"))
     assert rows_of(output) == [(f"{i:02}.png", "ok", None, 1) for i in range(16)]
+
+
+def test_one_cpu_is_enough_for_a_plan_of_several_shards(tmp_path: Path) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out"
+    pictures(folder, 6, wide=-1)
+    command = (folder, "--output", output, "--engine.kind", "fake", "--ray.cpus", 1)
+    on_ray = ("--stages.local-plan-s", 0, "--stages.local-pages", 0, "--stages.stall-s", 60)
+    done = job_process.ocr(*command, *on_ray, "--parquet.pages-per-file", 2)
+    assert done.returncode == 0, done.stderr
+    assert "are started again" not in done.stderr
+    assert [row[1:] for row in rows_of(output)] == [("ok", None, 1)] * 6
