@@ -98,7 +98,7 @@ class LocalConditionalFile:
     """A local file, created by a hard link, which fails where the name exists."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()  # it is read by processes with other working folders, too
         self.name = str(path)
 
     def read(self) -> FileState | None:

@@ -166,6 +166,18 @@ def test_workers_in_other_processes_can_look_for_it(tmp_path: Path) -> None:
             check()
 
 
+def test_workers_with_other_working_folders_find_that_of_a_relative_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with held(Path("out"), LockConfig(), print) as mine:
+        assert mine is not None
+        monkeypatch.chdir("/")
+        mine.check()
+    assert not (tmp_path / "out" / lock.FILE_NAME).exists()
+
+
 def test_a_full_disk_keeps_nothing_of_a_lock_that_was_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
