@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -602,6 +603,10 @@ class RayConfig(Settings):
     """CPUs of a local Ray. 0: all cores."""
     temp_dir: str = ""
     """Folder for the logs and sockets of a local Ray. Empty: a temporary one."""
+
+    def cluster(self) -> str:
+        """The address of the running cluster that is used, "" for a Ray of its own."""
+        return self.address or os.environ.get("RAY_ADDRESS", "")
 
 
 class ProgressConfig(Settings):

@@ -11,7 +11,6 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.config import RayConfig
 from pipeline.engines.registry import spec_of
 from pipeline.errors import ConfigError, JobError
 from pipeline.job.signals import redeliver_signals
@@ -42,7 +41,7 @@ def check(config: ServeConfig) -> None:
     check_binding(config.http, config.auth, os.environ)
     if config.job.folder and not config.job.webhook_secret_file:  # a file may be elsewhere
         read_secret(config.job, os.environ)
-    if not _address(config.ray):
+    if not config.ray.cluster():
         _check_here(config)
         proxy.check(config.http)
         _check_port(config.http.host, config.http.port, "another --http.host or --http.port")
@@ -85,7 +84,7 @@ def run(
     from pipeline.job import ray_cluster
     from serving.ocr import reader_pool
 
-    address = _address(config.ray)
+    address = config.ray.cluster()
     say(f"Joining the Ray cluster at {address}." if address else "Starting Ray on this machine.")
     with (
         proxy.chosen(config.http, is_bound_to_loopback(config.http)) as stopping_mark,
@@ -127,7 +126,7 @@ def _serve(
         stop.set()
     if stop.is_set():
         say("Stopped before it served.")
-        if _address(config.ray):
+        if config.ray.cluster():
             with suppress(TimeoutError):
                 serve.delete(APP)
         return
@@ -139,7 +138,7 @@ def _serve(
         end_answers(config.ingress.stop_grace_s, say, cut)
     finally:
         # A Ray of our own ends with all its processes; Serve's orderly end would take 3 s more.
-        if _address(config.ray):
+        if config.ray.cluster():
             with suppress(TimeoutError):  # nothing runs any more, or the ingress does not answer
                 serve.delete(APP)
         elif tracing.is_asked_for(os.environ):
@@ -204,17 +203,13 @@ def _greeting(config: ServeConfig) -> list[str]:
     host = "127.0.0.1" if config.http.host == "0.0.0.0" else config.http.host  # noqa: S104
     base = f"http://{f'[{host}]' if ':' in host else host}:{config.http.port}"
     metrics = f"http://{_LOOPBACK}:{config.metrics.port}/metrics"
-    has_metrics = config.metrics.port and not _address(config.ray)
+    has_metrics = config.metrics.port and not config.ray.cluster()
     return [
         f"Serving {' and '.join(config.models)} at {base}/v1 (documentation: {base}/docs)",
         *([f"Metrics: {metrics}"] if has_metrics else []),
         f"Try: curl -F file=@samples/invoice.pdf {base}/v1/ocr",
         "Ctrl-C stops.",
     ]
-
-
-def _address(config: RayConfig) -> str:
-    return config.address or os.environ.get("RAY_ADDRESS", "")
 
 
 def _check_port(host: str, port: int, choose: str) -> None:

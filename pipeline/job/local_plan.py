@@ -12,7 +12,6 @@ what is fetched for a plan that is dropped would be fetched twice.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
@@ -173,6 +172,5 @@ def may_plan_here(config: OcrConfig) -> bool:
 
     A list of inputs (``@list``) may name anything.
     """
-    has_cluster = bool(config.ray.address or os.environ.get("RAY_ADDRESS"))
     are_local = all(uris.is_local(text) and not text.startswith("@") for text in config.inputs)
-    return are_local and not has_cluster and config.stages.local_plan_s > 0
+    return are_local and not config.ray.cluster() and config.stages.local_plan_s > 0

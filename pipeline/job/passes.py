@@ -60,8 +60,8 @@ class Job(Task):
         if sharing := shared_gpu(spec_of(task.config.engine).resources(task.config.engine).gpus):
             log(sharing)
         if task.recipe.text_layer != "only":
-            is_own = not ray_cluster.address_of(config.ray)
-            if waiting := fit.check(task.config, ray_cluster.machines(), is_own=is_own):
+            machines, is_own = ray_cluster.machines(), not config.ray.cluster()
+            if waiting := fit.check(task.config, machines, is_own=is_own):
                 log(waiting)
         chains.configure(task.config)
         return cls(

@@ -57,7 +57,7 @@ def connected(
     if not worker_output:
         # Ray's core prints an error about the constructor arguments of Ray Data's own actors.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    address = address_of(config)
+    address = config.cluster()
     others = set(psutil.Process().children(recursive=True))
     with nullcontext("") if address else _temp_dir(config) as temp_dir:
         try:
@@ -218,11 +218,6 @@ def _temp_dir(config: RayConfig) -> Iterator[str]:
         yield str(folder)
     finally:
         locked_folder.delete(folder, lock)
-
-
-def address_of(config: RayConfig) -> str:
-    """The address of the running cluster that a job uses, "" for a Ray of its own."""
-    return config.address or os.environ.get("RAY_ADDRESS", "")
 
 
 def machines() -> list[dict[str, float]]:
